@@ -1,0 +1,237 @@
+"""The closed set of facts, in the past tense, and the hash chain they hang on.
+
+Field names are the wire format of the journal and of `pierhead audit export`: add, never rename.
+Not here: writing them (`adapters/journal`), showing them (`apps`).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from pierhead.core.call import Call
+from pierhead.core.identity import Caller
+from pierhead.core.json import Json
+from pierhead.core.policy import Match, Permit
+
+GENESIS: Final = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who, through what, where: one member, so that every fact names it alike."""
+
+    principal: str
+    person: str
+    workload: str
+    groups: tuple[str, ...]
+    surface: str
+    environment: str
+
+    @classmethod
+    def of(cls, caller: Caller) -> "Actor":
+        who, program = caller.person, caller.workload
+        return cls(
+            principal=caller.name,
+            person=who.subject if who else "",
+            workload=program.spiffe_id if program else "",
+            groups=tuple(sorted(caller.groups)),
+            surface=caller.surface,
+            environment=caller.environment,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One rule that took part in a decision."""
+
+    effect: str
+    question: str
+    rule: str
+    sentence: str
+
+    @classmethod
+    def of(cls, match: Match) -> "Reason":
+        return cls(str(match.effect), str(match.question), match.rule, match.sentence)
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """The intent: on disk before the effect. `minutes` is the declaration in force, per success."""
+
+    call_id: str
+    actor: Actor
+    server: str
+    version: str
+    tool: str
+    effect: str
+    era: str
+    client: str
+    arguments_digest: str
+    arguments_size: int
+    arguments: Json
+    revision: int
+    reasons: tuple[Reason, ...]
+    minutes: float
+    kind: str = "call-started"
+
+    @classmethod
+    def of(cls, permit: Permit, arguments: Json) -> "CallStarted":
+        """The intent of `permit`; `arguments` are redacted already (see `redaction`)."""
+        request = permit.request
+        return cls(
+            call_id=request.call.id,
+            actor=Actor.of(request.caller),
+            server=request.server.name,
+            version=request.server.version,
+            tool=request.tool.name,
+            effect=str(request.tool.effect),
+            era=request.call.era,
+            client=request.call.client,
+            arguments_digest=request.call.arguments.digest,
+            arguments_size=request.call.arguments.size,
+            arguments=arguments,
+            revision=request.revision,
+            reasons=tuple(Reason.of(match) for match in permit.reasons),
+            minutes=request.tool.minutes.mode,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CallFinished:
+    """How it ended: ok, tool_error, timeout, upstream_error, cancelled, or relayed (the gateway cannot know)."""
+
+    call_id: str
+    outcome: str
+    error: str
+    bytes_out: int
+    duration_ms: float
+    kind: str = "call-finished"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRefused:
+    """Nothing ran: refused, not found, invalid, or waiting for an approval."""
+
+    call_id: str
+    actor: Actor
+    server: str
+    tool: str
+    era: str
+    client: str
+    arguments_digest: str
+    code: str
+    message: str
+    reasons: tuple[Reason, ...]
+    kind: str = "call-refused"
+
+    @classmethod
+    def of(cls, call: Call, caller: Caller, code: str, message: str, reasons: tuple[Match, ...]) -> "CallRefused":
+        return cls(
+            call_id=call.id,
+            actor=Actor.of(caller),
+            server=call.server,
+            tool=call.tool,
+            era=call.era,
+            client=call.client,
+            arguments_digest=call.arguments.digest,
+            code=code,
+            message=message,
+            reasons=tuple(Reason.of(match) for match in reasons),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CallLost:
+    """An intent without an outcome, found at restart: reported, never repeated."""
+
+    call_id: str
+    kind: str = "call-lost"
+
+
+@dataclass(frozen=True, slots=True)
+class SignInSucceeded:
+    person: str
+    client: str
+    kind: str = "sign-in-succeeded"
+
+
+@dataclass(frozen=True, slots=True)
+class SignInFailed:
+    """A token, code or credential was not accepted. `reason` is a code, never the credential."""
+
+    reason: str
+    server: str
+    client: str
+    kind: str = "sign-in-failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIssued:
+    token_id: str
+    person: str
+    client: str
+    audience: str
+    kind: str = "token-issued"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRevoked:
+    token_id: str
+    person: str
+    reason: str
+    kind: str = "token-revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerPublished:
+    """A version's manifest was taken into the registry."""
+
+    server: str
+    version: str
+    stage: str
+    tools_digest: str
+    by: str
+    kind: str = "server-published"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStateChanged:
+    """A server's process came up, went down or waits to be restarted."""
+
+    server: str
+    state: str
+    reason: str
+    kind: str = "server-state-changed"
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyPublished:
+    revision: int
+    digest: str
+    by: str
+    kind: str = "policy-published"
+
+
+Fact = (
+    CallStarted
+    | CallFinished
+    | CallRefused
+    | CallLost
+    | SignInSucceeded
+    | SignInFailed
+    | TokenIssued
+    | TokenRevoked
+    | ServerPublished
+    | ServerStateChanged
+    | PolicyPublished
+)
+
+
+def chain(previous: str, sequence: int, time_ms: int, payload: bytes) -> str:
+    """The hash of one record: over its predecessor's hash, its place, its time and its exact bytes.
+
+    Shapes: `previous` and the result are 64 lower-case hex digits; GENESIS starts a chain.
+    Units: `time_ms` milliseconds since 1970-01-01 UTC.
+    Source: docs/explanation/audit.md, "The chain".
+    """
+    return hashlib.sha256(b"%b|%d|%d|%b" % (previous.encode(), sequence, time_ms, payload)).hexdigest()

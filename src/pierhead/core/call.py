@@ -1,0 +1,156 @@
+"""A call, the request it becomes once it is resolved, and how it ends. And one canonical form of arguments.
+
+Below: `catalog`, `identity`. Above: `policy` decides on a Request, `usecases/call_tool` carries it through.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pierhead.core.catalog import Server, Tool
+from pierhead.core.errors import Invalid
+from pierhead.core.identity import Caller
+from pierhead.core.json import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Arguments a host does not read: the gateway relays bytes and knows only their digest and size."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Validated arguments: what is judged, recorded and executed is this one object."""
+
+    values: Mapping[str, Json] = field(hash=False)
+    digest: str
+    size: int
+
+
+Arguments = Opaque | Parsed
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was asked for, before anyone knows whether it exists.
+
+    `client` is what the client says of itself: traced, never a ground to permit.
+    """
+
+    id: str
+    server: str
+    tool: str
+    arguments: Arguments
+    era: str
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call to a tool that exists, is reviewed and live, by a caller, under one policy revision."""
+
+    call: Call
+    caller: Caller
+    server: Server
+    tool: Tool
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """The tool ran. `succeeded` is None where the host relays bytes and does not know."""
+
+    result: object
+    succeeded: bool | None
+    bytes_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The call waits for a person; nothing ran. Waiting is no error."""
+
+    call: Call
+    approval: str
+    reasons: tuple[str, ...]
+
+
+Outcome = Ran | Waiting
+
+_LARGEST_EXACT: Final = 2**53 - 1
+
+
+def canonical(value: Json) -> bytes:
+    """`value` as RFC 8785 canonical JSON (UTF-8 bytes).
+
+    Shapes: None, bool, int, float, str, and mappings and sequences of these, to any depth.
+    Errors: Invalid (`not-canonical`) for NaN, infinities, integers beyond 2^53-1 and lone surrogates.
+    Source: RFC 8785, sections 3.2.2 and 3.2.3.
+    """
+    try:
+        return _encode(value).encode("utf-8")
+    except UnicodeEncodeError:
+        raise Invalid("a text holds a lone surrogate", hint="send valid Unicode", code="not-canonical") from None
+
+
+def digest(value: Json) -> str:
+    """SHA-256 of the canonical form, as lower-case hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def _encode(value: Json) -> str:
+    match value:
+        case None | bool() | str():
+            return json.dumps(value, ensure_ascii=False)
+        case int() | float():
+            return _number(value)
+        case Mapping():
+            members = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be", "surrogatepass"))
+            return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_encode(v)}" for k, v in members) + "}"
+        case Sequence():
+            return "[" + ",".join(_encode(item) for item in value) + "]"
+
+
+def _number(value: int | float) -> str:  # noqa: PYI041 - the two are told apart here
+    """A number as ECMAScript prints it (RFC 8785 section 3.2.2.3)."""
+    if isinstance(value, int):
+        if abs(value) > _LARGEST_EXACT:
+            raise Invalid(
+                f"integer beyond 2^53-1: {value}", hint="send large integers as strings", code="not-canonical"
+            )
+        return str(value)
+    if not math.isfinite(value):
+        raise Invalid("NaN and infinities are no JSON", hint="send null or a string", code="not-canonical")
+    if value == 0.0:
+        return "0"
+    sign, digits, point = _shortest(value)
+    return sign + _place(digits, point)
+
+
+def _shortest(value: float) -> tuple[str, str, int]:
+    """Sign, shortest round-trip digits, and where the decimal point stands after them."""
+    mantissa, _, exponent = f"{value!r}".lower().partition("e")
+    sign = "-" if mantissa.startswith("-") else ""
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = (whole + fraction).lstrip("0")
+    leading_zeros = len(whole + fraction) - len(digits)
+    point = len(whole) - leading_zeros + int(exponent or 0)
+    return sign, digits.rstrip("0"), point
+
+
+def _place(digits: str, point: int) -> str:
+    """Number::toString of ECMA-262, steps 6 to 10, for radix 10."""
+    count = len(digits)
+    if count <= point <= 21:  # noqa: PLR2004 - the bound stands in ECMA-262
+        return digits + "0" * (point - count)
+    if 0 < point <= 21:  # noqa: PLR2004
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:  # noqa: PLR2004
+        return "0." + "0" * -point + digits
+    exponent = f"e{'+' if point > 0 else '-'}{abs(point - 1)}"
+    return digits + exponent if count == 1 else f"{digits[0]}.{digits[1:]}{exponent}"

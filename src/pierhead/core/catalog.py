@@ -1,0 +1,122 @@
+"""What is registered: servers, tools, effects, and the one table of a server's life.
+
+Above: snapshots carry these values; pages and APIs show them. Not here: who may use them (`reach`, `policy`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from pierhead.core.approval import Approval
+from pierhead.core.rule import Who
+from pierhead.core.usage import Minutes
+
+
+class Effect(StrEnum):
+    """What a tool may do. Hints to clients derive from it; enforcement never reads a hint."""
+
+    READ = "read"
+    WRITE = "write"
+    DESTRUCTIVE = "destructive"
+
+
+class Stage(StrEnum):
+    """Where a version stands in its life."""
+
+    REGISTERED = "registered"
+    IN_REVIEW = "in-review"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    DEPLOYED = "deployed"
+    SUSPENDED = "suspended"
+    QUARANTINED = "quarantined"
+    DEPRECATED = "deprecated"
+    RETIRED = "retired"
+
+
+class Step(StrEnum):
+    """What moves a version from stage to stage."""
+
+    SUBMIT = "submit"
+    WITHDRAW = "withdraw"
+    REJECT = "reject"
+    APPROVE = "approve"
+    DEPLOY = "deploy"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    DEPRECATE = "deprecate"
+    QUARANTINE = "quarantine"
+    RETIRE = "retire"
+
+
+_RETIRABLE: Final = set(Stage) - {Stage.IN_REVIEW, Stage.DEPLOYED, Stage.RETIRED}
+
+#: What is not in this table cannot happen. Source: ARCHITECTURE.md, "A server's life".
+TRANSITIONS: Final[Mapping[tuple[Stage, Step], Stage]] = {
+    (Stage.REGISTERED, Step.SUBMIT): Stage.IN_REVIEW,
+    (Stage.REJECTED, Step.SUBMIT): Stage.IN_REVIEW,
+    (Stage.IN_REVIEW, Step.WITHDRAW): Stage.REGISTERED,
+    (Stage.IN_REVIEW, Step.REJECT): Stage.REJECTED,
+    (Stage.IN_REVIEW, Step.APPROVE): Stage.APPROVED,
+    (Stage.APPROVED, Step.DEPLOY): Stage.DEPLOYED,
+    (Stage.DEPLOYED, Step.SUSPEND): Stage.SUSPENDED,
+    (Stage.DEPRECATED, Step.SUSPEND): Stage.SUSPENDED,
+    (Stage.SUSPENDED, Step.RESUME): Stage.DEPLOYED,
+    (Stage.DEPLOYED, Step.DEPRECATE): Stage.DEPRECATED,
+    (Stage.SUSPENDED, Step.DEPRECATE): Stage.DEPRECATED,
+    (Stage.DEPLOYED, Step.QUARANTINE): Stage.QUARANTINED,
+    (Stage.DEPRECATED, Step.QUARANTINE): Stage.QUARANTINED,
+    (Stage.SUSPENDED, Step.QUARANTINE): Stage.QUARANTINED,
+    (Stage.QUARANTINED, Step.RESUME): Stage.DEPLOYED,
+    (Stage.QUARANTINED, Step.DEPRECATE): Stage.DEPRECATED,
+    **{(stage, Step.RETIRE): Stage.RETIRED for stage in _RETIRABLE},
+}
+
+CALLABLE: Final = frozenset({Stage.DEPLOYED, Stage.DEPRECATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool as declared, and as the fleet narrowed it.
+
+    `policy` is who the code admits; `narrowed` who of them the fleet file still admits.
+    `input_schema` and `output_schema` are JSON Schema 2020-12 objects, as `tools/list` shows them.
+    """
+
+    name: str
+    description: str
+    policy: Who
+    effect: Effect
+    approval: Approval
+    minutes: Minutes
+    input_schema: Mapping[str, object] = field(hash=False)
+    output_schema: Mapping[str, object] = field(hash=False)
+    narrowed: Who | None = None
+    timeout_s: float = 30.0
+    idempotent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One version of one server, as the registry knows it."""
+
+    name: str
+    version: str
+    kind: str
+    stage: Stage
+    owner: str
+    support: str
+    description: str
+    upstream: str
+    """Where its process listens, as an http URL; empty while it never published one."""
+    tools: Mapping[str, Tool] = field(hash=False)
+
+    @property
+    def is_callable(self) -> bool:
+        return self.stage in CALLABLE
+
+    @property
+    def whom_to_ask(self) -> str:
+        """The end of every refusal: who can change this."""
+        return f"ask {self.owner} in {self.support}"

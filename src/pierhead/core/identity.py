@@ -1,0 +1,130 @@
+"""Who asks: a principal is a type, never `None`.
+
+Identity comes from a verified token, SVID or assertion (`adapters/`), never from a header or an argument.
+Above: `policy` and `reach` read it. Not here: how it was proved.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+
+class Party(StrEnum):
+    """The two kinds of principal that must each be permitted."""
+
+    PERSON = "person"
+    WORKLOAD = "workload"
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """Nobody proved anything. Calls no tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person: (issuer, subject) is the identity, `groups` what the issuer vouches for."""
+
+    issuer: str
+    subject: str
+    groups: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """A program: its SPIFFE ID. Alone it may only read."""
+
+    spiffe_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """A person through a verified workload: allowed only what both are."""
+
+    user: User
+    workload: Workload
+
+
+Principal = Anonymous | User | Workload | Both
+
+ANONYMOUS: Final = Anonymous()
+
+
+def person(principal: Principal) -> User | None:
+    """The person in `principal`, if there is one."""
+    match principal:
+        case User():
+            return principal
+        case Both():
+            return principal.user
+        case _:
+            return None
+
+
+def workload(principal: Principal) -> Workload | None:
+    """The workload in `principal`, if there is one."""
+    match principal:
+        case Workload():
+            return principal
+        case Both():
+            return principal.workload
+        case _:
+            return None
+
+
+def parties(principal: Principal) -> tuple[Party, ...]:
+    """Whose permission is needed: for `Both`, that of each (the intersection)."""
+    match principal:
+        case Anonymous():
+            return ()
+        case User():
+            return (Party.PERSON,)
+        case Workload():
+            return (Party.WORKLOAD,)
+        case Both():
+            return (Party.PERSON, Party.WORKLOAD)
+
+
+def label(principal: Principal) -> str:
+    """How a page or a fact names the principal."""
+    match principal:
+        case Anonymous():
+            return "anonymous"
+        case User():
+            return principal.subject
+        case Workload():
+            return principal.spiffe_id
+        case Both():
+            return f"{principal.user.subject} via {principal.workload.spiffe_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, through what, where. Never carries a token.
+
+    `surface` (ide, chat, channel, agent) and `environment` come from the registration and the listener,
+    never from the request; `correlation_id` ties the facts of one call together.
+    """
+
+    principal: Principal
+    surface: str
+    environment: str
+    correlation_id: str = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        return label(self.principal)
+
+    @property
+    def person(self) -> User | None:
+        return person(self.principal)
+
+    @property
+    def workload(self) -> Workload | None:
+        return workload(self.principal)
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups of the person, or none."""
+        who = self.person
+        return who.groups if who else frozenset()

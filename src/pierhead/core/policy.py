@@ -1,0 +1,120 @@
+"""From matches to a decision: the one function that says yes.
+
+In one sentence: a matching forbid refuses; then no permit for a question means no; then the strictest ask
+applies. Two questions are put, reach and use, to each party of the caller; a host answers those it can see.
+Not here: which rules match (that is a port, `Rules`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pierhead.core.approval import Approval, strictest
+from pierhead.core.call import Request
+from pierhead.core.identity import Anonymous, Caller, Party, Workload, parties
+
+
+class Question(StrEnum):
+    """What a rule answers: layer 1 (reach) or layer 2 (use)."""
+
+    REACH = "reach"
+    USE = "use"
+
+
+class RuleEffect(StrEnum):
+    PERMIT = "permit"
+    FORBID = "forbid"
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One rule that took part: what it says of which question, for which party, and why in a sentence."""
+
+    effect: RuleEffect
+    question: Question
+    party: Party
+    rule: str
+    sentence: str
+    approval: Approval = Approval.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Yes. Made by `decide`, or by `approve` on spending a grant; never leaves its process."""
+
+    request: Request
+    reasons: tuple[Match, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No, and why: `sentence` names what is missing, `whom_to_ask` who can change it."""
+
+    question: Question
+    sentence: str
+    whom_to_ask: str
+    reasons: tuple[Match, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalNeeded:
+    """Yes, once people agree."""
+
+    request: Request
+    approval: Approval
+    reasons: tuple[Match, ...]
+
+
+Decision = Permit | Refusal | ApprovalNeeded
+
+
+def decide(request: Request, matches: Iterable[Match], questions: frozenset[Question]) -> Decision:
+    """Decide a request from the rules that matched it.
+
+    Shapes: `matches` in any order; `questions` is what this host must have answered, never empty.
+    Errors: none; what is not permitted is a Refusal.
+    """
+    reasons = (*matches, *intrinsic(request))
+    refusal = refuse(request.caller, reasons, questions, request.server.whom_to_ask)
+    if refusal is not None:
+        return refusal
+    asked = strictest(*(match.approval for match in reasons if match.effect is RuleEffect.ASK))
+    match asked:
+        case Approval.NONE:
+            return Permit(request, reasons)
+        case Approval.DENY:
+            return Refusal(Question.USE, "policy denies this call outright", request.server.whom_to_ask, reasons)
+        case Approval.CONFIRM | Approval.APPROVE | Approval.FOUR_EYES:
+            return ApprovalNeeded(request, asked, reasons)
+
+
+def refuse(
+    caller: Caller, reasons: tuple[Match, ...], questions: frozenset[Question], whom_to_ask: str
+) -> Refusal | None:
+    """The refusal that `reasons` amount to, or None where every question has its permit."""
+    for match in reasons:
+        if match.effect is RuleEffect.FORBID:
+            return Refusal(match.question, match.sentence, whom_to_ask, reasons)
+    if isinstance(caller.principal, Anonymous) or not questions:
+        return Refusal(Question.REACH, "nobody is signed in", whom_to_ask, reasons)
+    for question in sorted(questions):
+        for party in parties(caller.principal):
+            if not _permitted(reasons, question, party):
+                sentence = f"no rule lets {caller.name} {question} it as a {party}"
+                return Refusal(question, sentence, whom_to_ask, reasons)
+    return None
+
+
+def _permitted(reasons: tuple[Match, ...], question: Question, party: Party) -> bool:
+    return any(
+        match.effect is RuleEffect.PERMIT and match.question is question and match.party is party for match in reasons
+    )
+
+
+def intrinsic(request: Request) -> tuple[Match, ...]:
+    """Rules no policy can lift: a workload alone may only read."""
+    if isinstance(request.caller.principal, Workload) and request.tool.effect != "read":
+        sentence = f"a workload without a person may only read; {request.tool.name} is {request.tool.effect}"
+        return (Match(RuleEffect.FORBID, Question.USE, Party.WORKLOAD, "intrinsic.workload-reads-only", sentence),)
+    return ()

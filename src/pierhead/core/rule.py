@@ -1,0 +1,69 @@
+"""Short forms of policy: who is meant by `group:data-eng or user:ann`.
+
+One grammar for tool declarations, fleet files and access rows: `everyone` (any signed-in person), `nobody`,
+`group:NAME`, `user:SUBJECT`, `workload:SPIFFE-ID`, joined by ` or `. Not here: what follows from a match (`policy`).
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from pierhead.core.errors import Invalid
+from pierhead.core.identity import Party, Principal, person, workload
+
+_TERM: Final = re.compile(r"(group|user|workload):([A-Za-z0-9_.@:/-]{1,256})")
+_HINT: Final = "write group:NAME, user:SUBJECT, workload:SPIFFE-ID, everyone or nobody, joined by ' or '"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A closed set of principals. Empty means nobody, never everybody."""
+
+    groups: frozenset[str] = frozenset()
+    users: frozenset[str] = frozenset()
+    workloads: frozenset[str] = frozenset()
+    any_person: bool = False
+
+    def admits(self, principal: Principal, party: Party) -> bool:
+        """Whether that party of `principal` is one of these."""
+        match party:
+            case Party.PERSON:
+                who = person(principal)
+                if who is None:
+                    return False
+                return self.any_person or who.subject in self.users or not self.groups.isdisjoint(who.groups)
+            case Party.WORKLOAD:
+                program = workload(principal)
+                return program is not None and program.spiffe_id in self.workloads
+
+    def __str__(self) -> str:
+        terms = [f"group:{name}" for name in sorted(self.groups)]
+        terms += [f"user:{name}" for name in sorted(self.users)]
+        terms += [f"workload:{name}" for name in sorted(self.workloads)]
+        if self.any_person:
+            terms.insert(0, "everyone")
+        return " or ".join(terms) or "nobody"
+
+
+NOBODY: Final = Who()
+
+
+def parse_who(text: str) -> Who:
+    """Read the short form; raises Invalid (code `policy-syntax`) that names every term it cannot read."""
+    terms = [term.strip() for term in text.split(" or ")]
+    groups: set[str] = set()
+    users: set[str] = set()
+    workloads: set[str] = set()
+    targets = {"group": groups, "user": users, "workload": workloads}
+    wrong: list[str] = []
+    for term in terms:
+        if term in {"everyone", "nobody"}:
+            continue
+        found = _TERM.fullmatch(term)
+        if found is None:
+            wrong.append(term)
+        else:
+            targets[found[1]].add(found[2])
+    if wrong:
+        raise Invalid(f"cannot read policy {text!r}: {', '.join(map(repr, wrong))}", hint=_HINT, code="policy-syntax")
+    return Who(frozenset(groups), frozenset(users), frozenset(workloads), any_person="everyone" in terms)

@@ -1,0 +1,57 @@
+"""What one policy revision holds, and how old it may grow.
+
+Made by the registry, signed, followed by gateways and servers (`usecases/follow_policy`). Not here: I/O, clocks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pierhead.core.catalog import Server
+from pierhead.core.reach import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Servers and rows at one revision; a later revision replaces it whole."""
+
+    revision: int
+    servers: Mapping[str, Server] = field(hash=False)
+    rows: Mapping[str, tuple[Row, ...]] = field(hash=False)
+
+
+EMPTY = Snapshot(revision=0, servers={}, rows={})
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Confirmed recently enough: everything policy permits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The registry has been silent for a while: reads only, and an alarm."""
+
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """Silent for too long: everything is refused, with the reason."""
+
+    age_s: float
+
+
+Age = Fresh | Stale | Expired
+
+
+@dataclass(frozen=True, slots=True)
+class AgeLimits:
+    """When a snapshot is stale, and when expired, in seconds since the registry last confirmed it."""
+
+    stale_s: float
+    expired_s: float
+
+    def judge(self, age_s: float) -> Age:
+        if age_s >= self.expired_s:
+            return Expired(age_s)
+        return Stale(age_s) if age_s >= self.stale_s else Fresh()

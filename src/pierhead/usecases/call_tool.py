@@ -1,0 +1,161 @@
+"""The one governed path: resolve, decide, approve, record, run, record.
+
+Hosted by the gateway (rules: reach; upstream: the relay), by every server and by the guard before a guest
+(rules: reach and use; upstream: your function). No effect without its audit record first.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from pierhead.core.audit import CallFinished, CallRefused, CallStarted
+from pierhead.core.call import Call, Opaque, Outcome, Parsed, Ran, Waiting
+from pierhead.core.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    PierheadError,
+    Refused,
+    ToolFailed,
+    ToolTimedOut,
+    UpstreamUnreachable,
+)
+from pierhead.core.identity import Caller
+from pierhead.core.json import Json
+from pierhead.core.policy import ApprovalNeeded, Decision, Match, Permit, Question, Refusal, decide
+from pierhead.core.redaction import redact
+from pierhead.core.snapshot import Snapshot
+from pierhead.usecases.ports import Approvals, Audit, Clock, Ports
+from pierhead.usecases.resolve import no_such_tool, resolve
+
+
+async def call_tool(call: Call, caller: Caller, at: Ports) -> Outcome:
+    """Carry one tool call from its name to its recorded end.
+
+    Errors: Refused, NotFound and Invalid before anything ran, each recorded; RecordFailed, and nothing ran;
+    ToolFailed after the intent was recorded; whatever the tool raised.
+    """
+    async with recording_refusals(call, caller, at.audit) as refusals:
+        snapshot = at.snapshots.current()
+        request = resolve(call, caller, snapshot, at.snapshots.age())
+        decision = decide(request, at.rules.matches(request), at.rules.questions)
+        refusals.reasons = decision.reasons
+        permit = await approve(decision, call, snapshot, at.approvals)
+    if isinstance(permit, Waiting):
+        await at.audit.record(CallRefused.of(call, caller, "approval_required", permit.approval, decision.reasons))
+        return permit
+    await at.audit.record(CallStarted.of(permit, kept_arguments(call)))
+    async with finishing(call, at.audit, at.clock) as ending:
+        ending.outcome = await at.upstream.run(permit)
+    return ending.outcome
+
+
+async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals: Approvals) -> Permit | Waiting:
+    """Turn a decision into a permit, a wait, or the refusal it is.
+
+    Errors: NotFound for a tool the caller may not use (hidden reads as absent); Forbidden, naming the reason
+    and whom to ask, for a server the caller may not reach.
+    """
+    match decision:
+        case Permit():
+            return decision
+        case ApprovalNeeded():
+            text = await approvals.ask(decision)
+            return Waiting(call, text, tuple(match.sentence for match in decision.reasons))
+        case Refusal(question=Question.USE):
+            raise no_such_tool(call.tool)
+        case Refusal():
+            raise unreachable(call.server, decision, snapshot)
+
+
+def unreachable(server: str, refusal: Refusal, snapshot: Snapshot) -> Forbidden:
+    """What a caller reads who may know of a server and not reach it: the reason, and whom to ask."""
+    open_to = " or ".join(str(row.who) for row in snapshot.rows.get(server, ())) or "nobody"
+    message = f"you may not reach server {server!r}: {refusal.sentence}; it is open to {open_to}"
+    return Forbidden(message, hint=refusal.whom_to_ask, code="cannot-reach")
+
+
+def kept_arguments(call: Call) -> Json:
+    """What the intent keeps of the arguments: their redacted shape, or nothing where they were not read."""
+    match call.arguments:
+        case Parsed(values=values):
+            return redact(values)
+        case Opaque():
+            return None
+
+
+@dataclass(slots=True)
+class _Refusals:
+    reasons: tuple[Match, ...] = ()
+
+
+@asynccontextmanager
+async def recording_refusals(call: Call, caller: Caller, audit: Audit) -> AsyncGenerator[_Refusals]:
+    """Record, then raise on: a refusal that leaves no trace would be an invitation to probe."""
+    refusals = _Refusals()
+    try:
+        yield refusals
+    except (Refused, NotFound, Invalid) as refused:
+        await audit.record(CallRefused.of(call, caller, refused.code, refused.message, refusals.reasons))
+        raise
+
+
+@dataclass(slots=True)
+class _Ending:
+    outcome: Outcome = field(default_factory=lambda: Ran(result=None, succeeded=None, bytes_out=0))
+
+
+_OUTCOMES: Final = (
+    (ToolTimedOut, "timeout"),
+    (UpstreamUnreachable, "upstream_error"),
+    (ToolFailed, "tool_error"),
+)
+
+
+@asynccontextmanager
+async def finishing(call: Call, audit: Audit, clock: Clock) -> AsyncGenerator[_Ending]:
+    """Record how the call ended, also when its caller goes away: the record is shielded from cancellation."""
+    ending, started = _Ending(), clock.monotonic()
+    outcome, error = "upstream_error", ""
+    try:
+        yield ending
+        outcome = _ended(ending.outcome)
+    except asyncio.CancelledError:
+        outcome = "cancelled"
+        raise
+    except PierheadError as failed:
+        outcome, error = _failed(failed), failed.code
+        raise
+    except Exception:
+        outcome, error = "tool_error", "exception"
+        raise
+    finally:
+        size = ending.outcome.bytes_out if isinstance(ending.outcome, Ran) else 0
+        milliseconds = (clock.monotonic() - started) * 1000
+        await _surely(audit.record(CallFinished(call.id, outcome, error, size, round(milliseconds, 3))))
+
+
+def _ended(outcome: Outcome) -> str:
+    match outcome:
+        case Waiting():
+            return "approval_required"
+        case Ran(succeeded=None):
+            return "relayed"
+        case Ran(succeeded=succeeded):
+            return "ok" if succeeded else "tool_error"
+
+
+def _failed(failed: PierheadError) -> str:
+    return next((name for kind, name in _OUTCOMES if isinstance(failed, kind)), "tool_error")
+
+
+async def _surely(recording: Coroutine[object, object, None]) -> None:
+    """Wait for the record even if cancelled meanwhile, then let the cancellation go on."""
+    task = asyncio.ensure_future(recording)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

@@ -1,0 +1,115 @@
+"""The rules in force, from the snapshot: access rows (reach), declared policies and fleet narrowings (use).
+
+Pure, and indexed by server and tool, so that the number of rules elsewhere costs nothing. Fills the port `Rules`;
+Cedar will fill the same port. `Remembered` keeps answers for one revision and must never change one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from pierhead.core.approval import Approval
+from pierhead.core.call import Request
+from pierhead.core.identity import Caller, Party, Principal, parties
+from pierhead.core.policy import Match, Question, RuleEffect
+from pierhead.usecases.ports import Snapshots
+
+REACH: Final = frozenset({Question.REACH})
+REACH_AND_USE: Final = frozenset({Question.REACH, Question.USE})
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRules:
+    """Every rule of the current snapshot that speaks of a request."""
+
+    snapshots: Snapshots
+    questions: frozenset[Question]
+
+    def matches(self, request: Request) -> tuple[Match, ...]:
+        found = list(self.reach(request.caller, request.server.name))
+        if Question.USE in self.questions:
+            for party in parties(request.caller.principal):
+                found.extend(_use(request, party))
+            found.extend(_asks(request))
+        return tuple(found)
+
+    def reach(self, caller: Caller, server: str) -> tuple[Match, ...]:
+        rows = self.snapshots.current().rows.get(server, ())
+        return tuple(
+            Match(
+                RuleEffect.PERMIT,
+                Question.REACH,
+                party,
+                f"{server}.access[{index}]",
+                f"access admits {row.who}",
+            )
+            for index, row in enumerate(rows)
+            for party in parties(caller.principal)
+            if row.admits(caller, party)
+        )
+
+
+def _use(request: Request, party: Party) -> Iterator[Match]:
+    tool, principal = request.tool, request.caller.principal
+    name = f"{request.server.name}.{tool.name}"
+    if tool.policy.admits(principal, party):
+        sentence = f"{tool.name} is declared for {tool.policy}"
+        yield Match(RuleEffect.PERMIT, Question.USE, party, f"{name}.policy", sentence)
+    if tool.narrowed is not None and not tool.narrowed.admits(principal, party):
+        sentence = f"the fleet narrows {tool.name} to {tool.narrowed}"
+        yield Match(RuleEffect.FORBID, Question.USE, party, f"{name}.narrowed", sentence)
+
+
+def _asks(request: Request) -> Iterator[Match]:
+    tool = request.tool
+    if tool.approval is Approval.NONE:
+        return
+    for party in parties(request.caller.principal):
+        sentence = f"{tool.name} is {tool.effect} and declared to need {tool.approval}"
+        rule = f"{request.server.name}.{tool.name}.approval"
+        yield Match(RuleEffect.ASK, Question.USE, party, rule, sentence, tool.approval)
+
+
+_Key = tuple[Principal, str, str, str, str]
+
+
+@dataclass(slots=True)
+class Remembered:
+    """Answers of `rules`, kept for one snapshot. The key holds every input but the arguments, which no rule reads."""
+
+    rules: SnapshotRules
+    limit: int
+    _for: object = None
+    _kept: dict[_Key, tuple[Match, ...]] = field(default_factory=dict[_Key, tuple[Match, ...]])
+
+    @property
+    def questions(self) -> frozenset[Question]:
+        return self.rules.questions
+
+    def matches(self, request: Request) -> tuple[Match, ...]:
+        caller = request.caller
+        key = (caller.principal, caller.surface, caller.environment, request.server.name, request.tool.name)
+        kept = self._current().get(key)
+        if kept is None:
+            kept = self._keep(key, self.rules.matches(request))
+        return kept
+
+    def reach(self, caller: Caller, server: str) -> tuple[Match, ...]:
+        key = (caller.principal, caller.surface, caller.environment, server, "")
+        kept = self._current().get(key)
+        if kept is None:
+            kept = self._keep(key, self.rules.reach(caller, server))
+        return kept
+
+    def _current(self) -> dict[_Key, tuple[Match, ...]]:
+        """Identity of the snapshot, not its number: a value that was swapped is another policy."""
+        snapshot = self.rules.snapshots.current()
+        if snapshot is not self._for:
+            self._for, self._kept = snapshot, {}
+        return self._kept
+
+    def _keep(self, key: _Key, found: tuple[Match, ...]) -> tuple[Match, ...]:
+        if len(self._kept) >= self.limit:
+            self._kept.clear()
+        self._kept[key] = found
+        return found

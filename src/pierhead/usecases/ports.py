@@ -1,0 +1,90 @@
+"""What is needed from outside, as Protocols named for the need. Adapters and `memory` fill them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pierhead.core.audit import Fact
+from pierhead.core.call import Outcome, Request
+from pierhead.core.identity import Caller
+from pierhead.core.policy import ApprovalNeeded, Match, Permit, Question
+from pierhead.core.snapshot import Age, Snapshot
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> float:
+        """Seconds since 1970-01-01 UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never steps; only differences mean anything."""
+        ...
+
+
+class Ids(Protocol):
+    """Names for new things."""
+
+    def new(self) -> str:
+        """A fresh, sortable identifier."""
+        ...
+
+
+class Snapshots(Protocol):
+    """The policy in force here."""
+
+    def current(self) -> Snapshot: ...
+
+    def age(self) -> Age:
+        """How long ago the registry last confirmed `current()`."""
+        ...
+
+
+class Rules(Protocol):
+    """The policy engine."""
+
+    questions: frozenset[Question]
+    """What this host must see permitted; never empty."""
+
+    def matches(self, request: Request) -> Sequence[Match]:
+        """Every rule that took part, for every question of this host. A rule that errs counts as a forbid."""
+        ...
+
+    def reach(self, caller: Caller, server: str) -> Sequence[Match]:
+        """The layer-1 rules alone, for messages that name no tool."""
+        ...
+
+
+class Approvals(Protocol):
+    """Asking people, and spending their yes."""
+
+    async def ask(self, needed: ApprovalNeeded) -> str:
+        """Put the question once (the same call gets the same answer); what the caller should know."""
+        ...
+
+
+class Audit(Protocol):
+    """The durable record."""
+
+    async def record(self, fact: Fact) -> None:
+        """Returns once the fact is on disk; raises RecordFailed if that cannot be had."""
+        ...
+
+
+class Upstream(Protocol):
+    """What runs when everything has been decided."""
+
+    async def run(self, permit: Permit) -> Outcome: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything one call needs. `upstream` belongs to this call, the rest to its host."""
+
+    snapshots: Snapshots
+    rules: Rules
+    approvals: Approvals
+    audit: Audit
+    clock: Clock
+    upstream: Upstream

@@ -1,0 +1,46 @@
+"""From a call to a request: unknown, unreviewed and not live all read "not found"."""
+
+from pierhead.core.call import Call, Request
+from pierhead.core.catalog import Server
+from pierhead.core.errors import NotFound, PolicyExpired
+from pierhead.core.identity import Caller
+from pierhead.core.snapshot import Age, Expired, Snapshot, Stale
+
+
+def resolve(call: Call, caller: Caller, snapshot: Snapshot, age: Age) -> Request:
+    """The server and tool that `call` names, under the policy in force.
+
+    Errors: NotFound, alike for what is not there and what is not live; PolicyExpired.
+    """
+    server = live_server(call.server, snapshot, age)
+    tool = server.tools.get(call.tool)
+    if tool is None:
+        raise no_such_tool(call.tool)
+    if isinstance(age, Stale) and tool.effect != "read":
+        raise PolicyExpired(
+            f"policy was last confirmed {age.age_s:.0f} s ago: only reads run until the registry answers",
+            hint="try again when the registry is back",
+            code="policy-stale",
+        )
+    return Request(call, caller, server, tool, snapshot.revision)
+
+
+def live_server(name: str, snapshot: Snapshot, age: Age) -> Server:
+    """The callable server of that name.
+
+    Errors: NotFound; PolicyExpired, when the snapshot is too old to decide anything on.
+    """
+    if isinstance(age, Expired):
+        raise PolicyExpired(
+            f"policy was last confirmed {age.age_s:.0f} s ago, which is past its limit",
+            hint="try again when the registry is back",
+        )
+    server = snapshot.servers.get(name)
+    if server is None or not server.is_callable:
+        raise NotFound(f"no server {name!r}", hint="list the servers you may reach")
+    return server
+
+
+def no_such_tool(name: str) -> NotFound:
+    """One text for absent and hidden, so that neither can be told from the other."""
+    return NotFound(f"Unknown tool: {name}", hint="list the tools you may use", code="unknown-tool")
