@@ -44,8 +44,10 @@ class Snapshots(Protocol):
 class Rules(Protocol):
     """The policy engine."""
 
-    questions: frozenset[Question]
-    """What this host must see permitted; never empty."""
+    @property
+    def questions(self) -> frozenset[Question]:
+        """What this host must see permitted; never empty."""
+        ...
 
     def matches(self, request: Request) -> Sequence[Match]:
         """Every rule that took part, for every question of this host. A rule that errs counts as a forbid."""

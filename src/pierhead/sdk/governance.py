@@ -1,0 +1,143 @@
+"""What governs the calls of one server: the ports of `call_tool`, and who the platform said is calling.
+
+Made by bootstrap for a real server and by `pierhead.testing` for an author's tests; the host only uses it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
+
+from pierhead.core.call import Call, Opaque, Outcome, Parsed, digest
+from pierhead.core.catalog import Server, Tool
+from pierhead.core.errors import PierheadError
+from pierhead.core.identity import Caller
+from pierhead.core.snapshot import Age, Snapshot
+from pierhead.sdk.tool import Arguments
+from pierhead.usecases.call_tool import call_tool, recording_refusals
+from pierhead.usecases.list_tools import list_tools, reachable_server
+from pierhead.usecases.match_rules import REACH_AND_USE, Remembered, SnapshotRules
+from pierhead.usecases.ports import Approvals, Audit, Clock, Ports, Rules, Snapshots, Upstream
+
+_REMEMBERED: Final = 10_000
+
+
+class Verifier(Protocol):
+    """Who calls, as only the gateway can say it."""
+
+    def verify(self, header: bytes, body_digest: str) -> tuple[Caller, str]:
+        """The caller and the call's id. Errors: Unauthenticated."""
+        ...
+
+
+class DeclaredTool(Protocol):
+    """A tool that can say what it is and read its arguments: a bound function, or a guest's."""
+
+    def parse(self, raw: bytes) -> Arguments:
+        """Read arguments. Errors: Invalid."""
+        ...
+
+    def declared(self) -> Tool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """One verified message: who sent it, under which id."""
+
+    caller: Caller
+    call_id: str
+
+
+@dataclass(slots=True)
+class LiveTools:
+    """The policy in force, less every tool whose declaration is not the one in this process.
+
+    A manifest that says otherwise than the code is a drift: the tool is withheld until they agree again.
+    """
+
+    snapshots: Snapshots
+    server: str
+    tools: Mapping[str, DeclaredTool]
+    _for: object = None
+    _kept: Snapshot | None = None
+
+    def current(self) -> Snapshot:
+        whole = self.snapshots.current()
+        if self._kept is None or whole is not self._for:
+            self._for, self._kept = whole, self._live(whole)
+        return self._kept
+
+    def age(self) -> Age:
+        return self.snapshots.age()
+
+    def _live(self, whole: Snapshot) -> Snapshot:
+        entry = whole.servers.get(self.server)
+        if entry is None:
+            return replace(whole, servers={})
+        own = {name: bound.declared() for name, bound in self.tools.items()}
+        kept = {name: tool for name, tool in entry.tools.items() if _same(own.get(name), tool)}
+        return replace(whole, servers={self.server: replace(entry, tools=kept)})
+
+
+def _same(own: Tool | None, published: Tool) -> bool:
+    """Equal in everything but what the fleet narrowed."""
+    return own is not None and own == replace(published, narrowed=None)
+
+
+def govern(
+    server: str,
+    tools: Mapping[str, DeclaredTool],
+    snapshots: Snapshots,
+    approvals: Approvals,
+    audit: Audit,
+    clock: Clock,
+) -> "Governance":
+    """Put the ports of one server process together: reach and use are both asked, over the tools that are live."""
+    live = LiveTools(snapshots, server, tools)
+    rules = Remembered(SnapshotRules(live, REACH_AND_USE), _REMEMBERED)
+    return Governance(server, live, rules, approvals, audit, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Governance:
+    """The ports of one server process. `rules` must answer reach and use."""
+
+    server: str
+    snapshots: Snapshots
+    rules: Rules
+    approvals: Approvals
+    audit: Audit
+    clock: Clock
+    _unread: Opaque = field(default=Opaque(digest="", size=0), init=False)
+
+    def visible(self, caller: Caller) -> tuple[Tool, ...]:
+        """What `caller` may use here. Errors: NotFound, Forbidden, PolicyExpired."""
+        return list_tools(self.server, caller, self.snapshots, self.rules)
+
+    def reachable(self, caller: Caller) -> Server:
+        """This server, if `caller` may reach it. Errors: NotFound, Forbidden, PolicyExpired."""
+        return reachable_server(self.server, caller, self.snapshots, self.rules)
+
+    def may_see(self, name: str, caller: Caller) -> bool:
+        """Whether the tool exists for `caller`: asked before its arguments are read, so that faults reveal nothing."""
+        try:
+            return any(tool.name == name for tool in self.visible(caller))
+        except PierheadError:
+            return False
+
+    def call(self, admission: Admission, tool: str, era: str, client: str) -> Call:
+        """A call whose arguments nobody has read yet."""
+        return Call(admission.call_id, self.server, tool, self._unread, era, client)
+
+    async def read(
+        self, call: Call, caller: Caller, tool: DeclaredTool, raw: bytes
+    ) -> tuple[Call, Mapping[str, object]]:
+        """The call with its arguments, and the values to pass. Errors: Invalid, which is recorded."""
+        async with recording_refusals(call, caller, self.audit):
+            arguments = tool.parse(raw)
+            parsed = Parsed(arguments.plain, digest(arguments.plain), len(raw))
+        return replace(call, arguments=parsed), arguments.values
+
+    async def run(self, call: Call, caller: Caller, upstream: Upstream) -> Outcome:
+        """Carry the call through `call_tool`."""
+        ports = Ports(self.snapshots, self.rules, self.approvals, self.audit, self.clock, upstream)
+        return await call_tool(call, caller, ports)

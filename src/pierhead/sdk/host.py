@@ -1,0 +1,138 @@
+"""The ASGI application of one server: only the gateway's messages come in, and each goes through governance.
+
+Two ways in, one path: a plain tool called in the stateless revision is answered here without the full protocol
+stack (`short`); everything else goes through `mcp`, with governance as its middleware (`protocol`). Tests hold both
+to the same answers. Not here: sockets, journals, snapshots (bootstrap brings them).
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from mcp.server.lowlevel import Server as LowLevelServer
+from mcp.server.transport_security import TransportSecuritySettings
+
+from pierhead.core.errors import LimitExceeded, PierheadError, Unauthenticated
+from pierhead.core.identity import Caller
+from pierhead.core.wire_codes import numbers
+from pierhead.sdk.governance import Admission, DeclaredTool, Governance, Verifier
+from pierhead.sdk.protocol import ADMISSION, Governed
+from pierhead.sdk.server import Server
+from pierhead.sdk.short import Short
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+ASSERTION_HEADER: Final = b"pierhead-assertion"
+LARGEST_BODY: Final = 4 * 1024 * 1024
+_LOCAL: Final = TransportSecuritySettings(
+    allowed_hosts=["127.0.0.1:*", "localhost:*"], allowed_origins=["http://127.0.0.1:*", "http://localhost:*"]
+)
+
+
+def host(server: Server, governance: Governance, verifier: Verifier) -> Application:
+    """The application of an SDK server, at `/mcp`. Speaks every supported revision; keeps legacy sessions."""
+    short = Short(server.tools, governance, server.name, server.version)
+    return _host(server.low_level, server.tools, governance, verifier, short)
+
+
+def host_guest(
+    front: LowLevelServer[Any], tools: Mapping[str, DeclaredTool], governance: Governance, verifier: Verifier
+) -> Application:
+    """The application of a guard: `front` forwards to a guest, governed exactly as an SDK server is."""
+    return _host(front, tools, governance, verifier, None)
+
+
+def _host(
+    front: LowLevelServer[Any],
+    tools: Mapping[str, DeclaredTool],
+    governance: Governance,
+    verifier: Verifier,
+    short: Short | None,
+) -> Application:
+    front.middleware.append(Governed(governance, tools))
+    stack = front.streamable_http_app(
+        streamable_http_path="/mcp", max_request_body_size=LARGEST_BODY, transport_security=_LOCAL
+    )
+    return _Door(AuthContextMiddleware(stack), verifier, short)
+
+
+@dataclass(frozen=True, slots=True)
+class _Door:
+    """Reads the body, asks who sent it, and lets it in by the short way or the long one."""
+
+    stack: Application
+    verifier: Verifier
+    short: Short | None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.stack(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        try:
+            body = await _whole(receive)
+            caller, call_id = self.verifier.verify(headers.get(ASSERTION_HEADER, b""), hashlib.sha256(body).hexdigest())
+        except PierheadError as refused:
+            await _refuse(refused, send)
+            return
+        admission = Admission(caller, call_id)
+        if self.short is not None and await self.short.answer(headers, body, admission, receive, send):
+            return
+        scope[ADMISSION] = admission
+        scope["user"] = _session_owner(caller)
+        await self.stack(scope, _replay(body, receive), send)
+
+
+async def _whole(receive: Receive) -> bytes:
+    """The request's body. Errors: LimitExceeded; Unauthenticated where the client left before it was whole."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Unauthenticated("the client left before its request was whole")
+        body += message.get("body", b"")
+        if len(body) > LARGEST_BODY:
+            raise LimitExceeded(f"the body is larger than {LARGEST_BODY} bytes", hint="send less")
+    return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """`receive` with the body put back in front."""
+    unread = True
+
+    async def again() -> Message:
+        nonlocal unread
+        if unread:
+            unread = False
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return again
+
+
+def _session_owner(caller: Caller) -> AuthenticatedUser:
+    """To whom `mcp` binds a legacy session: another principal on it gets 404. It holds no credential."""
+    who = caller.person
+    issuer = who.issuer if who else ""
+    token = AccessToken(token="", client_id=caller.name, scopes=[], subject=caller.name, claims={"iss": issuer})
+    return AuthenticatedUser(token)
+
+
+async def _refuse(error: PierheadError, send: Send) -> None:
+    code = numbers(error)
+    data = {"code": error.code, "hint": error.hint}
+    body = orjson.dumps(
+        {"jsonrpc": "2.0", "id": None, "error": {"code": code.json_rpc, "message": error.message, "data": data}}
+    )
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": code.http, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,134 @@
+"""Governance inside the `mcp` package: one middleware around every message, in every supported revision.
+
+The middleware signature of `mcp` is provisional, so this is the only file that knows it. Governance itself is
+plain functions (`usecases`). Not here: HTTP (`host`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import anyio
+import orjson
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult
+from pydantic import BaseModel
+
+from pierhead.core.call import Outcome, Ran, Waiting
+from pierhead.core.errors import Invalid, PierheadError, ToolTimedOut, Unauthenticated
+from pierhead.core.policy import Permit
+from pierhead.core.wire_codes import numbers
+from pierhead.sdk.governance import Admission, DeclaredTool, Governance
+from pierhead.sdk.result import Answer, approval_required, failure, timed_out
+from pierhead.sdk.tool import CALLER
+
+#: Where the host puts the Admission of a message, in its ASGI scope.
+ADMISSION: Final = "pierhead.admission"
+
+Context = ServerRequestContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Governed:
+    """The middleware: asks governance before `mcp` does anything with a message."""
+
+    governance: Governance
+    tools: Mapping[str, DeclaredTool]
+
+    async def __call__(self, ctx: Context, call_next: CallNext) -> HandlerResult:
+        admission = admission_of(ctx)
+        try:
+            match ctx.method:
+                case "tools/call":
+                    return await self._call(ctx, call_next, admission)
+                case "tools/list":
+                    return await self._list(ctx, call_next, admission)
+                case _:
+                    self.governance.reachable(admission.caller)
+                    return await call_next(ctx)
+        except PierheadError as refused:
+            raise protocol_error(refused) from None
+
+    async def _list(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
+        """The list that `mcp` made, less what this caller may not use; its order stays."""
+        visible = {tool.name for tool in self.governance.visible(admission.caller)}
+        result = as_dict(await call_next(ctx))
+        shown = [tool for tool in cast("list[dict[str, Any]]", result["tools"]) if tool["name"] in visible]
+        return {**result, "tools": shown}
+
+    async def _call(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
+        params = ctx.params or {}
+        name, raw = params.get("name"), params.get("arguments", {})
+        if not isinstance(name, str):
+            return await call_next(ctx)  # malformed: `mcp` answers with the protocol's own error
+        call = self.governance.call(admission, name, ctx.protocol_version, client_of(ctx))
+        tool = self.tools.get(name)
+        try:
+            if tool is not None and self.governance.may_see(name, admission.caller):
+                call, _ = await self.governance.read(call, admission.caller, tool, orjson.dumps(raw))
+            outcome = await self.governance.run(call, admission.caller, _Onwards(ctx, call_next))
+        except (Invalid, ToolTimedOut) as failed:
+            return tool_result(failure(failed))
+        match outcome:
+            case Waiting():
+                return tool_result(approval_required(outcome))
+            case Ran():
+                return cast("dict[str, Any]", outcome.result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Onwards:
+    """Upstream of a call in the protocol stack: whatever `mcp` does next."""
+
+    ctx: Context
+    call_next: CallNext
+
+    async def run(self, permit: Permit) -> Outcome:
+        token = CALLER.set(permit.request.caller)
+        try:
+            with anyio.fail_after(permit.request.tool.timeout_s):
+                result = as_dict(await self.call_next(self.ctx))
+        except TimeoutError:
+            raise timed_out(permit) from None
+        finally:
+            CALLER.reset(token)
+        asks = result.get("resultType") == "input_required"
+        succeeded = None if asks else not result.get("isError", False)
+        return Ran(result, succeeded, len(orjson.dumps(result)))
+
+
+def admission_of(ctx: Context) -> Admission:
+    """The admission of this message. Errors: MCPError for a message that came round the host."""
+    scope = getattr(ctx.request, "scope", None)
+    found = scope.get(ADMISSION) if scope is not None else None
+    if not isinstance(found, Admission):
+        raise protocol_error(Unauthenticated("this message did not come through the gateway", hint="call the gateway"))
+    return found
+
+
+def protocol_error(error: PierheadError) -> MCPError:
+    """`error` as JSON-RPC: its number, its message, and code and hint as data."""
+    return MCPError(code=numbers(error).json_rpc, message=error.message, data={"code": error.code, "hint": error.hint})
+
+
+def tool_result(answer: Answer) -> dict[str, Any]:
+    """An answer as the wire form of a complete tool result."""
+    text = answer.encoded.decode()
+    result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": answer.is_error}
+    if not answer.is_error:
+        result["structuredContent"] = orjson.loads(answer.encoded)
+    return as_dict(CallToolResult.model_validate(result))
+
+
+def as_dict(result: HandlerResult) -> dict[str, Any]:
+    """What a handler returned, in wire form."""
+    if isinstance(result, BaseModel):
+        return result.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return result or {}
+
+
+def client_of(ctx: Context) -> str:
+    """What the client says of itself, short: traced, never a ground to permit."""
+    info = ctx.session.client_params.client_info if ctx.session.client_params else None
+    return f"{info.name} {info.version}"[:100] if info else ""

@@ -1,0 +1,77 @@
+"""What a call answers: one encoding for results, failures and waits.
+
+Structured content is encoded once and stands also in the text block, for clients that read only text.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from pierhead.core.call import Waiting
+from pierhead.core.errors import PierheadError, ToolTimedOut
+from pierhead.core.policy import Permit
+
+_ERROR_TEXT: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Structured content as JSON bytes; an error's is text only, since it fits no tool's output schema."""
+
+    encoded: bytes
+    is_error: bool
+
+
+def failure(error: PierheadError) -> Answer:
+    """A failed answer: code, message, hint and whether trying again may help."""
+    body = {
+        "status": "error",
+        "error": {
+            "code": error.code,
+            "message": error.message[:_ERROR_TEXT],
+            "hint": error.hint,
+            "retryable": error.code in _RETRYABLE,
+        },
+    }
+    return Answer(orjson.dumps(body), is_error=True)
+
+
+_RETRYABLE: Final = frozenset(
+    {"tool-timed-out", "upstream-unreachable", "limit-exceeded", "policy-stale", "record-failed"}
+)
+
+
+def approval_required(waiting: Waiting) -> Answer:
+    """A normal result: nothing ran, and a model must not "fix" its arguments over it."""
+    body = {"status": "approval_required", "summary": waiting.approval, "reasons": list(waiting.reasons)}
+    return Answer(orjson.dumps(body), is_error=False)
+
+
+_WAITING_SCHEMA: Final = {
+    "type": "object",
+    "properties": {
+        "status": {"const": "approval_required"},
+        "summary": {"type": "string"},
+        "reasons": {"type": "array", "items": {"type": "string"}},
+    },
+    "required": ["status", "summary"],
+}
+
+
+def widened(schema: dict[str, Any]) -> dict[str, Any]:
+    """The output schema of a tool that may have to wait: its own, or the waiting result.
+
+    Definitions stay at the root, where their references point.
+    """
+    own = {key: value for key, value in schema.items() if key != "$defs"}
+    root: dict[str, Any] = {"type": "object", "anyOf": [own, _WAITING_SCHEMA]}
+    if "$defs" in schema:
+        root["$defs"] = schema["$defs"]
+    return root
+
+
+def timed_out(permit: Permit) -> ToolTimedOut:
+    """What a caller reads when a tool outlives its declared time."""
+    tool = permit.request.tool
+    return ToolTimedOut(f"{tool.name} took longer than {tool.timeout_s:g} s", hint="ask for less, or try again later")

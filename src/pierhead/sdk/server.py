@@ -1,0 +1,123 @@
+"""The public face for a server's author: `Server` and its `tool`.
+
+A server only declares. Its process, journal, policy and transport are put around it by `pierhead run server`, and
+in an author's tests by `pierhead.testing`. Built on the official `mcp` package: `server.mcp` is its MCPServer, for
+prompts and resources.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, TypeVar
+
+from mcp.server import CacheHint
+from mcp.server.lowlevel import Server as LowLevelServer
+from mcp.server.mcpserver import MCPServer
+
+from pierhead.core.catalog import Server as CatalogServer
+from pierhead.core.catalog import Stage, Tool
+from pierhead.core.errors import Misconfigured
+from pierhead.core.usage import Minutes
+from pierhead.sdk.authorize import declare
+from pierhead.sdk.tool import BoundTool, bind
+
+Function = TypeVar("Function", bound=Callable[..., object])
+Lifespan = Callable[[MCPServer[Any]], AbstractAsyncContextManager[Any]]
+
+_LIST_TTL_MS: Final = 60_000
+
+
+class Server:
+    """A domain server: a name, an owner, and a small coherent set of tools.
+
+    `owner` is a team and `support` where to ask: every refusal names both.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a fact that the registry shows
+        self,
+        name: str,
+        *,
+        owner: str,
+        support: str,
+        version: str = "0.1.0",
+        description: str = "",
+        instructions: str | None = None,
+        lifespan: Lifespan | None = None,
+    ) -> None:
+        self.name = name
+        self.owner = owner
+        self.support = support
+        self.version = version
+        self.description = description
+        self.mcp: MCPServer[Any] = MCPServer(
+            name,
+            version=version,
+            description=description or None,
+            instructions=instructions,
+            lifespan=lifespan,
+            cache_hints={"tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="private")},
+            log_level="WARNING",
+        )
+        self.tools: dict[str, BoundTool] = {}
+
+    def tool(  # noqa: PLR0913 - the declaration is the point
+        self,
+        *,
+        policy: str,
+        effect: str,
+        minutes_saved: float | Minutes,
+        approval: str | None = None,
+        idempotent: bool = False,
+        timeout: float = 30.0,
+        name: str | None = None,
+        title: str | None = None,
+    ) -> Callable[[Function], Function]:
+        """Declare a function as a tool; its signature and docstring are what clients see.
+
+        `policy` says who may use it (`group:data-eng or user:ann`), `effect` what it may do (`read`, `write`,
+        `destructive`), `approval` who must say yes first, `minutes_saved` the estimate for one success.
+        Units: `timeout` in seconds. Errors: Misconfigured (`bad-declaration`), at load.
+        """
+        declaration = declare(
+            policy=policy,
+            effect=effect,
+            minutes_saved=minutes_saved,
+            approval=approval,
+            idempotent=idempotent,
+            timeout=timeout,
+        )
+
+        def register(function: Function) -> Function:
+            self.add(bind(function, declaration, name, title))
+            return function
+
+        return register
+
+    def add(self, bound: BoundTool) -> None:
+        """Take in a bound tool. Errors: Misconfigured (`bad-declaration`) for a name taken twice."""
+        if bound.name in self.tools:
+            raise Misconfigured(f"tool {bound.name} is declared twice", hint="rename one", code="bad-declaration")
+        self.tools[bound.name] = bound
+        self.mcp._tool_manager._tools[bound.name] = bound.registered  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - it takes functions only
+
+    @property
+    def low_level(self) -> LowLevelServer[Any]:
+        """What the host mounts; `mcp` gives no public way to it that keeps middleware and routes apart."""
+        return self.mcp._lowlevel_server  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+    def manifest(self) -> tuple[Tool, ...]:
+        """The tools as the registry and the rules know them, in the order of declaration."""
+        return tuple(bound.declared() for bound in self.tools.values())
+
+    def listed(self, stage: Stage, upstream: str) -> CatalogServer:
+        """This server as an entry of a catalogue."""
+        return CatalogServer(
+            name=self.name,
+            version=self.version,
+            kind="python",
+            stage=stage,
+            owner=self.owner,
+            support=self.support,
+            description=self.description,
+            upstream=upstream,
+            tools={tool.name: tool for tool in self.manifest()},
+        )

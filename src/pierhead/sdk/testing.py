@@ -1,0 +1,117 @@
+"""A platform in memory, for an author's own tests: real protocol, real governance, no socket, no disk.
+
+async with platform(server) as running:
+    async with running.client("alice", groups=["data-eng"]) as client:
+        result = await client.call_tool("count_rows", {"table": "orders"})
+    assert running.audit.kinds() == ["call-started", "call-finished"]
+"""
+
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+import anyio
+import httpx2
+import orjson
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from pierhead.core.catalog import Stage
+from pierhead.core.errors import Unauthenticated
+from pierhead.core.identity import Caller, User
+from pierhead.core.reach import EVERY, Row
+from pierhead.core.rule import Who
+from pierhead.sdk.governance import govern
+from pierhead.sdk.host import ASSERTION_HEADER, Application, Message, host
+from pierhead.sdk.server import Server
+from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, NoApprovals, snapshot_of
+
+URL: Final = "http://127.0.0.1:1/mcp"
+_ISSUER: Final = "https://memory.example"
+
+
+@dataclass(slots=True)
+class MemoryVerifier:
+    """Takes the caller from the header as it stands: only for tests, where the test is the gateway."""
+
+    count: int = 0
+
+    def verify(self, header: bytes, body_digest: str) -> tuple[Caller, str]:
+        del body_digest
+        if not header:
+            raise Unauthenticated("no assertion", hint="call through the gateway")
+        said = orjson.loads(header)
+        self.count += 1
+        call_id = f"call-{self.count}"
+        user = User(_ISSUER, said["user"], frozenset(said["groups"]))
+        return Caller(user, "ide", "test", call_id), call_id
+
+
+@dataclass(slots=True)
+class Running:
+    """One server on the platform in memory: make clients, read the audit, move the policy."""
+
+    application: Application
+    audit: MemoryAudit
+    snapshots: MemorySnapshots
+    verifier: MemoryVerifier = field(default_factory=MemoryVerifier)
+
+    def http(self, user: str, groups: Iterable[str]) -> httpx2.AsyncClient:
+        """An HTTP client whose messages the gateway has let in as `user`."""
+        header = orjson.dumps({"user": user, "groups": sorted(groups)}).decode()
+        return httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(self.application), headers={ASSERTION_HEADER.decode(): header}
+        )
+
+    @asynccontextmanager
+    async def client(self, user: str, groups: Iterable[str] = (), *, mode: str = "auto") -> AsyncGenerator[Client]:
+        """A real protocol client; `mode` is `auto`, `legacy` or a revision."""
+        async with (
+            self.http(user, groups) as http,
+            Client(streamable_http_client(URL, http_client=http), mode=mode) as client,
+        ):
+            yield client
+
+
+@asynccontextmanager
+async def platform(server: Server, *, groups: Iterable[str] = ("everyone",)) -> AsyncGenerator[Running]:
+    """Run `server` under governance; layer 1 admits any signed-in person unless `groups` are named.
+
+    Errors: Misconfigured, as at a real start.
+    """
+    named = frozenset(groups)
+    who = Who(any_person=True) if named == frozenset({"everyone"}) else Who(groups=named)
+    rows = (Row(server.name, who, EVERY, EVERY),)
+    snapshots = MemorySnapshots(snapshot_of([server.listed(Stage.DEPLOYED, URL)], rows))
+    audit, verifier = MemoryAudit(), MemoryVerifier()
+    governance = govern(server.name, server.tools, snapshots, NoApprovals(), audit, MemoryClock())
+    application = host(server, governance, verifier)
+    async with _lifespan(application):
+        yield Running(application, audit, snapshots, verifier)
+
+
+@asynccontextmanager
+async def _lifespan(application: Application) -> AsyncGenerator[None]:
+    """Start and stop an ASGI application as a server would."""
+    inbox_in, inbox = anyio.create_memory_object_stream[Message](2)
+    started, stopped = anyio.Event(), anyio.Event()
+
+    async def send(message: Message) -> None:
+        (started if message["type"] == "lifespan.startup.complete" else stopped).set()
+
+    async def run() -> None:
+        await application({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.receive, send)
+
+    async with inbox_in, inbox, anyio.create_task_group() as tasks:
+        tasks.start_soon(
+            application, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.receive, send
+        )
+        await inbox_in.send({"type": "lifespan.startup"})
+        await started.wait()
+        try:
+            yield
+        finally:
+            with anyio.CancelScope(shield=True):
+                await inbox_in.send({"type": "lifespan.shutdown"})
+                await stopped.wait()

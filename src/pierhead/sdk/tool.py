@@ -1,0 +1,220 @@
+"""One declared function: strict arguments in, one encoded answer out.
+
+Built on the schema machinery of the `mcp` package, stricter in two points: unknown arguments are refused and
+nothing is coerced, so that what was judged and recorded is what runs. Above: `server` registers it, `host` calls it.
+"""
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import anyio.to_thread
+import orjson
+from mcp.server.mcpserver.tools.base import Tool as McpTool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from pierhead.core.approval import Approval
+from pierhead.core.catalog import Effect, Tool
+from pierhead.core.errors import Invalid, Misconfigured, PierheadError
+from pierhead.core.identity import Caller
+from pierhead.core.json import Json
+from pierhead.sdk.authorize import Declaration
+from pierhead.sdk.result import Answer, failure, widened
+
+#: Who is calling, inside a tool's body. Set by the host around each call, and nowhere else.
+CALLER: Final[ContextVar[Caller]] = ContextVar("pierhead_caller")
+
+Body = Callable[..., Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """Validated arguments: `values` are passed to the function, `plain` is what is recorded and digested."""
+
+    values: Mapping[str, object]
+    plain: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundTool:
+    """A declared function with its schemas, ready to be called."""
+
+    name: str
+    declaration: Declaration
+    registered: McpTool
+    body: Body
+    model: type[ArgModelBase]
+    output: "TypeAdapter[object] | None"
+    is_plain: bool
+    """No access to the protocol (progress, questions): may be answered without the full protocol stack."""
+
+    def parse(self, raw: bytes) -> Arguments:
+        """Read arguments, strictly.
+
+        Errors: Invalid (`bad-arguments`), naming each member and what is wrong with it, never its value.
+        """
+        try:
+            model = self.model.model_validate_json(raw)
+        except ValidationError as invalid:
+            raise _bad_arguments(self.name, invalid) from None
+        plain = cast("Mapping[str, Json]", model.model_dump(mode="json", by_alias=True))
+        return Arguments(model.model_dump_one_level(), plain)
+
+    async def answer(self, values: Mapping[str, object]) -> Answer:
+        """Run the function and encode what it returns; a PierheadError of the author's becomes a failed answer."""
+        try:
+            result = await self.body(**values)
+        except PierheadError as failed:
+            return failure(failed)
+        return self._encode(result)
+
+    def _encode(self, result: object) -> Answer:
+        if self.output is None:  # pragma: no cover - only plain tools are answered here, and they have a schema
+            raise Misconfigured(f"{self.name} has no output schema", code="bad-declaration")
+        if self.registered.fn_metadata.wrap_output:
+            result = {"result": result}
+        elif not isinstance(result, BaseModel):
+            result = self.output.validate_python(result)
+        text = result.model_dump_json(by_alias=True) if isinstance(result, BaseModel) else None
+        encoded = text.encode() if text is not None else self.output.dump_json(result, by_alias=True)
+        return Answer(encoded, is_error=False)
+
+    def declared(self) -> Tool:
+        """The tool as the registry and the rules know it."""
+        return Tool(
+            name=self.name,
+            description=self.registered.description,
+            policy=self.declaration.policy,
+            effect=self.declaration.effect,
+            approval=self.declaration.approval,
+            minutes=self.declaration.minutes,
+            input_schema=self.registered.parameters,
+            output_schema=self.registered.output_schema or {},
+            timeout_s=self.declaration.timeout_s,
+            idempotent=self.declaration.idempotent,
+        )
+
+
+class _StrictMetadata(FuncMetadata):
+    """The schemas of `mcp` without its coercions: text is not parsed into lists, `"1"` is not 1."""
+
+    def validate_arguments(self, arguments_to_validate: dict[str, Any]) -> dict[str, Any]:
+        return self.arg_model.model_validate_json(orjson.dumps(arguments_to_validate)).model_dump_one_level()
+
+    def convert_result(self, result: object) -> CallToolResult | InputRequiredResult:
+        if isinstance(result, CallToolResult):
+            return result
+        return super().convert_result(result)
+
+
+def bind(function: Callable[..., object], declaration: Declaration, name: str | None, title: str | None) -> BoundTool:
+    """Make a tool of `function`.
+
+    Errors: Misconfigured (`bad-declaration`) for a function without a docstring.
+    """
+    body, shown = _without_caller(function)
+    if not (function.__doc__ or "").strip():
+        message = f"tool {function.__name__} has no docstring"
+        raise Misconfigured(message, hint="its docstring is what the model reads", code="bad-declaration")
+    described = inspect.cleandoc(function.__doc__ or "")
+    registered = McpTool.from_function(
+        shown, name=name, title=title, description=described, annotations=_hints(declaration), meta=_meta(declaration)
+    )
+    metadata = registered.fn_metadata
+    strict = _strict(metadata.arg_model)
+    plain = registered.context_kwarg is None and not registered.resolved_params and metadata.output_schema is not None
+    schema = metadata.output_schema
+    if schema is not None and declaration.approval is not Approval.NONE:
+        schema = widened(schema)
+    registered.parameters = _closed(strict.model_json_schema(by_alias=True))
+    registered.fn_metadata = _StrictMetadata(
+        arg_model=strict, output_schema=schema, output_model=metadata.output_model, wrap_output=metadata.wrap_output
+    )
+    output: TypeAdapter[object] | None = TypeAdapter(metadata.output_model) if plain else None
+    bound = BoundTool(registered.name, declaration, registered, body, strict, output, plain)
+    if plain:
+        registered.fn = _through_answer(bound)
+        registered.is_async = True
+    return bound
+
+
+def _through_answer(bound: BoundTool) -> Body:
+    """What the full protocol stack calls for a plain tool: the same body and encoding as the short way."""
+
+    async def run(**values: object) -> CallToolResult:
+        answer = await bound.answer(values)
+        structured = None if answer.is_error else cast("dict[str, Any]", orjson.loads(answer.encoded))
+        content = TextContent(type="text", text=answer.encoded.decode())
+        return CallToolResult(content=[content], structured_content=structured, is_error=answer.is_error)
+
+    return run
+
+
+def _without_caller(function: Callable[..., object]) -> tuple[Body, Callable[..., object]]:
+    """The function as it is called (with its caller filled in), and as the protocol sees it (without)."""
+    signature = inspect.signature(function, eval_str=True)
+    names = [name for name, parameter in signature.parameters.items() if parameter.annotation is Caller]
+
+    if inspect.iscoroutinefunction(function):
+
+        async def body(**values: object) -> object:
+            return await function(**values, **dict.fromkeys(names, CALLER.get()))
+
+    else:
+
+        async def body(**values: object) -> object:
+            whole = functools.partial(function, **values, **dict.fromkeys(names, CALLER.get()))
+            return await anyio.to_thread.run_sync(whole)
+
+    shown = functools.wraps(function)(body)
+    kept = [parameter for name, parameter in signature.parameters.items() if name not in names]
+    shown.__signature__ = signature.replace(parameters=kept)  # pyright: ignore[reportAttributeAccessIssue]
+    shown.__annotations__ = {parameter.name: parameter.annotation for parameter in kept}
+    shown.__annotations__["return"] = signature.return_annotation
+    del shown.__wrapped__  # or signature readers would find the caller again
+    return body, shown
+
+
+def _strict(model: type[ArgModelBase]) -> type[ArgModelBase]:
+    config = ConfigDict(extra="forbid", strict=True, arbitrary_types_allowed=True)
+    return type(model.__name__, (model,), {"model_config": config, "__module__": __name__})
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    schema["additionalProperties"] = False
+    return schema
+
+
+def _hints(declaration: Declaration) -> ToolAnnotations:
+    """Hints are output only: they tell clients what was declared; enforcement never reads them."""
+    return ToolAnnotations(
+        read_only_hint=declaration.effect is Effect.READ,
+        destructive_hint=declaration.effect is Effect.DESTRUCTIVE,
+        idempotent_hint=declaration.idempotent or declaration.effect is Effect.READ,
+        open_world_hint=False,
+    )
+
+
+def _meta(declaration: Declaration) -> dict[str, Any]:
+    return {
+        "io.pierhead/tool": {
+            "effect": str(declaration.effect),
+            "approval": str(declaration.approval),
+            "minutes_saved": declaration.minutes.mode,
+        }
+    }
+
+
+def _bad_arguments(tool: str, invalid: ValidationError) -> Invalid:
+    """Every fault at once, by place and kind; the value itself is the caller's and stays out."""
+    faults = [
+        f"{'.'.join(str(part) for part in fault['loc']) or 'arguments'}: {fault['msg']}" for fault in invalid.errors()
+    ]
+    return Invalid(
+        f"{tool} cannot take these arguments: {'; '.join(faults)}", hint="see its input schema", code="bad-arguments"
+    )
