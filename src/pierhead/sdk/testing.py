@@ -1,6 +1,6 @@
 """A platform in memory, for an author's own tests: real protocol, real governance, no socket, no disk.
 
-async with platform(server) as running:
+async with platform(server, access="everyone") as running:
     async with running.client("alice", groups=["data-eng"]) as client:
         result = await client.call_tool("count_rows", {"table": "orders"})
     assert running.audit.kinds() == ["call-started", "call-finished"]
@@ -21,7 +21,7 @@ from pierhead.core.catalog import Stage
 from pierhead.core.errors import Unauthenticated
 from pierhead.core.identity import Caller, User
 from pierhead.core.reach import EVERY, Row
-from pierhead.core.rule import Who
+from pierhead.core.rule import parse_who
 from pierhead.sdk.governance import govern
 from pierhead.sdk.host import ASSERTION_HEADER, Application, Message, host
 from pierhead.sdk.server import Server
@@ -75,14 +75,12 @@ class Running:
 
 
 @asynccontextmanager
-async def platform(server: Server, *, groups: Iterable[str] = ("everyone",)) -> AsyncGenerator[Running]:
-    """Run `server` under governance; layer 1 admits any signed-in person unless `groups` are named.
+async def platform(server: Server, *, access: str) -> AsyncGenerator[Running]:
+    """Run `server` under governance; `access` is layer 1, in the short form (`everyone`, `group:data-eng`).
 
-    Errors: Misconfigured, as at a real start.
+    Errors: Invalid for an access that cannot be read.
     """
-    named = frozenset(groups)
-    who = Who(any_person=True) if named == frozenset({"everyone"}) else Who(groups=named)
-    rows = (Row(server.name, who, EVERY, EVERY),)
+    rows = (Row(server.name, parse_who(access), EVERY, EVERY),)
     snapshots = MemorySnapshots(snapshot_of([server.listed(Stage.DEPLOYED, URL)], rows))
     audit, verifier = MemoryAudit(), MemoryVerifier()
     governance = govern(server.name, server.tools, snapshots, NoApprovals(), audit, MemoryClock())
@@ -104,9 +102,7 @@ async def _lifespan(application: Application) -> AsyncGenerator[None]:
         await application({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.receive, send)
 
     async with inbox_in, inbox, anyio.create_task_group() as tasks:
-        tasks.start_soon(
-            application, {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, inbox.receive, send
-        )
+        tasks.start_soon(run)
         await inbox_in.send({"type": "lifespan.startup"})
         await started.wait()
         try:

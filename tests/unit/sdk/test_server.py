@@ -44,7 +44,10 @@ def orders() -> Server:
 @pytest.mark.anyio
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_permitted_call_runs_and_leaves_its_two_facts(era: str) -> None:
-    async with platform(orders()) as running, running.client("alice", ["data-eng"], mode=era) as client:
+    async with (
+        platform(orders(), access="everyone") as running,
+        running.client("alice", ["data-eng"], mode=era) as client,
+    ):
         result = await client.call_tool("count_rows", {"table": "t"})
         assert result.structured_content == {"table": "t for alice", "n": 10}
         assert running.audit.kinds() == ["call-started", "call-finished"]
@@ -54,7 +57,7 @@ async def test_a_permitted_call_runs_and_leaves_its_two_facts(era: str) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_list_shows_only_what_the_caller_may_use(era: str) -> None:
-    async with platform(orders()) as running:
+    async with platform(orders(), access="everyone") as running:
         async with running.client("alice", ["data-eng"], mode=era) as client:
             assert [tool.name for tool in (await client.list_tools()).tools] == ["count_rows", "sleep_long"]
         async with running.client("bob", ["ads"], mode=era) as client:
@@ -65,7 +68,10 @@ async def test_a_list_shows_only_what_the_caller_may_use(era: str) -> None:
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("name", ["drop_table", "absent"])
 async def test_a_hidden_tool_and_an_absent_one_read_alike(era: str, name: str) -> None:
-    async with platform(orders()) as running, running.client("alice", ["data-eng"], mode=era) as client:
+    async with (
+        platform(orders(), access="everyone") as running,
+        running.client("alice", ["data-eng"], mode=era) as client,
+    ):
         with pytest.raises(MCPError) as refused:
             await client.call_tool(name, {"nonsense": 1})
         assert refused.value.error.code == -32602
@@ -76,7 +82,7 @@ async def test_a_hidden_tool_and_an_absent_one_read_alike(era: str, name: str) -
 @pytest.mark.anyio
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_destructive_tool_waits_for_approval_and_runs_nothing(era: str) -> None:
-    async with platform(orders()) as running, running.client("root", ["admins"], mode=era) as client:
+    async with platform(orders(), access="everyone") as running, running.client("root", ["admins"], mode=era) as client:
         await client.list_tools()
         result = await client.call_tool("drop_table", {"table": "t"})
         assert not result.is_error
@@ -88,7 +94,10 @@ async def test_a_destructive_tool_waits_for_approval_and_runs_nothing(era: str) 
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("arguments", [{"table": 1}, {"table": "t", "limit": "1"}, {"table": "t", "extra": True}, {}])
 async def test_arguments_are_taken_strictly_and_faults_are_results(era: str, arguments: dict[str, object]) -> None:
-    async with platform(orders()) as running, running.client("alice", ["data-eng"], mode=era) as client:
+    async with (
+        platform(orders(), access="everyone") as running,
+        running.client("alice", ["data-eng"], mode=era) as client,
+    ):
         result = await client.call_tool("count_rows", arguments)
         assert result.is_error
         assert "bad-arguments" in result.content[0].text
@@ -98,7 +107,10 @@ async def test_arguments_are_taken_strictly_and_faults_are_results(era: str, arg
 @pytest.mark.anyio
 @pytest.mark.parametrize("era", ERAS)
 async def test_an_authors_error_teaches(era: str) -> None:
-    async with platform(orders()) as running, running.client("alice", ["data-eng"], mode=era) as client:
+    async with (
+        platform(orders(), access="everyone") as running,
+        running.client("alice", ["data-eng"], mode=era) as client,
+    ):
         result = await client.call_tool("count_rows", {"table": "missing"})
         assert result.is_error
         assert '"code":"unknown-table"' in result.content[0].text
@@ -108,7 +120,10 @@ async def test_an_authors_error_teaches(era: str) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_tool_that_outlives_its_time_is_ended_and_recorded(era: str) -> None:
-    async with platform(orders()) as running, running.client("alice", ["data-eng"], mode=era) as client:
+    async with (
+        platform(orders(), access="everyone") as running,
+        running.client("alice", ["data-eng"], mode=era) as client,
+    ):
         result = await client.call_tool("sleep_long", {"seconds": 30})
         assert result.is_error
         assert "tool-timed-out" in result.content[0].text
@@ -116,8 +131,22 @@ async def test_a_tool_that_outlives_its_time_is_ended_and_recorded(era: str) -> 
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("era", ERAS)
+async def test_who_may_not_reach_the_server_reads_why_and_whom_to_ask(era: str) -> None:
+    async with platform(orders(), access="group:data-eng") as running:
+        with pytest.raises((MCPError, ExceptionGroup)) as refused:
+            async with running.client("bob", ["ads"], mode=era) as client:
+                await client.list_tools()
+        told = str(refused.value) if isinstance(refused.value, MCPError) else repr(refused.value)
+        assert "group:data-eng" in told
+
+
+@pytest.mark.anyio
 async def test_without_a_record_nothing_runs() -> None:
-    async with platform(orders()) as running, running.client("alice", ["data-eng"], mode="2026-07-28") as client:
+    async with (
+        platform(orders(), access="everyone") as running,
+        running.client("alice", ["data-eng"], mode="2026-07-28") as client,
+    ):
         running.audit.full = True
         with pytest.raises(MCPError):
             await client.call_tool("count_rows", {"table": "t"})
@@ -125,7 +154,7 @@ async def test_without_a_record_nothing_runs() -> None:
 
 @pytest.mark.anyio
 async def test_a_message_round_the_gateway_is_refused() -> None:
-    async with platform(orders()) as running, running.http("alice", []) as http:
+    async with platform(orders(), access="everyone") as running, running.http("alice", []) as http:
         del http.headers["pierhead-assertion"]
         answer = await http.post("http://127.0.0.1:1/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
         assert answer.status_code == 401
