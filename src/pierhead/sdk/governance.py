@@ -9,12 +9,11 @@ from typing import Final, Protocol
 
 from pierhead.core.call import Call, Opaque, Outcome, Parsed, digest
 from pierhead.core.catalog import Server, Tool
-from pierhead.core.errors import PierheadError
 from pierhead.core.identity import Caller
 from pierhead.core.snapshot import Age, Snapshot
 from pierhead.sdk.tool import Arguments
 from pierhead.usecases.call_tool import call_tool, recording_refusals
-from pierhead.usecases.list_tools import list_tools, reachable_server
+from pierhead.usecases.list_tools import list_tools, may_use, reachable_server
 from pierhead.usecases.match_rules import REACH_AND_USE, Remembered, SnapshotRules
 from pierhead.usecases.ports import Approvals, Audit, Clock, Ports, Rules, Snapshots, Upstream
 
@@ -119,10 +118,7 @@ class Governance:
 
     def may_see(self, name: str, caller: Caller) -> bool:
         """Whether the tool exists for `caller`: asked before its arguments are read, so that faults reveal nothing."""
-        try:
-            return any(tool.name == name for tool in self.visible(caller))
-        except PierheadError:
-            return False
+        return may_use(self.server, name, caller, self.snapshots, self.rules)
 
     def call(self, admission: Admission, tool: str, era: str, client: str) -> Call:
         """A call whose arguments nobody has read yet."""

@@ -2,6 +2,7 @@
 
 from pierhead.core.call import Call, Opaque, Request
 from pierhead.core.catalog import Server, Tool
+from pierhead.core.errors import NotFound, Refused
 from pierhead.core.identity import Caller
 from pierhead.core.policy import Refusal, decide, refuse
 from pierhead.usecases.call_tool import unreachable
@@ -19,12 +20,23 @@ def list_tools(server_name: str, caller: Caller, snapshots: Snapshots, rules: Ru
     """
     server = reachable_server(server_name, caller, snapshots, rules)
     revision = snapshots.current().revision
-    requests = [Request(_probe(server_name, tool), caller, server, tool, revision) for tool in server.tools.values()]
-    return tuple(
-        request.tool
-        for request in requests
-        if not isinstance(decide(request, rules.matches(request), rules.questions), Refusal)
-    )
+    return tuple(tool for tool in server.tools.values() if _usable(server, tool, caller, revision, rules))
+
+
+def may_use(server_name: str, tool_name: str, caller: Caller, snapshots: Snapshots, rules: Rules) -> bool:
+    """Whether `list_tools` would show that one tool; False too where the server itself may not be reached."""
+    try:
+        server = reachable_server(server_name, caller, snapshots, rules)
+    except (NotFound, Refused):
+        return False
+    tool = server.tools.get(tool_name)
+    return tool is not None and _usable(server, tool, caller, snapshots.current().revision, rules)
+
+
+def _usable(server: Server, tool: Tool, caller: Caller, revision: int, rules: Rules) -> bool:
+    call = Call(id="", server=server.name, tool=tool.name, arguments=_NO_ARGUMENTS, era="", client="")
+    request = Request(call, caller, server, tool, revision)
+    return not isinstance(decide(request, rules.matches(request), rules.questions), Refusal)
 
 
 def reachable_server(name: str, caller: Caller, snapshots: Snapshots, rules: Rules) -> Server:
@@ -38,7 +50,3 @@ def reachable_server(name: str, caller: Caller, snapshots: Snapshots, rules: Rul
     if refusal is not None:
         raise unreachable(name, refusal, snapshot)
     return server
-
-
-def _probe(server: str, tool: Tool) -> Call:
-    return Call(id="", server=server, tool=tool.name, arguments=_NO_ARGUMENTS, era="", client="")
