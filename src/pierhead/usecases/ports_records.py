@@ -1,0 +1,119 @@
+"""What pages and the command line ask of the record: calls, their facts, the chain, use, live processes.
+
+Read only. Filled by `adapters/db` and, in tests, by `usecases/memory_records`. Not here: writing (`ports.Audit`).
+Who may see which rows is decided above, by passing `principal`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pierhead.core.json import Json
+from pierhead.core.usage import ToolUse
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One call in one line. Times are seconds since 1970-01-01 UTC.
+
+    `decision` is permit, refuse or ask; `outcome` is that of CallFinished, `running`, `lost`, or, where nothing
+    ran, the code of the refusal. `sentence` is why: the refusal's message, or the last rule's sentence.
+    """
+
+    call_id: str
+    at: float
+    principal: str
+    server: str
+    tool: str
+    effect: str
+    client: str
+    decision: str
+    outcome: str
+    sentence: str
+    duration_ms: float | None
+    minutes: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFact:
+    """One fact as it hangs on its writer's chain; `fact` is the record's own JSON."""
+
+    writer: str
+    sequence: int
+    at: float
+    hash: str
+    fact: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which calls: an empty text does not restrict; `principal` restricts to one caller."""
+
+    since: float
+    principal: str = ""
+    server: str = ""
+    tool: str = ""
+    decision: str = ""
+    limit: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """How far the chains of all writers were verified: `broken` names the first wrong record, or is empty."""
+
+    records: int
+    verified_to: float
+    broken: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfCalls:
+    """One day (UTC, `YYYY-MM-DD`): calls that were permitted, those that succeeded, and refusals."""
+
+    day: str
+    calls: int
+    succeeded: int
+    refused: int
+
+
+class Records(Protocol):
+    """The record, as far as it has been shipped here."""
+
+    async def calls(self, wanted: Filter) -> Sequence[CallRow]:
+        """Newest first."""
+        ...
+
+    async def call(self, call_id: str) -> CallRow | None: ...
+
+    async def facts_of(self, call_id: str) -> Sequence[KeptFact]:
+        """Every fact of every writer that names this call, oldest first."""
+        ...
+
+    async def chain(self) -> ChainState: ...
+
+    async def calls_by_server(self, since: float) -> Mapping[str, int]: ...
+
+    async def uses(self, since: float) -> Sequence[ToolUse]:
+        """One row a server, tool and declaration in force; the busiest first."""
+        ...
+
+    async def active_users(self, since: float) -> int: ...
+
+    async def by_day(self, since: float) -> Sequence[DayOfCalls]:
+        """Oldest first; days without a call may be missing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What a server's process was last known to do: `starting`, `running`, `restarting`, `failed`, `stopped`."""
+
+    state: str
+    reason: str
+    since: float
+
+
+class Processes(Protocol):
+    """The live states that the supervisor reported."""
+
+    async def states(self) -> Mapping[str, ProcessState]: ...

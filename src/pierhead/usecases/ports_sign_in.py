@@ -1,0 +1,121 @@
+"""What signing people and their clients in needs from outside: a store, a signer, the people.
+
+Secrets never reach the store: codes, refresh tokens and client secrets are kept as SHA-256 digests.
+Above: `usecases/grant_tokens`. Filled by `adapters/db/oauth`, `adapters/token_signer` and, in tests, by
+`usecases/memory_sign_in`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program that registered itself. `name` is what it says of itself: shown as such, never trusted."""
+
+    id: str
+    name: str
+    redirect_uris: tuple[str, ...]
+    authentication: str
+    """`none`, `client_secret_post` or `client_secret_basic`."""
+    secret_digest: str
+    """Empty exactly where `authentication` is `none`."""
+    registered_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """An authorization code: one person's yes to one client for one resource, to be spent once."""
+
+    digest: str
+    family: str
+    client_id: str
+    redirect_uri: str
+    challenge: str
+    person: str
+    resource: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpentCode:
+    """A code that was just presented; `again` if it had been presented before."""
+
+    code: Code
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """One link of a family: all tokens that come from one sign-in. `expires_at` is that of the family."""
+
+    digest: str
+    family: str
+    client_id: str
+    person: str
+    resource: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpentRefreshToken:
+    """A refresh token that was just presented, when it first was, and whether its family still stands."""
+
+    token: RefreshToken
+    first_spent_at: float
+    is_revoked: bool
+
+
+class SignInStore(Protocol):
+    """Clients, codes and refresh tokens. Spending is one compare-and-set: two at once never both come first."""
+
+    async def add_client(self, client: Client) -> None: ...
+
+    async def client(self, client_id: str) -> Client | None: ...
+
+    async def drop_idle_clients(self, registered_before: float) -> int:
+        """Forget clients registered before that which no code or refresh token belongs to; how many."""
+        ...
+
+    async def add_code(self, code: Code) -> None: ...
+
+    async def spend_code(self, digest: str, now: float) -> SpentCode | None:
+        """Mark it spent; None where there is no such code. The row stays until it is long expired."""
+        ...
+
+    async def add_refresh_token(self, token: RefreshToken) -> None: ...
+
+    async def spend_refresh_token(self, digest: str, now: float) -> SpentRefreshToken | None:
+        """Mark it spent if it was not; None where there is no such token. `first_spent_at` is `now` the first time."""
+        ...
+
+    async def revoke_family(self, family: str, now: float) -> bool:
+        """No token of this family is refreshed again, also one added later; False if that was so already."""
+        ...
+
+
+class TokenSigner(Protocol):
+    """The registry's key for access tokens."""
+
+    def sign(self, claims: Mapping[str, object]) -> str:
+        """A compact JWT, typ `at+jwt`, RS256, with `kid`."""
+        ...
+
+    def read(self, token: str) -> Mapping[str, object] | None:
+        """The claims of a token that this key signed, expired or not; None for anything else."""
+        ...
+
+    def public_keys(self) -> Mapping[str, object]:
+        """The JWKS document: public members alone."""
+        ...
+
+
+class People(Protocol):
+    """Who may sign in here, and what groups they belong to."""
+
+    def names(self) -> tuple[str, ...]: ...
+
+    def groups(self, person: str) -> frozenset[str] | None:
+        """The groups, maybe none; None where nobody has that name."""
+        ...
