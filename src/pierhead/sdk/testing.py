@@ -85,12 +85,12 @@ async def platform(server: Server, *, access: str) -> AsyncGenerator[Running]:
     audit, verifier = MemoryAudit(), MemoryVerifier()
     governance = govern(server.name, server.tools, snapshots, NoApprovals(), audit, MemoryClock())
     application = host(server, governance, verifier)
-    async with _lifespan(application):
+    async with lifespan(application):
         yield Running(application, audit, snapshots, verifier)
 
 
 @asynccontextmanager
-async def _lifespan(application: Application) -> AsyncGenerator[None]:
+async def lifespan(application: Application) -> AsyncGenerator[None]:
     """Start and stop an ASGI application as a server would."""
     inbox_in, inbox = anyio.create_memory_object_stream[Message](2)
     started, stopped = anyio.Event(), anyio.Event()

@@ -1,0 +1,128 @@
+"""A guest: an MCP server that nobody here wrote, governed without changing a line of it.
+
+The fleet file declares which of its tools exist and for whom; a tool it does not name does not. Arguments are held
+against the guest's own schema, closed to members it does not know. Not here: its process (`adapters/foreign`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, cast
+
+import jsonschema
+import orjson
+from mcp.server import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server as LowLevelServer
+from mcp_types import (
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    ToolAnnotations,
+)
+from mcp_types import Tool as WireTool
+from referencing import Registry
+
+from pierhead.core.approval import Approval
+from pierhead.core.catalog import Effect, Tool
+from pierhead.core.errors import Invalid, PierheadError
+from pierhead.core.json import Json
+from pierhead.sdk.authorize import Declaration
+from pierhead.sdk.protocol import tool_result
+from pierhead.sdk.result import failure, widened
+from pierhead.sdk.tool import Arguments
+
+_LIST_TTL_MS: Final = 60_000
+#: An empty registry: a `$ref` that points outside the schema is an error, and nothing is fetched.
+_NO_FETCHING: Final[Registry[Any]] = Registry()
+
+
+class Guest(Protocol):
+    """The guest's process, however it is reached."""
+
+    async def tools(self) -> list[dict[str, Any]]:
+        """Its tools in wire form. Errors: UpstreamUnreachable."""
+        ...
+
+    async def call(self, name: str, arguments: Mapping[str, object]) -> dict[str, Any]:
+        """The wire form of its result. Errors: UpstreamUnreachable; nothing is ever repeated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GuestTool:
+    """One tool of a guest, as the fleet file declares it."""
+
+    name: str
+    wire: Mapping[str, Any] = field(hash=False)
+    declaration: Declaration
+    checker: jsonschema.Draft202012Validator = field(hash=False, compare=False)
+
+    def parse(self, raw: bytes) -> Arguments:
+        """Hold arguments against the guest's schema. Errors: Invalid (`bad-arguments`), every fault by place."""
+        values: Json = orjson.loads(raw)
+        faults = [f"{fault.json_path}: {fault.validator} is not met" for fault in self.checker.iter_errors(values)]  # pyright: ignore[reportUnknownMemberType]
+        if faults or not isinstance(values, dict):
+            message = f"{self.name} cannot take these arguments: {'; '.join(faults) or 'not an object'}"
+            raise Invalid(message, hint="see its input schema", code="bad-arguments")
+        plain = cast("Mapping[str, Json]", values)
+        return Arguments(plain, plain)
+
+    def declared(self) -> Tool:
+        return Tool(
+            name=self.name,
+            description=str(self.wire.get("description") or ""),
+            policy=self.declaration.policy,
+            effect=self.declaration.effect,
+            approval=self.declaration.approval,
+            minutes=self.declaration.minutes,
+            input_schema=self.wire["inputSchema"],
+            output_schema=self.wire.get("outputSchema") or {},
+            timeout_s=self.declaration.timeout_s,
+            idempotent=self.declaration.idempotent,
+        )
+
+
+def guest_tools(wire: Iterable[Mapping[str, Any]], declared: Mapping[str, Declaration]) -> dict[str, GuestTool]:
+    """The guest's tools that the fleet declares, in the guest's order; a declared one it lacks is left out."""
+    return {tool["name"]: _guest_tool(tool, declared[tool["name"]]) for tool in wire if tool["name"] in declared}
+
+
+def _guest_tool(wire: Mapping[str, Any], declaration: Declaration) -> GuestTool:
+    """Close its input schema, and say in its annotations what was declared, not what it claims."""
+    schema = {"type": "object", **wire["inputSchema"], "additionalProperties": False}
+    shown = {**wire, "inputSchema": schema, "annotations": _hints(declaration)}
+    if wire.get("outputSchema") and declaration.approval is not Approval.NONE:
+        shown["outputSchema"] = widened(wire["outputSchema"])
+    return GuestTool(wire["name"], shown, declaration, jsonschema.Draft202012Validator(schema, registry=_NO_FETCHING))
+
+
+def _hints(declaration: Declaration) -> dict[str, Any]:
+    hints = ToolAnnotations(
+        read_only_hint=declaration.effect is Effect.READ,
+        destructive_hint=declaration.effect is Effect.DESTRUCTIVE,
+        idempotent_hint=declaration.idempotent or declaration.effect is Effect.READ,
+    )
+    return hints.model_dump(by_alias=True, exclude_none=True)
+
+
+def guest_front(name: str, version: str, tools: Mapping[str, GuestTool], guest: Guest) -> LowLevelServer[Any]:
+    """A protocol server that lists the declared tools and forwards their calls to the guest."""
+
+    async def list_tools(_ctx: ServerRequestContext[Any], _params: PaginatedRequestParams | None) -> ListToolsResult:
+        return ListToolsResult(tools=[WireTool.model_validate(tool.wire) for tool in tools.values()])
+
+    async def call_tool(_ctx: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
+        try:
+            result = await guest.call(params.name, params.arguments or {})
+        except PierheadError as failed:
+            result = tool_result(failure(failed))
+        return CallToolResult.model_validate(result)
+
+    return LowLevelServer(
+        name,
+        version=version,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+        cache_hints={"tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="private")},
+    )
