@@ -59,5 +59,5 @@ def test_routes_are_read_from_route_tables_and_decorators() -> None:
 
 
 def test_metrics_are_read_from_texts() -> None:
-    code = "counter('pierhead_calls_total')\nf'pierhead_up{x} 1'\ncookie = 'pierhead_session'\n"
-    assert truth.metrics([Source("a.py", code)]) == {"pierhead_calls_total", "pierhead_up"}
+    code = "counter('pierhead_calls_total')\nf'pierhead_upstream_up{x} 1'\ncookie = 'pierhead_session'\n"
+    assert truth.metrics([Source("a.py", code)]) == {"pierhead_calls_total", "pierhead_upstream_up"}
