@@ -57,6 +57,8 @@ def _host(
     verifier: Verifier,
     short: Short | None,
 ) -> Application:
+    # An author's tests host one server many times: the governance of the last host is the one in force.
+    front.middleware[:] = [kept for kept in front.middleware if not isinstance(kept, Governed)]
     front.middleware.append(Governed(governance, tools))
     stack = front.streamable_http_app(
         streamable_http_path="/mcp", max_request_body_size=LARGEST_BODY, transport_security=_LOCAL

@@ -78,7 +78,7 @@ class BoundTool:
             raise Misconfigured(f"{self.name} has no output schema", code="bad-declaration")
         if self.registered.fn_metadata.wrap_output:
             result = {"result": result}
-        elif not isinstance(result, BaseModel):
+        if not isinstance(result, BaseModel):
             result = self.output.validate_python(result)
         text = result.model_dump_json(by_alias=True) if isinstance(result, BaseModel) else None
         encoded = text.encode() if text is not None else self.output.dump_json(result, by_alias=True)
