@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from pierhead.adapters.journal import Journal, Limits, SystemDisk, read, verify, verify_all
 from pierhead.adapters.system import SystemClock
 from pierhead.core.audit import Actor, CallFinished, CallStarted, Fact, PolicyPublished

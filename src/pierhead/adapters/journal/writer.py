@@ -70,7 +70,7 @@ class Journal:
             found = recover(directory)
             journal = cls(lock, found, _segments(directory, found, disk or SystemDisk()), clock, limits or Limits())
             journal._report_lost()
-        except BaseException:
+        except (Misconfigured, RecordFailed, OSError):
             os.close(lock)
             raise
         journal._thread.start()
