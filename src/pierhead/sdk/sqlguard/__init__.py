@@ -1,0 +1,68 @@
+"""Governed SQL: a caller's text in, SQL that Pierhead wrote out, or a refusal that teaches.
+
+    govern(sql, view, max_rows=50) -> GovernedQuery
+
+Text becomes a tree (lexical), the tree is held against allow-lists (inspection, functions), every table is
+resolved in its scope (scopes) and rewritten to what the role may see (rewriting, names), and the tree is
+written anew. The caller's text is never what an engine executes. Not here: I/O of any kind, the policy that
+makes the view, and the second opinion that the engine gives on the result; servers/sql has those. It is an
+extra (`pierhead[sql]`), shared by the data servers.
+"""
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from pierhead.sdk.sqlguard.inspection import inspect
+from pierhead.sdk.sqlguard.lexical import parse
+from pierhead.sdk.sqlguard.names import check_alias_lists, check_columns
+from pierhead.sdk.sqlguard.refusal import CODES, SqlRefused
+from pierhead.sdk.sqlguard.rewriting import bounded, drop_hints, rewrite, written
+from pierhead.sdk.sqlguard.scopes import resolve
+from pierhead.sdk.sqlguard.view import Column, Dialect, PermittedTable, View
+
+__all__ = (
+    "CODES",
+    "Column",
+    "Dialect",
+    "GovernedQuery",
+    "PermittedTable",
+    "SqlRefused",
+    "View",
+    "govern",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GovernedQuery:
+    """What may run. `limit` is one row more than the caller gets, so that a cut is noticed."""
+
+    sql: str
+    tables: tuple[PermittedTable, ...]
+    limit: int
+    explain: bool  # the caller wrote EXPLAIN in front of it
+
+
+def govern(sql: str, view: View, *, max_rows: int) -> GovernedQuery:
+    """The statement that may run for `sql` under `view`.
+
+    Units: `max_rows` rows are the caller's; the SQL asks for one more. Errors: SqlRefused, with a code of
+    CODES and a hint that names only what the view holds. Any text either governs or is refused.
+    """
+    statement = parse(sql, view.dialect)
+    try:
+        return _governed(statement.root, view, max_rows, explain=statement.is_explained)
+    except (SqlglotError, RecursionError):
+        raise SqlRefused("the statement could not be read", code="parse", hint="simplify it") from None
+
+
+def _governed(root: exp.Expr, view: View, max_rows: int, *, explain: bool) -> GovernedQuery:
+    drop_hints(root)
+    nodes = inspect(root, view.dialect)
+    sources = resolve(root, view)
+    check_columns(nodes, sources, view)
+    check_alias_lists(nodes, sources)
+    safe = bounded(rewrite(root, nodes, sources, view), max_rows + 1)
+    tables = tuple(dict.fromkeys(reference.table for reference in sources.physical))
+    return GovernedQuery(written(safe, view), tables, max_rows + 1, explain)

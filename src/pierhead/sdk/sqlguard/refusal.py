@@ -1,0 +1,32 @@
+"""Why a statement is refused, as a value a caller can act on.
+
+Not here: a word about anything outside the role's view. Above: every module of the guard.
+"""
+
+from pierhead.core.errors import Invalid
+
+
+class SqlRefused(Invalid):
+    """The statement will not run. `code` is one of CODES; the hint says what would."""
+
+    default_code = "unsupported-syntax"
+
+
+CODES = (
+    "parse",
+    "several-statements",
+    "not-a-read",
+    "unsupported-syntax",
+    "unknown-function",
+    "unknown-table",
+    "unknown-column",
+    "too-large",
+)
+
+
+def unsupported(what: str, hint: str = "") -> SqlRefused:
+    return SqlRefused(
+        f"{what} is not supported in governed SQL",
+        code="unsupported-syntax",
+        hint=hint or "write it with SELECT, joins, subqueries, WITH, set operations and standard expressions",
+    )

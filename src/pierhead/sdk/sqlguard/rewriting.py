@@ -1,0 +1,167 @@
+"""The tree made safe: every table becomes a subquery of its permitted columns, names are normalised, the
+number of rows is bounded; then it is written anew. What leaves here was composed by Pierhead.
+
+Because a caller's table *is* its permitted columns, `*`, USING, NATURAL, whole-row references and positional
+names need no further care: nothing else exists to be named. Not here: what is permitted (view.py).
+"""
+
+from collections.abc import Iterable
+
+from sqlglot import exp
+
+from pierhead.sdk.sqlguard.dialects import sqlglot_dialect
+from pierhead.sdk.sqlguard.refusal import unsupported
+from pierhead.sdk.sqlguard.scopes import Reference, Sources
+from pierhead.sdk.sqlguard.view import PermittedTable, View
+
+_DROPPED_HINTS = (exp.IndexTableHint,)
+_ADVISORY_WORDS = frozenset({"SQL_NO_CACHE", "SQL_CACHE", "STRAIGHT_JOIN", "HIGH_PRIORITY"})
+_HARMLESS_TABLE_HINT = frozenset({"NOLOCK", "READUNCOMMITTED"})
+_STAYS_INSIDE = ("only", "sample")
+_MOVES_OUT = ("joins", "laterals", "pivots")
+_ROW_ID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
+# Snowflake and Oracle read these as values, not as columns; quoting would make columns of them.
+_BARE_WORDS = frozenset({"ROWNUM", "LEVEL", "SYSDATE", "SYSTIMESTAMP"})
+
+
+def drop_hints(root: exp.Expr) -> None:
+    """Hints only advise; those that lock or force stay, and are refused by the inspection."""
+    for node in list(root.find_all(exp.Table, exp.Select)):
+        node.set("hint", None)
+        modifiers = node.args.get("operation_modifiers")
+        if modifiers and all(part.name.upper() in _ADVISORY_WORDS for part in modifiers):
+            node.set("operation_modifiers", None)
+        hints = node.args.get("hints")
+        if hints and all(_is_advice(hint) for hint in hints):
+            node.set("hints", None)
+
+
+def _is_advice(hint: exp.Expr) -> bool:
+    if isinstance(hint, exp.WithTableHint):
+        return all(part.name.upper() in _HARMLESS_TABLE_HINT for part in hint.expressions)
+    return isinstance(hint, _DROPPED_HINTS)
+
+
+def rewrite(root: exp.Expr, nodes: Iterable[exp.Expr], sources: Sources, view: View) -> exp.Expr:
+    _normalise(nodes, sources, view)
+    for node, identifier in sources.introduced:
+        if not node.args.get("alias"):
+            node.set("alias", exp.TableAlias(this=_quoted(view.fold(node.name, quoted=node.this.quoted), node, view)))
+        node.set("this", identifier.copy())
+    for reference in sources.physical:
+        replacement = _permitted_subquery(reference, view)
+        if reference.node is root:
+            raise unsupported("a bare table")
+        reference.node.replace(replacement)
+    return root
+
+
+def _quoted(folded: str, node: exp.Table, view: View) -> exp.Identifier:
+    """Where case matters the folded name; elsewhere the caller's spelling, which is what headers show."""
+    keeps_case = view.dialect not in ("postgres", "oracle", "snowflake")
+    return exp.to_identifier(node.name if keeps_case else folded, quoted=True)
+
+
+def _normalise(nodes: Iterable[exp.Expr], sources: Sources, view: View) -> None:
+    qualified = {_qualified_name(reference.node, view) for reference in sources.physical}
+    row_id = _only_row_id(sources)
+    for node in nodes:
+        if isinstance(node, exp.Column):
+            _normalise_column(node, qualified, row_id, view)
+        elif isinstance(node, exp.RawString | exp.ByteString):
+            node.replace(exp.Literal.string(node.name))
+    for node in nodes:
+        if isinstance(node, exp.Identifier):
+            if view.dialect in ("postgres", "oracle", "snowflake"):
+                node.set("this", view.fold(node.name, quoted=node.quoted))
+            node.set("quoted", True)
+
+
+def _qualified_name(node: exp.Table, view: View) -> tuple[str, str]:
+    schema = node.args.get("db")
+    return (
+        view.fold(schema.name, quoted=schema.quoted) if isinstance(schema, exp.Identifier) else "",
+        view.fold(node.name, quoted=node.this.quoted),
+    )
+
+
+def _normalise_column(node: exp.Column, qualified: set[tuple[str, str]], row_id: str, view: View) -> None:
+    schema, table = node.args.get("db"), node.args.get("table")
+    if isinstance(schema, exp.Identifier) and isinstance(table, exp.Identifier):
+        name = (view.fold(schema.name, quoted=schema.quoted), view.fold(table.name, quoted=table.quoted))
+        if name in qualified:  # the subquery that stands there now has no schema
+            node.set("db", None)
+            node.set("catalog", None)
+    identifier = node.this
+    if not isinstance(identifier, exp.Identifier) or identifier.quoted:
+        return
+    if row_id and identifier.name.lower() in _ROW_ID_NAMES:
+        identifier.set("this", row_id)
+    elif view.dialect == "oracle" and table is None and identifier.name.upper() in _BARE_WORDS:
+        node.replace(exp.Var(this=identifier.name.upper()))
+
+
+def _only_row_id(sources: Sources) -> str:
+    """`rowid` means something only while every table of the statement agrees on what."""
+    names = {reference.table.row_id for reference in sources.physical}
+    return names.pop() if len(names) == 1 else ""
+
+
+def _permitted_subquery(reference: Reference, view: View) -> exp.Subquery:
+    node, table = reference.node, reference.table
+    if not table.columns:
+        raise unsupported(f"reading {table.name}, of which no column is permitted to you,")
+    inner = _physical(table, view)
+    for name in _STAYS_INSIDE:
+        inner.set(name, node.args.get(name))
+    columns = [exp.column(exp.to_identifier(column.name, quoted=True)) for column in table.columns]
+    select = exp.Select(expressions=columns, from_=exp.From(this=inner))
+    alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name, quoted=True))
+    outer = exp.Subquery(this=select, alias=alias)
+    for name in _MOVES_OUT:
+        outer.set(name, node.args.get(name))
+    return outer
+
+
+def _physical(table: PermittedTable, view: View) -> exp.Table:
+    parts = {"this": table.name, "db": table.schema, "catalog": view.catalog}
+    if view.dialect in ("sqlite", "mysql", "oracle"):
+        del parts["catalog"]
+    return exp.Table(**{key: exp.to_identifier(name, quoted=True) for key, name in parts.items() if name})
+
+
+def bounded(root: exp.Expr, rows: int) -> exp.Expr:
+    """At most `rows` rows. One more than asked for tells a full answer from a cut one."""
+    if isinstance(root, exp.Select | exp.SetOperation):
+        asked = _asked(root)
+        if asked is not None:
+            root.set("limit", exp.Limit(expression=exp.Literal.number(min(asked, rows))))
+            return root
+        if not root.args.get("limit"):
+            root.set("limit", exp.Limit(expression=exp.Literal.number(rows)))
+            return root
+    inner = root if isinstance(root, exp.Subquery) else exp.Subquery(this=root)
+    if not inner.args.get("alias"):
+        inner.set("alias", exp.TableAlias(this=exp.to_identifier("bounded", quoted=True)))
+    outer = exp.Select(expressions=[exp.Star()], from_=exp.From(this=inner))
+    outer.set("limit", exp.Limit(expression=exp.Literal.number(rows)))
+    return outer
+
+
+def _asked(root: exp.Expr) -> int | None:
+    """The caller's own LIMIT or FETCH, where it is a plain number of rows."""
+    limit = root.args.get("limit")
+    if not isinstance(limit, exp.Limit | exp.Fetch):
+        return None
+    count = limit.args.get("count") if isinstance(limit, exp.Fetch) else limit.expression
+    options = limit.args.get("limit_options")
+    if options and (options.args.get("percent") or options.args.get("with_ties")):
+        return None
+    is_number = isinstance(count, exp.Literal) and not count.is_string and count.name.isdecimal()
+    return int(count.name) if is_number and isinstance(count, exp.Literal) else None
+
+
+def written(root: exp.Expr, view: View) -> str:
+    """The statement as Pierhead writes it: every name quoted, no comment."""
+    engine = sqlglot_dialect(view.dialect)
+    return engine.generate(root, copy=False, identify=True, comments=False, normalize_functions=False)

@@ -1,0 +1,84 @@
+"""What one role may see of one source: the only schema the guard believes in.
+
+A value, frozen, compiled by whoever owns the policy. Not here: how it was decided (servers/sql/policy.py),
+how an engine was asked for its tables (servers/sql/engines).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+Dialect = Literal["sqlite", "postgres", "duckdb", "mysql", "trino", "tsql", "oracle", "snowflake"]
+
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+_UPPER = {lower: upper for upper, lower in _LOWER.items()}
+
+# How an engine reads an unquoted name. Engines missing here compare names without regard to case.
+FOLDS_TO_LOWER = frozenset({"postgres"})
+FOLDS_TO_UPPER = frozenset({"oracle", "snowflake"})
+
+
+def folded(name: str, dialect: Dialect, *, quoted: bool) -> str:
+    """`name` as the engine will look it up: ASCII letters only, as engines fold.
+
+    Python's lower() would also fold the Kelvin sign to k, which no engine does.
+    """
+    if dialect in FOLDS_TO_LOWER:
+        return name if quoted else name.translate(_LOWER)
+    if dialect in FOLDS_TO_UPPER:
+        return name if quoted else name.translate(_UPPER)
+    return name.translate(_LOWER)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A permitted column. `expression` is reserved for masks: today the column itself is read."""
+
+    name: str
+    type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PermittedTable:
+    """A table or view as stored in the engine, with its permitted columns in table order."""
+
+    schema: str
+    name: str
+    columns: tuple[Column, ...]
+    row_id: str = ""  # SQLite: the permitted INTEGER PRIMARY KEY, which `rowid` stands for
+
+
+@dataclass(frozen=True)
+class View:
+    """A role's view of a source. An empty `tables` permits nothing."""
+
+    dialect: Dialect
+    catalog: str
+    schema: str
+    tables: tuple[PermittedTable, ...]
+
+    def fold(self, name: str, *, quoted: bool) -> str:
+        return folded(name, self.dialect, quoted=quoted)
+
+    @cached_property
+    def _by_name(self) -> Mapping[tuple[str, str], PermittedTable]:
+        return {(self._stored(table.schema), self._stored(table.name)): table for table in self.tables}
+
+    def _stored(self, name: str) -> str:
+        return folded(name, self.dialect, quoted=True)
+
+    def find(self, schema: str, name: str) -> PermittedTable | None:
+        """The table of that folded name; an empty schema means the default one."""
+        return self._by_name.get((schema or self._stored(self.schema), name))
+
+    def is_catalog(self, name: str) -> bool:
+        return name == self._stored(self.catalog)
+
+    def display_name(self, table: PermittedTable) -> str:
+        """The name a caller writes: bare in the default schema, else `schema.table`."""
+        return table.name if table.schema == self.schema else f"{table.schema}.{table.name}"
+
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        return tuple(self.display_name(table) for table in self.tables)
