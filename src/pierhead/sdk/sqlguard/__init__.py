@@ -4,7 +4,7 @@
 
 Text becomes a tree (lexical), the tree is held against allow-lists (inspection, functions), every table is
 resolved in its scope (scopes) and rewritten to what the role may see (rewriting, names), and the tree is
-written anew. The caller's text is never what an engine executes. Not here: I/O of any kind, the policy that
+written anew and read once more (rereading). The caller's text is never what an engine executes. Not here: I/O of any kind, the policy that
 makes the view, and the second opinion that the engine gives on the result; servers/sql has those. It is an
 extra (`pierhead[sql]`), shared by the data servers.
 """
@@ -18,6 +18,7 @@ from pierhead.sdk.sqlguard.inspection import inspect
 from pierhead.sdk.sqlguard.lexical import parse
 from pierhead.sdk.sqlguard.names import check_alias_lists, check_columns
 from pierhead.sdk.sqlguard.refusal import CODES, SqlRefused
+from pierhead.sdk.sqlguard.rereading import reread
 from pierhead.sdk.sqlguard.rewriting import bounded, drop_hints, rewrite, written
 from pierhead.sdk.sqlguard.scopes import resolve
 from pierhead.sdk.sqlguard.view import Column, Dialect, PermittedTable, View
@@ -65,4 +66,6 @@ def _governed(root: exp.Expr, view: View, max_rows: int, *, explain: bool) -> Go
     check_alias_lists(nodes, sources)
     safe = bounded(rewrite(root, nodes, sources, view), max_rows + 1)
     tables = tuple(dict.fromkeys(reference.table for reference in sources.physical))
-    return GovernedQuery(written(safe, view), tables, max_rows + 1, explain)
+    text = written(safe, view)
+    reread(text, tables, view)
+    return GovernedQuery(text, tables, max_rows + 1, explain)

@@ -134,6 +134,8 @@ def _check_structure(node: exp.Expr, name: str, allowed: frozenset[str], dialect
     extra = sorted(key for key, value in node.args.items() if value and key not in allowed)
     if extra:
         raise unsupported(f"{name.upper()} with {', '.join(key.strip('_') for key in extra)}")
+    if isinstance(node, exp.Select) and not node.expressions:
+        raise SqlRefused("a SELECT without columns", code="parse", hint="name columns, or *")
     if isinstance(node, exp.DataType):
         if node.this.name in _TYPES_REFUSED if isinstance(node.this, exp.DType) else True:
             raise unsupported("a cast to this type")
@@ -238,7 +240,8 @@ def _copies(node: exp.Func) -> int:
     """How many times an amplifying call may repeat its text; refused unless a small literal says so."""
     if isinstance(node, exp.Anonymous):
         arguments = node.expressions
-        count = arguments[0] if _called(node) == "space" else (arguments[1:2] or [None])[0]
+        position = 0 if _called(node) == "space" else 1
+        count = arguments[position] if len(arguments) > position else None
     else:
         count = node.args.get("times") or node.args.get("expression") or node.this
     number = _literal_number(count)

@@ -99,5 +99,5 @@ def _width(node: exp.Expr | None, widths: dict[int, int], bodies: dict[int, exp.
     if not node.is_star:
         return len(node.expressions)
     from_ = node.args.get("from_")
-    is_plain = len(node.expressions) == 1 and from_ and not node.args.get("joins") and not node.args.get("laterals")
-    return _width(from_.this, widths, bodies) if is_plain and isinstance(from_, exp.From) else None
+    has_more = len(node.expressions) > 1 or node.args.get("joins") or node.args.get("laterals")
+    return _width(from_.this, widths, bodies) if isinstance(from_, exp.From) and not has_more else None
