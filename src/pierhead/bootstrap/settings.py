@@ -1,0 +1,218 @@
+"""Settings: read once, from flags, environment and one TOML file, into a frozen value.
+
+The only module that reads the environment. A key nobody knows and a half-secured setup do not start. Each value
+keeps its origin, so that `config show --origin` can say which of several won. Not here: the fleet (`fleet`).
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pierhead.core.errors import Misconfigured
+
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_PREFIX: Final = "PIERHEAD__"
+_FILE_SUFFIX: Final = "_FILE"
+_SHORT_NAMES: Final = {"PIERHEAD_DATA": ("platform", "data"), "PIERHEAD_PORT": ("platform", "port")}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PlatformSettings(_Section):
+    """Where the platform listens and keeps its files."""
+
+    host: str = Field("127.0.0.1", description="address of the public listener; the built-in sign-in serves loopback")
+    port: int = Field(8420, ge=1, le=65535, description="the one public port")
+    diagnostics_port: int = Field(9464, ge=1, le=65535, description="/healthz, /readyz and /metrics")
+    public_url: str = Field("", description="the URL clients use; empty: http://HOST:PORT")
+    data: Path = Field(Path(".pierhead"), description="the data directory")
+    environment: str = Field("local", description="environment of every call that enters through this listener")
+    surface: str = Field("ide", description="surface of every call that enters through this listener")
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url or f"http://{host}:{self.port}"
+
+
+class PolicySettings(_Section):
+    """How old the last confirmed policy may grow. Neither limit can be switched off."""
+
+    stale_s: float = Field(60, gt=0, le=3600, description="after this many seconds only reads run")
+    expired_s: float = Field(900, gt=0, le=86400, description="after this many seconds everything is refused")
+
+
+class ShutdownSettings(_Section):
+    """How long an ending process may finish what it began."""
+
+    drain_s: float = Field(25, gt=0, le=300, description="seconds to finish calls and streams after a stop")
+
+
+class Settings(_Section):
+    """Everything that can be set."""
+
+    platform: PlatformSettings = PlatformSettings()  # pyright: ignore[reportCallIssue] - defaults fill every field
+    policy: PolicySettings = PolicySettings()  # pyright: ignore[reportCallIssue]
+    shutdown: ShutdownSettings = ShutdownSettings()  # pyright: ignore[reportCallIssue]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where one value came from: `flag`, `env NAME`, `file PATH` or `default`."""
+
+    section: str
+    key: str
+    value: object
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The settings in force, the file that was read (if any), and the origin of every value."""
+
+    settings: Settings
+    file: Path | None
+    origins: tuple[Origin, ...]
+
+
+_Place = tuple[str, str]
+_Layer = Mapping[_Place, tuple[object, str]]
+
+
+def read_settings(
+    flags: Mapping[_Place, object], config: Path | None = None, environment: Mapping[str, str] | None = None
+) -> Resolved:
+    """Read and check the settings.
+
+    Shapes: `flags` maps (section, key) to a value given on the command line. Precedence: flag, environment,
+    environment `_FILE`, file, default.
+    Errors: Misconfigured (`unknown-setting`, `bad-setting`, `half-secured`).
+    """
+    variables = os.environ if environment is None else environment  # noqa: TID251 - read here, and nowhere else
+    file = find_file(config, variables)
+    layers: list[_Layer] = [
+        {place: (value, "flag") for place, value in flags.items()},
+        dict(_from_environment(variables)),
+        dict(_from_file(file)) if file else {},
+    ]
+    merged: dict[_Place, tuple[object, str]] = {}
+    for layer in reversed(layers):
+        merged.update(layer)
+    settings = _validated(merged)
+    _refuse_half_secured(settings)
+    return Resolved(settings, file, tuple(_origins(settings, merged)))
+
+
+def find_file(config: Path | None, variables: Mapping[str, str]) -> Path | None:
+    """The configuration file: `--config`, PIERHEAD_CONFIG, then the usual places.
+
+    Errors: Misconfigured, if one that was named is not there.
+    """
+    named = config or (Path(variables["PIERHEAD_CONFIG"]) if variables.get("PIERHEAD_CONFIG") else None)
+    if named is not None:
+        if not named.is_file():
+            raise Misconfigured(f"no configuration file at {named}", hint="name one that exists", code="bad-setting")
+        return named
+    home = Path(variables.get("HOME", "/nonexistent"))
+    usual = (Path("pierhead.toml"), home / ".config/pierhead/pierhead.toml", Path("/etc/pierhead/pierhead.toml"))
+    return next((path for path in usual if path.is_file()), None)
+
+
+def _from_file(path: Path) -> Iterator[tuple[_Place, tuple[object, str]]]:
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as broken:
+        raise Misconfigured(f"{path}: {broken}", hint="correct the TOML there", code="bad-setting") from None
+    except OSError as failed:
+        message = f"cannot read {path}: {failed.strerror}"
+        raise Misconfigured(message, hint="make it readable", code="bad-setting") from None
+    for section, members in document.items():
+        if not isinstance(members, dict):
+            raise unknown_setting(f"{path}: {section}", section, sections())
+        for key, value in cast("dict[str, object]", members).items():
+            yield (section, key), (value, f"file {path}")
+
+
+def _from_environment(variables: Mapping[str, str]) -> Iterator[tuple[_Place, tuple[object, str]]]:
+    """Files first, plain values over them, so that a plain value wins."""
+    ours = {name: value for name, value in variables.items() if name.startswith(_PREFIX)}
+    for name, value in sorted(ours.items(), key=lambda item: not item[0].endswith(_FILE_SUFFIX)):
+        section, _, key = name.removeprefix(_PREFIX).lower().partition("__")
+        if name.endswith(_FILE_SUFFIX):
+            yield (section, key.removesuffix(_FILE_SUFFIX.lower())), (_content(name, value), f"env {name}")
+        else:
+            yield (section, key), (value, f"env {name}")
+    for name, place in _SHORT_NAMES.items():
+        if variables.get(name):
+            yield place, (variables[name], f"env {name}")
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except OSError as failed:
+        message = f"{name} names {path}: {failed.strerror}"
+        raise Misconfigured(message, hint="point it to a readable file", code="bad-setting") from None
+
+
+def sections() -> dict[str, type[BaseModel]]:
+    """The sections by name."""
+    return {name: cast("type[BaseModel]", field.annotation) for name, field in Settings.model_fields.items()}
+
+
+def _validated(merged: _Layer) -> Settings:
+    known = sections()
+    document: dict[str, dict[str, object]] = {}
+    for (section, key), (value, source) in merged.items():
+        if section not in known:
+            raise unknown_setting(f"{source}: [{section}]", section, known)
+        if key not in known[section].model_fields:
+            raise unknown_setting(f"{source}: {section}.{key}", key, known[section].model_fields)
+        document.setdefault(section, {})[key] = value
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as invalid:
+        faults = "; ".join(_fault(fault, merged) for fault in invalid.errors())
+        raise Misconfigured(faults, hint="see: pierhead config schema", code="bad-setting") from None
+
+
+def _fault(fault: Any, merged: _Layer) -> str:  # noqa: ANN401 - pydantic's own mapping
+    section, key = (str(part) for part in fault["loc"][:2])
+    source = merged[section, key][1]
+    return f"{source}: {section}.{key}: {str(fault['msg']).lower()}"
+
+
+def unknown_setting(where: str, name: str, known: Mapping[str, object]) -> Misconfigured:
+    """The error for a name nobody knows, with the nearest one that exists."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(known))}"
+    return Misconfigured(f"unknown setting in {where}", hint=hint, code="unknown-setting")
+
+
+def _refuse_half_secured(settings: Settings) -> None:
+    host = settings.platform.host
+    if host not in LOOPBACK:
+        message = f"platform.host is {host}, but the built-in sign-in lets anybody be anyone and serves loopback only"
+        raise Misconfigured(message, hint="use 127.0.0.1", code="half-secured")
+    if settings.policy.expired_s <= settings.policy.stale_s:
+        message = "policy.expired_s must be larger than policy.stale_s"
+        raise Misconfigured(message, hint="a policy is stale first, expired later", code="bad-setting")
+    if settings.platform.port == settings.platform.diagnostics_port:
+        message = f"platform.port and platform.diagnostics_port are both {settings.platform.port}"
+        raise Misconfigured(message, hint="metrics never stand on the public port; choose another", code="bad-setting")
+
+
+def _origins(settings: Settings, merged: _Layer) -> Iterator[Origin]:
+    for section, model in sections().items():
+        values = getattr(settings, section)
+        for key in model.model_fields:
+            source = merged[section, key][1] if (section, key) in merged else "default"
+            yield Origin(section, key, getattr(values, key), source)
