@@ -105,11 +105,11 @@ class _Living:
         self.process = await self._spawn()
         try:
             await self.answers(self.child.port, self.child.ready_path, within_s)
-        except BaseException:
-            self.kill()
-            raise
+            self.watching = asyncio.create_task(self._watch(self.process))
+        finally:
+            if self.watching is None:
+                self.kill()
         await self.report(self.child.name, "running", "")
-        self.watching = asyncio.create_task(self._watch(self.process))
 
     async def answers(self, port: int, path: str, within_s: float) -> None:
         """Wait for a 200. Errors: see `Supervisor.start`."""
@@ -175,8 +175,10 @@ class _Living:
 
     def _ended(self, code: int) -> PierheadError:
         message = f"{self.child.name} ended at start ({_how(code)}): {_last_lines(self.child.log)}"
-        kind = Misconfigured if code == _MISCONFIGURED else UpstreamUnreachable
-        return kind(message, hint=f"read {self.child.log}", code="child-ended")
+        hint = f"read {self.child.log}"
+        if code == _MISCONFIGURED:
+            return Misconfigured(message, hint=hint, code="child-ended")
+        return UpstreamUnreachable(message, hint=hint, code="child-ended")
 
     def _late(self, within_s: float) -> UpstreamUnreachable:
         message = f"{self.child.name} was not ready within {within_s:.0f} s: {_last_lines(self.child.log)}"

@@ -6,7 +6,7 @@ are gathered before it is raised. Not here: a kind's own settings, which its plu
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
@@ -133,7 +133,7 @@ class _Server(_Strict):
     owner: str = Field(min_length=1)
     support: str = Field(min_length=1)
     description: str = ""
-    access: _Policy | _Access
+    access: _Policy | _Access = "nobody"
 
 
 class _PluginServer(_Server):
@@ -153,7 +153,7 @@ class _File(_Strict):
     servers: dict[_Name, dict[str, Any]] = Field(min_length=1)
 
 
-def read_fleet(path: Path, data: Path | None = None) -> Fleet:
+def load(path: Path, data: Path | None = None) -> Fleet:
     """Read a fleet file.
 
     `data` is the directory that relative `sqlite:///` and `duckdb:///` files lie in; left out, they stay relative.
@@ -189,7 +189,20 @@ def _server(
         line = document.line((*place, "kind"))
         what = f"server {name} is of kind {kind!r}" if "kind" in entry else f"server {name} has no kind"
         return None, [broken(document.path, line, what, f"allowed: {', '.join(sorted(kinds))}")]
-    return _checked(_GuestServer if kind in GUEST_KINDS else _PluginServer, document, entry, place)
+    if kind in GUEST_KINDS:
+        return _checked(_GuestServer, document, entry, place)
+    model, faults = _checked(_PluginServer, document, entry, place)
+    return model, [*faults, *_misspelt(document, entry, place)]
+
+
+def _misspelt(document: Document, entry: Mapping[str, object], place: tuple[str, ...]) -> Iterator[Misconfigured]:
+    """A kind has keys of its own, but one that is nearly `access` is no setting: it would silently be nothing."""
+    common = list(_PluginServer.model_fields)
+    for key in entry.keys() - set(common):
+        near = difflib.get_close_matches(key, common, n=1, cutoff=0.75)
+        if near:
+            what = f"unknown key {'.'.join((*place, key))}"
+            yield broken(document.path, document.line((*place, key)), what, f"did you mean {near[0]}?")
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -216,7 +229,7 @@ def _fault(document: Document, place: tuple[str | int, ...], error: Any, model: 
     if error["type"] == "missing":
         return broken(document.path, line, f"{name} is missing", f"add {error['loc'][-1]}")
     what = str(error["msg"]).removeprefix("Value error, ")
-    return broken(document.path, line, f"{name}: {what[:1].lower()}{what[1:]}", "see docs/reference/fleet.md")
+    return broken(document.path, line, f"{name}: {what[:1].lower()}{what[1:]}", "see docs/how-to/write-a-fleet-file.md")
 
 
 def _known(model: type[BaseModel], inside: Iterable[str | int]) -> list[str]:

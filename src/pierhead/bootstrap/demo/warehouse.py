@@ -44,6 +44,9 @@ class _Table:
     def insert(self) -> str:
         return f"INSERT INTO {self.name} VALUES ({', '.join('?' * len(self.columns))})"  # noqa: S608 - names stand below
 
+    def index(self, column: str) -> str:
+        return f"CREATE INDEX {self.name}_{column} ON {self.name} ({column})"
+
 
 _TABLES: Final = (
     _Table("airlines", "airlines.csv", ("carrier TEXT NOT NULL", "name TEXT NOT NULL"), "carrier"),
@@ -173,7 +176,7 @@ def _build(database: sqlite3.Connection, sources: dict[str, Path], progress: Pro
         added = database.executemany(table.insert, _rows(sources[table.source]))
         progress(f"{table.name}: {added.rowcount:,} rows")
         for column in table.indexes:
-            database.execute(f"CREATE INDEX {table.name}_{column} ON {table.name} ({column})")
+            database.execute(table.index(column))
     database.execute("ANALYZE")
     database.commit()
 

@@ -1,0 +1,111 @@
+"""The fleet file: what it means, and that every fault is named with its line."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from pierhead.bootstrap import fleet
+from pierhead.core.errors import Misconfigured
+from pierhead.core.identity import Caller, Party, User
+from pierhead.core.reach import EVERY
+
+GOOD = """
+people:
+  alice: {groups: [data-eng]}
+servers:
+  warehouse:
+    kind: sql
+    url: sqlite:///warehouse.db
+    owner: data-platform
+    support: "#data-help"
+    access: {groups: [data-eng]}
+    tools: {run_query: {policy: "group:data-eng"}}
+"""
+
+
+def loaded(tmp_path: Path, text: str) -> fleet.Fleet:
+    file = tmp_path / "fleet.yaml"
+    file.write_text(text)
+    return fleet.load(file, tmp_path / "data")
+
+
+def faults(tmp_path: Path, text: str) -> str:
+    with pytest.raises(Misconfigured) as refused:
+        loaded(tmp_path, text)
+    assert refused.value.code == "bad-fleet"
+    return f"{refused.value.message} | {refused.value.hint}"
+
+
+def caller(*groups: str) -> Caller:
+    return Caller(User("i", "u", frozenset(groups)), "ide", "local", "c")
+
+
+def test_the_demo_fleet_has_the_people_and_servers_that_are_promised() -> None:
+    demo = fleet.load(Path(str(files("pierhead.bootstrap.demo") / "fleet.yaml")))
+    assert sorted(demo.people) == ["alice", "bob", "carol", "dave", "erin", "frank"]
+    assert demo.workloads == {"spiffe://demo.pierhead.local/agent/incident"}
+    assert {name: server.kind for name, server in demo.servers.items()} == {"warehouse": "sql", "time": "stdio"}
+    assert not demo.servers["warehouse"].rows[0].admits(caller("ads"), Party.PERSON)
+    assert demo.servers["warehouse"].rows[0].admits(caller("data-eng"), Party.PERSON)
+
+
+def test_a_relative_database_lies_in_the_data_directory(tmp_path: Path) -> None:
+    server = loaded(tmp_path, GOOD).servers["warehouse"]
+    assert server.settings["url"] == f"sqlite:///{tmp_path}/data/warehouse.db"
+    absolute = loaded(tmp_path, GOOD.replace("sqlite:///", "sqlite:////srv/")).servers["warehouse"]
+    assert absolute.settings["url"] == "sqlite:////srv/warehouse.db"
+
+
+def test_the_fleet_narrows_a_tool(tmp_path: Path) -> None:
+    narrowed = loaded(tmp_path, GOOD).servers["warehouse"].narrowed
+    assert str(narrowed["run_query"]) == "group:data-eng"
+
+
+def test_no_access_means_nobody(tmp_path: Path) -> None:
+    row = loaded(tmp_path, GOOD.replace("    access: {groups: [data-eng]}\n", "")).servers["warehouse"].rows[0]
+    assert not row.admits(caller("data-eng"), Party.PERSON)
+
+
+def test_an_empty_list_of_surfaces_means_none_and_a_missing_one_all(tmp_path: Path) -> None:
+    row = loaded(tmp_path, GOOD.replace("[data-eng]}\n    tools", "[data-eng], surfaces: []}\n    tools"))
+    assert row.servers["warehouse"].rows[0].surfaces == frozenset()
+    assert loaded(tmp_path, GOOD).servers["warehouse"].rows[0].surfaces is EVERY
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("access:", "acess:", "line 10: unknown key servers.warehouse.acess"),
+        ("groups: [data-eng]}\nservers", "group: [data-eng]}\nservers", "line 3: people.alice.groups is missing"),
+        ("kind: sql", "kind: sqll", "line 6: server warehouse is of kind 'sqll' | allowed: sql, stdio"),
+        ("group:data-eng", "grp:data-eng", "line 11: servers.warehouse.tools.run_query.policy"),
+        ("owner: data-platform", "owner: 7", "line 8: servers.warehouse.owner"),
+        ("    owner: data-platform\n", "", "line 5: servers.warehouse.owner is missing"),
+        ("kind: sql\n", "kind: sql\n    kind: sql\n", "line 7: kind stands here twice"),
+        ("url: sqlite:///warehouse.db", "url: [", "line 9"),
+        ("groups: [data-eng]}\nservers", "groups: &g [data-eng]}\n  bob: {groups: *g}\nservers", "line 4: an alias"),
+        ("people:", "1: 2\npeople:", "line 2: key 1 is not a text"),
+    ],
+)
+def test_a_fault_names_its_line_and_what_is_allowed(tmp_path: Path, before: str, after: str, said: str) -> None:
+    assert before in GOOD
+    assert said in faults(tmp_path, GOOD.replace(before, after, 1))
+
+
+def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("owner: data-platform", "owner: 7").replace("grp", "x").replace("support:", "suport:")
+    said = faults(tmp_path, text)
+    assert "line 8" in said
+    assert "line 9" in said
+
+
+def test_a_guest_without_declared_tools_does_not_load(tmp_path: Path) -> None:
+    guest = "servers:\n  time: {kind: stdio, command: [x], owner: o, support: s, access: everyone, tools: {}}\n"
+    assert "servers.time.tools" in faults(tmp_path, guest)
+
+
+def test_a_guest_tool_without_a_policy_does_not_load(tmp_path: Path) -> None:
+    tools = "tools: {now: {effect: read, minutes_saved: 1}}"
+    guest = f"servers:\n  time: {{kind: stdio, command: [x], owner: o, support: s, access: everyone, {tools}}}\n"
+    assert "servers.time.tools.now.policy is missing" in faults(tmp_path, guest)
