@@ -1,0 +1,70 @@
+"""The ports of sign-in in dicts: for unit tests, and the model that the database's contract tests compare with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pierhead.usecases.ports_sign_in import Client, Code, RefreshToken, SpentCode, SpentRefreshToken
+
+
+@dataclass(slots=True)
+class MemorySignIn:
+    """Fills `SignInStore`."""
+
+    clients: dict[str, Client] = field(default_factory=dict[str, Client])
+    codes: dict[str, Code] = field(default_factory=dict[str, Code])
+    tokens: dict[str, RefreshToken] = field(default_factory=dict[str, RefreshToken])
+    spent: dict[str, float] = field(default_factory=dict[str, float])
+    revoked: set[str] = field(default_factory=set[str])
+
+    async def add_client(self, client: Client) -> None:
+        self.clients[client.id] = client
+
+    async def client(self, client_id: str) -> Client | None:
+        return self.clients.get(client_id)
+
+    async def drop_idle_clients(self, registered_before: float) -> int:
+        used = {row.client_id for row in (*self.codes.values(), *self.tokens.values())}
+        idle = [key for key, client in self.clients.items() if client.registered_at < registered_before]
+        gone = [key for key in idle if key not in used]
+        for key in gone:
+            del self.clients[key]
+        return len(gone)
+
+    async def add_code(self, code: Code) -> None:
+        self.codes[code.digest] = code
+
+    async def spend_code(self, digest: str, now: float) -> SpentCode | None:
+        code = self.codes.get(digest)
+        if code is None:
+            return None
+        again = digest in self.spent
+        self.spent.setdefault(digest, now)
+        return SpentCode(code, again)
+
+    async def add_refresh_token(self, token: RefreshToken) -> None:
+        self.tokens[token.digest] = token
+
+    async def spend_refresh_token(self, digest: str, now: float) -> SpentRefreshToken | None:
+        token = self.tokens.get(digest)
+        if token is None:
+            return None
+        return SpentRefreshToken(token, self.spent.setdefault(digest, now), token.family in self.revoked)
+
+    async def revoke_family(self, family: str, now: float) -> bool:
+        del now
+        first = family not in self.revoked
+        self.revoked.add(family)
+        return first
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPeople:
+    """Fills `People`: the people of a fleet file, for the built-in sign-in."""
+
+    by_name: Mapping[str, frozenset[str]]
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.by_name)
+
+    def groups(self, person: str) -> frozenset[str] | None:
+        return self.by_name.get(person)
