@@ -3,6 +3,7 @@
 Fills `usecases.ports_sign_in.TokenSigner`. Not here: checking other parties' tokens (`adapters/oidc`).
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,10 +16,10 @@ _TYPE: Final = "at+jwt"
 
 
 class JoseSigner:
-    """Signs with one RSA key; `kid` is the key's own, or its RFC 7638 thumbprint."""
+    """Signs with one RSA key, given as JSON text; `kid` is the key's own, or its RFC 7638 thumbprint."""
 
     def __init__(self, private_jwk: str) -> None:
-        key = RSAKey.import_key(private_jwk)
+        key = RSAKey.import_key(json.loads(private_jwk))
         if not key.is_private:
             raise ValueError("the token key holds no private part")
         self._key = key

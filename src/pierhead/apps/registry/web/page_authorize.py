@@ -1,0 +1,132 @@
+"""A client asks for a person's yes: the consent page, and the way back to the client.
+
+The way back is a link with a one-time ticket, not a form: `form-action 'self'` also governs where a form's answer
+redirects, so a browser would stop a form on its way to the client. Until client and redirect are known to be good,
+every fault is shown here; after that it goes to the client, with our issuer in it (RFC 9207).
+Below: `usecases/grant_tokens`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import htpy as h
+from starlette.responses import RedirectResponse, Response
+
+from pierhead.apps.registry.web.frame import heading
+from pierhead.apps.registry.web.parts import Tone, facts, notice, titled
+from pierhead.apps.registry.web.site import Shown, Site, Viewer
+from pierhead.core.errors import Invalid
+from pierhead.usecases.grant_tokens import AuthorizationRequest, check_request, grant_code, server_of
+from pierhead.usecases.register_client import NotGranted, is_loopback, is_registered_redirect, redirect_host
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentView:
+    """What the client asks for. `client` is the client's own word."""
+
+    client: str
+    returns_to: str
+    is_this_machine: bool
+    server: str
+    resource: str
+    person: str
+    minutes: int
+    days: int
+    ticket: str
+
+
+async def asked_for(site: Site, query: Mapping[str, str]) -> AuthorizationRequest | Response:
+    """The request, checked; or the way back to the client with what is wrong.
+
+    Errors: Invalid, where there is no way back that could be trusted.
+    """
+    client = await site.tokens.store.client(query.get("client_id", ""))
+    if client is None:
+        raise Invalid("this client is not registered here", hint="remove and add the server in your client again")
+    redirect = query.get("redirect_uri", "")
+    if not is_registered_redirect(redirect, client):
+        raise Invalid("redirect_uri is not one this client registered", hint="add the server in your client again")
+    asked = AuthorizationRequest(
+        client, redirect, query.get("code_challenge", ""), query.get("resource", ""), query.get("state", "")
+    )
+    if query.get("response_type") != "code":
+        return back(asked, site, error="unsupported_response_type", error_description="response_type must be code")
+    try:
+        check_request(asked, query.get("code_challenge_method", ""), site.public_url)
+    except NotGranted as refused:
+        return back(asked, site, error=refused.code, error_description=f"{refused.message}; {refused.hint}")
+    return asked
+
+
+def consent(site: Site, viewer: Viewer, asked: AuthorizationRequest) -> Shown:
+    terms = site.tokens.terms
+    view = ConsentView(
+        client=asked.client.name,
+        returns_to=redirect_host(asked.redirect_uri),
+        is_this_machine=is_loopback(asked.redirect_uri),
+        server=server_of(asked.resource, site.public_url),
+        resource=asked.resource,
+        person=viewer.person,
+        minutes=terms.access_s // 60,
+        days=int(terms.family_s // 86_400),
+        ticket=site.tickets.keep(asked, viewer.session.id),
+    )
+    return Shown("Allow a client", view, lambda: _consent(view))
+
+
+def _consent(view: ConsentView) -> h.Node:
+    target = view.server or "Pierhead"
+    where = "a program on this machine" if view.is_this_machine else view.returns_to
+    return h.div(class_="narrow stack wide")[
+        heading(
+            ["Let ", h.bdi[view.client], f" use {target} as {view.person}?"],
+            h.p(class_="quiet")["It can then call what you may call, and nothing you may not. Each call is recorded."],
+        ),
+        _local_warning(view),
+        facts(
+            [
+                ("Client, as it calls itself", h.bdi[view.client]),
+                ("Your answer goes to", [h.code[view.returns_to], f", {where}" if view.is_this_machine else None]),
+                ("Server", h.code[view.resource]),
+                ("For", f"{view.minutes} minutes at a time, renewed for up to {view.days} days"),
+            ]
+        ),
+        h.div(class_="row")[
+            h.a(class_="button main", href=f"/oauth/continue?ticket={view.ticket}")[f"Continue as {view.person}"],
+            h.a(class_="button", href=f"/oauth/decline?ticket={view.ticket}")["Decline"],
+        ],
+        titled(
+            "If you did not start this",
+            h.p(class_="read quiet")["Decline. Nothing is granted, and closing this page does the same."],
+        ),
+    ]
+
+
+def _local_warning(view: ConsentView) -> h.Node:
+    if not view.is_this_machine:
+        return None
+    return notice(
+        Tone.WAIT,
+        "On this machine.",
+        "Any program here can call itself by any name. Continue only if you started this from your client.",
+    )
+
+
+async def say_yes(site: Site, viewer: Viewer, ticket: str) -> Response:
+    """Follow the consent's link: a code for the client, and back."""
+    asked = site.tickets.take(ticket, viewer.session.id)
+    return back(asked, site, code=await grant_code(asked, viewer.person, site.tokens))
+
+
+def say_no(site: Site, viewer: Viewer, ticket: str) -> Response:
+    asked = site.tickets.take(ticket, viewer.session.id)
+    return back(asked, site, error="access_denied", error_description="the person declined")
+
+
+def back(asked: AuthorizationRequest, site: Site, **members: str) -> Response:
+    """To the client, with its state and our issuer."""
+    state = {"state": asked.state} if asked.state else {}
+    query = urlencode({**members, **state, "iss": site.public_url})
+    joint = "&" if "?" in asked.redirect_uri else "?"
+    return RedirectResponse(f"{asked.redirect_uri}{joint}{query}", 302)

@@ -1,0 +1,217 @@
+"""Every page there is, and the one way a page is answered: check the host, find the viewer, show, or refuse.
+
+A refusal is a page too, with a twin. Pages are listed once, in `PAGES`; tests walk that list.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, cast
+from urllib.parse import quote
+
+import htpy as h
+import orjson
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from pierhead.apps.problem import MODERN, http_status
+from pierhead.apps.registry.forms import form_of, query_of
+from pierhead.apps.registry.web import page_authorize, page_sign_in
+from pierhead.apps.registry.web.frame import LOOKS, STATIC, Around, document, heading
+from pierhead.apps.registry.web.parts import to
+from pierhead.apps.registry.web.safety import SafePages, check_form, check_host, own_path
+from pierhead.apps.registry.web.session import COOKIE, Session
+from pierhead.apps.registry.web.site import PageOf, Shown, Site, Viewer
+from pierhead.core.errors import NotFound, PierheadError, Unauthenticated
+
+PAGES: Final[dict[str, PageOf]] = {}
+"""Path to page, for everyone who is signed in. A twin stands at the same path with `.json`."""
+
+_LOOK_COOKIE: Final = "pierhead_look"
+_YEAR_S: Final = 365 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why there is no page: the error's own code, message and hint."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The pages of one site, as ASGI routes."""
+
+    site: Site
+
+    def routes(self) -> list[Mount | Route]:
+        """All of them, each behind the headers of safety."""
+        pages = [
+            route
+            for path, page in PAGES.items()
+            for route in (
+                self._route(f"{path}.json", partial(self._page, page, is_twin=True)),
+                self._route(path, partial(self._page, page, is_twin=False)),
+            )
+        ]
+        return [
+            self._route("/", self._start),
+            self._route("/sign-in.json", partial(self._sign_in, is_twin=True)),
+            self._route("/sign-in", partial(self._sign_in, is_twin=False)),
+            self._route("/sign-in", self._enter, "POST"),
+            self._route("/sign-out", self._leave, "POST"),
+            self._route("/-/look", self._choose_look, "POST"),
+            self._route("/oauth/authorize", self._authorize),
+            self._route("/oauth/continue", self._continue),
+            self._route("/oauth/decline", self._decline),
+            *pages,
+            Mount("/-/static", SafePages(StaticFiles(directory=STATIC))),
+        ]
+
+    def _route(self, path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str = "GET") -> Route:
+        async def answered(request: Request) -> Response:
+            try:
+                check_host(request.headers, self.site.public_url)
+                return await endpoint(request)
+            except PierheadError as error:
+                return self._problem(request, error)
+
+        return Route(path, _asgi(answered), methods=[method])
+
+    async def _start(self, request: Request) -> Response:
+        del request
+        return RedirectResponse("/servers", 303)
+
+    async def _page(self, page: PageOf, request: Request, *, is_twin: bool) -> Response:
+        viewer = self._viewer(request)
+        if viewer is None:
+            return self._to_sign_in(request, is_twin=is_twin)
+        shown = await page(self.site, viewer, request)
+        return self._answer(request, shown, viewer.session, is_twin=is_twin)
+
+    def _to_sign_in(self, request: Request, *, is_twin: bool) -> Response:
+        if is_twin:
+            raise Unauthenticated("nobody is signed in", hint="sign in at /sign-in")
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/sign-in?next={quote(wanted, safe='')}", 303)
+
+    async def _sign_in(self, request: Request, *, is_twin: bool) -> Response:
+        session = self.site.sessions.read(request) or self.site.sessions.start("")
+        token = self.site.sessions.form_token(session)
+        shown = page_sign_in.sign_in(self.site, query_of(request).get("next", ""), token)
+        response = self._answer(request, shown, session, is_twin=is_twin)
+        self.site.sessions.write(session, response)
+        return response
+
+    async def _enter(self, request: Request) -> Response:
+        form = await form_of(request)
+        check_form(request, form, self.site.sessions.read(request), self.site.sessions)
+        person = form.get("person", "")
+        await page_sign_in.enter(self.site, person)
+        response = RedirectResponse(own_path(form.get("next", "")), 303)
+        self.site.sessions.write(self.site.sessions.start(person), response)
+        return response
+
+    async def _leave(self, request: Request) -> Response:
+        check_form(request, await form_of(request), self.site.sessions.read(request), self.site.sessions)
+        response = RedirectResponse("/sign-in", 303)
+        response.delete_cookie(COOKIE)
+        return response
+
+    async def _choose_look(self, request: Request) -> Response:
+        form = await form_of(request)
+        check_form(request, form, self.site.sessions.read(request), self.site.sessions)
+        look = form.get("look", "")
+        response = RedirectResponse(own_path(form.get("next", "")), 303)
+        response.set_cookie(_LOOK_COOKIE, look if look in LOOKS else "system", max_age=_YEAR_S, samesite="lax")
+        return response
+
+    async def _authorize(self, request: Request) -> Response:
+        asked = await page_authorize.asked_for(self.site, query_of(request))
+        if isinstance(asked, Response):
+            return asked
+        viewer = self._viewer(request)
+        if viewer is None:
+            return self._to_sign_in(request, is_twin=False)
+        shown = page_authorize.consent(self.site, viewer, asked)
+        return self._answer(request, shown, viewer.session, is_twin=False)
+
+    async def _continue(self, request: Request) -> Response:
+        ticket = query_of(request).get("ticket", "")
+        return await page_authorize.say_yes(self.site, self._signed_in(request), ticket)
+
+    async def _decline(self, request: Request) -> Response:
+        return page_authorize.say_no(self.site, self._signed_in(request), query_of(request).get("ticket", ""))
+
+    def _signed_in(self, request: Request) -> Viewer:
+        viewer = self._viewer(request)
+        if viewer is None:
+            raise Unauthenticated("nobody is signed in", hint="sign in at /sign-in")
+        return viewer
+
+    def _viewer(self, request: Request) -> Viewer | None:
+        session = self.site.sessions.read(request)
+        groups = self.site.tokens.people.groups(session.person) if session else None
+        return Viewer(session.person, groups, session) if session and groups is not None else None
+
+    def _answer(self, request: Request, shown: Shown, session: Session, *, is_twin: bool) -> Response:
+        if is_twin:
+            return _json(shown.view)
+        content = document(shown.title, shown.body(), self._around(request, session))
+        return Response(str(content), media_type="text/html")
+
+    def _around(self, request: Request, session: Session | None) -> Around:
+        person = session.person if session else ""
+        groups = self.site.tokens.people.groups(person) or frozenset()
+        return Around(
+            person=person,
+            groups=tuple(sorted(groups)),
+            look=request.cookies.get(_LOOK_COOKIE, ""),
+            path=request.url.path,
+            form_token=self.site.sessions.form_token(session) if session else "",
+        )
+
+    def _problem(self, request: Request, error: PierheadError) -> Response:
+        status = http_status(error, MODERN)
+        problem = Problem(error.code, error.message, error.hint)
+        if request.url.path.endswith(".json"):
+            return _json(problem, status)
+        around = self._around(request, self.site.sessions.read(request))
+        content = document(_title(error), _problem_page(problem, _title(error)), around)
+        return Response(str(content), status, media_type="text/html")
+
+
+def _title(error: PierheadError) -> str:
+    return "Not found" if isinstance(error, NotFound) else "This did not work"
+
+
+def _problem_page(problem: Problem, title: str) -> h.Node:
+    return h.div(class_="narrow stack")[
+        heading(title, h.p(class_="read")[f"{problem.message[:1].upper()}{problem.message[1:]}."]),
+        h.p(class_="read quiet")[f"What you can do: {problem.hint}." if problem.hint else None],
+        h.p(class_="quiet")["Code: ", h.code[problem.code]],
+        h.p[to("/servers", "Go to the servers")],
+    ]
+
+
+def _json(view: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(view, default=_plain), status, media_type="application/json")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset):
+        return sorted(map(str, cast("frozenset[object]", value)))
+    return str(value)
+
+
+def _asgi(endpoint: Callable[[Request], Awaitable[Response]]) -> SafePages:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await endpoint(Request(scope, receive))
+        await response(scope, receive, send)
+
+    return SafePages(app)

@@ -1,0 +1,74 @@
+"""What every page works from: the site, who looks at it, and what a page hands back.
+
+A page hands back one frozen view; HTML and JSON are two renderings of it, so they cannot disagree and pass the
+same authorization. Not here: how pages look (`frame`, `parts`), which there are (`pages`).
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import htpy as h
+from starlette.requests import Request
+
+from pierhead.apps.registry.web.session import Session, Sessions
+from pierhead.apps.registry.web.tickets import Tickets
+from pierhead.core.identity import Caller, User
+from pierhead.usecases.grant_tokens import TokenDesk
+from pierhead.usecases.ports import Snapshots
+from pierhead.usecases.ports_records import Processes, Records
+
+DAY_S: Final = 86_400.0
+PERIOD_DAYS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything the pages need. `auditors` are the groups whose members see everyone's calls."""
+
+    tokens: TokenDesk
+    sessions: Sessions
+    tickets: Tickets
+    snapshots: Snapshots
+    records: Records
+    processes: Processes
+    auditors: frozenset[str]
+    surface: str
+    environment: str
+
+    @property
+    def public_url(self) -> str:
+        return self.tokens.terms.issuer
+
+    def now(self) -> float:
+        return self.tokens.clock.now()
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The person who looks, proved by the session."""
+
+    person: str
+    groups: frozenset[str]
+    session: Session
+
+    def caller(self, site: Site) -> Caller:
+        """As whom their AI client would call, so that a page tells what really happens."""
+        user = User(site.public_url, self.person, self.groups)
+        return Caller(user, site.surface, site.environment, correlation_id="")
+
+    def sees_all(self, site: Site) -> bool:
+        """Whether other people's calls are shown."""
+        return not self.groups.isdisjoint(site.auditors)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One page: its title, its view (a frozen dataclass), and how the view looks."""
+
+    title: str
+    view: object
+    body: Callable[[], h.Node]
+
+
+PageOf = Callable[[Site, Viewer, Request], Awaitable[Shown]]

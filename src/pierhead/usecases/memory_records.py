@@ -1,0 +1,89 @@
+"""The ports of the record in lists: for tests of pages, and the model for the database's contract tests."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pierhead.core.usage import ToolUse
+from pierhead.usecases.ports_records import CallRow, ChainState, DayOfCalls, Filter, KeptFact, ProcessState
+
+
+@dataclass(slots=True)
+class MemoryRecords:
+    """Fills `Records`. `rows` in any order; `kept` by call id."""
+
+    rows: list[CallRow] = field(default_factory=list[CallRow])
+    kept: dict[str, tuple[KeptFact, ...]] = field(default_factory=dict[str, tuple[KeptFact, ...]])
+    state: ChainState = field(default_factory=lambda: ChainState(records=0, verified_to=0.0, broken=""))
+
+    async def calls(self, wanted: Filter) -> Sequence[CallRow]:
+        newest = sorted(self.rows, key=lambda row: row.at, reverse=True)
+        return [row for row in newest if _matches(row, wanted)][: wanted.limit]
+
+    async def call(self, call_id: str) -> CallRow | None:
+        return next((row for row in self.rows if row.call_id == call_id), None)
+
+    async def facts_of(self, call_id: str) -> Sequence[KeptFact]:
+        return self.kept.get(call_id, ())
+
+    async def chain(self) -> ChainState:
+        return self.state
+
+    async def calls_by_server(self, since: float) -> Mapping[str, int]:
+        return Counter(row.server for row in self._permitted(since))
+
+    async def uses(self, since: float) -> Sequence[ToolUse]:
+        rows = self._permitted(since)
+        keys = Counter((row.server, row.tool, row.minutes) for row in rows)
+        return [
+            ToolUse(
+                server,
+                tool,
+                minutes,
+                calls,
+                sum(row.outcome == "ok" for row in rows if (row.server, row.tool, row.minutes) == key),
+                len({row.principal for row in rows if (row.server, row.tool, row.minutes) == key}),
+            )
+            for key, calls in keys.most_common()
+            for server, tool, minutes in (key,)
+        ]
+
+    async def active_users(self, since: float) -> int:
+        return len({row.principal for row in self._permitted(since)})
+
+    async def by_day(self, since: float) -> Sequence[DayOfCalls]:
+        days: dict[str, list[CallRow]] = {}
+        for row in sorted(self.rows, key=lambda row: row.at):
+            if row.at >= since:
+                days.setdefault(datetime.fromtimestamp(row.at, UTC).date().isoformat(), []).append(row)
+        return [_day(day, rows) for day, rows in days.items()]
+
+    def _permitted(self, since: float) -> list[CallRow]:
+        return [row for row in self.rows if row.at >= since and row.decision == "permit"]
+
+
+def _matches(row: CallRow, wanted: Filter) -> bool:
+    pairs = (
+        (wanted.principal, row.principal),
+        (wanted.server, row.server),
+        (wanted.tool, row.tool),
+        (wanted.decision, row.decision),
+    )
+    return row.at >= wanted.since and all(asked in {"", value} for asked, value in pairs)
+
+
+def _day(day: str, rows: Sequence[CallRow]) -> DayOfCalls:
+    permitted = [row for row in rows if row.decision == "permit"]
+    succeeded = sum(row.outcome == "ok" for row in permitted)
+    return DayOfCalls(day, len(permitted), succeeded, sum(row.decision == "refuse" for row in rows))
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryProcesses:
+    """Fills `Processes`."""
+
+    by_server: Mapping[str, ProcessState]
+
+    async def states(self) -> Mapping[str, ProcessState]:
+        return self.by_server

@@ -1,0 +1,264 @@
+"""A whole site in memory, for tests of pages and sign-in: six servers, four people, calls of a month."""
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+
+from joserfc.jwk import RSAKey
+from starlette.applications import Starlette
+
+from pierhead.adapters.token_signer import JoseSigner
+from pierhead.apps.registry.oauth import MachineSide, Rate
+from pierhead.apps.registry.web.pages import Web
+from pierhead.apps.registry.web.session import Sessions
+from pierhead.apps.registry.web.site import Site
+from pierhead.apps.registry.web.tickets import Tickets
+from pierhead.core.approval import Approval
+from pierhead.core.catalog import Effect, Server, Stage, Tool
+from pierhead.core.reach import EVERY, Row
+from pierhead.core.rule import parse_who
+from pierhead.core.usage import Minutes
+from pierhead.usecases.grant_tokens import Terms, TokenDesk
+from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, snapshot_of
+from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
+from pierhead.usecases.memory_sign_in import KnownPeople, MemorySignIn
+from pierhead.usecases.ports_records import CallRow, ChainState, KeptFact, ProcessState
+
+PUBLIC_URL = "http://127.0.0.1:8420"
+NOW = 1_795_000_000.0
+PEOPLE = KnownPeople(
+    {
+        "alice": frozenset({"data-eng"}),
+        "bob": frozenset({"ads"}),
+        "carol": frozenset({"security-reviewers"}),
+        "frank": frozenset({"platform-admin"}),
+    }
+)
+
+
+@cache
+def signing_key() -> str:
+    """One key for the whole run: making it takes longer than any test."""
+    return json.dumps(RSAKey.generate_key(2048).as_dict(private=True))
+
+
+@dataclass
+class TestSite:
+    """The site, its app, and the parts a test moves."""
+
+    __test__ = False
+    site: Site
+    app: Starlette
+    clock: MemoryClock
+    audit: MemoryAudit
+    store: MemorySignIn
+    records: MemoryRecords
+
+    def facts(self) -> list[str]:
+        return self.audit.kinds()
+
+
+def build(public_url: str = PUBLIC_URL) -> TestSite:
+    clock, audit, store = MemoryClock(NOW), MemoryAudit(), MemorySignIn()
+    desk = TokenDesk(store, JoseSigner(signing_key()), PEOPLE, audit, clock, Terms(public_url))
+    records = some_records()
+    site = Site(
+        tokens=desk,
+        sessions=Sessions(b"k" * 32, clock, is_secure=False),
+        tickets=Tickets(clock),
+        snapshots=MemorySnapshots(snapshot_of(SERVERS, ROWS, revision=7)),
+        records=records,
+        processes=MemoryProcesses(STATES),
+        auditors=frozenset({"security-reviewers", "platform-admin"}),
+        surface="ide",
+        environment="local",
+    )
+    app = Starlette(routes=[*MachineSide(desk, Rate(30, clock)).routes(), *Web(site).routes()])
+    return TestSite(site, app, clock, audit, store, records)
+
+
+def tool(name: str, who: str, effect: Effect, minutes: float, description: str) -> Tool:
+    return Tool(
+        name=name,
+        description=description,
+        policy=parse_who(who),
+        effect=effect,
+        approval=Approval.NONE if effect is Effect.READ else Approval.APPROVE,
+        minutes=Minutes(minutes, minutes / 2, minutes * 2, "estimate"),
+        input_schema={
+            "type": "object",
+            "properties": {"sql": {"type": "string", "maxLength": 20000}},
+            "required": ["sql"],
+            "additionalProperties": False,
+        },
+        output_schema={"type": "object", "properties": {"rows": {"type": "array"}, "truncated": {"type": "boolean"}}},
+    )
+
+
+def server(name: str, description: str, stage: Stage, *tools: Tool, kind: str = "python") -> Server:
+    return Server(
+        name=name,
+        version="1.4.0",
+        kind=kind,
+        stage=stage,
+        owner="data-platform",
+        support=f"#{name}-help",
+        description=description,
+        upstream="http://127.0.0.1:1/mcp" if stage in {Stage.DEPLOYED, Stage.DEPRECATED} else "",
+        tools={each.name: each for each in tools},
+    )
+
+
+SERVERS = (
+    server(
+        "warehouse",
+        "Flights, airlines and weather of New York's airports, read only.",
+        Stage.DEPLOYED,
+        tool("list_tables", "group:data-eng or group:analytics", Effect.READ, 2, "List the tables you may read."),
+        tool("describe_table", "group:data-eng or group:analytics", Effect.READ, 3, "Columns and types of one table."),
+        tool(
+            "run_query",
+            "group:data-eng",
+            Effect.READ,
+            12,
+            "Run one read-only SQL query and return at most 1,000 rows. Tables are limited to those of your role; "
+            "the query is rewritten to the columns you may see.",
+        ),
+        kind="sql",
+    ),
+    server(
+        "time",
+        "The current time, and conversion between time zones.",
+        Stage.DEPLOYED,
+        tool("get_current_time", "everyone", Effect.READ, 1, "The current time in a zone."),
+        tool("convert_time", "everyone", Effect.READ, 1, "Convert a time between zones."),
+        kind="stdio",
+    ),
+    server(
+        "airflow",
+        "Runs, tasks and logs of the data pipelines.",
+        Stage.DEPLOYED,
+        tool("get_task_log", "group:data-eng", Effect.READ, 6, "The end of one task attempt's log."),
+        tool("clear_task", "group:data-eng", Effect.WRITE, 10, "Clear a task so that it runs again."),
+        tool("delete_dag_run", "group:data-admin", Effect.DESTRUCTIVE, 5, "Delete one run and its history."),
+    ),
+    server(
+        "presto",
+        "The data lake, through Presto, as yourself.",
+        Stage.DEPLOYED,
+        tool("run_query", "group:ads", Effect.READ, 15, "Run one query."),
+        kind="presto",
+    ),
+    server("spark", "Submit and watch Spark jobs.", Stage.IN_REVIEW, kind="spark"),
+    server("knowledge", "Search the handbook and the runbooks.", Stage.QUARANTINED, kind="knowledge"),
+)
+ROWS = (
+    Row("warehouse", parse_who("group:data-eng or group:analytics"), EVERY, EVERY),
+    Row("time", parse_who("everyone"), EVERY, EVERY),
+    Row("airflow", parse_who("group:data-eng or group:on-call"), EVERY, EVERY),
+    Row("presto", parse_who("group:ads"), EVERY, EVERY),
+)
+STATES = {
+    "warehouse": ProcessState("running", "", NOW - 86_400 * 3),
+    "time": ProcessState("running", "", NOW - 7200),
+    "airflow": ProcessState("restarting", "exit code 137, next try in 4 s", NOW - 3),
+    "presto": ProcessState("running", "", NOW - 900),
+}
+
+
+def some_records() -> MemoryRecords:
+    """A month of calls: busier on weekdays, a few refusals and failures, all made by rule."""
+    rows: list[CallRow] = []
+    for day in range(30):
+        start = NOW - day * 86_400
+        weekday = int(start // 86_400 + 4) % 7
+        busy = (3 if weekday in {0, 6} else 14) + (day * 7) % 5
+        rows.extend(_call(day, number, start - number * 1700) for number in range(busy))
+    rows[0] = replace(rows[0], outcome="running", duration_ms=None)
+    chain = ChainState(records=len(rows) * 2, verified_to=NOW - 20, broken="")
+    return MemoryRecords(rows, {row.call_id: facts_of(row) for row in rows[:20]}, chain)
+
+
+_USES = (
+    ("alice", "warehouse", "run_query", 12.0),
+    ("alice", "warehouse", "describe_table", 3.0),
+    ("alice", "airflow", "get_task_log", 6.0),
+    ("bob", "presto", "run_query", 15.0),
+    ("alice", "time", "get_current_time", 1.0),
+    ("bob", "time", "convert_time", 1.0),
+    ("alice", "warehouse", "run_query", 12.0),
+)
+
+
+def _call(day: int, number: int, at: float) -> CallRow:
+    step = day * 5 + number * 3
+    person, name, tool_name, minutes = _USES[step % len(_USES)]
+    row = CallRow(
+        call_id=f"0199-{day:02d}-{number:02d}",
+        at=at,
+        principal=person,
+        server=name,
+        tool=tool_name,
+        effect="read",
+        client="claude-code/2.1.329",
+        decision="permit",
+        outcome="ok",
+        sentence=f"{tool_name} is declared for group:data-eng",
+        duration_ms=4.2 + (step * 37) % 180,
+        minutes=minutes,
+    )
+    if step % 13 == 5:
+        message = "you may not reach server 'warehouse': no rule lets bob reach it as a person"
+        return replace(
+            row,
+            principal="bob",
+            server="warehouse",
+            tool="run_query",
+            decision="refuse",
+            outcome="cannot-reach",
+            sentence=message,
+            duration_ms=None,
+        )
+    return replace(row, outcome="tool_error") if step % 17 == 3 else row
+
+
+def facts_of(row: CallRow) -> tuple[KeptFact, ...]:
+    """What the record keeps of a call: the gateway's word and the server's."""
+    actor = {"principal": row.principal, "person": row.principal, "workload": "", "groups": ["data-eng"]}
+    if row.decision == "refuse":
+        fact = {"kind": "call-refused", "call_id": row.call_id, "actor": actor, "server": row.server}
+        refused = {"code": row.outcome, "message": row.sentence, "reasons": []}
+        return (KeptFact("gateway", 41, row.at, "ab" * 32, {**fact, **refused}),)
+    reasons = [
+        {
+            "effect": "permit",
+            "question": "reach",
+            "rule": f"{row.server}.access[0]",
+            "sentence": "access admits group:data-eng or group:analytics",
+        },
+        {
+            "effect": "permit",
+            "question": "use",
+            "rule": f"{row.server}.{row.tool}.policy",
+            "sentence": f"{row.tool} is declared for group:data-eng",
+        },
+    ]
+    started = {
+        "kind": "call-started",
+        "call_id": row.call_id,
+        "actor": actor,
+        "server": row.server,
+        "tool": row.tool,
+        "arguments": {"sql": "[text 118]"},
+        "arguments_digest": "9f" * 32,
+        "revision": 7,
+        "reasons": reasons,
+        "minutes": row.minutes,
+    }
+    finished = {"kind": "call-finished", "call_id": row.call_id, "outcome": row.outcome, "duration_ms": row.duration_ms}
+    writer = f"server-{row.server}"
+    begun = KeptFact("gateway", 40, row.at, "cd" * 32, {**started, "arguments": None, "reasons": reasons[:1]})
+    own = KeptFact(writer, 12, row.at + 0.001, "ef" * 32, started)
+    if row.outcome == "running":
+        return (begun, own)
+    return (begun, own, KeptFact(writer, 13, row.at + 0.1, "01" * 32, finished))
