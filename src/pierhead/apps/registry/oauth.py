@@ -104,17 +104,11 @@ class MachineSide:
 
     def routes(self) -> list[Route]:
         """Every route; all else under /oauth and /.well-known is not found."""
-        server = "/.well-known/oauth-authorization-server"
         return [
-            *(
-                Route(path, self.authorization_server)
-                for path in (
-                    server,
-                    server + "/mcp/{server}",
-                    "/.well-known/openid-configuration",
-                    "/.well-known/openid-configuration/mcp/{server}",
-                )
-            ),
+            Route("/.well-known/oauth-authorization-server", self.authorization_server),
+            Route("/.well-known/oauth-authorization-server/mcp/{server}", self.authorization_server),
+            Route("/.well-known/openid-configuration", self.authorization_server),
+            Route("/.well-known/openid-configuration/mcp/{server}", self.authorization_server),
             Route("/.well-known/oauth-protected-resource", self.protected_resource),
             Route("/.well-known/oauth-protected-resource/mcp", self.protected_resource),
             Route("/.well-known/oauth-protected-resource/mcp/{server}", self.protected_resource),
