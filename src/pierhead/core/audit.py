@@ -157,11 +157,15 @@ class SignInSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class SignInFailed:
-    """A token, code or credential was not accepted. `reason` is a code, never the credential."""
+    """A token, code or credential was not accepted. `reason` is a code, never the credential.
+
+    `count` is how many alike this fact stands for: a flood is counted, so that it cannot fill the disk.
+    """
 
     reason: str
     server: str
     client: str
+    count: int = 1
     kind: str = "sign-in-failed"
 
 

@@ -1,0 +1,112 @@
+"""The gateway: the only public port. It decides, relays bytes and keeps the record; it never speaks MCP itself.
+
+`program` makes one from what `bootstrap/wire_gateway` put together; `relay` is the request path. Read that first.
+"""
+
+import contextlib
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from pierhead.apps.authenticate import Listener
+from pierhead.apps.gateway.edge import Admission
+from pierhead.apps.gateway.exchange import origin_of
+from pierhead.apps.gateway.forward import Forward
+from pierhead.apps.gateway.lanes import Bounds, Lanes
+from pierhead.apps.gateway.metrics import Tally
+from pierhead.apps.gateway.open_messages import OpenMessages
+from pierhead.apps.gateway.relay import Parts, Relay
+from pierhead.apps.gateway.run import Program
+from pierhead.apps.probes import Check, Probes, Readiness
+from pierhead.bootstrap.wire_gateway import GatewayAdapters
+from pierhead.core.errors import RecordFailed
+from pierhead.core.snapshot import Expired
+from pierhead.usecases.match_rules import REACH, Remembered, SnapshotRules
+from pierhead.usecases.ports import Snapshots
+from pierhead.usecases.record_failed_sign_ins import FailedSignIns
+
+__all__ = ["parts", "program"]
+
+_CALLS = Bounds(running=100, waiting=200, wait_s=5.0)
+_LISTENERS = Bounds(running=500, waiting=0, wait_s=0.0)
+_REMEMBERED = 10_000
+_SIGN_IN_WINDOW_S = 1.0
+
+
+def parts(outside: GatewayAdapters) -> Parts:
+    """The relay's parts, in the product's one arrangement: governed."""
+    setting = outside.setting
+    rules = Remembered(SnapshotRules(outside.snapshots, REACH), _REMEMBERED)
+    return Parts(
+        public_url=setting.public_url,
+        admission=Admission.of(setting.public_url),
+        listener=Listener(outside.tokens, setting.surface, setting.environment),
+        snapshots=outside.snapshots,
+        rules=rules,
+        audit=outside.audit,
+        clock=outside.clock,
+        ids=outside.ids,
+        upstreams=outside.upstreams,
+        minter=outside.minter,
+        forward=Forward(outside.registry, outside.upstreams),
+        lanes=Lanes(_CALLS, _LISTENERS),
+        failed_sign_ins=FailedSignIns(outside.audit, outside.clock, _SIGN_IN_WINDOW_S),
+        open_messages=OpenMessages(outside.snapshots, rules, outside.clock),
+        tally=Tally(),
+    )
+
+
+def program(outside: GatewayAdapters, checks: dict[str, Check]) -> Program:
+    """The gateway as a program. `checks` are more conditions of readiness (the journal's, for one)."""
+    at = parts(outside)
+    metrics = CollectorRegistry(auto_describe=False)
+    metrics.register(at.tally)
+    published = _Published(outside.snapshots)
+    readiness = Readiness({"snapshot": lambda: _snapshot_fault(outside.snapshots), "servers": published, **checks})
+
+    async def tick() -> None:
+        at.open_messages.decide_again()
+        servers = outside.snapshots.current().servers.values()
+        origins = [origin for server in servers if (origin := origin_of(server.upstream)) is not None]
+        outside.upstreams.retain([outside.registry, *origins])
+        await at.failed_sign_ins.flush()
+
+    async def close() -> None:
+        outside.upstreams.close()
+        with contextlib.suppress(RecordFailed):
+            await at.failed_sign_ins.flush(at_the_end=True)
+
+    return Program(
+        application=Relay(at),
+        probes=Probes(readiness, lambda: generate_latest(metrics)),
+        tick=tick,
+        stop_listeners=at.open_messages.end_listeners,
+        close=close,
+    )
+
+
+def _snapshot_fault(snapshots: Snapshots) -> str:
+    """A verified snapshot is loaded, and not expired."""
+    if snapshots.current().revision == 0:
+        return "no snapshot yet"
+    age = snapshots.age()
+    return f"the snapshot was last confirmed {age.age_s:.0f} s ago" if isinstance(age, Expired) else ""
+
+
+class _Published:
+    """Every callable server has said where it listens: asked until it was true once.
+
+    Later a server that dies is that server's matter; the gateway stays ready for the others.
+    """
+
+    def __init__(self, snapshots: Snapshots) -> None:
+        self._snapshots = snapshots
+        self._was_true = False
+
+    def __call__(self) -> str:
+        if not self._was_true:
+            servers = self._snapshots.current().servers.values()
+            silent = sorted(server.name for server in servers if server.is_callable and not server.upstream)
+            if silent:
+                return "not published yet: " + ", ".join(silent)
+            self._was_true = self._snapshots.current().revision > 0
+        return ""

@@ -1,0 +1,99 @@
+"""One visit to the public port, and the answers the gateway gives itself: refusals, and a bare "accepted".
+
+A refusal on an MCP endpoint is a JSON-RPC body with the message's id, whatever its HTTP status: a bare 4xx would
+make clients that speak both eras try the other. Below: `apps/problem`, the only table. Above: `relay`.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import orjson
+
+from pierhead.apps.gateway.asgi import Receive, Scope, Send
+from pierhead.apps.gateway.edge import Fields
+from pierhead.apps.gateway.envelope import ASSUMED
+from pierhead.apps.gateway.exchange import Exchange
+from pierhead.apps.gateway.streams import Attention
+from pierhead.apps.problem import http_status, json_rpc
+from pierhead.core.errors import PierheadError, Unauthenticated
+
+_NOTHING: Final[Mapping[str, object]] = {}
+_LONGEST_AGENT: Final = 64
+#: After these the request's body may still be on its way: nobody will read it.
+_CLOSING: Final = frozenset({"body-too-large", "headers-too-large", "unsupported-content"})
+
+
+class Visit:
+    """One request, and what is known of it so far."""
+
+    __slots__ = (
+        "attention",
+        "era",
+        "exchange",
+        "extra",
+        "fields",
+        "message_id",
+        "public_url",
+        "receive",
+        "scope",
+        "send",
+        "server",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, public_url: str) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.public_url = public_url
+        self.server: str | None = None
+        self.fields: Fields = {}
+        self.message_id: str | int | None = None
+        self.era = ASSUMED
+        self.extra = _NOTHING
+        self.exchange: Exchange | None = None
+        self.attention = Attention(receive)
+
+    @property
+    def user_agent(self) -> str:
+        """What the client's HTTP library says of itself."""
+        text = self.fields.get(b"user-agent", b"").decode("latin-1")[:_LONGEST_AGENT]
+        return text if text.isascii() and text.isprintable() else ""
+
+
+async def answer(visit: Visit, error: PierheadError) -> None:
+    """Say why not. Once the client has seen the start of an answer, only silence is left: the connection closes."""
+    if visit.exchange is not None and visit.exchange.started:
+        return
+    if visit.server is None:
+        detail = {"code": error.code, "message": error.message, "hint": error.hint}
+        body = orjson.dumps({"error": detail})
+    else:
+        body = orjson.dumps(json_rpc(error, visit.message_id, visit.extra))
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *_more(visit, error)]
+    await visit.send({"type": "http.response.start", "status": http_status(error, visit.era), "headers": headers})
+    await visit.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+async def accept(visit: Visit) -> None:
+    """202: taken, and nothing to say."""
+    await visit.send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
+    await visit.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def _more(visit: Visit, error: PierheadError) -> list[tuple[bytes, bytes]]:
+    headers: list[tuple[bytes, bytes]] = []
+    if isinstance(error, Unauthenticated):
+        headers.append((b"www-authenticate", challenge(visit.public_url, visit.server or "", error)))
+    if error.code == "method-not-allowed":
+        headers.append((b"allow", b"POST" if visit.server else b"GET, HEAD, POST, PUT, PATCH, DELETE"))
+    if error.code in _CLOSING:
+        headers.append((b"connection", b"close"))
+    return headers
+
+
+def challenge(public_url: str, server: str, error: Unauthenticated) -> bytes:
+    """Where to sign in (RFC 9728); the same for servers that exist and servers that do not."""
+    text = f'Bearer resource_metadata="{public_url}/.well-known/oauth-protected-resource/mcp/{server}", scope="mcp"'
+    if error.code != "no-credentials":
+        text += ', error="invalid_token"'
+    return text.encode("ascii")

@@ -1,0 +1,127 @@
+"""What every request must satisfy before anything reads it: headers, Host, Origin, sizes; and its body, whole.
+
+Plain ASGI. Not here: deadlines for slow senders (`run`, at the connection), and what the body says (`envelope`).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from pierhead.apps.gateway.asgi import Receive
+from pierhead.core.errors import Forbidden, Invalid
+
+LARGEST_BODY: Final = 4 * 1024 * 1024
+
+_HEADER_BYTES: Final = 32 * 1024
+_HEADER_COUNT: Final = 100
+_ONCE: Final = frozenset(
+    {b"host", b"authorization", b"content-length", b"content-type", b"content-encoding", b"origin"}
+)
+_SERVER: Final = re.compile(rb"/mcp/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})")
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
+
+Fields = dict[bytes, bytes]
+"""Header values by lower-case name, trimmed."""
+
+
+class Gone(Exception):
+    """The client went away before its request was complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Which Host and Origin values are ours. An empty set admits none."""
+
+    hosts: frozenset[bytes]
+    origins: frozenset[bytes]
+
+    @classmethod
+    def of(cls, public_url: str) -> "Admission":
+        """The public address; and, where that is this very machine, its other loopback names."""
+        url = urlsplit(public_url)
+        hosts = {url.netloc.lower()}
+        if url.hostname in {"127.0.0.1", "localhost", "::1"}:
+            hosts |= {f"{name}:{url.port}" if url.port else name for name in _LOOPBACK}
+        origins = {f"{url.scheme}://{host}" for host in hosts}
+        return cls(frozenset(host.encode() for host in hosts), frozenset(origin.encode() for origin in origins))
+
+    def fields(self, headers: Iterable[tuple[bytes, bytes]]) -> Fields:
+        """The headers of an admitted request.
+
+        Errors: Invalid (headers too large, repeated, wrong Host); Forbidden (Origin).
+        """
+        fields = _gathered(headers)
+        if fields.get(b"host", b"").lower() not in self.hosts:
+            raise Invalid("this Host is not served here", hint="use the public address", code="wrong-host")
+        origin = fields.get(b"origin")
+        if origin is not None and origin.lower() not in self.origins:
+            raise Forbidden("pages of this Origin may not call", hint="use the public address", code="wrong-origin")
+        return fields
+
+
+def _gathered(headers: Iterable[tuple[bytes, bytes]]) -> Fields:
+    fields: Fields = {}
+    size = count = 0
+    for name, value in headers:
+        size += len(name) + len(value)
+        count += 1
+        if name in fields:
+            fields[name] = _joined(name, fields[name], value)
+        else:
+            fields[name] = value.strip()
+    if size > _HEADER_BYTES or count > _HEADER_COUNT:
+        raise Invalid("the headers are too large", hint="send fewer and shorter headers", code="headers-too-large")
+    return fields
+
+
+def _joined(name: bytes, first: bytes, second: bytes) -> bytes:
+    if name.startswith(b"mcp-"):
+        raise Invalid(f"the header {name.decode()} is repeated", hint="send it once", code="header-mismatch")
+    if name in _ONCE:
+        raise Invalid(f"the header {name.decode()} is repeated", hint="send it once", code="bad-headers")
+    return first + (b"; " if name == b"cookie" else b", ") + second.strip()
+
+
+def server_of(raw_path: bytes) -> str | None:
+    """The server a raw path names: byte-exact, no trailing slash, nothing percent-encoded."""
+    found = _SERVER.fullmatch(raw_path)
+    return found[1].decode() if found else None
+
+
+def check_content(fields: Fields) -> None:
+    """Plain JSON of a size we read; raises Invalid."""
+    if fields.get(b"content-encoding", b"identity") != b"identity":
+        raise Invalid("the body is compressed", hint="send it plain", code="unsupported-content")
+    kind = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind != b"application/json":
+        raise Invalid("the body is not declared as JSON", hint="send application/json", code="unsupported-content")
+
+
+async def body_of(receive: Receive, fields: Fields) -> bytes:
+    """The request's body, whole.
+
+    Errors: Invalid, beyond 4 MiB; Gone.
+    """
+    announced = fields.get(b"content-length", b"0")
+    if not announced.isdigit() or int(announced) > LARGEST_BODY:
+        raise _too_large()
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.request" and not message.get("more_body", False) and len(body) <= LARGEST_BODY:
+        return body
+    parts, size = [body], len(body)
+    while message["type"] == "http.request" and message.get("more_body", False) and size <= LARGEST_BODY:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+    if size > LARGEST_BODY:
+        raise _too_large()
+    if message["type"] != "http.request":
+        raise Gone
+    return b"".join(parts)
+
+
+def _too_large() -> Invalid:
+    return Invalid("the body is larger than 4 MiB", hint="send less at once", code="body-too-large")

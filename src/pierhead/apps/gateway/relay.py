@@ -1,0 +1,226 @@
+"""The gateway's request path: admit, authenticate, read, decide, carry, answer. Plain ASGI.
+
+`Relay` hosts `call_tool` and `relay_message`: every message goes through one of them or is refused here. Below:
+`edge` (headers, sizes), `envelope` (what the bytes say), `exchange` (to the server and back), `answers` (refusals),
+`open_messages` (what is decided again while it runs). Not here: sockets and signals (`run`).
+"""
+
+import asyncio
+import hashlib
+import logging
+from dataclasses import dataclass, field
+from typing import Final
+
+from pierhead.apps.authenticate import Listener
+from pierhead.apps.gateway.answers import Visit, accept, answer
+from pierhead.apps.gateway.asgi import Receive, Scope, Send
+from pierhead.apps.gateway.edge import Admission, Gone, body_of, check_content, server_of
+from pierhead.apps.gateway.envelope import ASSUMED, LEGACY, Envelope, Fault, read
+from pierhead.apps.gateway.exchange import Exchange, Inbound, Minter
+from pierhead.apps.gateway.forward import Forward
+from pierhead.apps.gateway.lanes import Lane, Lanes
+from pierhead.apps.gateway.methods import FAREWELL, STREAM, Governed, Method
+from pierhead.apps.gateway.metrics import Tally
+from pierhead.apps.gateway.open_messages import OpenMessage, OpenMessages
+from pierhead.apps.gateway.streams import Upstreams
+from pierhead.apps.problem import MODERN
+from pierhead.core.call import Call, Opaque
+from pierhead.core.errors import Forbidden, Invalid, PierheadError, ToolTimedOut, Unauthenticated, UpstreamUnreachable
+from pierhead.core.identity import Caller
+from pierhead.core.policy import ApprovalNeeded
+from pierhead.usecases.call_tool import call_tool, recording_refusals
+from pierhead.usecases.list_tools import reachable_server
+from pierhead.usecases.ports import Audit, Clock, Ids, Ports, Rules, Snapshots
+from pierhead.usecases.record_failed_sign_ins import FailedSignIns
+from pierhead.usecases.relay_message import relay_message
+
+_LOG: Final = logging.getLogger("pierhead.gateway")
+_NO_BODY: Final = hashlib.sha256(b"").hexdigest()
+_LISTENS: Final = {"GET": STREAM, "DELETE": FAREWELL}
+
+
+class NoApprovals:
+    """The gateway cannot ask: what needs an approval here is refused (servers ask, they know the arguments)."""
+
+    async def ask(self, needed: ApprovalNeeded) -> str:
+        raise Forbidden("the gateway asks nobody", hint=needed.request.server.whom_to_ask, code="cannot-ask")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the relay is made of; put together by `bootstrap/wire_gateway` and `apps/gateway`."""
+
+    public_url: str
+    admission: Admission
+    listener: Listener
+    snapshots: Snapshots
+    rules: Rules
+    audit: Audit
+    clock: Clock
+    ids: Ids
+    upstreams: Upstreams
+    minter: Minter
+    forward: Forward
+    lanes: Lanes
+    failed_sign_ins: FailedSignIns
+    open_messages: OpenMessages
+    tally: Tally = field(default_factory=Tally)
+
+
+class Relay:
+    """The ASGI application of the public port."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._at = parts
+        self._approvals = NoApprovals()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        visit = Visit(scope, receive, send, self._at.public_url)
+        try:
+            await self._serve(visit)
+        except PierheadError as error:
+            await answer(visit, error)
+        except Gone:
+            pass
+        except asyncio.CancelledError:
+            if visit.attention.ended is None:
+                raise
+            if isinstance(visit.attention.ended, PierheadError):
+                await answer(visit, visit.attention.ended)
+        except Exception:
+            _LOG.exception("a request failed in a way nobody thought of")
+            await answer(visit, PierheadError("internal error", hint="tell the operator of this platform"))
+
+    async def _serve(self, visit: Visit) -> None:
+        scope = visit.scope
+        visit.server = server_of(scope["raw_path"])
+        visit.fields = self._at.admission.fields(scope["headers"])
+        if visit.server is None:
+            await self._at.forward.carry(scope, visit.fields, visit.receive, visit.send)
+            return
+        call_id = self._at.ids.new()
+        caller, until = await self._signed_in(visit, visit.server, call_id)
+        match scope["method"]:
+            case "POST":
+                await self._message(visit, caller, until)
+            case "GET" | "DELETE" if visit.fields.get(b"mcp-protocol-version", b"").decode("latin-1") != MODERN:
+                await self._bare(visit, caller, until)
+            case _:
+                raise Invalid("this endpoint takes POST", hint="send POST", code="method-not-allowed")
+
+    async def _signed_in(self, visit: Visit, server: str, call_id: str) -> tuple[Caller, float]:
+        """Who sends this; a failure is on record before its sender reads of it."""
+        at = self._at
+        audience = f"{at.public_url}/mcp/{server}"
+        try:
+            return await at.listener.caller(visit.fields.get(b"authorization"), audience, call_id)
+        except Unauthenticated as failed:
+            at.tally.rejected_token(failed.code)
+            await at.failed_sign_ins.record(failed.code, server, visit.user_agent)
+            raise
+
+    async def _message(self, visit: Visit, caller: Caller, until: float) -> None:
+        """One POSTed message: read it whole, then carry it or say why not."""
+        check_content(visit.fields)
+        body = await body_of(visit.receive, visit.fields)
+        found = read(body, visit.fields)
+        visit.message_id, visit.era = found.id, found.era
+        if isinstance(found, Fault):
+            visit.extra = found.extra
+            call = _call(visit, caller, "", Opaque(hashlib.sha256(body).hexdigest(), len(body)), "")
+            async with recording_refusals(call, caller, self._at.audit):
+                raise found.error
+        call = _call_of(visit, caller, found)
+        self._at.tally.message(found.era, call.client)
+        if found.method.governed is Governed.DROPPED:
+            await self._drop(visit, caller, call)
+            return
+        await self._carry(visit, _inbound(visit, caller, found.method, body, found.digest), call, until)
+
+    async def _bare(self, visit: Visit, caller: Caller, until: float) -> None:
+        """A legacy GET (listening) or DELETE (the end of an MCP session)."""
+        method = _LISTENS[visit.scope["method"]]
+        version = visit.fields.get(b"mcp-protocol-version", b"").decode("latin-1")
+        visit.era = version if version in LEGACY else ASSUMED
+        call = _call(visit, caller, method.name, Opaque(_NO_BODY, 0), visit.user_agent)
+        await self._carry(visit, _inbound(visit, caller, method, b"", _NO_BODY), call, until)
+
+    async def _drop(self, visit: Visit, caller: Caller, call: Call) -> None:
+        """A notification nobody needs: acknowledged, if its sender may send here at all."""
+        async with recording_refusals(call, caller, self._at.audit):
+            reachable_server(call.server, caller, self._at.snapshots, self._at.rules)
+        await accept(visit)
+
+    async def _carry(self, visit: Visit, inbound: Inbound, call: Call, until: float) -> None:
+        """Decide, run, record; then let the last bytes go."""
+        at, method = self._at, inbound.method
+        opened = OpenMessage(visit.attention, inbound.caller, call.server, until, method.listens)
+        visit.attention.on_long = lambda: at.open_messages.add(opened)
+        lane = await self._lane(visit, method, call, inbound.caller)
+        started, outcome = at.clock.monotonic(), "denied"
+        at.tally.in_flight += 1
+        exchange = visit.exchange = Exchange(inbound, at.upstreams, at.minter, visit.attention)
+        ports = Ports(at.snapshots, at.rules, self._approvals, at.audit, at.clock, exchange)
+        try:
+            if method.governed is Governed.TOOL:
+                await call_tool(call, inbound.caller, ports)
+            else:
+                await relay_message(call, inbound.caller, ports, recorded=method.governed is Governed.READ)
+            outcome = "ok"
+            await exchange.finish()
+        except BaseException as failed:
+            outcome = _outcome(failed)
+            raise
+        finally:
+            lane.leave()
+            at.open_messages.discard(opened)
+            at.tally.in_flight -= 1
+            self._count(call, method, exchange, outcome, at.clock.monotonic() - started)
+
+    async def _lane(self, visit: Visit, method: Method, call: Call, caller: Caller) -> Lane:
+        """A place before the server; unknown names share one lane, so that they cannot multiply."""
+        name = call.server if call.server in self._at.snapshots.current().servers else ""
+        lane = self._at.lanes.of(name, listens=method.listens)
+        if not lane.enter_at_once():
+            visit.attention.begin(0)
+            async with recording_refusals(call, caller, self._at.audit):
+                await lane.enter()
+            visit.attention.stop()
+        return lane
+
+    def _count(self, call: Call, method: Method, exchange: Exchange, outcome: str, seconds: float) -> None:
+        at = self._at
+        if exchange.alarm:
+            at.tally.alarm(call.server, exchange.alarm)
+            _LOG.error("server %s refused its gateway with %d", call.server, exchange.alarm)
+        if method.governed is Governed.TOOL:
+            server = at.snapshots.current().servers.get(call.server)
+            tool = call.tool if server is not None and call.tool in server.tools else ""
+            at.tally.call(call.server if server else "", tool, call.client, outcome, seconds)
+
+
+def _outcome(failed: BaseException) -> str:
+    match failed:
+        case ToolTimedOut():
+            return "timeout"
+        case UpstreamUnreachable():
+            return "upstream_error"
+        case PierheadError():
+            return "denied"
+        case _:
+            return "cancelled"
+
+
+def _inbound(visit: Visit, caller: Caller, method: Method, body: bytes, digest: str) -> Inbound:
+    return Inbound(visit.scope["method"], visit.fields, body, digest, method, caller, visit.send)
+
+
+def _call_of(visit: Visit, caller: Caller, found: Envelope) -> Call:
+    tool = found.target if found.method.governed is Governed.TOOL else found.method.name
+    return _call(visit, caller, tool, Opaque(found.digest, found.size), found.client or visit.user_agent)
+
+
+def _call(visit: Visit, caller: Caller, tool: str, arguments: Opaque, client: str) -> Call:
+    return Call(caller.correlation_id, visit.server or "", tool, arguments, visit.era, client)

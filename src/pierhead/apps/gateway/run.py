@@ -1,0 +1,151 @@
+"""The gateway as a program: its two listeners, their limits on slow senders, and how it stops.
+
+SIGTERM or SIGINT: readiness false, no new connections, listeners are told goodbye, calls finish within 30 s, exit.
+Not here: what a request means (`relay`).
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from pierhead.apps.probes import Probes
+from pierhead.core.errors import RecordFailed
+
+_HEAD_BYTES: Final = 40 * 1024
+_REQUEST_S: Final = 30.0
+_LOOK_S: Final = 5.0
+_TICK_S: Final = 0.5
+_DRAIN_S: Final = 27
+_RECORDS_S: Final = 2.0
+_CONNECTIONS: Final = 2000
+_KEEP_ALIVE_S: Final = 75
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, but a request must be here whole within 30 s, and its head within 40 KiB."""
+
+    _due = float("inf")
+    _in_head = True
+    _head_bytes = 0
+    _looking: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._due = self.loop.time() + _REQUEST_S
+        self._looking = self.loop.call_later(_LOOK_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The request's head is too large.")
+
+    def on_message_begin(self) -> None:
+        self._due = self.loop.time() + _REQUEST_S
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._due = float("inf")
+        self._in_head = True
+        self._head_bytes = 0
+        super().on_message_complete()
+
+    def _look(self) -> None:
+        """End a connection whose request does not come to an end."""
+        if self.loop.time() >= self._due:
+            self.transport.abort()
+        else:
+            self._looking = self.loop.call_later(_LOOK_S, self._look)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: this program has its own, and exits 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One gateway, ready to run. `tick` is called twice a second; `close` once everything has ended."""
+
+    application: Callable[..., Awaitable[None]]
+    probes: Probes
+    tick: Callable[[], Awaitable[None]]
+    stop_listeners: Callable[[], None]
+    close: Callable[[], Awaitable[None]]
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, public: socket.socket, diagnostics: socket.socket) -> None:
+        """Serve on two bound sockets until `stopping` is set, or a signal sets it; then drain."""
+        front = _Server(_config(self.application, http=BoundedProtocol, limit_concurrency=_CONNECTIONS))
+        back = _Server(_config(self.probes, http="httptools"))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self.stopping.set)
+        serving = asyncio.create_task(front.serve([public]))
+        probing = asyncio.create_task(back.serve([diagnostics]))
+        ticking = asyncio.create_task(self._tick())
+        stopped = asyncio.create_task(self.stopping.wait())
+        await asyncio.wait({serving, probing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        self.probes.readiness.draining = True
+        self.stop_listeners()
+        front.should_exit = True
+        await serving
+        await _recorded(front)
+        ticking.cancel()
+        back.should_exit = True
+        await asyncio.wait({probing, stopped, ticking}, timeout=_RECORDS_S)
+        stopped.cancel()
+        await self.close()
+
+    async def _tick(self) -> None:
+        while True:
+            with contextlib.suppress(RecordFailed):  # readiness says so, and every call is refused meanwhile
+                await self.tick()
+            if self.stopping.is_set():
+                self.stop_listeners()
+            await asyncio.sleep(_TICK_S)
+
+
+async def _recorded(server: uvicorn.Server) -> None:
+    """Give what was cut off the time to write its outcome."""
+    left = set(server.server_state.tasks)
+    if left:
+        await asyncio.wait(left, timeout=_RECORDS_S)
+
+
+def _config(application: Callable[..., Awaitable[None]], **more: Any) -> uvicorn.Config:  # noqa: ANN401
+    return uvicorn.Config(
+        cast("Any", application),
+        interface="asgi3",
+        loop="none",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_DRAIN_S,
+        **more,
+    )
