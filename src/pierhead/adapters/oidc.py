@@ -174,7 +174,7 @@ def _read_keys(document: bytes) -> dict[str, Key]:
         if not _is_object(entry) or entry.get("use", "sig") != "sig":
             continue
         key_id, kind = entry.get("kid"), entry.get("kty")
-        texts = {name: value for name, value in entry.items() if isinstance(value, str)}
+        texts: dict[str, str | list[str]] = {name: value for name, value in entry.items() if isinstance(value, str)}
         if not isinstance(key_id, str) or kind not in {"RSA", "EC"}:
             continue
         try:

@@ -164,7 +164,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio says how, we say that
         self._closed = True
         if self.answer is not None:
             where = "before it answered" if self.answer.status == 0 else "in the middle of its answer"

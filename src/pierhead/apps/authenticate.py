@@ -32,13 +32,14 @@ class Tokens(Protocol):
         ...
 
 
-_CLAIMS: Final = (b"x-forwarded", b"forwarded", b"x-real-", b"x-user", b"x-remote-", b"remote-", b"x-auth-")
-_OURS: Final = (b"pierhead-", b"x-pierhead-", b"x-envoy-", b"x-client-", b"x-ssl-", b"ssl-", b"x-original-")
+_FORWARDED: Final = (b"x-forwarded", b"forwarded", b"x-real-", b"x-original-", b"x-envoy-", b"x-client-")
+_IDENTITY: Final = (b"x-user", b"x-remote-", b"remote-", b"x-auth-", b"x-ssl-", b"ssl-", b"pierhead-", b"x-pierhead-")
+_CLAIMS: Final = _FORWARDED + _IDENTITY
 
 
 def claims_identity(header: bytes) -> bool:
     """Whether a header by that (lower-case) name could be taken for proof of who, or from where, a request is."""
-    return header.startswith(_CLAIMS) or header.startswith(_OURS) or b"_" in header
+    return header.startswith(_CLAIMS) or b"_" in header
 
 
 @dataclass(frozen=True, slots=True)

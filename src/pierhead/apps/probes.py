@@ -42,7 +42,7 @@ class Probes:
     async def __call__(
         self,
         scope: Message,
-        receive: Callable[[], Awaitable[Message]],
+        _receive: Callable[[], Awaitable[Message]],
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         if scope["type"] != "http":

@@ -17,7 +17,6 @@ from pierhead.apps.gateway.streams import Attention
 from pierhead.apps.problem import http_status, json_rpc
 from pierhead.core.errors import PierheadError, Unauthenticated
 
-_NOTHING: Final[Mapping[str, object]] = {}
 _LONGEST_AGENT: Final = 64
 #: After these the request's body may still be on its way: nobody will read it.
 _CLOSING: Final = frozenset({"body-too-large", "headers-too-large", "unsupported-content"})
@@ -49,7 +48,7 @@ class Visit:
         self.fields: Fields = {}
         self.message_id: str | int | None = None
         self.era = ASSUMED
-        self.extra = _NOTHING
+        self.extra: Mapping[str, object] = {}
         self.exchange: Exchange | None = None
         self.attention = Attention(receive)
 

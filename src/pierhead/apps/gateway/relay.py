@@ -89,7 +89,7 @@ class Relay:
                 raise
             if isinstance(visit.attention.ended, PierheadError):
                 await answer(visit, visit.attention.ended)
-        except Exception:
+        except Exception:  # noqa: BLE001 - the top of the program: logged, and answered
             _LOG.exception("a request failed in a way nobody thought of")
             await answer(visit, PierheadError("internal error", hint="tell the operator of this platform"))
 
