@@ -193,12 +193,11 @@ class _Connection(asyncio.Protocol):
     def _finish(self, answer: Answer) -> None:
         """Hand the whole answer over, and the connection back if nothing is left on it."""
         self._finished = None
-        clean = not self._dirty and not self._head_only and self._transport.get_write_buffer_size() == 0
         answer.end()
-        if clean and self._parser.should_keep_alive():
-            self._pool.keep(self)
-        else:
+        if self._dirty or self._transport.get_write_buffer_size():
             self.abort()
+        else:
+            self._pool.keep(self)
 
     def _fail(self, message: str, *, code: str) -> None:
         answer, self.answer = self.answer, None
@@ -240,7 +239,9 @@ class _Connection(asyncio.Protocol):
             self._complete(self.answer)
 
     def _complete(self, answer: Answer) -> None:
+        """The last callback of a message: only in it does the parser know whether the connection lives on."""
         self.answer, self._finished = None, answer
+        self._dirty = self._dirty or self._head_only or not self._parser.should_keep_alive()
 
 
 def _is_framed(headers: Iterable[tuple[bytes, bytes]]) -> bool:
@@ -281,9 +282,9 @@ class Pool:
         answer = connection.start(request, connection.loop.time() + first_byte_s, head_only=head_only)
         try:
             await answer.more()
-        except BaseException:
-            answer.close()
-            raise
+        finally:
+            if answer.status == 0:  # failed, or nobody waits any more
+                answer.close()
         return answer
 
     def keep(self, connection: _Connection) -> None:

@@ -35,7 +35,7 @@ def family(client: str) -> str:
     return next((known for known in _FAMILIES if known in name), "other" if name else "unknown")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Tally:
     """Counts of one gateway process."""
 

@@ -170,8 +170,11 @@ class Relay:
                 await relay_message(call, inbound.caller, ports, recorded=method.governed is Governed.READ)
             outcome = "ok"
             await exchange.finish()
-        except BaseException as failed:
+        except PierheadError as failed:
             outcome = _outcome(failed)
+            raise
+        except asyncio.CancelledError:
+            outcome = "cancelled"
             raise
         finally:
             lane.leave()
@@ -201,16 +204,14 @@ class Relay:
             at.tally.call(call.server if server else "", tool, call.client, outcome, seconds)
 
 
-def _outcome(failed: BaseException) -> str:
+def _outcome(failed: PierheadError) -> str:
     match failed:
         case ToolTimedOut():
             return "timeout"
         case UpstreamUnreachable():
             return "upstream_error"
-        case PierheadError():
-            return "denied"
         case _:
-            return "cancelled"
+            return "denied"
 
 
 def _inbound(visit: Visit, caller: Caller, method: Method, body: bytes, digest: str) -> Inbound:
