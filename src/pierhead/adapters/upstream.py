@@ -168,7 +168,8 @@ class _Connection(asyncio.Protocol):
         self._closed = True
         if self.answer is not None:
             where = "before it answered" if self.answer.status == 0 else "in the middle of its answer"
-            self._fail(f"the server closed the connection {where}", code="upstream-closed")
+            message = f"the server closed the connection {where}"
+            self._fail(UpstreamUnreachable(message, hint="see what became of the call", code="upstream-closed"))
         self._pool.forget(self)
 
     def data_received(self, data: bytes) -> None:
@@ -181,7 +182,8 @@ class _Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, _Garbage):
             if self._finished is None:
-                self._fail("the server sent what is no HTTP answer", code="upstream-garbage")
+                message = "the server sent what is no HTTP answer"
+                self._fail(UpstreamUnreachable(message, hint="tell its owner", code="upstream-garbage"))
             self._dirty = True
         if answer.status:
             self.deadline = self.loop.time() + self._pool.deadlines.idle_s
@@ -199,10 +201,10 @@ class _Connection(asyncio.Protocol):
         else:
             self._pool.keep(self)
 
-    def _fail(self, message: str, *, code: str) -> None:
+    def _fail(self, error: UpstreamUnreachable) -> None:
         answer, self.answer = self.answer, None
         if answer is not None:
-            answer.end(UpstreamUnreachable(message, hint="try again later", code=code))
+            answer.end(error)
 
     # httptools' side
 

@@ -77,8 +77,8 @@ class _Stop(Exception):
         self.extra = extra
 
 
-def _stop(code: str, message: str, hint: str = "", extra: Mapping[str, object] | None = None) -> NoReturn:
-    raise _Stop(Invalid(message, hint=hint, code=code), extra or {})
+def _stop(error: Invalid, extra: Mapping[str, object] | None = None) -> NoReturn:
+    raise _Stop(error, extra or {})
 
 
 class _Reading:
@@ -98,10 +98,14 @@ class _Reading:
         if "method" not in message:
             return self._response(message, body)
         if not isinstance(method, str):
-            _stop("not-a-message", "the method is not a text", "send a JSON-RPC 2.0 message")
+            _stop(Invalid("the method is not a text", hint="send a JSON-RPC 2.0 message", code="not-a-message"))
         if not message.keys() <= _REQUEST:
             _stop(
-                "not-a-message", "the message holds members JSON-RPC does not know", "send jsonrpc, id, method, params"
+                Invalid(
+                    "the message holds members JSON-RPC does not know",
+                    hint="send jsonrpc, id, method, params",
+                    code="not-a-message",
+                )
             )
         params = _params(message)
         meta = _meta(params)
@@ -115,13 +119,21 @@ class _Reading:
         try:
             message = parse(body)
         except NotStrict as fault:
-            _stop("not-json", str(fault), "send one JSON-RPC message as plain UTF-8 JSON")
+            _stop(Invalid(str(fault), hint="send one JSON-RPC message as plain UTF-8 JSON", code="not-json"))
         if not is_object(message):
-            _stop("not-a-message", "the body is not one JSON-RPC message", "send one object; batches do not exist")
+            _stop(
+                Invalid(
+                    "the body is not one JSON-RPC message",
+                    hint="send one object; batches do not exist",
+                    code="not-a-message",
+                )
+            )
         if "id" in message:
             self.id = _id(message["id"])
         if message.get("jsonrpc") != "2.0":
-            _stop("not-a-message", 'the member "jsonrpc" is not "2.0"', "send a JSON-RPC 2.0 message")
+            _stop(
+                Invalid('the member "jsonrpc" is not "2.0"', hint="send a JSON-RPC 2.0 message", code="not-a-message")
+            )
         return message
 
     def _request(self, method: str, params: Mapping[str, Json], meta: Mapping[str, Json], body: bytes) -> Envelope:
@@ -131,7 +143,13 @@ class _Reading:
         self._agree(b"mcp-method", method, required=is_modern)
         self._agree(b"mcp-name", target, required=is_modern and bool(row and row.target))
         if row is None or not (row.modern if is_modern else row.legacy):
-            _stop("unknown-method", f"no method {method[:64]!r} in {self.era}", "see docs/reference/mcp-methods.md")
+            _stop(
+                Invalid(
+                    f"no method {method[:64]!r} in {self.era}",
+                    hint="see docs/reference/mcp-methods.md",
+                    code="unknown-method",
+                )
+            )
         if method == "initialize":
             asked = params.get("protocolVersion")
             self.era = asked if isinstance(asked, str) and asked in LEGACY else "2025-11-25"
@@ -142,13 +160,23 @@ class _Reading:
         self._agree(b"mcp-method", method, required=False)
         row = DROPPED if self.era == MODERN else NOTIFICATIONS.get(method)
         if row is None:
-            _stop("unknown-method", f"no notification {method[:64]!r}", "see docs/reference/mcp-methods.md")
+            _stop(
+                Invalid(
+                    f"no notification {method[:64]!r}", hint="see docs/reference/mcp-methods.md", code="unknown-method"
+                )
+            )
         return self._envelope(row, "", "", body)
 
     def _response(self, message: Mapping[str, Json], body: bytes) -> Envelope:
         is_one = ("result" in message) != ("error" in message) and message.keys() <= _RESPONSE
         if self.id is None or not is_one or self.era == MODERN:
-            _stop("not-a-message", "the body is neither request nor notification", "send a JSON-RPC 2.0 message")
+            _stop(
+                Invalid(
+                    "the body is neither request nor notification",
+                    hint="send a JSON-RPC 2.0 message",
+                    code="not-a-message",
+                )
+            )
         self._agree_on_version({}, is_request=False)
         return self._envelope(RESPONSE, "", "", body)
 
@@ -162,12 +190,12 @@ class _Reading:
         if self.version == MODERN and is_request:
             missing = [name for name in (_VERSION, _CAPABILITIES) if name not in meta]
             if missing:
-                _stop("invalid", f"params._meta lacks {' and '.join(missing)}", "send both with every request")
+                _stop(Invalid(f"params._meta lacks {' and '.join(missing)}", hint="send both with every request"))
         if _VERSION in meta and named != self.version:
             _mismatch("mcp-protocol-version", "params._meta")
         if self.version and self.version != MODERN and self.version not in LEGACY:
             extra = {"supported": [MODERN], "requested": self.version[:_LONGEST_CLIENT]}
-            _stop("unsupported-version", "unsupported protocol version", f"speak {MODERN}", extra)
+            _stop(Invalid("unsupported protocol version", hint=f"speak {MODERN}", code="unsupported-version"), extra)
 
     def _agree(self, header: bytes, value: str, *, required: bool) -> None:
         sent = self.headers.get(header)
@@ -179,30 +207,44 @@ class _Reading:
 
 
 def _mismatch(header: str, other: str) -> NoReturn:
-    _stop("header-mismatch", f"the header {header} does not agree with {other}", "send the same value in both")
+    _stop(
+        Invalid(
+            f"the header {header} does not agree with {other}",
+            hint="send the same value in both",
+            code="header-mismatch",
+        )
+    )
 
 
 def _id(value: Json) -> str | int:
     is_integer = isinstance(value, int) and not isinstance(value, bool)
     if not is_integer and not (isinstance(value, str) and len(value) <= _LONGEST_ID):
-        _stop("not-a-message", "the id is neither an integer nor a text of at most 256 characters", "send such an id")
+        _stop(
+            Invalid(
+                "the id is neither an integer nor a text of at most 256 characters",
+                hint="send such an id",
+                code="not-a-message",
+            )
+        )
     return value  # type: ignore[return-value]
 
 
 def _params(message: Mapping[str, Json]) -> Mapping[str, Json]:
     params = message.get("params", {})
     if not is_object(params):
-        _stop("invalid", "params is not an object", "send parameters by name")
+        _stop(Invalid("params is not an object", hint="send parameters by name"))
     for name in params:
         if _READ_HERE.get(name.casefold(), name) != name:
-            _stop("invalid", f"the parameter {name[:64]!r} is spelt in the wrong case", "use the protocol's spelling")
+            _stop(
+                Invalid(f"the parameter {name[:64]!r} is spelt in the wrong case", hint="use the protocol's spelling")
+            )
     return params
 
 
 def _meta(params: Mapping[str, Json]) -> Mapping[str, Json]:
     meta = params.get("_meta", {})
     if not is_object(meta):
-        _stop("invalid", "params._meta is not an object", "send an object")
+        _stop(Invalid("params._meta is not an object", hint="send an object"))
     return meta
 
 
@@ -211,7 +253,7 @@ def _target(row: Method, params: Mapping[str, Json]) -> str:
         return ""
     target = params.get(row.target)
     if not isinstance(target, str) or not 0 < len(target) <= _LONGEST_TARGET:
-        _stop("invalid", f"params.{row.target} is no text of 1 to {_LONGEST_TARGET} characters", "send one")
+        _stop(Invalid(f"params.{row.target} is no text of 1 to {_LONGEST_TARGET} characters", hint="send one"))
     return target
 
 

@@ -81,14 +81,14 @@ class Tally:
     # prometheus_client's side
 
     def collect(self) -> Iterable[Metric]:
-        yield _counter("pierhead_tool_calls", "Tool calls", ("server", "tool", "client", "outcome"), self.calls)
-        yield _counter("pierhead_protocol_requests", "MCP messages", ("era", "client"), self.messages)
+        yield _counter("pierhead_tool_calls_total", "Tool calls", ("server", "tool", "client", "outcome"), self.calls)
+        yield _counter("pierhead_protocol_requests_total", "MCP messages", ("era", "client"), self.messages)
         rejected = {(reason,): count for reason, count in self.rejected_tokens.items()}
-        yield _counter("pierhead_token_validation_failures", "Tokens not accepted", ("reason",), rejected)
+        yield _counter("pierhead_token_validation_failures_total", "Tokens not accepted", ("reason",), rejected)
         yield _counter(
-            "pierhead_upstream_refusals", "Servers refusing their gateway", ("server", "status"), self.alarms
+            "pierhead_upstream_refusals_total", "Servers refusing their gateway", ("server", "status"), self.alarms
         )
-        yield GaugeMetricFamily("pierhead_in_flight", "Messages under way", value=self.in_flight)
+        yield GaugeMetricFamily("pierhead_messages_open", "Messages under way", value=self.in_flight)
         yield self._durations()
 
     def _durations(self) -> Metric:

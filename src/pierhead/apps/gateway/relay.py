@@ -159,28 +159,30 @@ class Relay:
         opened = OpenMessage(visit.attention, inbound.caller, call.server, until, method.listens)
         visit.attention.on_long = lambda: at.open_messages.add(opened)
         lane = await self._lane(visit, method, call, inbound.caller)
-        started, outcome = at.clock.monotonic(), "denied"
+        started, outcome = at.clock.monotonic(), "cancelled"
         at.tally.in_flight += 1
         exchange = visit.exchange = Exchange(inbound, at.upstreams, at.minter, visit.attention)
-        ports = Ports(at.snapshots, at.rules, self._approvals, at.audit, at.clock, exchange)
         try:
-            if method.governed is Governed.TOOL:
-                await call_tool(call, inbound.caller, ports)
-            else:
-                await relay_message(call, inbound.caller, ports, recorded=method.governed is Governed.READ)
-            outcome = "ok"
+            await self._govern(call, inbound.caller, method, exchange)
             await exchange.finish()
+            outcome = "ok"
         except PierheadError as failed:
             outcome = _outcome(failed)
-            raise
-        except asyncio.CancelledError:
-            outcome = "cancelled"
             raise
         finally:
             lane.leave()
             at.open_messages.discard(opened)
             at.tally.in_flight -= 1
             self._count(call, method, exchange, outcome, at.clock.monotonic() - started)
+
+    async def _govern(self, call: Call, caller: Caller, method: Method, exchange: Exchange) -> None:
+        """The use case of this kind of message, with the exchange as its upstream."""
+        at = self._at
+        ports = Ports(at.snapshots, at.rules, self._approvals, at.audit, at.clock, exchange)
+        if method.governed is Governed.TOOL:
+            await call_tool(call, caller, ports)
+        else:
+            await relay_message(call, caller, ports, recorded=method.governed is Governed.READ)
 
     async def _lane(self, visit: Visit, method: Method, call: Call, caller: Caller) -> Lane:
         """A place before the server; unknown names share one lane, so that they cannot multiply."""
