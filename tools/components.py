@@ -1,0 +1,90 @@
+"""The real components that tests drive: brought here once, or politely left out.
+
+Debian packages, where this is a Debian and we may install; clients and suites from `tools/node` into .tools/node.
+What could not be had is not an error here: the tests that need it skip with `component NAME: what was tried`, and
+in CI (PIERHEAD_REQUIRE=all) such a skip fails. Not here: starting components (the tests do).
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tools.findings import ROOT
+
+NODE_SOURCE: Final = ROOT / "tools" / "node"
+NODE_TARGET: Final = ROOT / ".tools" / "node"
+_NODE_FILES: Final = ("package.json", "package-lock.json", ".npmrc")
+_DEBIAN: Final = {
+    "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
+    "chromium": ("chromium", "/usr/bin/chromium"),
+    "fonts-liberation": ("", "/usr/share/fonts/truetype/liberation*/LiberationSans-Regular.ttf"),
+}
+
+
+def prepare() -> None:
+    """Bring what is missing and can be had; say what could not."""
+    for problem in (_debian(), _node()):
+        if problem:
+            print(f"· {problem}", flush=True)
+
+
+def missing_packages(packages: Mapping[str, tuple[str, str]] = _DEBIAN, root: Path = Path("/")) -> list[str]:
+    """The Debian packages whose program is neither on the path nor where Debian puts it."""
+    return [
+        package
+        for package, (program, place) in packages.items()
+        if not (program and shutil.which(program)) and not any(root.glob(place.lstrip("/")))
+    ]
+
+
+def _debian() -> str:
+    missing = missing_packages()
+    if not missing:
+        return ""
+    names = ", ".join(missing)
+    if shutil.which("apt-get") is None or os.geteuid() != 0:
+        return f"not installed: {names} (needs apt-get as root); tests that need them are skipped"
+    print(f"· installing {names} (once)", flush=True)
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    updated = _run(["apt-get", "update", "-qq"], environment=environment)
+    failed = updated or _run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], environment)
+    return f"could not install {names}: {failed}" if failed else ""
+
+
+def node_is_current(source: Path = NODE_SOURCE, target: Path = NODE_TARGET) -> bool:
+    """Whether what lies in `target` was installed from the very lock file of `source`."""
+    done = target / ".installed"
+    return done.is_file() and done.read_bytes() == (source / "package-lock.json").read_bytes()
+
+
+def _node() -> str:
+    if node_is_current():
+        return ""
+    print("· installing the MCP clients and the conformance suite into .tools/node (once)", flush=True)
+    NODE_TARGET.mkdir(parents=True, exist_ok=True)
+    for name in _NODE_FILES:
+        shutil.copyfile(NODE_SOURCE / name, NODE_TARGET / name)
+    programs = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
+    command = [str(programs / "npm"), "ci", "--ignore-scripts", "--loglevel=error"]
+    failed = _run(command, environment, folder=NODE_TARGET)
+    if failed:
+        return f"could not install the node tools: {failed}; tests that need them are skipped"
+    shutil.copyfile(NODE_TARGET / "package-lock.json", NODE_TARGET / ".installed")
+    return ""
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], folder: Path = ROOT) -> str:
+    """The end of what a failed command said; empty if it succeeded."""
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600
+        )
+    except (OSError, subprocess.TimeoutExpired) as failed:
+        return str(failed)
+    said = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
+    return "" if done.returncode == 0 else said[-1]

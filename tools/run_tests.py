@@ -1,0 +1,43 @@
+"""`make test`: the components, then every test in one run, the fast ones first. Ends with pytest's own summary.
+
+Arguments go on to pytest: `python -m tools.run_tests tests/unit -k permit`. With CI set, a missing component fails
+(PIERHEAD_REQUIRE=all). A run without a single test is a failure, as pytest itself says (exit code 5).
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from tools import components
+from tools.findings import ROOT
+
+_COVERAGE: Final = (
+    "--cov=pierhead.core",
+    "--cov=pierhead.usecases",
+    "--cov-branch",
+    "--cov-report=term-missing:skip-covered",
+    "--cov-fail-under=100",
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    components.prepare()
+    return subprocess.run(command(arguments), cwd=ROOT, env=environment(os.environ), check=False).returncode
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    """Pytest with our plug-in; coverage only where everything runs."""
+    coverage = () if arguments else _COVERAGE
+    return [sys.executable, "-m", "pytest", "-p", "tools.pytest_order", *coverage, *arguments]
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """In CI every component is required."""
+    required = {"PIERHEAD_REQUIRE": "all"} if given.get("CI") else {}
+    return {**given, **required}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
