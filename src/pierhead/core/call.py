@@ -88,14 +88,17 @@ _LARGEST_EXACT: Final = 2**53 - 1
 def canonical(value: Json) -> bytes:
     """`value` as RFC 8785 canonical JSON (UTF-8 bytes).
 
-    Shapes: None, bool, int, float, str, and mappings and sequences of these, to any depth.
-    Errors: Invalid (`not-canonical`) for NaN, infinities, integers beyond 2^53-1 and lone surrogates.
+    Shapes: None, bool, int, float, str, and mappings and sequences of these.
+    Errors: Invalid (`not-canonical`) for NaN, infinities, integers beyond 2^53-1, lone surrogates, and nesting
+    beyond some hundred levels.
     Source: RFC 8785, sections 3.2.2 and 3.2.3.
     """
     try:
         return _encode(value).encode("utf-8")
     except UnicodeEncodeError:
         raise Invalid("a text holds a lone surrogate", hint="send valid Unicode", code="not-canonical") from None
+    except RecursionError:
+        raise Invalid("nested too deeply", hint="send a flatter value", code="not-canonical") from None
 
 
 def digest(value: Json) -> str:

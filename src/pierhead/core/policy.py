@@ -79,7 +79,7 @@ def decide(request: Request, matches: Iterable[Match], questions: frozenset[Ques
     refusal = refuse(request.caller, reasons, questions, request.server.whom_to_ask)
     if refusal is not None:
         return refusal
-    asked = strictest(*(match.approval for match in reasons if match.effect is RuleEffect.ASK))
+    asked = strictest(*(_asked(match) for match in reasons if match.effect is RuleEffect.ASK))
     match asked:
         case Approval.NONE:
             return Permit(request, reasons)
@@ -87,6 +87,11 @@ def decide(request: Request, matches: Iterable[Match], questions: frozenset[Ques
             return Refusal(Question.USE, "policy denies this call outright", request.server.whom_to_ask, reasons)
         case Approval.CONFIRM | Approval.APPROVE | Approval.FOUR_EYES:
             return ApprovalNeeded(request, asked, reasons)
+
+
+def _asked(match: Match) -> Approval:
+    """What an ask asks for. One that forgot to say is denied: a missing value must not let the call through."""
+    return Approval.DENY if match.approval is Approval.NONE else match.approval
 
 
 def refuse(

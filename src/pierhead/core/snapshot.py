@@ -52,6 +52,7 @@ class AgeLimits:
     expired_s: float
 
     def judge(self, age_s: float) -> Age:
-        if age_s >= self.expired_s:
-            return Expired(age_s)
-        return Stale(age_s) if age_s >= self.stale_s else Fresh()
+        """Anything that is not surely young enough is too old: an age that is no number counts as expired."""
+        if age_s < min(self.stale_s, self.expired_s):
+            return Fresh()
+        return Stale(age_s) if age_s < self.expired_s else Expired(age_s)

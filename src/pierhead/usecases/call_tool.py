@@ -46,7 +46,7 @@ async def call_tool(call: Call, caller: Caller, at: Ports) -> Outcome:
     if isinstance(permit, Waiting):
         await at.audit.record(CallRefused.of(call, caller, "approval_required", permit.approval, decision.reasons))
         return permit
-    await at.audit.record(CallStarted.of(permit, kept_arguments(call)))
+    await record_intent(permit, at.audit)
     async with finishing(call, at.audit, at.clock) as ending:
         ending.outcome = await at.upstream.run(permit)
     return ending.outcome
@@ -75,6 +75,16 @@ def unreachable(server: str, refusal: Refusal, snapshot: Snapshot) -> Forbidden:
     open_to = " or ".join(str(row.who) for row in snapshot.rows.get(server, ())) or "nobody"
     message = f"you may not reach server {server!r}: {refusal.sentence}; it is open to {open_to}"
     return Forbidden(message, hint=refusal.whom_to_ask, code="cannot-reach")
+
+
+async def record_intent(permit: Permit, audit: Audit) -> None:
+    """Put the intent on disk. A caller who leaves meanwhile leaves a whole record: begun, and cancelled."""
+    call = permit.request.call
+    try:
+        await _surely(audit.record(CallStarted.of(permit, kept_arguments(call))))
+    except asyncio.CancelledError:
+        await _surely(audit.record(CallFinished(call.id, "cancelled", "", bytes_out=0, duration_ms=0.0)))
+        raise
 
 
 def kept_arguments(call: Call) -> Json:
@@ -152,10 +162,14 @@ def _failed(failed: PierheadError) -> str:
 
 
 async def _surely(recording: Coroutine[object, object, None]) -> None:
-    """Wait for the record even if cancelled meanwhile, then let the cancellation go on."""
+    """Wait for the record however often the caller is cancelled meanwhile, then let the cancellation go on."""
     task = asyncio.ensure_future(recording)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as again:
+            cancelled = again
+    if cancelled is not None:
+        raise cancelled from task.exception()
+    task.result()

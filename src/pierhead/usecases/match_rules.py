@@ -70,12 +70,16 @@ def _asks(request: Request) -> Iterator[Match]:
         yield Match(RuleEffect.ASK, Question.USE, party, rule, sentence, tool.approval)
 
 
-_Key = tuple[Principal, str, str, str, str]
+_Key = tuple[Principal, str, str, str, str | None]
 
 
 @dataclass(slots=True)
 class Remembered:
-    """Answers of `rules`, kept for one snapshot. The key holds every input but the arguments, which no rule reads."""
+    """Answers of `rules`, kept for one snapshot. The key holds every input but the arguments, which no rule reads.
+
+    A request that was resolved under another snapshot is answered afresh: its server or tool is not the one that the
+    key names.
+    """
 
     rules: SnapshotRules
     limit: int
@@ -88,6 +92,8 @@ class Remembered:
 
     def matches(self, request: Request) -> tuple[Match, ...]:
         caller = request.caller
+        if not self._is_current(request):
+            return self.rules.matches(request)
         key = (caller.principal, caller.surface, caller.environment, request.server.name, request.tool.name)
         kept = self._current().get(key)
         if kept is None:
@@ -95,11 +101,15 @@ class Remembered:
         return kept
 
     def reach(self, caller: Caller, server: str) -> tuple[Match, ...]:
-        key = (caller.principal, caller.surface, caller.environment, server, "")
+        key = (caller.principal, caller.surface, caller.environment, server, None)
         kept = self._current().get(key)
         if kept is None:
             kept = self._keep(key, self.rules.reach(caller, server))
         return kept
+
+    def _is_current(self, request: Request) -> bool:
+        server = self.rules.snapshots.current().servers.get(request.server.name)
+        return server is not None and server is request.server and server.tools.get(request.tool.name) is request.tool
 
     def _current(self) -> dict[_Key, tuple[Match, ...]]:
         """Identity of the snapshot, not its number: a value that was swapped is another policy."""

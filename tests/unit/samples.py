@@ -1,0 +1,113 @@
+"""Values that unit tests of core and use cases share: plain, valid, and changed where a test says so."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from pierhead.core.approval import Approval
+from pierhead.core.call import Call, Opaque, Parsed, Request, digest
+from pierhead.core.catalog import Effect, Server, Stage, Tool
+from pierhead.core.identity import ANONYMOUS, Both, Caller, Party, Principal, User, Workload
+from pierhead.core.policy import Match, Question, RuleEffect
+from pierhead.core.reach import EVERY, Row
+from pierhead.core.rule import NOBODY, Who, parse_who
+from pierhead.core.usage import Minutes
+
+ISSUER: Final = "https://issuer.example"
+ROBOT: Final = "spiffe://demo.example/robot"
+ALICE: Final = User(ISSUER, "alice", frozenset({"data-eng"}))
+AGENT: Final = Workload(ROBOT)
+
+TOOL: Final = Tool(
+    name="run_query",
+    description="Run a query.",
+    policy=parse_who("group:data-eng"),
+    effect=Effect.READ,
+    approval=Approval.NONE,
+    minutes=Minutes.estimate(6),
+    input_schema={"type": "object"},
+    output_schema={},
+)
+SERVER: Final = Server(
+    name="warehouse",
+    version="1.0.0",
+    kind="sql",
+    stage=Stage.DEPLOYED,
+    owner="data-platform",
+    support="#data-help",
+    description="Flights.",
+    upstream="http://127.0.0.1:1",
+    tools={"run_query": TOOL},
+)
+ROW: Final = Row("warehouse", parse_who("group:data-eng"), EVERY, EVERY)
+
+
+def caller(principal: Principal = ALICE, surface: str = "ide", environment: str = "local") -> Caller:
+    return Caller(principal, surface, environment, "correlation-1")
+
+
+def server(*tools: Tool, **changes: Any) -> Server:
+    return replace(SERVER, tools={tool.name: tool for tool in tools or (TOOL,)}, **changes)
+
+
+def call(tool: str = "run_query", values: dict[str, Any] | None = None) -> Call:
+    arguments = Opaque("d" * 64, 10) if values is None else Parsed(values, digest(values), 10)
+    return Call("call-1", "warehouse", tool, arguments, "2026-07-28", "client 1.0")
+
+
+def request(principal: Principal = ALICE, tool: Tool = TOOL, on: Server | None = None) -> Request:
+    return Request(call(tool.name), caller(principal), on or server(tool), tool, revision=1)
+
+
+def match(
+    effect: RuleEffect, question: Question, party: Party = Party.PERSON, approval: Approval = Approval.NONE
+) -> Match:
+    return Match(effect, question, party, f"rule-{effect}-{question}", f"a rule {effect}s {question}", approval)
+
+
+GROUPS: Final = ("data-eng", "ads", "legal")
+users = st.builds(
+    User,
+    issuer=st.just(ISSUER),
+    subject=st.sampled_from(("alice", "bob")),
+    groups=st.frozensets(st.sampled_from(GROUPS)),
+)
+workloads = st.builds(Workload, spiffe_id=st.sampled_from((ROBOT, "spiffe://demo.example/other")))
+boths = st.builds(Both, user=users, workload=workloads)
+principals: st.SearchStrategy[Principal] = st.one_of(st.just(ANONYMOUS), users, workloads, boths)
+signed_in: st.SearchStrategy[Principal] = st.one_of(users, workloads, boths)
+whos = st.one_of(
+    st.just(NOBODY),
+    st.builds(
+        Who,
+        groups=st.frozensets(st.sampled_from(GROUPS)),
+        users=st.frozensets(st.sampled_from(("alice", "bob"))),
+        workloads=st.frozensets(st.sampled_from((ROBOT, "spiffe://demo.example/other"))),
+        any_person=st.booleans(),
+    ),
+)
+tools = st.builds(
+    replace,
+    st.just(TOOL),
+    policy=whos,
+    effect=st.sampled_from(Effect),
+    approval=st.sampled_from(Approval),
+    narrowed=st.none() | whos,
+)
+surfaces = st.sampled_from(("ide", "chat"))
+places = st.just(EVERY) | st.frozensets(surfaces)
+rows = st.builds(Row, server=st.just("warehouse"), who=whos, surfaces=places, environments=st.just(EVERY))
+matches = st.lists(
+    st.builds(
+        match,
+        effect=st.sampled_from(RuleEffect),
+        question=st.sampled_from(Question),
+        party=st.sampled_from(Party),
+        approval=st.sampled_from(Approval),
+    ),
+    max_size=8,
+)
+questions = st.sampled_from(
+    (frozenset({Question.REACH}), frozenset({Question.USE}), frozenset({Question.REACH, Question.USE}))
+)
