@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, assert_never
 
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.errors import Invalid
@@ -117,6 +117,8 @@ def _encode(value: Json) -> str:
             return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_encode(v)}" for k, v in members) + "}"
         case Sequence():
             return "[" + ",".join(_encode(item) for item in value) + "]"
+        case _:
+            assert_never(value)
 
 
 def _number(value: int | float) -> str:  # noqa: PYI041 - the two are told apart here

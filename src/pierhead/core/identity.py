@@ -6,7 +6,7 @@ Above: `policy` and `reach` read it. Not here: how it was proved.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 
 class Party(StrEnum):
@@ -83,6 +83,8 @@ def parties(principal: Principal) -> tuple[Party, ...]:
             return (Party.WORKLOAD,)
         case Both():
             return (Party.PERSON, Party.WORKLOAD)
+        case _:
+            assert_never(principal)
 
 
 def label(principal: Principal) -> str:
@@ -96,6 +98,8 @@ def label(principal: Principal) -> str:
             return principal.spiffe_id
         case Both():
             return f"{principal.user.subject} via {principal.workload.spiffe_id}"
+        case _:
+            assert_never(principal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ Not here: which rules match (that is a port, `Rules`).
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from pierhead.core.approval import Approval, strictest
 from pierhead.core.call import Request
@@ -87,6 +88,8 @@ def decide(request: Request, matches: Iterable[Match], questions: frozenset[Ques
             return Refusal(Question.USE, "policy denies this call outright", request.server.whom_to_ask, reasons)
         case Approval.CONFIRM | Approval.APPROVE | Approval.FOUR_EYES:
             return ApprovalNeeded(request, asked, reasons)
+        case _:
+            assert_never(asked)
 
 
 def _asked(match: Match) -> Approval:

@@ -6,7 +6,7 @@ length unless the tool is known to carry names. Applied before every sink, so th
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, assert_never
 
 from pierhead.core.json import Json
 
@@ -40,6 +40,8 @@ def redact(value: Json, *, depth: int = 0) -> Json:
             return {_name(key): _member(key, member, depth) for key, member in kept}
         case Sequence():
             return f"[list {len(value)}]"
+        case _:
+            assert_never(value)
 
 
 def _member(key: str, member: Json, depth: int) -> Json:

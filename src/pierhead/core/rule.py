@@ -6,7 +6,7 @@ One grammar for tool declarations, fleet files and access rows: `everyone` (any 
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from pierhead.core.errors import Invalid
 from pierhead.core.identity import Party, Principal, person, workload
@@ -35,6 +35,8 @@ class Who:
             case Party.WORKLOAD:
                 program = workload(principal)
                 return program is not None and program.spiffe_id in self.workloads
+            case _:
+                assert_never(party)
 
     def __str__(self) -> str:
         terms = [f"group:{name}" for name in sorted(self.groups)]

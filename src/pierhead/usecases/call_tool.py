@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, assert_never
 
 from pierhead.core.audit import CallFinished, CallRefused, CallStarted
 from pierhead.core.call import Call, Opaque, Outcome, Parsed, Ran, Waiting
@@ -68,6 +68,8 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
             raise no_such_tool(call.tool)
         case Refusal():
             raise unreachable(call.server, decision, snapshot)
+        case _:
+            assert_never(decision)
 
 
 def unreachable(server: str, refusal: Refusal, snapshot: Snapshot) -> Forbidden:
@@ -94,6 +96,8 @@ def kept_arguments(call: Call) -> Json:
             return redact(values)
         case Opaque():
             return None
+        case _:
+            assert_never(call.arguments)
 
 
 @dataclass(slots=True)
@@ -155,6 +159,8 @@ def _ended(outcome: Outcome) -> str:
             return "relayed"
         case Ran(succeeded=succeeded):
             return "ok" if succeeded else "tool_error"
+        case _:
+            assert_never(outcome)
 
 
 def _failed(failed: PierheadError) -> str:
