@@ -1,0 +1,25 @@
+"""The platform's own database: SQLite and PostgreSQL by the same code, a module per noun.
+
+Only the registry opens it. Below: the ports `ports_registry`, `ports_records`, `ports_sign_in`. Not here: the
+databases that servers govern.
+"""
+
+from pierhead.adapters.db.calls import DatabaseRecords
+from pierhead.adapters.db.engine import Database, open_database
+from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts, FactLine
+from pierhead.adapters.db.oauth import DatabaseSignIn
+from pierhead.adapters.db.policy import DatabasePolicies
+from pierhead.adapters.db.servers import DatabaseManifests, DatabaseStates
+
+__all__ = [
+    "Database",
+    "DatabaseAudit",
+    "DatabaseFacts",
+    "DatabaseManifests",
+    "DatabasePolicies",
+    "DatabaseRecords",
+    "DatabaseSignIn",
+    "DatabaseStates",
+    "FactLine",
+    "open_database",
+]

@@ -1,0 +1,211 @@
+"""Reading the record: calls, their facts, the chain, use.
+
+Fills `ports_records.Records`. Not here: writing (`facts`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import ColumnElement, case, distinct, func, or_, select
+from sqlalchemy.engine import RowMapping
+
+from pierhead.adapters.db.engine import Database
+from pierhead.adapters.db.facts import DatabaseFacts, FactLine
+from pierhead.adapters.db.schema import CALLS, FACTS, HEADS
+from pierhead.core.chain import Head, follow, read_line
+from pierhead.core.errors import Invalid
+from pierhead.core.usage import ToolUse
+from pierhead.usecases.ports_records import CallRow, ChainState, DayOfCalls, Filter, KeptFact
+
+_REPEAT_MS: Final = 60_000
+_DAY_MS: Final = 86_400_000
+_CHECKED_AT_ONCE: Final = 5_000
+
+
+@dataclass(slots=True)
+class _Checked:
+    """How far the chains were verified in this process."""
+
+    heads: dict[str, Head] = field(default_factory=dict[str, Head])
+    records: int = 0
+    verified_to: float = 0.0
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseRecords:
+    """The record, as far as it has been shipped here."""
+
+    database: Database
+    _checked: _Checked = field(default_factory=_Checked)
+
+    async def calls(self, wanted: Filter) -> Sequence[CallRow]:
+        query = select(CALLS).where(*_conditions(wanted)).order_by(CALLS.c.at_ms.desc(), CALLS.c.call_id.desc())
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(query.limit(wanted.limit))).mappings().all()
+        return [_call(row) for row in rows]
+
+    async def call(self, call_id: str) -> CallRow | None:
+        async with self.database.reading() as connection:
+            row = (await connection.execute(select(CALLS).where(CALLS.c.call_id == call_id))).mappings().one_or_none()
+        return _call(row) if row else None
+
+    async def facts_of(self, call_id: str) -> Sequence[KeptFact]:
+        query = (
+            select(FACTS.c.writer, FACTS.c.line)
+            .where(FACTS.c.call_id == call_id)
+            .order_by(FACTS.c.at_ms, FACTS.c.writer, FACTS.c.sequence)
+        )
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [_fact(row.writer, bytes(row.line)) for row in rows]
+
+    async def chain(self) -> ChainState:
+        """Checks what came in since the last question; whole chains in the first one."""
+        checked = self._checked
+        while not checked.broken:
+            if not await self._check_some(checked):
+                break
+        return ChainState(checked.records, checked.verified_to, checked.broken)
+
+    async def calls_by_server(self, since: float) -> Mapping[str, int]:
+        query = select(CALLS.c.server, func.count()).where(_since(since)).group_by(CALLS.c.server)
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return {row[0]: row[1] for row in rows}
+
+    async def uses(self, since: float) -> Sequence[ToolUse]:
+        counted = _counted(since).subquery()
+        calls = func.count()
+        query = (
+            select(
+                counted.c.server,
+                counted.c.tool,
+                counted.c.minutes,
+                calls.label("calls"),
+                func.sum(counted.c.counts).label("succeeded"),
+                func.count(distinct(counted.c.person)).label("users"),
+            )
+            .where(counted.c.at_ms >= int(since * 1000))
+            .group_by(counted.c.server, counted.c.tool, counted.c.minutes)
+            .order_by(calls.desc(), counted.c.server, counted.c.tool, counted.c.minutes)
+        )
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [
+            ToolUse(row["server"], row["tool"], row["minutes"], row["calls"], int(row["succeeded"]), row["users"])
+            for row in rows
+        ]
+
+    async def active_users(self, since: float) -> int:
+        query = select(func.count(distinct(CALLS.c.person))).where(
+            _since(since), CALLS.c.decision == "permit", CALLS.c.person != ""
+        )
+        async with self.database.reading() as connection:
+            return (await connection.execute(query)).scalar_one()
+
+    async def by_day(self, since: float) -> Sequence[DayOfCalls]:
+        day = (CALLS.c.at_ms // _DAY_MS).label("day")
+        permitted = func.sum(case((CALLS.c.decision == "permit", 1), else_=0)).label("calls")
+        succeeded = func.sum(case((CALLS.c.outcome == "ok", 1), else_=0)).label("succeeded")
+        refused = func.sum(case((CALLS.c.decision == "refuse", 1), else_=0)).label("refused")
+        query = select(day, permitted, succeeded, refused).where(_since(since)).group_by(day).order_by(day)
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [
+            DayOfCalls(_day(int(row["day"])), int(row["calls"]), int(row["succeeded"]), int(row["refused"]))
+            for row in rows
+        ]
+
+    async def _check_some(self, checked: _Checked) -> bool:
+        """Check the next lines of one writer; False when every chain is checked to its end."""
+        async with self.database.reading() as connection:
+            ends = (await connection.execute(select(HEADS).order_by(HEADS.c.writer))).mappings().all()
+        for end in ends:
+            writer, known = end["writer"], checked.heads.get(end["writer"])
+            if known is not None and known.sequence >= end["sequence"]:
+                continue
+            after = known.sequence if known else 0
+            lines = await DatabaseFacts(self.database).lines((writer, after), _CHECKED_AT_ONCE)
+            _check(checked, [kept for kept in lines if kept.writer == writer])
+            if checked.heads.get(writer) == known and not checked.broken:
+                checked.broken = f"{writer}: records after {after} are missing"
+            return True
+        return False
+
+
+def _check(checked: _Checked, lines: Sequence[FactLine]) -> None:
+    for kept in lines:
+        try:
+            record = read_line(kept.line)
+            head = checked.heads.get(kept.writer) or Head(record.sequence - 1, record.previous)
+            checked.heads[kept.writer] = follow(head, record)
+        except Invalid as broken:
+            checked.broken = f"{kept.writer} record {kept.sequence}: {broken.message}"
+            return
+        checked.records += 1
+        checked.verified_to = max(checked.verified_to, record.time_ms / 1000)
+
+
+def _since(since: float) -> ColumnElement[bool]:
+    return CALLS.c.at_ms >= int(since * 1000)
+
+
+def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    equal = {
+        CALLS.c.principal: wanted.principal,
+        CALLS.c.server: wanted.server,
+        CALLS.c.tool: wanted.tool,
+        CALLS.c.decision: wanted.decision,
+    }
+    return [_since(wanted.since), *(column == value for column, value in equal.items() if value)]
+
+
+def _counted(since: float) -> Any:  # noqa: ANN401 - a select of many columns has no short type
+    """Permitted calls with `counts`: 1 for a success that does not repeat the one before within a minute.
+
+    Looks a minute further back than asked: the call before the first may be the one that counts.
+    """
+    is_ok = CALLS.c.outcome == "ok"
+    before = func.lag(CALLS.c.at_ms).over(
+        partition_by=[CALLS.c.principal, CALLS.c.server, CALLS.c.tool, CALLS.c.arguments_digest, is_ok],
+        order_by=[CALLS.c.at_ms, CALLS.c.call_id],
+    )
+    is_new = or_(before.is_(None), CALLS.c.at_ms - before >= _REPEAT_MS)
+    return select(
+        CALLS.c.server,
+        CALLS.c.tool,
+        CALLS.c.minutes,
+        CALLS.c.person,
+        CALLS.c.at_ms,
+        case((is_ok & is_new, 1), else_=0).label("counts"),
+    ).where(CALLS.c.at_ms >= int(since * 1000) - _REPEAT_MS, CALLS.c.decision == "permit")
+
+
+def _call(row: RowMapping) -> CallRow:
+    return CallRow(
+        call_id=row["call_id"],
+        at=row["at_ms"] / 1000,
+        principal=row["principal"],
+        server=row["server"],
+        tool=row["tool"],
+        effect=row["effect"],
+        client=row["client"],
+        decision=row["decision"],
+        outcome=row["outcome"],
+        sentence=row["sentence"],
+        duration_ms=row["duration_ms"],
+        minutes=row["minutes"],
+    )
+
+
+def _fact(writer: str, line: bytes) -> KeptFact:
+    record = read_line(line)
+    return KeptFact(writer, record.sequence, record.time_ms / 1000, record.hash, orjson.loads(record.payload))
+
+
+def _day(number: int) -> str:
+    return datetime.fromtimestamp(number * 86_400, UTC).date().isoformat()

@@ -1,0 +1,121 @@
+"""Opening the database, and its two kinds of transactions.
+
+`writing` is serialised from its first statement, so that a read inside it cannot be overtaken; `reading` never
+waits for a writer. SQLite runs in WAL with synchronous=FULL: a commit that returned is on disk.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Insert, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from pierhead.adapters.db.migrations import migrate
+from pierhead.core.errors import Misconfigured
+
+_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+_READING: Final = "pierhead_reading"
+_PRAGMAS: Final = ("PRAGMA busy_timeout=5000", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
+_MIGRATION_LOCK: Final = 0x70696572
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open database at today's schema."""
+
+    engine: AsyncEngine
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that commits at its end."""
+        async with self.engine.begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that changes nothing."""
+        async with self.engine.connect() as connection:
+            reader = await connection.execution_options(**{_READING: True})
+            yield reader
+
+    async def is_reachable(self) -> bool:
+        try:
+            async with self.reading() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    def upsert(self, table: Table, values: list[dict[str, Any]]) -> Insert:
+        """Insert rows, each in place of one with the same primary key."""
+        insert = sqlite.insert if self.engine.dialect.name == "sqlite" else postgresql.insert
+        statement = insert(table).values(values)
+        keys = [column.name for column in table.primary_key]
+        changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+        return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+    def insert_new(self, table: Table, values: dict[str, Any]) -> Insert:
+        """Insert a row unless its primary key is there."""
+        insert = sqlite.insert if self.engine.dialect.name == "sqlite" else postgresql.insert
+        return insert(table).values(values).on_conflict_do_nothing()
+
+
+async def open_database(url: str) -> Database:
+    """Open `sqlite:///FILE` or `postgresql://...`, and migrate it.
+
+    Errors: Misconfigured: `database-url`, `database-unreachable`, `database-newer`.
+    """
+    engine = _engine(url)
+    try:
+        async with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                # Two registries that start at once take turns; SQLite's immediate transaction does the same.
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            await connection.run_sync(migrate)
+    except (SQLAlchemyError, OSError) as failed:
+        await engine.dispose()
+        reason = str(failed.__cause__ or failed).splitlines()[0]
+        message = f"cannot open the database {engine.url.render_as_string()}: {reason}"
+        raise Misconfigured(
+            message, hint="check the address and its permissions", code="database-unreachable"
+        ) from None
+    except Misconfigured:
+        await engine.dispose()
+        raise
+    return Database(engine)
+
+
+def _engine(url: str) -> AsyncEngine:
+    try:
+        parsed = make_url(url)
+        driver = _DRIVERS[parsed.get_backend_name()]
+    except (ArgumentError, KeyError):
+        hint = "give sqlite:///FILE or postgresql://USER@HOST/NAME"
+        raise Misconfigured("the platform's database is neither", hint=hint, code="database-url") from None
+    engine = create_async_engine(parsed.set(drivername=driver), pool_pre_ping=driver.startswith("postgresql"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own type
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(pragma)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes its lock at once: a later upgrade could only fail."""
+    is_reading = connection.get_execution_options().get(_READING, False)
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")

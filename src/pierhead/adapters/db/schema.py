@@ -1,0 +1,136 @@
+"""Every table, once, for both databases. Changing one means a new migration (`migrations`), never an edit there.
+
+Times named `..._ms` are milliseconds since 1970-01-01 UTC, others named `..._at` seconds.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text
+
+METADATA = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
+)
+
+FACTS = Table(
+    "facts",
+    METADATA,
+    Column("writer", Text, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("call_id", Text, nullable=False),
+    Column("line", LargeBinary, nullable=False),
+    Index(None, "call_id"),
+    Index(None, "at_ms"),
+)
+
+HEADS = Table(
+    "heads",
+    METADATA,
+    Column("writer", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+CALLS = Table(
+    "calls",
+    METADATA,
+    Column("call_id", Text, primary_key=True),
+    Column("rank", Integer, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("surface", Text, nullable=False),
+    Column("server", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("effect", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("arguments_digest", Text, nullable=False),
+    Column("minutes", Double, nullable=False),
+    Column("duration_ms", Double, nullable=True),
+    Column("bytes_out", BigInteger, nullable=False),
+    Index(None, "at_ms"),
+    Index(None, "principal", "at_ms"),
+    Index(None, "server", "at_ms"),
+)
+
+MANIFESTS = Table(
+    "manifests",
+    METADATA,
+    Column("server", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("published_at", Double, nullable=False),
+)
+
+STATES = Table(
+    "states",
+    METADATA,
+    Column("server", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", Double, nullable=False),
+)
+
+REVISIONS = Table(
+    "revisions",
+    METADATA,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("digest", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("published_at", Double, nullable=False),
+    Column("published_by", Text, nullable=False),
+)
+
+CLIENTS = Table(
+    "oauth_clients",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("redirect_uris", Text, nullable=False),
+    Column("authentication", Text, nullable=False),
+    Column("secret_digest", Text, nullable=False),
+    Column("registered_at", Double, nullable=False),
+)
+
+CODES = Table(
+    "oauth_codes",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("family", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("challenge", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("is_spent", Boolean, nullable=False),
+    Index(None, "client_id"),
+    Index(None, "expires_at"),
+)
+
+REFRESH_TOKENS = Table(
+    "oauth_refresh_tokens",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("family", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("resource", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("spent_at", Double, nullable=True),
+    Index(None, "client_id"),
+    Index(None, "family"),
+    Index(None, "expires_at"),
+)
+
+REVOKED_FAMILIES = Table(
+    "oauth_revoked_families",
+    METADATA,
+    Column("family", Text, primary_key=True),
+    Column("revoked_at", Double, nullable=False),
+)
+
+VERSION = Table("schema_version", METADATA, Column("version", Integer, primary_key=True, autoincrement=False))

@@ -1,0 +1,93 @@
+"""Why may I, or why may I not: every rule that took part, in both layers.
+
+Uses the very rules and the very `decide` of a call, so that the explanation cannot differ from what happens. Who
+may ask about whom is decided above. Not here: wording for a terminal or a page.
+"""
+
+from dataclasses import dataclass
+
+from pierhead.core.approval import Approval
+from pierhead.core.call import Call, Opaque, Request
+from pierhead.core.catalog import Server
+from pierhead.core.errors import NotFound
+from pierhead.core.identity import Caller
+from pierhead.core.policy import ApprovalNeeded, Match, Permit, Refusal, decide, refuse
+from pierhead.usecases.match_rules import REACH, REACH_AND_USE, SnapshotRules
+from pierhead.usecases.ports import Snapshots
+from pierhead.usecases.resolve import live_server, resolve
+
+_UNREAD = Opaque(digest="", size=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One decision and its grounds. `decision` is permit, refuse or approval; `tool` is empty for reach alone."""
+
+    server: str
+    tool: str
+    decision: str
+    approval: Approval
+    sentence: str
+    whom_to_ask: str
+    revision: int
+    reasons: tuple[Match, ...]
+
+
+def explain_decision(caller: Caller, server: str, tool: str, snapshots: Snapshots) -> Explanation:
+    """What would be decided on a call of `tool` now; an empty `tool` asks only whether the server can be reached.
+
+    Errors: NotFound, alike for what is not there and what is not live; PolicyExpired.
+    """
+    rules = SnapshotRules(snapshots, REACH_AND_USE)
+    snapshot = snapshots.current()
+    if not tool:
+        found = live_server(server, snapshot, snapshots.age())
+        reasons = rules.reach(caller, server)
+        return _reach(caller, found, reasons, snapshot.revision)
+    call = Call(id="", server=server, tool=tool, arguments=_UNREAD, era="", client="")
+    request = resolve(call, caller, snapshot, snapshots.age())
+    return _use(request, rules)
+
+
+def explain_to_caller(caller: Caller, server: str, tool: str, snapshots: Snapshots) -> Explanation:
+    """The same, for the caller's own eyes: a tool that may not be used reads as absent, as in a call.
+
+    Errors: as `explain_decision`; NotFound for a hidden tool of a server that can be reached.
+    """
+    reach = explain_decision(caller, server, "", snapshots)
+    if not tool or reach.decision == "refuse":
+        return reach
+    use = explain_decision(caller, server, tool, snapshots)
+    if use.decision == "refuse":
+        raise NotFound(f"Unknown tool: {tool}", hint="list the tools you may use", code="unknown-tool")
+    return use
+
+
+def _reach(caller: Caller, server: Server, reasons: tuple[Match, ...], revision: int) -> Explanation:
+    refusal = refuse(caller, reasons, REACH, server.whom_to_ask)
+    sentence = refusal.sentence if refusal else f"{caller.name} may reach {server.name}"
+    decision = "refuse" if refusal else "permit"
+    return Explanation(server.name, "", decision, Approval.NONE, sentence, server.whom_to_ask, revision, reasons)
+
+
+def _use(request: Request, rules: SnapshotRules) -> Explanation:
+    decision = decide(request, rules.matches(request), REACH_AND_USE)
+    match decision:
+        case Permit():
+            word, approval, sentence = "permit", Approval.NONE, f"{request.caller.name} may use {request.tool.name}"
+        case ApprovalNeeded():
+            word, approval = "approval", decision.approval
+            sentence = f"{request.tool.name} needs approval first: {decision.approval}"
+        case Refusal():
+            word, approval, sentence = "refuse", Approval.NONE, decision.sentence
+    server = request.server
+    return Explanation(
+        server.name,
+        request.tool.name,
+        word,
+        approval,
+        sentence,
+        server.whom_to_ask,
+        request.revision,
+        decision.reasons,
+    )

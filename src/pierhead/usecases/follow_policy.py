@@ -1,0 +1,105 @@
+"""The policy in force, wherever calls are decided: fetch, verify, swap, keep on disk.
+
+Fills the port Snapshots. Only a valid signature counts, only a revision at least as high, only a time not in the
+future; anything else changes and renews nothing. Age runs on the monotonic clock from the signed time, so neither
+a stepped clock nor a replayed answer makes an old policy young.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from pierhead.core.errors import Invalid, UpstreamUnreachable
+from pierhead.core.snapshot import EMPTY, Age, AgeLimits, Expired, Snapshot
+from pierhead.usecases.ports import Clock
+from pierhead.usecases.ports_registry import Envelope, SnapshotFile, SnapshotSignature, SnapshotSource
+from pierhead.usecases.ship_facts import Pause
+from pierhead.usecases.wire_forms import snapshot_from_form
+
+_SKEW_S: Final = 60.0
+_WAIT_S: Final = 20.0
+
+
+@dataclass(slots=True)
+class FollowedPolicy:
+    """The last policy that the registry vouched for. `problem` says why the last answer was not taken."""
+
+    clock: Clock
+    limits: AgeLimits
+    signature: SnapshotSignature
+    file: SnapshotFile
+    problem: str = ""
+    _snapshot: Snapshot = EMPTY
+    _issued_at: float = 0.0
+    _confirmed: float | None = field(default=None)
+    """When `_issued_at` was, on the monotonic clock; None until a first snapshot."""
+
+    def current(self) -> Snapshot:
+        return self._snapshot
+
+    def age(self) -> Age:
+        if self._confirmed is None:
+            return Expired(float("inf"))
+        return self.limits.judge(self.clock.monotonic() - self._confirmed)
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._confirmed is not None
+
+    def restore(self) -> None:
+        """Load what the disk kept, under the same signature and age; a file that does not fit is left alone."""
+        kept = self.file.load()
+        if kept is None:
+            return
+        try:
+            self._accept(kept)
+        except Invalid as failed:
+            self.problem = failed.message
+
+    def take(self, envelope: Envelope) -> None:
+        """Put the registry's answer in force, then keep it.
+
+        Errors: Invalid (`snapshot-signature`, `snapshot-replayed`, `snapshot-time`, `wire-form`).
+        """
+        self._accept(envelope)
+        self.file.keep(envelope)
+        self.problem = ""
+
+    def _accept(self, envelope: Envelope) -> None:
+        if not self.signature.is_valid(envelope):
+            raise Invalid("the snapshot's signature is not the registry's", code="snapshot-signature")
+        form = cast("Mapping[str, object]", json.loads(envelope.payload))
+        issued_at = form.get("issued_at")
+        if isinstance(issued_at, bool) or not isinstance(issued_at, int | float):
+            raise Invalid("the snapshot names no time of issue", code="wire-form")
+        offered = snapshot_from_form({name: member for name, member in form.items() if name != "issued_at"})
+        self._check(offered, issued_at)
+        if offered.revision != self._snapshot.revision:
+            self._snapshot = offered
+        age_s = max(0.0, self.clock.now() - issued_at)
+        self._issued_at, self._confirmed = issued_at, self.clock.monotonic() - age_s
+
+    def _check(self, offered: Snapshot, issued_at: float) -> None:
+        if offered.revision < self._snapshot.revision or issued_at < self._issued_at:
+            message = f"revision {offered.revision} is older than what is in force"
+            raise Invalid(
+                message, hint="the registry went back in time: restore its database", code="snapshot-replayed"
+            )
+        if issued_at > self.clock.now() + _SKEW_S:
+            raise Invalid("the snapshot was issued in the future", hint="set the clocks", code="snapshot-time")
+
+
+async def follow_policy(policy: FollowedPolicy, source: SnapshotSource, pause: Pause) -> None:
+    """Follow for ever; ends by cancellation."""
+    while True:
+        await follow_once(policy, source, pause, _WAIT_S if policy.is_loaded else 0.0)
+
+
+async def follow_once(policy: FollowedPolicy, source: SnapshotSource, pause: Pause, wait_s: float) -> None:
+    """One question to the registry. Failing is no end: the policy in force ages meanwhile."""
+    try:
+        policy.take(await source.snapshot(policy.current().revision, wait_s))
+    except (UpstreamUnreachable, Invalid, OSError) as failed:
+        policy.problem = str(failed)
+        await pause(0.5)

@@ -1,0 +1,125 @@
+"""What the registry keeps, and what gateways and servers ask of it.
+
+Filled by `adapters/db` (inside the registry), by `adapters/remote` (everywhere else) and by
+`usecases/memory_registry` in tests. Not here: what pages read (`ports_records`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pierhead.core.audit import Fact
+from pierhead.core.chain import Head, Record
+from pierhead.usecases.wire_forms import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One published policy: `document` is the snapshot's JSON text, `digest` the SHA-256 of its content."""
+
+    number: int
+    digest: str
+    document: str
+
+
+class Policies(Protocol):
+    """Every published revision."""
+
+    async def latest(self) -> Revision | None: ...
+
+    async def publish(self, revision: Revision, at: float, by: str, fact: Fact) -> None:
+        """Keep a revision and its fact together, or neither.
+
+        Errors: Conflict, if that number was taken meanwhile.
+        """
+        ...
+
+
+class Manifests(Protocol):
+    """The last manifest of each server."""
+
+    async def all(self) -> Mapping[str, Manifest]: ...
+
+    async def keep(self, server: str, manifest: Manifest, at: float, fact: Fact) -> None:
+        """Keep it in place of the one before, together with its fact."""
+        ...
+
+
+class ProcessStates(Protocol):
+    """What the supervisor said last of each server's process."""
+
+    async def keep_state(self, server: str, state: str, reason: str, at: float, fact: Fact) -> None: ...
+
+
+class FactStore(Protocol):
+    """The record of all writers, and the calls projected from it."""
+
+    async def head(self, writer: str) -> Head | None:
+        """Where this writer's chain ends here; None for a writer never seen."""
+        ...
+
+    async def keep(self, writer: str, after: Head | None, records: Sequence[Record]) -> None:
+        """Keep records that were checked to follow `after`, and project them.
+
+        Errors: Conflict, if the chain no longer ends at `after`.
+        """
+        ...
+
+
+class FactSink(Protocol):
+    """The registry, as a writer's shipper sees it."""
+
+    async def take(self, writer: str, lines: Sequence[bytes]) -> int:
+        """Deliver lines; the last place that is now kept there. No lines: only ask.
+
+        Errors: UpstreamUnreachable; Invalid, if the registry refuses the chain.
+        """
+        ...
+
+
+class Spool(Protocol):
+    """A writer's journal, as its shipper sees it."""
+
+    @property
+    def durable(self) -> int:
+        """The place of the last record on disk."""
+        ...
+
+    async def after(self, sequence: int, limit: int) -> Sequence[bytes]: ...
+
+    async def release(self, sequence: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A snapshot as it travels: the exact text that was signed, and the signature (base64)."""
+
+    payload: str
+    signature: str
+
+
+class SnapshotSource(Protocol):
+    """The registry, as a follower sees it."""
+
+    async def snapshot(self, after: int, wait_s: float) -> Envelope:
+        """The current revision, at once if it is higher than `after`, else after at most `wait_s`.
+
+        Errors: UpstreamUnreachable.
+        """
+        ...
+
+
+class SnapshotSignature(Protocol):
+    """Checks that the registry said it."""
+
+    def is_valid(self, envelope: Envelope) -> bool: ...
+
+
+class SnapshotFile(Protocol):
+    """The last-known snapshot on this disk."""
+
+    def load(self) -> Envelope | None: ...
+
+    def keep(self, envelope: Envelope) -> None:
+        """Durably, and whole or not at all."""
+        ...

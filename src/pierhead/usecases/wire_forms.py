@@ -1,0 +1,240 @@
+"""Core values as JSON and back: tools, manifests, servers, rows, snapshots.
+
+The one place that knows these forms; strict: an unknown or missing member is Invalid (`wire-form`), so that two
+versions that disagree say so instead of guessing. Pure: dicts in, values out. Not here: text, signatures, HTTP.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeVar, cast
+
+from pierhead.core.approval import Approval
+from pierhead.core.catalog import Effect, Server, Stage, Tool
+from pierhead.core.errors import Invalid
+from pierhead.core.reach import EVERY, Every, Only, Row
+from pierhead.core.rule import parse_who
+from pierhead.core.snapshot import Snapshot
+from pierhead.core.usage import Minutes
+
+Form = dict[str, object]
+_Value = TypeVar("_Value")
+_Choice = TypeVar("_Choice", bound=StrEnum)
+_HINT: Final = "run the same version of pierhead everywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a server's process says of itself: its version, where it listens, its tools."""
+
+    version: str
+    description: str
+    upstream: str
+    tools: tuple[Tool, ...]
+
+
+def tool_to_form(tool: Tool) -> Form:
+    minutes = tool.minutes
+    return {
+        "name": tool.name,
+        "description": tool.description,
+        "policy": str(tool.policy),
+        "effect": str(tool.effect),
+        "approval": str(tool.approval),
+        "minutes": {"mode": minutes.mode, "low": minutes.low, "high": minutes.high, "method": minutes.method},
+        "timeout_s": tool.timeout_s,
+        "idempotent": tool.idempotent,
+        "input_schema": tool.input_schema,
+        "output_schema": tool.output_schema,
+        "narrowed": None if tool.narrowed is None else str(tool.narrowed),
+    }
+
+
+def tool_from_form(form: object) -> Tool:
+    members = _Members(form, "tool", optional=frozenset({"narrowed"}))
+    minutes = _Members(members.mapping("minutes"), "minutes")
+    narrowed = members.form.get("narrowed")
+    tool = Tool(
+        name=members.take("name", str),
+        description=members.take("description", str),
+        policy=parse_who(members.take("policy", str)),
+        effect=members.choose("effect", Effect),
+        approval=members.choose("approval", Approval),
+        minutes=Minutes(
+            minutes.number("mode"), minutes.number("low"), minutes.number("high"), minutes.take("method", str)
+        ),
+        input_schema=members.mapping("input_schema"),
+        output_schema=members.mapping("output_schema"),
+        narrowed=None if narrowed is None else parse_who(members.take("narrowed", str)),
+        timeout_s=members.number("timeout_s"),
+        idempotent=members.take("idempotent", bool),
+    )
+    minutes.done()
+    members.done()
+    return tool
+
+
+def manifest_to_form(manifest: Manifest) -> Form:
+    return {
+        "version": manifest.version,
+        "description": manifest.description,
+        "upstream": manifest.upstream,
+        "tools": [tool_to_form(tool) for tool in manifest.tools],
+    }
+
+
+def manifest_from_form(form: object) -> Manifest:
+    members = _Members(form, "manifest")
+    manifest = Manifest(
+        version=members.take("version", str),
+        description=members.take("description", str),
+        upstream=members.take("upstream", str),
+        tools=members.each("tools", tool_from_form),
+    )
+    members.done()
+    _unique([tool.name for tool in manifest.tools], "tool")
+    return manifest
+
+
+def server_to_form(server: Server) -> Form:
+    return {
+        "name": server.name,
+        "version": server.version,
+        "kind": server.kind,
+        "stage": str(server.stage),
+        "owner": server.owner,
+        "support": server.support,
+        "description": server.description,
+        "upstream": server.upstream,
+        "tools": [tool_to_form(tool) for tool in server.tools.values()],
+    }
+
+
+def server_from_form(form: object) -> Server:
+    members = _Members(form, "server")
+    tools = members.each("tools", tool_from_form)
+    _unique([tool.name for tool in tools], "tool")
+    server = Server(
+        name=members.take("name", str),
+        version=members.take("version", str),
+        kind=members.take("kind", str),
+        stage=members.choose("stage", Stage),
+        owner=members.take("owner", str),
+        support=members.take("support", str),
+        description=members.take("description", str),
+        upstream=members.take("upstream", str),
+        tools={tool.name: tool for tool in tools},
+    )
+    members.done()
+    return server
+
+
+def row_to_form(row: Row) -> Form:
+    return {
+        "server": row.server,
+        "who": str(row.who),
+        "surfaces": _set_to_form(row.surfaces),
+        "environments": _set_to_form(row.environments),
+    }
+
+
+def row_from_form(form: object) -> Row:
+    members = _Members(form, "row")
+    row = Row(
+        server=members.take("server", str),
+        who=parse_who(members.take("who", str)),
+        surfaces=_set_from_form(members.take_any("surfaces")),
+        environments=_set_from_form(members.take_any("environments")),
+    )
+    members.done()
+    return row
+
+
+def snapshot_to_form(snapshot: Snapshot) -> Form:
+    """Everything but the time of issue: that belongs to one answer, not to the revision."""
+    return {
+        "revision": snapshot.revision,
+        "servers": [server_to_form(server) for server in snapshot.servers.values()],
+        "rows": [row_to_form(row) for rows in snapshot.rows.values() for row in rows],
+    }
+
+
+def snapshot_from_form(form: object) -> Snapshot:
+    members = _Members(form, "snapshot")
+    servers = members.each("servers", server_from_form)
+    _unique([server.name for server in servers], "server")
+    rows: dict[str, tuple[Row, ...]] = {}
+    for row in members.each("rows", row_from_form):
+        rows[row.server] = (*rows.get(row.server, ()), row)
+    revision = members.take("revision", int)
+    members.done()
+    return Snapshot(revision, {server.name: server for server in servers}, rows)
+
+
+def _set_to_form(value: Only | Every) -> object:
+    return "every" if isinstance(value, Every) else sorted(value)
+
+
+def _set_from_form(form: object) -> Only | Every:
+    """Only the word `every` means all; a missing or empty list never does."""
+    if form == "every":
+        return EVERY
+    if isinstance(form, list) and all(isinstance(item, str) for item in cast("list[object]", form)):
+        return frozenset(cast("list[str]", form))
+    raise _wrong("row", "a set is a list of names or the word 'every'")
+
+
+class _Members:
+    """The members of one JSON object, each taken once; `done` finds what nobody took."""
+
+    def __init__(self, form: object, what: str, optional: frozenset[str] = frozenset()) -> None:
+        if not isinstance(form, Mapping):
+            raise _wrong(what, "not an object")
+        self.form = cast("Mapping[str, object]", form)
+        self._what = what
+        self._left = set(self.form) - optional
+
+    def take_any(self, name: str) -> object:
+        if name not in self.form:
+            raise _wrong(self._what, f"member {name!r} is missing")
+        self._left.discard(name)
+        return self.form[name]
+
+    def take(self, name: str, kind: type[_Value]) -> _Value:
+        value = self.take_any(name)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise _wrong(self._what, f"member {name!r} is no {kind.__name__}")
+        return value
+
+    def number(self, name: str) -> float:
+        value = self.take_any(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _wrong(self._what, f"member {name!r} is no number")
+        return value
+
+    def choose(self, name: str, choices: type[_Choice]) -> _Choice:
+        value = self.take(name, str)
+        try:
+            return choices(value)
+        except ValueError:
+            raise _wrong(self._what, f"member {name!r} is none of {', '.join(choices)}") from None
+
+    def mapping(self, name: str) -> Mapping[str, object]:
+        return cast("Mapping[str, object]", self.take(name, dict))
+
+    def each(self, name: str, read: Callable[[object], _Value]) -> tuple[_Value, ...]:
+        return tuple(read(item) for item in cast("list[object]", self.take(name, list)))
+
+    def done(self) -> None:
+        if self._left:
+            raise _wrong(self._what, f"unknown members: {', '.join(sorted(self._left))}")
+
+
+def _unique(names: Sequence[str], what: str) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise _wrong(what, f"named twice: {', '.join(repeated)}")
+
+
+def _wrong(what: str, why: str) -> Invalid:
+    return Invalid(f"cannot read the {what}: {why}", hint=_HINT, code="wire-form")

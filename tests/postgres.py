@@ -1,0 +1,61 @@
+"""A real PostgreSQL for tests: started once in a directory of its own, one fresh database a test."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_PLACES = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin"))
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """The URL of a server that listens on loopback, without its database name; stopped and removed afterwards."""
+    found = next((place for place in _PLACES if (place / "initdb").exists()), None)
+    if found is None:
+        pytest.skip("component postgresql: no initdb in /usr/lib/postgresql/*/bin or /usr/local/bin")
+    directory = Path(tempfile.mkdtemp(prefix="pierhead-pg-"))
+    try:
+        yield from _serving(found, directory)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _serving(programs: Path, directory: Path) -> Iterator[str]:
+    user = _unprivileged(directory)
+    data = str(directory / "data")
+    _run(user, directory, programs / "initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8")
+    port = _free_port()
+    options = f"-p {port} -h 127.0.0.1 -k {directory}"
+    _run(user, directory, programs / "pg_ctl", "-D", data, "-w", "-l", f"{directory}/log", "-o", options, "start")
+    try:
+        yield f"postgresql://test@127.0.0.1:{port}"
+    finally:
+        _run(user, directory, programs / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+
+
+def _run(user: int | None, directory: Path, *command: str | Path) -> None:
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, user=user, timeout=60, cwd=directory)
+
+
+def _unprivileged(directory: Path) -> int | None:
+    """PostgreSQL refuses to run as root: then it runs as its own user, or as nobody."""
+    if os.getuid() != 0:
+        return None
+    names = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
+    user = names.get("postgres", names["nobody"])
+    os.chown(directory, user, -1)
+    return user
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
