@@ -1,6 +1,6 @@
 """A server's step in its life: publishing a manifest, and what its process does.
 
-Until the review gate exists, a server of the operator's own fleet stands at `deployed` (ADR 0011); the other steps
+Until the review gate exists, a server of the operator's own fleet stands at `deployed` (ADR 0008); the other steps
 of TRANSITIONS come with the gate. Above: `apps/registry/internal`. Below: `publish_policy`.
 """
 

@@ -92,7 +92,7 @@ def content_digest(content: Snapshot) -> str:
 
 
 def _server(declared: DeclaredServer, manifest: Manifest | None) -> Server:
-    """Deployed because the operator's own fleet file declares it, until the review gate exists (ADR 0011)."""
+    """Deployed because the operator's own fleet file declares it, until the review gate exists (ADR 0008)."""
     tools = manifest.tools if manifest else ()
     return Server(
         name=declared.name,

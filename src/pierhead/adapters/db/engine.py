@@ -4,8 +4,9 @@
 waits for a writer. SQLite runs in WAL with synchronous=FULL: a commit that returned is on disk.
 """
 
+import sqlite3
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,6 +75,7 @@ async def open_database(url: str) -> Database:
     Errors: Misconfigured: `database-url`, `database-unreachable`, `database-newer`.
     """
     engine = _engine(url)
+    _probe_file(engine)
     try:
         async with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
@@ -105,6 +107,23 @@ def _engine(url: str) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _probe_file(engine: AsyncEngine) -> None:
+    """Open a SQLite file once without the driver, whose thread would outlive a failure to connect."""
+    if engine.dialect.name != "sqlite":
+        return
+    try:
+        with closing(sqlite3.connect(engine.url.database or ":memory:")) as connection:
+            connection.execute("PRAGMA user_version")
+    except sqlite3.Error as failed:
+        raise _unreachable(engine, failed) from None
+
+
+def _unreachable(engine: AsyncEngine, failed: Exception) -> Misconfigured:
+    reason = str(failed.__cause__ or failed).splitlines()[0]
+    message = f"cannot open the database {engine.url.render_as_string()}: {reason}"
+    return Misconfigured(message, hint="check the address and its permissions", code="database-unreachable")
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own type

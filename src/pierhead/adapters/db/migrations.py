@@ -1,7 +1,7 @@
 """Numbered steps from an empty database to today's schema; each is applied once, in its own transaction.
 
 A database that is newer than this program is refused: an older program could not keep its promises on it.
-Why not Alembic yet: docs/decisions/0012-migrations.md.
+Why not Alembic yet: docs/decisions/0009-numbered-migrations.md.
 """
 
 from collections.abc import Callable
