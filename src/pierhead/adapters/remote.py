@@ -1,0 +1,89 @@
+"""The registry, seen from a gateway, a server or the command line: its internal API over one kept connection.
+
+Fills the ports SnapshotSource and FactSink. A registry that is away is UpstreamUnreachable and nothing else; what it
+refuses comes back with its own code. Until servers have certificates, a bearer key opens the internal API.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import httpx2
+import orjson
+
+from pierhead.core.errors import Invalid, NotFound, PierheadError, Unauthenticated, UpstreamUnreachable
+from pierhead.usecases.ports_registry import Envelope
+from pierhead.usecases.wire_forms import Manifest, manifest_to_form
+
+_PREFIX: Final = "/internal/v1"
+_ANSWER_S: Final = 10.0
+_KINDS: Final[Mapping[int, type[PierheadError]]] = {
+    400: Invalid,
+    401: Unauthenticated,
+    403: Unauthenticated,
+    404: NotFound,
+    409: Invalid,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """One registry's internal API. Close it when done."""
+
+    client: httpx2.AsyncClient = field(repr=False)
+
+    @classmethod
+    def at(cls, url: str, key: bytes) -> "Registry":
+        headers = {"authorization": f"Bearer {key.decode()}", "content-type": "application/json"}
+        timeout = httpx2.Timeout(_ANSWER_S, connect=1.0)
+        return cls(httpx2.AsyncClient(base_url=url + _PREFIX, headers=headers, timeout=timeout, trust_env=False))
+
+    async def close(self) -> None:
+        await self.client.aclose()
+
+    async def snapshot(self, after: int, wait_s: float) -> Envelope:
+        answer = await self._send("GET", f"/snapshot?after={after}&wait_s={wait_s:g}", wait_s=wait_s)
+        return Envelope(payload=answer["payload"], signature=answer["signature"])
+
+    async def take(self, writer: str, lines: Sequence[bytes]) -> int:
+        body = {"writer": writer, "records": [line.decode() for line in lines]}
+        return int((await self._send("POST", "/facts", body))["acknowledged"])
+
+    async def publish_manifest(self, server: str, manifest: Manifest) -> None:
+        """Tell what a server offers and where it listens. Errors: UpstreamUnreachable, Invalid, NotFound."""
+        await self._send("POST", f"/servers/{server}/manifest", manifest_to_form(manifest))
+
+    async def report_state(self, server: str, state: str, reason: str) -> None:
+        """Tell what became of a server's process. Errors: UpstreamUnreachable."""
+        await self._send("POST", f"/servers/{server}/state", {"state": state, "reason": reason})
+
+    async def issue_token(self, person: str, server: str, ttl_s: int) -> Mapping[str, Any]:
+        """A token of the built-in sign-in; `server` empty means every server. Errors: NotFound, Invalid."""
+        return await self._send("POST", "/tokens", {"person": person, "server": server, "ttl_s": ttl_s})
+
+    async def ask(self, path: str) -> dict[str, Any]:
+        """Read one document of the internal API. Errors: UpstreamUnreachable, NotFound, Invalid."""
+        return await self._send("GET", path)
+
+    async def _send(self, method: str, path: str, body: object = None, wait_s: float = 0.0) -> dict[str, Any]:
+        content = None if body is None else orjson.dumps(body)
+        try:
+            answer = await self.client.request(method, path, content=content, timeout=_ANSWER_S + wait_s)
+        except httpx2.TransportError as failed:
+            message = f"the registry does not answer: {type(failed).__name__}"
+            raise UpstreamUnreachable(message, hint="is it running? see: pierhead doctor") from None
+        if not answer.is_success:
+            raise _refusal(answer)
+        return cast("dict[str, Any]", orjson.loads(answer.content)) if answer.content else {}
+
+
+def _refusal(answer: httpx2.Response) -> PierheadError:
+    """What the registry said, as the error it meant; a failing registry is one that is away."""
+    kind = _KINDS.get(answer.status_code)
+    if kind is None:
+        return UpstreamUnreachable(f"the registry failed with {answer.status_code}", hint="see its log")
+    said: dict[str, object] = {}
+    with contextlib.suppress(orjson.JSONDecodeError):
+        said = cast("dict[str, object]", orjson.loads(answer.content))
+    return kind(str(said.get("message", "refused")), hint=str(said.get("hint", "")), code=str(said.get("code", "")))

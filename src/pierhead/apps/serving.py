@@ -1,0 +1,81 @@
+"""One ASGI application on bound sockets until it is told to stop; then it drains. Shared by the programs.
+
+Not here: what is served. Forwarded headers are never read: identity comes from verified credentials alone.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from typing import Any, Final, Literal, cast
+
+import uvicorn
+
+#: Longer than a gateway keeps a pooled connection (60 s), so that the pool never meets one that we just closed.
+KEEP_ALIVE_S: Final = 75
+
+Application = Callable[..., Awaitable[None]]
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the programs have their own, and exit 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+async def serve(
+    application: Application,
+    sockets: Sequence[socket.socket],
+    stopping: asyncio.Event,
+    *,
+    drain_s: float,
+    lifespan: Literal["on", "off"],
+) -> None:
+    """Serve until `stopping` is set: no new connections then, and calls get `drain_s` seconds to finish.
+
+    Errors: whatever the application raises at its start.
+    """
+    server = _Server(
+        uvicorn.Config(
+            cast("Any", application),
+            interface="asgi3",
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan=lifespan,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=max(1, int(drain_s)),
+        )
+    )
+    serving = asyncio.create_task(server.serve(list(sockets)))
+    stopped = asyncio.create_task(stopping.wait())
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopped.cancel()
+    await serving
+
+
+def stop_on_signals(stopping: asyncio.Event) -> None:
+    """SIGTERM and SIGINT set `stopping`."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    """Run a program's main coroutine on the fastest loop there is."""
+    import uvloop  # noqa: PLC0415 - only programs pay for it
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_awaited(main))
+
+
+async def _awaited(main: Callable[[], Awaitable[None]]) -> None:
+    await main()
