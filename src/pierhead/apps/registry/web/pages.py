@@ -3,7 +3,7 @@
 A refusal is a page too, with a twin. Pages are listed once, in `PAGES`; tests walk that list.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
@@ -21,13 +21,26 @@ from pierhead.apps.problem import MODERN, http_status
 from pierhead.apps.registry.forms import form_of, query_of
 from pierhead.apps.registry.web import page_authorize, page_sign_in
 from pierhead.apps.registry.web.frame import LOOKS, STATIC, Around, document, heading
+from pierhead.apps.registry.web.page_audit import audit_page, call_page
+from pierhead.apps.registry.web.page_connect import connect_page
+from pierhead.apps.registry.web.page_impact import impact_page
+from pierhead.apps.registry.web.page_parts import parts_page
+from pierhead.apps.registry.web.page_servers import server_page, servers_page
 from pierhead.apps.registry.web.parts import to
 from pierhead.apps.registry.web.safety import SafePages, check_form, check_host, own_path
 from pierhead.apps.registry.web.session import COOKIE, Session
 from pierhead.apps.registry.web.site import PageOf, Shown, Site, Viewer
 from pierhead.core.errors import NotFound, PierheadError, Unauthenticated
 
-PAGES: Final[dict[str, PageOf]] = {}
+PAGES: Final[Mapping[str, PageOf]] = {
+    "/servers": servers_page,
+    "/servers/{name}": server_page,
+    "/audit": audit_page,
+    "/calls/{id}": call_page,
+    "/impact": impact_page,
+    "/connect": connect_page,
+    "/-/parts": parts_page,
+}
 """Path to page, for everyone who is signed in. A twin stands at the same path with `.json`."""
 
 _LOOK_COOKIE: Final = "pierhead_look"

@@ -144,10 +144,9 @@ def why(reasons: Iterable[tuple[str, str, str]]) -> h.Element:
     ]
 
 
-def exact(text: str, label: str, *, wraps: bool = False) -> h.Element:
+def exact(text: str, label: str) -> h.Element:
     """Text as it is, to be read or copied whole."""
-    kind = "exact wrap" if wraps else "exact"
-    return h.pre(class_=kind, role="region", aria_label=label, tabindex="0")[h.code[text]]
+    return h.pre(class_="exact", role="group", aria_label=label)[h.code[text]]
 
 
 def exact_json(value: object, label: str) -> h.Element:
@@ -158,13 +157,14 @@ def folded(label: str, *content: h.Node) -> h.Element:
     return h.details[h.summary[label], *content]
 
 
+def absolute(seconds: float) -> h.Element:
+    at = datetime.fromtimestamp(seconds, UTC)
+    return h.time(datetime=at.isoformat(timespec="seconds"))[at.strftime("%Y-%m-%d %H:%M:%S UTC")]
+
+
 def moment(seconds: float, now: float) -> h.Element:
     """Absolute first, relative second; `now` comes from the same clock."""
-    at = datetime.fromtimestamp(seconds, UTC)
-    return h.span[
-        h.time(datetime=at.isoformat(timespec="seconds"))[at.strftime("%Y-%m-%d %H:%M:%S UTC")],
-        h.span(class_="quiet")[f" · {ago(now - seconds)}"],
-    ]
+    return h.span[absolute(seconds), h.span(class_="quiet")[f" · {ago(now - seconds)}"]]
 
 
 def ago(seconds: float) -> str:
@@ -176,9 +176,9 @@ def ago(seconds: float) -> str:
     return f"{max(0, int(seconds))} s ago"
 
 
-def duration(milliseconds: float | None) -> str:
+def duration(milliseconds: float | None, *, ran: bool = True) -> str:
     if milliseconds is None:
-        return "none"
+        return "not yet" if ran else "not run"
     return f"{milliseconds:,.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"  # noqa: PLR2004 - ten
 
 

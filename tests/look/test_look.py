@@ -1,0 +1,198 @@
+"""Every page in a real browser: light and dark, narrow and wide, by axe, without sideways scroll or script.
+
+Pictures go to tests/look/output, which is not kept; PIERHEAD_UPDATE_IMAGES=1 also renews those of the README.
+"""
+
+import os
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+from tests import components
+from tests.components import ROOT
+from tests.look.conftest import sign_in
+
+pytestmark = pytest.mark.slow
+
+OUTPUT = ROOT / "tests" / "look" / "output"
+PAGES = {
+    "servers": "/servers",
+    "servers-none": "/servers?search=nothing-like-it",
+    "server": "/servers/warehouse",
+    "server-restarting": "/servers/airflow",
+    "server-unreachable": "/servers/presto",
+    "server-in-review": "/servers/spark",
+    "audit": "/audit",
+    "audit-empty": "/audit?server=spark",
+    "call": "/calls/0199-00-02",
+    "impact": "/impact",
+    "connect": "/connect",
+    "parts": "/-/parts",
+    "not-found": "/servers/nothing-here",
+}
+SIZES = {400: 900, 1200: 900}
+
+
+@pytest.fixture(params=[(width, look) for width in SIZES for look in ("light", "dark")], ids=str, scope="module")
+def room(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator[tuple[Page, str]]:
+    """A signed-in page of one width and one look, and the suffix of its pictures."""
+    width, look = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": SIZES[width]}, color_scheme=look, device_scale_factor=1
+    )
+    page = context.new_page()
+    sign_in(page, url, "alice")
+    yield page, f"{look}-{width}"
+    context.close()
+
+
+def see(page: Page, name: str, suffix: str) -> None:
+    """A picture of the whole page, and nothing that axe minds or that is wider than the window."""
+    OUTPUT.mkdir(exist_ok=True)
+    page.screenshot(path=OUTPUT / f"{name}-{suffix}.png", full_page=True)
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide == 0, f"{name} scrolls sideways by {wide} px"
+    page.evaluate(components.axe().read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")["violations"]
+    assert not found, [(fault["id"], [node["html"][:120] for node in fault["nodes"]]) for fault in found]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_for_everyone(room: tuple[Page, str], url: str, name: str) -> None:
+    page, suffix = room
+    page.goto(f"{url}{PAGES[name]}")
+
+    see(page, name, suffix)
+
+
+def test_what_is_folded_and_the_menu_are_for_everyone_too(room: tuple[Page, str], url: str) -> None:
+    page, suffix = room
+    page.goto(f"{url}/servers/warehouse")
+    page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
+
+    see(page, "server-unfolded", suffix)
+
+
+def question(url: str) -> str:
+    answer = httpx2.post(
+        f"{url}/oauth/register",
+        json={
+            "redirect_uris": ["http://127.0.0.1:33418/callback"],
+            "client_name": "Claude Code",
+            "token_endpoint_auth_method": "none",
+        },
+    )
+    members = {
+        "response_type": "code",
+        "client_id": answer.json()["client_id"],
+        "redirect_uri": "http://127.0.0.1:33418/callback",
+        "code_challenge": "a" * 43,
+        "code_challenge_method": "S256",
+        "resource": f"{url}/mcp/warehouse",
+        "state": "s",
+    }
+    return str(httpx2.URL(f"{url}/oauth/authorize", params=members))
+
+
+def test_the_pages_of_sign_in_are_for_everyone(room: tuple[Page, str], url: str) -> None:
+    page, suffix = room
+    page.goto(question(url))
+    see(page, "consent", suffix)
+    page.goto(f"{url}/sign-in")
+    see(page, "sign-in", suffix)
+
+
+@pytest.fixture
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, color_scheme="light")
+    yield context
+    context.close()
+
+
+def test_a_browser_follows_sign_in_and_consent_all_the_way_to_the_client(window: BrowserContext, url: str) -> None:
+    page = window.new_page()
+    arrived: list[str] = []
+    page.route("http://127.0.0.1:33418/**", lambda route: (arrived.append(route.request.url), route.fulfill(body="ok")))
+    page.goto(question(url))
+    page.get_by_role("button", name="alice").click()
+    page.get_by_role("link", name="Continue as alice").click()
+    page.wait_for_url("http://127.0.0.1:33418/**")
+
+    assert "code=" in arrived[0]
+    assert "state=s" in arrived[0]
+
+
+def test_the_person_menu_overrides_the_system(window: BrowserContext, url: str) -> None:
+    page = window.new_page()
+    sign_in(page, url, "alice")
+    page.get_by_text("alice", exact=True).first.click()
+    page.get_by_role("button", name="Dark").click()
+    page.wait_for_load_state()
+
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(17, 17, 19)"
+
+
+def test_the_keyboard_reaches_content_first_and_focus_shows(window: BrowserContext, url: str) -> None:
+    page = window.new_page()
+    sign_in(page, url, "alice")
+    page.goto(f"{url}/audit")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    page.keyboard.press("Enter")
+
+    assert outline == "solid"
+    assert page.evaluate("document.activeElement.id") == "content"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_scrolls_sideways_at_320_px(browser: Browser, url: str, name: str) -> None:
+    context = browser.new_context(viewport={"width": 320, "height": 700})
+    page = context.new_page()
+    sign_in(page, url, "alice")
+    page.goto(f"{url}{PAGES[name]}")
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    context.close()
+
+    assert wide == 0
+
+
+def test_print_is_light_and_writes_links_out(window: BrowserContext, url: str) -> None:
+    page = window.new_page()
+    sign_in(page, url, "alice")
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(f"{url}/audit")
+    page.screenshot(path=OUTPUT / "audit-print.png")
+
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(252, 252, 253)"
+    assert page.evaluate("getComputedStyle(document.querySelector('.bar')).display") == "none"
+    assert "/calls/" in page.evaluate("getComputedStyle(document.querySelector('tbody a'), '::after').content")
+
+
+def test_nothing_on_a_page_is_stopped_by_its_own_content_policy(window: BrowserContext, url: str) -> None:
+    page = window.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    sign_in(page, url, "frank")
+    for path in PAGES.values():
+        page.goto(f"{url}{path}")
+    fonts = page.evaluate("document.fonts.ready.then(fonts => [...fonts].filter(f => f.status == 'loaded').length)")
+
+    assert [text for text in said if "404" not in text] == []
+    assert fonts == 2
+
+
+@pytest.mark.skipif(not os.environ.get("PIERHEAD_UPDATE_IMAGES"), reason="only when the README's pictures are renewed")
+@pytest.mark.parametrize("name", ["servers", "impact"])
+def test_the_pictures_of_the_readme(browser: Browser, url: str, name: str) -> None:
+    context = browser.new_context(viewport={"width": 1200, "height": 760}, color_scheme="light", device_scale_factor=2)
+    page = context.new_page()
+    sign_in(page, url, "alice")
+    page.goto(f"{url}{PAGES[name]}")
+    target = ROOT / "docs" / "images" / f"{name}.png"
+    target.parent.mkdir(exist_ok=True)
+    page.screenshot(path=target)
+    context.close()
+
+    assert target.stat().st_size > 0
