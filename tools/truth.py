@@ -103,19 +103,21 @@ def _is_model(kind: object) -> TypeGuard[type[BaseModel]]:
 
 def commands() -> set[str]:
     """Every command of the command line as typed: `pierhead audit verify`."""
-    module = importlib.import_module("pierhead.apps.cli")
-    programs = [value for value in vars(module).values() if isinstance(value, typer.Typer)]
-    return {name for program in programs for name in _leaves(typer.main.get_command(program), "pierhead")}
+    application = getattr(importlib.import_module("pierhead.apps.cli"), "application", None)
+    if application is None:
+        return set()
+    return set(leaves(typer.main.get_command(application()), "pierhead"))
 
 
-def _leaves(command: Any, name: str) -> Iterator[str]:  # noqa: ANN401 - a click group, by its duck type
+def leaves(command: Any, name: str) -> Iterator[str]:  # noqa: ANN401 - a click group, by its duck type
+    """The commands below a group, each with the words before it; hidden ones left out."""
     if not hasattr(command, "list_commands"):
         yield name
         return
     for child in command.list_commands(None):
         found = command.get_command(None, child)
         if not found.hidden:
-            yield from _leaves(found, f"{name} {child}")
+            yield from leaves(found, f"{name} {child}")
 
 
 def routes(files: Iterable[Source]) -> set[str]:

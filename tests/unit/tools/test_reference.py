@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import typer
+import typer.main
 from tools import truth
 from tools.findings import Source
 from tools.reference import Reference, check_references, rows
@@ -51,6 +53,21 @@ def test_error_codes_are_those_of_the_tree_alone() -> None:
 def test_every_fact_has_its_kind() -> None:
     kinds = truth.fact_kinds()
     assert {"call-started", "call-finished", "call-refused", "call-lost"} <= kinds
+
+
+def test_commands_are_those_that_can_be_typed() -> None:
+    program = typer.Typer()
+    audit = typer.Typer()
+    program.command("up")(lambda: None)
+    program.command("secret", hidden=True)(lambda: None)
+    audit.command("verify")(lambda: None)
+    audit.command("tail")(lambda: None)
+    program.add_typer(audit, name="audit")
+    assert set(truth.leaves(typer.main.get_command(program), "pierhead")) == {
+        "pierhead up",
+        "pierhead audit verify",
+        "pierhead audit tail",
+    }
 
 
 def test_routes_are_read_from_route_tables_and_decorators() -> None:
