@@ -1,7 +1,7 @@
 """What is not documented does not exist: every reference page against the code, in both directions.
 
 A page documents a name by a table row whose first cell begins with it, in backticks. A row that names what the code
-no longer has is a finding too. Not here: how the names are found (`tools/truth.py`).
+no longer has is a finding too, once the code has anything of that kind. Not here: how names are found (`truth`).
 """
 
 import re
@@ -50,7 +50,7 @@ def _compare(reference: Reference, root: Path) -> list[Finding]:
     file = root / reference.page
     documented = rows(file.read_text(encoding="utf-8")) if file.exists() else {}
     missing = sorted(reference.names - documented.keys())
-    gone = sorted(documented.keys() - reference.names)
+    gone = sorted(documented.keys() - reference.names) if reference.names else []
     return [Finding(reference.page, 0, f"{reference.what} `{name}` is not documented") for name in missing] + [
         Finding(reference.page, documented[name], f"{reference.what} `{name}` is not in the code") for name in gone
     ]

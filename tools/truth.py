@@ -18,7 +18,8 @@ from tools.findings import Source
 # By the endings that Prometheus asks for: cookies and other names that begin alike are no metrics.
 _METRIC: Final = re.compile(r"\bpierhead_[a-z0-9_]*(?:_(?:total|seconds|bytes|tokens|info|up|successful|drift|open))\b")
 _ROUTE_CALLS: Final = {"Route", "WebSocketRoute"}
-_VERBS: Final = {"get", "post", "put", "patch", "delete", "route"}
+_VERBS: Final = {"get", "post", "put", "patch", "delete", "route", "_route"}
+_RELAYED: Final = b"/mcp/("
 
 
 def error_codes(files: Iterable[Source]) -> set[str]:
@@ -121,7 +122,11 @@ def leaves(command: Any, name: str) -> Iterator[str]:  # noqa: ANN401 - a click 
 
 
 def routes(files: Iterable[Source]) -> set[str]:
-    """Every path that a route table of `apps` names, as written there."""
+    """Every path that `apps` serves, as written there.
+
+    From route tables and decorators, from a `PAGES` table, from the cases of a `match` on a path, and the relay's
+    own pattern, which is the one path that plain ASGI reads by hand.
+    """
     return {path for source in files for node in ast.walk(source.tree()) for path in _paths_at(node)}
 
 
@@ -130,6 +135,12 @@ def _paths_at(node: ast.AST) -> Iterator[str]:
         case ast.Call(func=function, args=[ast.Constant(value=str(path)), *_]) if path.startswith("/"):
             if _last(function) in _ROUTE_CALLS | _VERBS:
                 yield path
+        case ast.AnnAssign(target=ast.Name(id="PAGES"), value=ast.Dict(keys=keys)):
+            yield from (key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
+        case ast.MatchValue(value=ast.Constant(value=str(path))) if path.startswith("/"):
+            yield path
+        case ast.Constant(value=bytes(pattern)) if pattern.startswith(_RELAYED):
+            yield "/mcp/{server}"
         case _:
             pass
 

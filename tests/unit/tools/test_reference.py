@@ -71,8 +71,17 @@ def test_commands_are_those_that_can_be_typed() -> None:
 
 
 def test_routes_are_read_from_route_tables_and_decorators() -> None:
-    code = "Route('/a', x)\n@api.get('/b/{c}')\ndef b(): ...\nprint('/d')\nheaders.get('e')\n"
-    assert truth.routes([Source("a.py", code)]) == {"/a", "/b/{c}"}
+    code = "Route('/a', x)\n@api.get('/b/{c}')\ndef b(): ...\nprint('/d')\nheaders.get('e')\nself._route('/f', g)\n"
+    assert truth.routes([Source("a.py", code)]) == {"/a", "/b/{c}", "/f"}
+
+
+def test_routes_are_read_from_tables_of_pages_matches_and_the_relays_pattern() -> None:
+    code = "PAGES: Pages = {'/a': a}\nmatch path:\n    case '/b': pass\nS = re.compile(rb'/mcp/([a-z]+)')\n"
+    assert truth.routes([Source("a.py", code)]) == {"/a", "/b", "/mcp/{server}"}
+
+
+def test_a_page_may_come_before_the_code_it_documents(tmp_path: Path) -> None:
+    assert _compare(tmp_path, "| `a` | will be |\n") == []
 
 
 def test_metrics_are_read_from_texts() -> None:
