@@ -48,7 +48,7 @@ def steps() -> dict[str, Step]:
         "shape": _own(lambda: shape.check_shape(product, shape.read_exceptions(ROOT / shape.EXCEPTIONS))),
         "rules": _own(lambda: rules.check_rules(product, rules.read_exceptions(ROOT / rules.EXCEPTIONS))),
         "texts": _own(lambda: texts.check_texts(every)),
-        "links": _own(lambda: texts.check_links(pages)),
+        "links": _own(lambda: texts.check_links(pages) + texts.check_mentions(product)),
         "reference": _own(lambda: reference.check_references(reference.references(product))),
         "examples": _program("pytest", "tests/docs", "-m", "not slow", "-p", "no:cacheprovider"),
     }

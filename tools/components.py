@@ -27,7 +27,7 @@ _DEBIAN: Final = {
 
 def prepare() -> None:
     """Bring what is missing and can be had; say what could not."""
-    for problem in (_debian(), _node()):
+    for problem in (_debian(), bring_node()):
         if problem:
             print(f"· {problem}", flush=True)
 
@@ -61,7 +61,8 @@ def node_is_current(source: Path = NODE_SOURCE, target: Path = NODE_TARGET) -> b
     return done.is_file() and done.read_bytes() == (source / "package-lock.json").read_bytes()
 
 
-def _node() -> str:
+def bring_node() -> str:
+    """Install the node tools, once for each lock file; what went wrong, or nothing."""
     if node_is_current():
         return ""
     print("· installing the MCP clients and the conformance suite into .tools/node (once)", flush=True)

@@ -19,6 +19,7 @@ _INDEX: Final = re.compile(
 )
 _LINK: Final = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 _FENCE: Final = re.compile(r"^ {0,3}(```+|~~~+)")
+_PAGE: Final = re.compile(r"\bdocs/[a-z-]+/(?:[\w-]+\.md|\d{4}\b)")
 _HEADING: Final = re.compile(r"^#{1,6}\s+(.*?)\s*#*$")
 
 
@@ -38,6 +39,17 @@ def _foreign(source: Source) -> Iterator[Finding]:
 def check_links(pages: Iterable[Source], root: Path = ROOT) -> list[Finding]:
     """Every relative link of a page leads to a file, and every fragment to a heading of it."""
     return [finding for page in pages for finding in _broken(page, root)]
+
+
+def check_mentions(files: Iterable[Source], root: Path = ROOT) -> list[Finding]:
+    """Every page that the code names is there."""
+    return [
+        Finding(source.path, number, f"names a page that is not there: {page}")
+        for source in files
+        for number, line in enumerate(source.text.splitlines(), start=1)
+        for page in _PAGE.findall(line)
+        if not (root / page).exists() and not list(root.glob(f"{page}-*.md"))
+    ]
 
 
 def prose(text: str) -> Iterator[tuple[int, str]]:

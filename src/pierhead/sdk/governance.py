@@ -11,7 +11,7 @@ from pierhead.core.call import Call, Opaque, Outcome, Parsed, digest
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.identity import Caller
 from pierhead.core.snapshot import Age, Snapshot
-from pierhead.sdk.tool import Arguments
+from pierhead.sdk.tool import Arguments, as_json
 from pierhead.usecases.call_tool import call_tool, recording_refusals
 from pierhead.usecases.list_tools import list_tools, may_use, reachable_server
 from pierhead.usecases.match_rules import REACH_AND_USE, Remembered, SnapshotRules
@@ -125,10 +125,11 @@ class Governance:
         return Call(admission.call_id, self.server, tool, self._unread, era, client)
 
     async def read(
-        self, call: Call, caller: Caller, tool: DeclaredTool, raw: bytes
+        self, call: Call, caller: Caller, tool: DeclaredTool, decoded: object
     ) -> tuple[Call, Mapping[str, object]]:
         """The call with its arguments, and the values to pass. Errors: Invalid, which is recorded."""
         async with recording_refusals(call, caller, self.audit):
+            raw = as_json(decoded)
             arguments = tool.parse(raw)
             parsed = Parsed(arguments.plain, digest(arguments.plain), len(raw))
         return replace(call, arguments=parsed), arguments.values

@@ -7,6 +7,7 @@ to the same answers. Not here: sockets, journals, snapshots (bootstrap brings th
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +33,11 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 ASSERTION_HEADER: Final = b"pierhead-assertion"
 LARGEST_BODY: Final = 4 * 1024 * 1024
+#: Who sent the message that is being answered, for what `mcp` does before its middleware.
+_ADMITTED: Final[ContextVar[Caller]] = ContextVar("pierhead_admitted")
+_PATH: Final = "/mcp"
+_BLANKS: Final = b" \t"
+_LOCAL_NAMES: Final = {b"127.0.0.1", b"localhost"}
 _LOCAL: Final = TransportSecuritySettings(
     allowed_hosts=["127.0.0.1:*", "localhost:*"], allowed_origins=["http://127.0.0.1:*", "http://localhost:*"]
 )
@@ -39,7 +45,7 @@ _LOCAL: Final = TransportSecuritySettings(
 
 def host(server: Server, governance: Governance, verifier: Verifier) -> Application:
     """The application of an SDK server, at `/mcp`. Speaks every supported revision; keeps legacy sessions."""
-    short = Short(server.tools, governance, server.name, server.version)
+    short = Short(server.tools, governance, orjson.dumps(server.low_level.server_info_stamp))
     return _host(server.low_level, server.tools, governance, verifier, short)
 
 
@@ -57,13 +63,29 @@ def _host(
     verifier: Verifier,
     short: Short | None,
 ) -> Application:
+    front.get_tool_input_schema = _seen(tools, governance)
     # An author's tests host one server many times: the governance of the last host is the one in force.
     front.middleware[:] = [kept for kept in front.middleware if not isinstance(kept, Governed)]
-    front.middleware.append(Governed(governance, tools))
+    front.middleware.append(Governed(governance, tools, front.server_info_stamp))
     stack = front.streamable_http_app(
-        streamable_http_path="/mcp", max_request_body_size=LARGEST_BODY, transport_security=_LOCAL
+        streamable_http_path=_PATH, max_request_body_size=LARGEST_BODY, transport_security=_LOCAL
     )
     return _Door(AuthContextMiddleware(stack), verifier, short)
+
+
+def _seen(tools: Mapping[str, DeclaredTool], governance: Governance) -> Callable[[str], Mapping[str, Any] | None]:
+    """The schema that `mcp` holds `Mcp-Param-*` headers against, before any middleware: none for a hidden tool.
+
+    With a schema, a wrong header is an answer of its own, and a tool that must read as absent would show.
+    """
+
+    def schema(name: str) -> Mapping[str, Any] | None:
+        tool = tools.get(name)
+        if tool is None or not governance.may_see(name, _ADMITTED.get()):
+            return None
+        return tool.declared().input_schema
+
+    return schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +100,8 @@ class _Door:
         if scope["type"] != "http":
             await self.stack(scope, receive, send)
             return
+        # Blanks around a value are no part of it; the HTTP parser leaves those behind it.
+        scope["headers"] = [(name, value.strip(_BLANKS)) for name, value in scope["headers"]]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
             body = await _whole(receive)
@@ -86,11 +110,30 @@ class _Door:
             await _refuse(refused, send)
             return
         admission = Admission(caller, call_id)
-        if self.short is not None and await self.short.answer(headers, body, admission, receive, send):
+        plain = self.short if _is_plain_post(scope, headers) else None
+        if plain is not None and await plain.answer(headers, body, admission, receive, send):
             return
         scope[ADMISSION] = admission
         scope["user"] = _session_owner(caller)
-        await self.stack(scope, _replay(body, receive), send)
+        token = _ADMITTED.set(caller)
+        try:
+            await self.stack(scope, _replay(body, receive), send)
+        finally:
+            _ADMITTED.reset(token)
+
+
+def _is_plain_post(scope: Message, headers: Mapping[bytes, bytes]) -> bool:
+    """Whether nothing in the request's line and headers needs the judgement of the full protocol stack."""
+    name, _, port = headers.get(b"host", b"").partition(b":")
+    return (
+        scope["method"] == "POST"
+        and scope["path"] == _PATH
+        and name in _LOCAL_NAMES
+        and port.isdigit()
+        and b"origin" not in headers
+        and len(headers) == len(scope["headers"])
+        and headers.get(b"content-type") == b"application/json"
+    )
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -12,7 +12,9 @@ import anyio
 import orjson
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult
+from mcp_types import SERVER_INFO_META_KEY, CallToolResult
+from mcp_types.methods import serialize_server_result
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 
 from pierhead.core.call import Outcome, Ran, Waiting
@@ -35,6 +37,7 @@ class Governed:
 
     governance: Governance
     tools: Mapping[str, DeclaredTool]
+    server_info: Mapping[str, Any]
 
     async def __call__(self, ctx: Context, call_next: CallNext) -> HandlerResult:
         admission = admission_of(ctx)
@@ -59,22 +62,30 @@ class Governed:
 
     async def _call(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
         params = ctx.params or {}
-        name, raw = params.get("name"), params.get("arguments", {})
+        name, raw = params.get("name"), params.get("arguments")
         if not isinstance(name, str):
             return await call_next(ctx)  # malformed: `mcp` answers with the protocol's own error
         call = self.governance.call(admission, name, ctx.protocol_version, client_of(ctx))
         tool = self.tools.get(name)
         try:
             if tool is not None and self.governance.may_see(name, admission.caller):
-                call, _ = await self.governance.read(call, admission.caller, tool, orjson.dumps(raw))
+                call, _ = await self.governance.read(call, admission.caller, tool, {} if raw is None else raw)
             outcome = await self.governance.run(call, admission.caller, _Onwards(ctx, call_next))
         except (Invalid, ToolTimedOut) as failed:
-            return tool_result(failure(failed))
+            return self._own(ctx, failure(failed))
         match outcome:
             case Waiting():
-                return tool_result(approval_required(outcome))
+                return self._own(ctx, approval_required(outcome))
             case Ran():
                 return cast("dict[str, Any]", outcome.result)
+
+    def _own(self, ctx: Context, answer: Answer) -> HandlerResult:
+        """An answer of our own in the form of its revision, as `mcp` finishes those of its handlers."""
+        version = ctx.protocol_version
+        result = serialize_server_result("tools/call", version, tool_result(answer))
+        if version in MODERN_PROTOCOL_VERSIONS:
+            result["_meta"] = {SERVER_INFO_META_KEY: dict(self.server_info)}
+        return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,14 @@ class _Onwards:
             CALLER.reset(token)
         asks = result.get("resultType") == "input_required"
         succeeded = None if asks else not result.get("isError", False)
-        return Ran(result, succeeded, len(orjson.dumps(result)))
+        return Ran(result, succeeded, _size(result))
+
+
+def _size(result: Mapping[str, Any]) -> int:
+    """The bytes of what a result says: its texts, pictures and sounds, not the protocol around them."""
+    blocks = cast("list[dict[str, Any]]", result.get("content") or [])
+    held = (block.get("resource", block) for block in blocks)
+    return sum(len(str(one.get("text") or one.get("data") or one.get("blob") or "").encode()) for one in held)
 
 
 def admission_of(ctx: Context) -> Admission:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import orjson
+from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS
 
 from pierhead.core.call import Outcome, Ran, Waiting
-from pierhead.core.errors import Invalid, NotFound, PierheadError, ToolTimedOut
+from pierhead.core.errors import Invalid, PierheadError, ToolTimedOut
 from pierhead.core.policy import Permit
-from pierhead.core.wire_codes import numbers
 from pierhead.sdk.governance import Admission, Governance
+from pierhead.sdk.protocol import protocol_error
 from pierhead.sdk.result import Answer, approval_required, failure, timed_out
 from pierhead.sdk.tool import CALLER, BoundTool
 
@@ -27,14 +29,19 @@ ERA: Final = "2026-07-28"
 _META: Final = "io.modelcontextprotocol/"
 _MEMBERS: Final = {"jsonrpc", "id", "method", "params"}
 _PARAMS: Final = {"name", "arguments", "_meta"}
+_JUDGED: Final = {_META + "logLevel", "progressToken"}
+_NOBODY: Final = {"name": "", "version": ""}
 _JSON_HEADERS: Final = (b"content-type", b"application/json")
+
+_Answered = tuple[int, bytes]
+"""HTTP status and body."""
 
 
 @dataclass(frozen=True, slots=True)
 class _ShortCall:
     id: str | int
     tool: BoundTool
-    arguments: bytes
+    arguments: dict[str, Any]
     client: str
 
 
@@ -44,8 +51,8 @@ class Short:
 
     tools: Mapping[str, BoundTool]
     governance: Governance
-    server: str
-    version: str
+    server_info: bytes
+    """What `mcp` stamps on each result, as JSON."""
 
     async def answer(
         self, headers: Mapping[bytes, bytes], body: bytes, admission: Admission, receive: Receive, send: Send
@@ -56,8 +63,10 @@ class Short:
         short = self._read(headers, body)
         if short is None or not self.governance.may_see(short.tool.name, admission.caller):
             return False
-        work = asyncio.ensure_future(self._respond(short, admission))
-        status, text = await _unless_gone(work, receive)
+        answered = await _unless_gone(asyncio.ensure_future(self._respond(short, admission)), receive)
+        if answered is None:
+            return True
+        status, text = answered
         length = (b"content-length", str(len(text)).encode())
         await send({"type": "http.response.start", "status": status, "headers": [_JSON_HEADERS, length]})
         await send({"type": "http.response.body", "body": text})
@@ -73,17 +82,16 @@ class Short:
             if not (request.keys() == _MEMBERS and params.keys() <= _PARAMS and request["jsonrpc"] == "2.0"):
                 return None
             tool, meta, arguments = self.tools[params["name"]], params["_meta"], params.get("arguments", {})
-            capabilities = meta[_META + "clientCapabilities"]
+            if not (_is_sound(meta) and isinstance(arguments, dict) and type(request["id"]) in {str, int}):
+                return None
         except (KeyError, TypeError, AttributeError, orjson.JSONDecodeError):
             return None
-        plain = tool.is_plain and headers.get(b"mcp-name") == tool.name.encode() and request["method"] == "tools/call"
-        sound = isinstance(arguments, dict) and isinstance(capabilities, dict) and isinstance(request["id"], str | int)
-        if not (plain and sound and meta.get(_META + "protocolVersion") == ERA):
+        ours = tool.is_plain and not tool.mirrors_headers and request["method"] == "tools/call"
+        if not (ours and headers.get(b"mcp-name") == tool.name.encode()):
             return None
-        return _ShortCall(request["id"], tool, orjson.dumps(arguments), _client(meta))
+        return _ShortCall(request["id"], tool, cast("dict[str, Any]", arguments), _client(meta))
 
-    async def _respond(self, short: _ShortCall, admission: Admission) -> tuple[int, bytes]:
-        """Status and body."""
+    async def _respond(self, short: _ShortCall, admission: Admission) -> _Answered:
         call = self.governance.call(admission, short.tool.name, ERA, short.client)
         try:
             call, values = await self.governance.read(call, admission.caller, short.tool, short.arguments)
@@ -91,20 +99,21 @@ class Short:
         except (Invalid, ToolTimedOut) as failed:
             return self._complete(short.id, failure(failed))
         except PierheadError as refused:
-            return _failed(short.id, refused)
+            return _failed(short.id, protocol_error(refused))
+        except MCPError as failed:
+            return _failed(short.id, failed)
         if isinstance(outcome, Waiting):
             return self._complete(short.id, approval_required(outcome))
         return self._complete(short.id, cast("Answer", outcome.result))
 
-    def _complete(self, request_id: str | int, answer: Answer) -> tuple[int, bytes]:
+    def _complete(self, request_id: str | int, answer: Answer) -> _Answered:
         """A complete result; the structured content is spliced in as it was encoded, once."""
         text = orjson.dumps(answer.encoded.decode())
         structured = b"" if answer.is_error else b'"structuredContent":%b,' % answer.encoded
-        info = orjson.dumps({"name": self.server, "version": self.version})
         return 200, (
             b'{"jsonrpc":"2.0","id":%b,"result":{"content":[{"type":"text","text":%b}],%b"isError":%b,'
             b'"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":%b}}}'
-            % (orjson.dumps(request_id), text, structured, b"true" if answer.is_error else b"false", info)
+            % (orjson.dumps(request_id), text, structured, b"true" if answer.is_error else b"false", self.server_info)
         )
 
 
@@ -127,32 +136,44 @@ class _Body:
         return Ran(answer, succeeded=not answer.is_error, bytes_out=len(answer.encoded))
 
 
-async def _unless_gone(work: "asyncio.Future[tuple[int, bytes]]", receive: Receive) -> tuple[int, bytes]:
-    """Wait for the work, and cancel it if the client leaves: in this revision that is how a call is cancelled."""
+async def _unless_gone(work: "asyncio.Future[_Answered]", receive: Receive) -> "_Answered | None":
+    """Wait for the work; None, and the work cancelled, if the client leaves: in this revision that is its cancel."""
     gone = asyncio.ensure_future(receive())
     try:
-        done, _ = await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if work not in done:
-            work.cancel()
-        return await work
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        work.cancel()
+        await asyncio.wait({work})
+        return None
     finally:
+        work.cancel()
         gone.cancel()
 
 
-def _failed(request_id: str | int, error: PierheadError) -> tuple[int, bytes]:
-    code = numbers(error)
-    data = {"code": error.code, "hint": error.hint}
+def _failed(request_id: str | int, error: MCPError) -> _Answered:
+    """The error as `mcp` itself would send it."""
     body = {
         "jsonrpc": "2.0",
         "id": request_id,
-        "error": {"code": code.json_rpc, "message": error.message, "data": data},
+        "error": error.error.model_dump(mode="json", by_alias=True, exclude_none=True),
     }
-    return code.http if isinstance(error, NotFound) else 200, orjson.dumps(body)
+    return ERROR_CODE_HTTP_STATUS.get(error.error.code, 200), orjson.dumps(body)
+
+
+def _is_sound(meta: dict[str, Any]) -> bool:
+    """Whether the envelope is right in what everyone sends, and holds nothing that only the long way judges."""
+    info = meta.get(_META + "clientInfo", _NOBODY)
+    capabilities = meta[_META + "clientCapabilities"]
+    return (
+        meta.get(_META + "protocolVersion") == ERA
+        and type(info["name"]) is type(info["version"]) is str
+        and all(type(capability) is dict for capability in capabilities.values())
+        and meta.keys().isdisjoint(_JUDGED)
+    )
 
 
 def _client(meta: Mapping[str, Any]) -> str:
+    """What the client says of itself, as `protocol.client_of` keeps it."""
     info = meta.get(_META + "clientInfo")
-    if not isinstance(info, dict):
-        return ""
-    said = cast("dict[str, object]", info)
-    return f"{said.get('name', '')} {said.get('version', '')}"[:100]
+    return f"{info['name']} {info['version']}"[:100] if info else ""

@@ -6,6 +6,8 @@ nothing is coerced, so that what was judged and recorded is what runs. Above: `s
 
 import functools
 import inspect
+import json
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,14 +15,16 @@ from typing import Any, Final, cast
 
 import anyio.to_thread
 import orjson
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools.base import Tool as McpTool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect, Tool
-from pierhead.core.errors import Invalid, Misconfigured, PierheadError
+from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolFailed
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.sdk.authorize import Declaration
@@ -30,6 +34,8 @@ from pierhead.sdk.result import Answer, failure, widened
 CALLER: Final[ContextVar[Caller]] = ContextVar("pierhead_caller")
 
 Body = Callable[..., Awaitable[object]]
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,9 @@ class BoundTool:
     model: type[ArgModelBase]
     output: "TypeAdapter[object] | None"
     is_plain: bool
-    """No access to the protocol (progress, questions): may be answered without the full protocol stack."""
+    """No access to the protocol (progress, questions): answered and encoded here, by `answer`."""
+    mirrors_headers: bool
+    """Some argument must equal a request header: the full protocol stack compares them."""
 
     def parse(self, raw: bytes) -> Arguments:
         """Read arguments, strictly.
@@ -66,12 +74,16 @@ class BoundTool:
         return Arguments(model.model_dump_one_level(), plain)
 
     async def answer(self, values: Mapping[str, object]) -> Answer:
-        """Run the function and encode what it returns; a PierheadError of the author's becomes a failed answer."""
+        """Run the function and encode what it returns; what it raises becomes a failed answer.
+
+        Errors: MCPError, which is the author's way to answer with a protocol error.
+        """
         try:
-            result = await self.body(**values)
-        except PierheadError as failed:
-            return failure(failed)
-        return self._encode(result)
+            return self._encode(await self.body(**values))
+        except MCPError:
+            raise
+        except Exception as raised:  # noqa: BLE001 - a tool may raise anything, and none of it may end the server
+            return failure(taught(self.name, raised))
 
     def _encode(self, result: object) -> Answer:
         if self.output is None:  # pragma: no cover - only plain tools are answered here, and they have a schema
@@ -104,7 +116,7 @@ class _StrictMetadata(FuncMetadata):
     """The schemas of `mcp` without its coercions: text is not parsed into lists, `"1"` is not 1."""
 
     def validate_arguments(self, arguments_to_validate: dict[str, Any]) -> dict[str, Any]:
-        return self.arg_model.model_validate_json(orjson.dumps(arguments_to_validate)).model_dump_one_level()
+        return self.arg_model.model_validate_json(as_json(arguments_to_validate)).model_dump_one_level()
 
     def convert_result(self, result: object) -> CallToolResult | InputRequiredResult:
         if isinstance(result, CallToolResult):
@@ -136,10 +148,10 @@ def bind(function: Callable[..., object], declaration: Declaration, name: str | 
         arg_model=strict, output_schema=schema, output_model=metadata.output_model, wrap_output=metadata.wrap_output
     )
     output: TypeAdapter[object] | None = TypeAdapter(metadata.output_model) if plain else None
-    bound = BoundTool(registered.name, declaration, registered, body, strict, output, plain)
-    if plain:
-        registered.fn = _through_answer(bound)
-        registered.is_async = True
+    mirrors = b'"x-mcp-header"' in orjson.dumps(registered.parameters)
+    bound = BoundTool(registered.name, declaration, registered, body, strict, output, plain, mirrors)
+    registered.fn = _through_answer(bound) if plain else _teaching(bound)
+    registered.is_async = True
     return bound
 
 
@@ -147,12 +159,55 @@ def _through_answer(bound: BoundTool) -> Body:
     """What the full protocol stack calls for a plain tool: the same body and encoding as the short way."""
 
     async def run(**values: object) -> CallToolResult:
-        answer = await bound.answer(values)
-        structured = None if answer.is_error else cast("dict[str, Any]", orjson.loads(answer.encoded))
-        content = TextContent(type="text", text=answer.encoded.decode())
-        return CallToolResult(content=[content], structured_content=structured, is_error=answer.is_error)
+        return _whole(await bound.answer(values))
 
     return run
+
+
+def _teaching(bound: BoundTool) -> Body:
+    """What the full protocol stack calls for any other tool: `mcp` encodes, but errors read as everywhere."""
+
+    async def run(**values: object) -> object:
+        try:
+            return await bound.body(**values)
+        except MCPError:
+            raise
+        except Exception as raised:  # noqa: BLE001 - as in `BoundTool.answer`
+            return _whole(failure(taught(bound.name, raised)))
+
+    return run
+
+
+def _whole(answer: Answer) -> CallToolResult:
+    structured = None if answer.is_error else cast("dict[str, Any]", orjson.loads(answer.encoded))
+    content = TextContent(type="text", text=answer.encoded.decode())
+    return CallToolResult(content=[content], structured_content=structured, is_error=answer.is_error)
+
+
+def taught(tool: str, raised: Exception) -> PierheadError:
+    """What a caller may read of an exception: what the author said on purpose; of a crash only that it was one."""
+    if isinstance(raised, PierheadError):
+        return raised
+    if isinstance(raised, ToolError):
+        return ToolFailed(str(raised))
+    _LOG.error("tool %s raised an unexpected exception", tool, exc_info=raised)
+    return ToolFailed(f"{tool} failed unexpectedly", hint="tell whoever supports this server")
+
+
+def as_json(arguments: object) -> bytes:
+    """Decoded arguments as JSON again, in the one form that every way in reads.
+
+    Errors: Invalid (`bad-arguments`) for what no JSON text of ours can hold: lone surrogates, bottomless nesting.
+    """
+    try:
+        return orjson.dumps(arguments)
+    except TypeError:
+        pass
+    try:
+        return orjson.dumps(orjson.loads(json.dumps(arguments)))
+    except (TypeError, ValueError):
+        message = "the arguments hold a lone surrogate, or are nested too deeply"
+        raise Invalid(message, hint="send plain JSON", code="bad-arguments") from None
 
 
 def _without_caller(function: Callable[..., object]) -> tuple[Body, Callable[..., object]]:

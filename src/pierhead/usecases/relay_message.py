@@ -8,15 +8,14 @@ recorded before and after, like calls; the rest leaves a record only when it is 
 from typing import Final
 
 from pierhead.core.approval import Approval
-from pierhead.core.audit import CallStarted
-from pierhead.core.call import Call, Outcome, Request, Waiting
+from pierhead.core.call import Call, Outcome, Request
 from pierhead.core.catalog import Effect, Tool
 from pierhead.core.errors import Forbidden
 from pierhead.core.identity import Caller
 from pierhead.core.policy import Permit, decide
 from pierhead.core.rule import NOBODY
 from pierhead.core.usage import Minutes
-from pierhead.usecases.call_tool import approve, finishing, kept_arguments, recording_refusals
+from pierhead.usecases.call_tool import approve, finishing, record_intent, recording_refusals
 from pierhead.usecases.ports import Ports
 from pierhead.usecases.resolve import live_server
 
@@ -32,7 +31,7 @@ async def relay_message(call: Call, caller: Caller, at: Ports, *, recorded: bool
     permit = await _permit(call, caller, at)
     if not recorded:
         return await at.upstream.run(permit)
-    await at.audit.record(CallStarted.of(permit, kept_arguments(call)))
+    await record_intent(permit, at.audit)
     async with finishing(call, at.audit, at.clock) as ending:
         ending.outcome = await at.upstream.run(permit)
     return ending.outcome
@@ -46,9 +45,9 @@ async def _permit(call: Call, caller: Caller, at: Ports) -> Permit:
         decision = decide(request, at.rules.reach(caller, server.name), at.rules.questions)
         refusals.reasons = decision.reasons
         permit = await approve(decision, call, snapshot, at.approvals)
-        if isinstance(permit, Waiting):
-            raise Forbidden("a message that calls no tool cannot wait for an approval", code="cannot-wait")
-    return permit
+        if isinstance(permit, Permit):
+            return permit
+        raise Forbidden("a message that calls no tool cannot wait for an approval", code="cannot-wait")
 
 
 def _pseudo_tool(method: str) -> Tool:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from tools.findings import Source
-from tools.texts import anchors, check_links, check_texts
+from tools.texts import anchors, check_links, check_mentions, check_texts
 
 # Put together here, so that this file does not hold what it looks for.
 MACHINE_PATHS = ["/" + "work/main", "/" + "root/.cache", "/" + "home/ann/x", "/" + "Users/ann/x", "/" + "tmp/lab"]
@@ -54,3 +54,12 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
 def test_links_in_fenced_code_are_not_links(tmp_path: Path) -> None:
     assert _links(tmp_path, "```md\n[a](gone.md)\n```\n") == []
     assert anchors("```\n# no heading\n```\n## A heading\n") == {"a-heading"}
+
+
+def test_a_page_that_the_code_names_must_be_there(tmp_path: Path) -> None:
+    folder = "docs" + "/decisions"
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / "0001-first.md").touch()
+    text = f"see {folder}/0001-first.md, {folder}/0001 and {folder}/0002 and {folder}/gone.md"
+    found = [finding.message for finding in check_mentions([Source("a.py", text)], tmp_path)]
+    assert found == [f"names a page that is not there: {folder}/{name}" for name in ("0002", "gone.md")]
