@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
 from tools.components import NODE_TARGET, bring_node
 
 ROOT = Path(__file__).resolve().parent.parent

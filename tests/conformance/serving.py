@@ -54,9 +54,9 @@ class Forwarder:
     It speaks HTTP by hand, because a client library corrects header values on the way.
     """
 
-    def __init__(self, port: int, credential: Callable[[bytes], Headers]) -> None:
-        self.port = port
+    def __init__(self, credential: Callable[[bytes], Headers] = lambda _: [], port: int = 0) -> None:
         self.credential = credential
+        self.port = port
 
     async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
         body = await _body(receive)

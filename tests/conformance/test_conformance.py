@@ -1,18 +1,14 @@
-"""The official conformance suite against the SDK's fixture server, both revisions, with governance in force."""
+"""The official conformance suite against the SDK's fixture server, itself and through the gateway, both governed."""
 
-import contextlib
-import dataclasses
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
-import orjson
 import pytest
 from tests.components import NodeTools, node_tools
-from tests.conformance import everything
-from tests.conformance.serving import Forwarder, serving
+from tests.conformance.sites import SITES, through_gateway
 from tests.conformance.suite import EXPECTED_FAILURES, REQUIRED, UNSCORED, Verdict, conform
 
-from pierhead.testing import Running, platform
+from pierhead.core.audit import CallFinished, CallStarted
+from pierhead.usecases.memory import MemoryAudit
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,29 +21,6 @@ pytestmark = [
 @pytest.fixture(scope="session")
 def tools() -> NodeTools:
     return node_tools()
-
-
-@dataclasses.dataclass(frozen=True)
-class Site:
-    """Where the suite calls, and the platform behind it."""
-
-    url: str
-    running: Running
-
-
-@contextlib.asynccontextmanager
-async def direct() -> AsyncGenerator[Site]:
-    """The SDK's application on a socket; the forwarder says who is calling, as the gateway would."""
-    caller = [(b"pierhead-assertion", orjson.dumps({"user": "alice", "groups": []}))]
-    async with (
-        platform(everything.build(), access="everyone") as running,
-        serving(running.application) as port,
-        serving(Forwarder(port, lambda _: caller)) as front,
-    ):
-        yield Site(f"http://127.0.0.1:{front}/mcp", running)
-
-
-SITES = {"direct": direct}
 
 
 @pytest.mark.parametrize("site", SITES)
@@ -79,16 +52,22 @@ async def test_nothing_fails_but_what_is_expected_to(site: str, tools: NodeTools
     assert verdict.failing() == _expected(verdict)
 
 
-async def test_every_call_of_the_suite_left_its_facts(tools: NodeTools, tmp_path: Path) -> None:
-    """An intent for each call that ran, an outcome for each intent, and nothing else ran."""
-    async with direct() as at:
+async def test_every_call_of_the_suite_left_its_facts_on_both_sides(tools: NodeTools, tmp_path: Path) -> None:
+    """An intent for each call that ran, an outcome for each intent; the server ran only what the gateway had noted."""
+    async with through_gateway() as at:
         await conform(tools, at.url, tmp_path, "--requirements", "2026-07-28")
-        facts = at.running.audit.facts
-    started = [fact.call_id for fact in facts if fact.kind == "call-started"]
-    finished = [fact.call_id for fact in facts if fact.kind == "call-finished"]
-    assert len(started) > 30
-    assert started == list(dict.fromkeys(started))
-    assert sorted(started) == sorted(finished)
+    ran, relayed = _calls(at.server_audit), _calls(at.gateway_audit)
+    assert len(ran) > 30
+    assert ran <= relayed
+
+
+def _calls(audit: MemoryAudit | None) -> set[str]:
+    """The ids of the calls that were started, each once and each with its one end."""
+    assert audit is not None
+    started = [fact.call_id for fact in audit.facts if isinstance(fact, CallStarted)]
+    finished = [fact.call_id for fact in audit.facts if isinstance(fact, CallFinished)]
+    assert sorted(set(started)) == sorted(started) == sorted(finished)
+    return set(started)
 
 
 def _expected(verdict: Verdict) -> set[str]:
