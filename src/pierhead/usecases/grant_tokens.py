@@ -217,7 +217,7 @@ async def end_family(family: str, person: str, reason: str, at: TokenDesk) -> No
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What an access token says: whose, for which resource, through which client, for how long."""
+    """What an access token says: whose, for which resource (several: a space between), through which client."""
 
     person: str
     resource: str
@@ -238,7 +238,7 @@ async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
     token_id = f"{grant.family}.{secrets.token_urlsafe(8)}"
     claims = {
         "iss": at.terms.issuer,
-        "aud": grant.resource,
+        "aud": grant.resource if " " not in grant.resource else grant.resource.split(" "),
         "sub": grant.person,
         "groups": sorted(groups),
         "client_id": grant.client_id,

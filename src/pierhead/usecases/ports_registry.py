@@ -66,6 +66,23 @@ class FactStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class FactLine:
+    """One record as it is kept."""
+
+    writer: str
+    sequence: int
+    line: bytes
+
+
+class FactPages(Protocol):
+    """Everything that is kept, to be copied elsewhere or checked."""
+
+    async def lines(self, after: tuple[str, int], limit: int) -> Sequence[FactLine]:
+        """At most `limit` lines past (writer, sequence), writer by writer, each in its order."""
+        ...
+
+
 class FactSink(Protocol):
     """The registry, as a writer's shipper sees it."""
 

@@ -6,7 +6,7 @@ databases that servers govern.
 
 from pierhead.adapters.db.calls import DatabaseRecords
 from pierhead.adapters.db.engine import Database, open_database
-from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts, FactLine
+from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
 from pierhead.adapters.db.oauth import DatabaseSignIn
 from pierhead.adapters.db.policy import DatabasePolicies
 from pierhead.adapters.db.servers import DatabaseManifests, DatabaseStates
@@ -20,6 +20,5 @@ __all__ = [
     "DatabaseRecords",
     "DatabaseSignIn",
     "DatabaseStates",
-    "FactLine",
     "open_database",
 ]

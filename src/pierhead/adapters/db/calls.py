@@ -13,12 +13,13 @@ from sqlalchemy import ColumnElement, case, distinct, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from pierhead.adapters.db.engine import Database
-from pierhead.adapters.db.facts import DatabaseFacts, FactLine
+from pierhead.adapters.db.facts import DatabaseFacts
 from pierhead.adapters.db.schema import CALLS, FACTS, HEADS
 from pierhead.core.chain import Head, follow, read_line
 from pierhead.core.errors import Invalid
 from pierhead.core.usage import ToolUse
 from pierhead.usecases.ports_records import CallRow, ChainState, DayOfCalls, Filter, KeptFact
+from pierhead.usecases.ports_registry import FactLine
 
 _REPEAT_MS: Final = 60_000
 _DAY_MS: Final = 86_400_000

@@ -19,6 +19,7 @@ from pierhead.core.audit import Fact
 from pierhead.core.chain import START, Head, Record, next_line, read_line
 from pierhead.core.errors import Conflict, RecordFailed
 from pierhead.usecases.ports import Clock
+from pierhead.usecases.ports_registry import FactLine
 from pierhead.usecases.project_calls import CallState, project, rank_of
 
 OWN_WRITER: Final = "registry"
@@ -27,17 +28,8 @@ _ROWS_AT_ONCE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
-class FactLine:
-    """One record as it is kept."""
-
-    writer: str
-    sequence: int
-    line: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class DatabaseFacts:
-    """Fills `ports_registry.FactStore`."""
+    """Fills `ports_registry.FactStore` and `FactPages`."""
 
     database: Database
 
@@ -55,7 +47,6 @@ class DatabaseFacts:
             raise Conflict(f"the chain of {writer} has moved on", hint="read its head again") from None
 
     async def lines(self, after: tuple[str, int], limit: int) -> Sequence[FactLine]:
-        """At most `limit` lines of all writers past (writer, sequence), writer by writer, each in its order."""
         place = tuple_(FACTS.c.writer, FACTS.c.sequence)
         query = (
             select(FACTS.c.writer, FACTS.c.sequence, FACTS.c.line)

@@ -1,0 +1,75 @@
+"""The registry as one ASGI application: internal API, sign-in, pages; each brings its own routes.
+
+Only mounts: what a route does stands in `internal`, `oauth`, `web` and `api`. Above: the program (`__init__`).
+"""
+
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Mount, Route
+
+from pierhead.apps.registry.internal import PREFIX, Internal
+from pierhead.apps.registry.oauth import MachineSide, Rate
+from pierhead.apps.registry.web.pages import Web
+from pierhead.apps.registry.web.session import Sessions
+from pierhead.apps.registry.web.site import Site
+from pierhead.apps.registry.web.tickets import Tickets
+from pierhead.bootstrap.wire_registry import AUDITORS, RegistryAdapters
+
+_REGISTRATIONS_A_MINUTE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the registry is made of."""
+
+    internal: Internal
+    site: Site
+
+
+def build(parts: Parts) -> Starlette:
+    """The application. The internal API comes first, so that no page can shadow it."""
+    desk = parts.site.tokens
+    routes: list[BaseRoute] = [
+        Mount(PREFIX, parts.internal.application()),
+        Route("/healthz", _alive),
+        *MachineSide(desk, Rate(_REGISTRATIONS_A_MINUTE, desk.clock)).routes(),
+        *Web(parts.site).routes(),
+    ]
+    return Starlette(routes=routes)
+
+
+async def _alive(_: Request) -> PlainTextResponse:
+    """The process answers; nothing more is asked."""
+    return PlainTextResponse("ok")
+
+
+def parts_of(adapters: RegistryAdapters) -> Parts:
+    """The parts, from what bootstrap opened."""
+    setting = adapters.setting
+    internal = Internal(
+        key=adapters.keys.read("internal.key"),
+        registration=adapters.registration,
+        policy=adapters.policy,
+        seal=adapters.signer.seal,
+        facts=adapters.facts,
+        pages=adapters.facts,
+        records=adapters.records,
+        states=adapters.states,
+        desk=adapters.desk,
+    )
+    is_secure = setting.public_url.startswith("https://")
+    site = Site(
+        tokens=adapters.desk,
+        sessions=Sessions(adapters.keys.read("session.key"), adapters.clock, is_secure=is_secure),
+        tickets=Tickets(adapters.clock),
+        snapshots=adapters.policy,
+        records=adapters.records,
+        processes=adapters.states,
+        auditors=AUDITORS,
+        surface=setting.surface,
+        environment=setting.environment,
+    )
+    return Parts(internal, site)

@@ -1,0 +1,227 @@
+"""/internal/v1: what gateways, servers, the supervisor and the command line ask of the registry.
+
+Reached on loopback with the internal key alone; the gateway never forwards it. Below: the use cases that do the
+work. Not here: people (`web`, `oauth`) and programs of others (`api`).
+"""
+
+import hmac
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, cast
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+
+from pierhead.apps.problem import wire
+from pierhead.core.errors import Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
+from pierhead.usecases.advance_server import Registration, StateChange, publish_manifest, report_state
+from pierhead.usecases.grant_tokens import Grant, TokenDesk, issue
+from pierhead.usecases.ports_records import Filter, Records
+from pierhead.usecases.ports_registry import Envelope, FactPages, FactStore, ProcessStates
+from pierhead.usecases.report_impact import FORMULA, METHOD, report_impact
+from pierhead.usecases.serve_policy import ServedPolicy
+from pierhead.usecases.ship_facts import take_facts
+from pierhead.usecases.wire_forms import manifest_from_form
+
+PREFIX: Final = "/internal/v1"
+_BODY_LIMIT: Final = 16 * 2**20
+_LONGEST_WAIT_S: Final = 60.0
+_LONGEST_TOKEN_S: Final = 24 * 3600
+_LARGEST_PAGE: Final = 5000
+_WRITER: Final = re.compile(r"gateway|server-[a-z0-9][a-z0-9_-]{0,62}")
+_CLIENT: Final = "pierhead-cli"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Internal:
+    """Everything these routes need."""
+
+    key: bytes = field(repr=False)
+    registration: Registration
+    policy: ServedPolicy
+    seal: Callable[[str], Envelope]
+    facts: FactStore
+    pages: FactPages
+    records: Records
+    states: ProcessStates
+    desk: TokenDesk
+
+    def application(self) -> "KeyedRoutes":
+        routes = {
+            "GET /snapshot": self.snapshot,
+            "POST /facts": self.take,
+            "POST /servers/{server}/manifest": self.manifest,
+            "POST /servers/{server}/state": self.state,
+            "POST /tokens": self.token,
+            "GET /audit": self.calls,
+            "GET /audit/calls/{call_id}": self.call,
+            "GET /audit/export": self.export,
+            "GET /audit/chain": self.chain,
+            "GET /impact": self.impact,
+        }
+        listed = [_route(name, endpoint) for name, endpoint in routes.items()]
+        return KeyedRoutes(self.key, Router(listed, redirect_slashes=False))
+
+    async def snapshot(self, request: Request) -> Response:
+        """The signed revision; one that is higher than `after` at once, else after `wait_s` with a fresh time."""
+        wait_s = min(_number(request, "wait_s", 0.0), _LONGEST_WAIT_S)
+        await self.policy.after(int(_number(request, "after", 0)), wait_s)
+        envelope = self.seal(self.policy.payload(self.registration.clock.now()))
+        return _json({"payload": envelope.payload, "signature": envelope.signature})
+
+    async def take(self, request: Request) -> Response:
+        writer, records = _members(await _body(request), writer=str, records=list)
+        if not _WRITER.fullmatch(writer):
+            raise Invalid(f"no such writer: {writer[:80]!r}", hint="gateway or server-NAME")
+        if not all(isinstance(line, str) for line in records):
+            raise Invalid("a record is no text", hint="send each line as it stands in the journal")
+        lines = [line.encode() for line in cast("list[str]", records)]
+        return _json({"acknowledged": await take_facts(writer, lines, self.facts)})
+
+    async def manifest(self, request: Request) -> Response:
+        manifest = manifest_from_form(await _body(request))
+        self.policy.put(await publish_manifest(request.path_params["server"], manifest, self.registration))
+        return Response(status_code=204)
+
+    async def state(self, request: Request) -> Response:
+        state, reason = _members(await _body(request), state=str, reason=str)
+        change = StateChange(request.path_params["server"], state, reason)
+        await report_state(change, self.registration.fleet, self.states, self.registration.clock)
+        return Response(status_code=204)
+
+    async def token(self, request: Request) -> Response:
+        """For `pierhead token`: whoever holds the internal key may speak for anyone of the built-in sign-in."""
+        person, server, ttl_s = _members(await _body(request), person=str, server=str, ttl_s=int)
+        if not 0 < ttl_s <= _LONGEST_TOKEN_S:
+            raise Invalid("a token lives 1 s to 24 h", hint="ask for a shorter time")
+        resource = " ".join(self._resources(server))
+        token, expires_at = await issue(Grant(person, resource, _CLIENT, _CLIENT, ttl_s), self.desk)
+        return _json({"token": token, "expires_at": expires_at})
+
+    async def calls(self, request: Request) -> Response:
+        query = request.query_params
+        wanted = Filter(
+            since=_number(request, "since", 0.0),
+            principal=query.get("principal", ""),
+            server=query.get("server", ""),
+            tool=query.get("tool", ""),
+            decision=query.get("decision", ""),
+            limit=_limit(request, 200),
+        )
+        return _json({"calls": [asdict(call) for call in await self.records.calls(wanted)]})
+
+    async def call(self, request: Request) -> Response:
+        call_id = request.path_params["call_id"]
+        call = await self.records.call(call_id)
+        if call is None:
+            raise NotFound(f"no call {call_id!r}", hint="pierhead audit search lists calls")
+        facts = [asdict(fact) for fact in await self.records.facts_of(call_id)]
+        return _json({"call": asdict(call), "facts": facts})
+
+    async def export(self, request: Request) -> Response:
+        """Raw lines, writer by writer; `next` is where to go on, null at the end."""
+        after = (request.query_params.get("writer", ""), int(_number(request, "sequence", 0)))
+        lines = await self.pages.lines(after, _limit(request, 1000))
+        last = {"writer": lines[-1].writer, "sequence": lines[-1].sequence} if lines else None
+        content = [{"writer": kept.writer, "line": kept.line.decode()} for kept in lines]
+        return _json({"lines": content, "next": last})
+
+    async def chain(self, _: Request) -> Response:
+        return _json(asdict(await self.records.chain()))
+
+    async def impact(self, request: Request) -> Response:
+        impact = await report_impact(self.records, _number(request, "since", 0.0))
+        return _json({**asdict(impact), "formula": FORMULA, "method": METHOD})
+
+    def _resources(self, server: str) -> list[str]:
+        """What a token is good for: one server, or, asked for none, each of the fleet and the API."""
+        issuer, fleet = self.desk.terms.issuer, self.registration.fleet
+        if server:
+            if server not in fleet:
+                raise NotFound(f"the fleet declares no server {server!r}", hint=f"one of {', '.join(fleet)}")
+            return [f"{issuer}/mcp/{server}"]
+        return [f"{issuer}/mcp", f"{issuer}/api/v1", *(f"{issuer}/mcp/{name}" for name in fleet)]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedRoutes:
+    """Plain ASGI around the routes: the key first, for every path alike; then refusals as JSON."""
+
+    key: bytes = field(repr=False)
+    routes: Router
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        presented = dict(scope["headers"]).get(b"authorization", b"")
+        if not hmac.compare_digest(presented, b"Bearer " + self.key):
+            refused = Unauthenticated("the internal API needs the internal key", hint="it is keys/internal.key")
+            await problem(refused)(scope, receive, send)
+            return
+        await self.routes(scope, receive, send)
+
+
+def problem(error: PierheadError) -> Response:
+    """An error as this API tells it."""
+    content = {"code": error.code, "message": error.message, "hint": error.hint}
+    return _json(content, wire(error).http)
+
+
+def _route(name: str, endpoint: Endpoint) -> Route:
+    method, _, path = name.partition(" ")
+
+    async def answered(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except PierheadError as error:
+            return problem(error)
+
+    return Route(path, answered, methods=[method])
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, {"cache-control": "no-store"}, media_type="application/json")
+
+
+async def _body(request: Request) -> object:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_LIMIT:
+            raise LimitExceeded(f"body beyond {_BODY_LIMIT} bytes", hint="send less at once")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Invalid("the body is no JSON", hint="send one JSON object") from None
+
+
+def _members(form: object, **kinds: type) -> tuple[Any, ...]:
+    """Exactly these members of an object, in this order."""
+    if not isinstance(form, Mapping) or set(cast("Mapping[str, object]", form)) != set(kinds):
+        raise Invalid(f"the members are {', '.join(kinds)}", hint="send each once and no other", code="wire-form")
+    members = cast("Mapping[str, object]", form)
+    for name, kind in kinds.items():
+        if not isinstance(members[name], kind) or isinstance(members[name], bool):
+            raise Invalid(f"member {name!r} is no {kind.__name__}", code="wire-form")
+    return tuple(members[name] for name in kinds)
+
+
+def _number(request: Request, name: str, default: float) -> float:
+    text = request.query_params.get(name)
+    try:
+        number = default if text is None else float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise Invalid(f"{name} is no number from 0 on", hint="times are seconds since 1970-01-01 UTC")
+    return number
+
+
+def _limit(request: Request, default: int) -> int:
+    return max(1, min(int(_number(request, "limit", default)), _LARGEST_PAGE))

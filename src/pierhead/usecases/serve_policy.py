@@ -1,0 +1,54 @@
+"""The registry's own end of a policy change: what is in force, and waiting for what comes next.
+
+Also the registry's port Snapshots: it asks nobody, so its policy is always fresh. Below: `publish_policy`. The other
+end is `follow_policy`. Not here: signing.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import cast
+
+from pierhead.core.errors import Misconfigured
+from pierhead.core.snapshot import EMPTY, Age, Fresh, Snapshot
+from pierhead.usecases.ports_registry import Revision
+from pierhead.usecases.wire_forms import Form, snapshot_from_form
+
+
+@dataclass(slots=True)
+class ServedPolicy:
+    """The latest revision of this process."""
+
+    _form: Form = field(default_factory=dict[str, object])
+    _snapshot: Snapshot = EMPTY
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def current(self) -> Snapshot:
+        return self._snapshot
+
+    def age(self) -> Age:
+        return Fresh()
+
+    def put(self, revision: Revision) -> None:
+        """Serve this revision if it is a later one, and wake everyone who waits for that."""
+        if revision.number <= self._snapshot.revision:
+            return
+        self._form = cast("Form", json.loads(revision.document))
+        self._snapshot = snapshot_from_form(self._form)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def after(self, revision: int, wait_s: float) -> None:
+        """Return once a revision past that is served, at the latest after `wait_s`."""
+        if self._snapshot.revision > revision:
+            return
+        try:
+            await asyncio.wait_for(self._changed.wait(), wait_s)
+        except TimeoutError:
+            return
+
+    def payload(self, issued_at: float) -> str:
+        """The text to sign: the revision, and when it was confirmed."""
+        if not self._form:
+            raise Misconfigured("no policy was published yet", hint="the registry publishes one at its start")
+        return json.dumps({"issued_at": issued_at, **self._form}, ensure_ascii=False, separators=(",", ":"))
