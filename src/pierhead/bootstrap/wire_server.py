@@ -108,7 +108,7 @@ def _verifier(setting: ServerSetting, clock: SystemClock) -> Verifier:
 
 async def _beside(setting: ServerSetting, opened: AsyncExitStack) -> _Beside:
     keys, clock, writer = Keys.at(setting.data), SystemClock(), _writer(setting)
-    journal = Journal.open(setting.data / "journal" / writer, writer, clock)
+    journal = Journal.open(setting.data / "journal", writer, clock)
     opened.push_async_callback(asyncio.to_thread, journal.close)
     registry = Registry.at(setting.registry_url, keys.read("internal.key"))
     opened.push_async_callback(registry.close)
