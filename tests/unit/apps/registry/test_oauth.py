@@ -5,13 +5,21 @@ import hashlib
 import json
 import secrets
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+from starlette.applications import Starlette
 from tests.pages import hidden, link
-from tests.web_site import NOW, PUBLIC_URL, TestSite, build
+from tests.web_site import NOW, PUBLIC_URL, TestSite, build, signing_key
+
+from pierhead.adapters.token_signer import JoseSigner
+from pierhead.apps.registry.oauth import MachineSide, Rate
+from pierhead.core.errors import NotFound
+from pierhead.usecases.memory_sign_in import KnownPeople
 
 pytestmark = pytest.mark.anyio
 
@@ -535,3 +543,109 @@ async def test_a_huge_body_is_refused(browser: Browser, client: object) -> None:
     answer = await browser.refresh(client, "x" * 70_000)
 
     assert answer.json()["error"] == "invalid_request"
+
+
+async def test_a_code_that_never_was_is_refused(browser: Browser, client: object) -> None:
+    assert (await browser.exchange(client, "never-was")).json()["error"] == "invalid_grant"
+    assert browser.world.facts()[-1] == "sign-in-failed"
+
+
+@pytest.mark.parametrize("verifier", ["short", "ä" * 50])
+async def test_a_verifier_that_is_none_proves_nothing(browser: Browser, client: object, verifier: str) -> None:
+    answer = await browser.exchange(client, await browser.code(client), code_verifier=verifier)
+
+    assert answer.json()["error"] == "invalid_grant"
+
+
+async def test_a_replay_of_a_replay_is_recorded_as_one_revocation(browser: Browser, client: object) -> None:
+    code = await browser.code(client)
+    for _ in range(3):
+        await browser.exchange(client, code)
+
+    assert browser.world.facts().count("token-revoked") == 1
+
+
+async def test_a_person_who_left_gets_no_further_token(browser: Browser, client: object) -> None:
+    token = (await browser.exchange(client, await browser.code(client))).json()["refresh_token"]
+    site = replace(browser.world.site.tokens, people=KnownPeople({}))
+    routes = MachineSide(site, Rate(30, browser.world.clock)).routes()
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=Starlette(routes=routes))) as http:
+        form = {"grant_type": "refresh_token", "client_id": str(client), "refresh_token": token}
+        answer = await http.post(f"{PUBLIC_URL}/oauth/token", data=form)
+
+    assert answer.json()["error"] == "invalid_grant"
+
+
+async def test_a_token_for_the_api_names_no_server(browser: Browser, client: object) -> None:
+    page = await browser.http.get(browser.question(client, resource=f"{PUBLIC_URL}/api/v1"))
+
+    assert page.status_code == 200
+    assert "use Pierhead as alice?" in page.text
+
+
+async def test_revoking_what_is_unknown_is_no_fault(browser: Browser, client: object) -> None:
+    answer = await browser.http.post("/oauth/revoke", data={"client_id": str(client), "token": "x.y.z"})
+    nothing = await browser.http.post("/oauth/revoke", data={"client_id": str(client)})
+
+    assert (answer.status_code, nothing.status_code) == (200, 400)
+
+
+async def test_a_client_authenticates_in_one_way_at_a_time(browser: Browser) -> None:
+    registered = await browser.register(token_endpoint_auth_method="client_secret_post")
+    identity, secret = str(registered["client_id"]), str(registered["client_secret"])
+    form = {"client_id": identity, "client_secret": secret, "token": "x"}
+    post = await browser.http.post("/oauth/revoke", data=form)
+    both = await browser.http.post("/oauth/revoke", data=form, auth=(identity, secret))
+    broken = await browser.http.post("/oauth/revoke", data=form, headers={"authorization": "Basic ~"})
+    unknown = await browser.http.post("/oauth/revoke", data={**form, "client_id": "nobody"})
+
+    assert [answer.status_code for answer in (post, both, broken, unknown)] == [200, 401, 401, 401]
+
+
+async def test_what_is_no_form_is_refused(browser: Browser) -> None:
+    as_json = await browser.http.post("/oauth/token", json={"grant_type": "refresh_token"})
+    no_text = await browser.http.post(
+        "/oauth/token", content=b"a=%ff", headers={"content-type": "application/x-www-form-urlencoded"}
+    )
+
+    assert (as_json.json()["error"], no_text.json()["error"]) == ("invalid_request", "invalid_request")
+
+
+async def test_a_question_nobody_answers_is_forgotten(browser: Browser, client: object) -> None:
+    page = await browser.http.get(browser.question(client))
+    browser.world.clock.seconds += 601
+
+    assert (await browser.http.get(link(page.text, "/oauth/continue"))).status_code == 404
+
+
+async def test_many_open_questions_push_out_the_oldest(browser: Browser, client: object) -> None:
+    first = await browser.http.get(browser.question(client))
+    asked = browser.world.site.tickets.take(link(first.text, "/oauth/continue").partition("=")[2], session_id(browser))
+    oldest = browser.world.site.tickets.keep(asked, "s")
+    for _ in range(1000):
+        newest = browser.world.site.tickets.keep(asked, "s")
+
+    assert browser.world.site.tickets.take(newest, "s") == asked
+    with pytest.raises(NotFound):
+        browser.world.site.tickets.take(oldest, "s")
+
+
+def session_id(browser: Browser) -> str:
+    return browser.http.cookies["pierhead_session"].partition(".")[0]
+
+
+async def test_a_key_without_its_private_part_signs_nothing() -> None:
+    public = RSAKey.import_key(json.loads(signing_key())).as_dict(private=False)
+
+    with pytest.raises(ValueError, match="private"):
+        JoseSigner(json.dumps(public))
+
+
+async def test_the_signer_reads_its_own_access_tokens_and_nothing_else() -> None:
+    signer = JoseSigner(signing_key())
+    key = RSAKey.import_key(json.loads(signing_key()))
+    other = jwt.encode({"alg": "RS256", "typ": "JWT"}, {"sub": "alice"}, key)
+
+    assert signer.read(signer.sign({"sub": "alice"})) == {"sub": "alice"}
+    assert signer.read(other) is None
+    assert signer.read("rubbish") is None

@@ -8,11 +8,15 @@ from typing import Any
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
 from tests.pages import hidden
-from tests.web_site import PUBLIC_URL, TestSite, build
+from tests.web_site import NOW, PUBLIC_URL, TestSite, build
 
-from pierhead.apps.registry.web.pages import PAGES
+from pierhead.apps.registry.web.pages import PAGES, Web
+from pierhead.apps.registry.web.site import Site
+from pierhead.usecases.memory import MemorySnapshots, snapshot_of
 from pierhead.usecases.memory_records import MemoryRecords
+from pierhead.usecases.memory_sign_in import KnownPeople
 from pierhead.usecases.ports_records import ChainState
 
 pytestmark = pytest.mark.anyio
@@ -154,6 +158,14 @@ async def test_a_server_that_is_not_live_can_be_called_by_nobody(visit: Visit) -
 
     assert "Quarantined" in page
     assert (await visit.json("/servers/knowledge"))["tools"] == []
+
+
+async def test_a_server_you_may_not_call_names_whom_to_ask_instead_of_a_line_to_paste(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    page = (await visit.http.get("/servers/presto")).text
+
+    assert "You can call no tool here. Ask data-platform in #presto-help." in page
+    assert "claude mcp add" not in page
 
 
 async def test_a_process_that_restarts_is_noticed(visit: Visit) -> None:
@@ -333,3 +345,42 @@ async def test_a_refusal_tells_code_message_and_hint(visit: Visit) -> None:
 
     assert answer.status_code == 404
     assert set(answer.json()) == {"code", "message", "hint"}
+
+
+async def test_old_calls_are_out_of_the_period(visit: Visit) -> None:
+    await visit.sign_in("frank")
+    short, long = await visit.json("/impact?days=1"), await visit.json("/impact?days=30")
+
+    assert short["calls"] < long["calls"]
+    assert len(short["by_day"]) <= 2
+
+
+async def test_a_refused_call_says_that_no_rule_permitted_it(visit: Visit) -> None:
+    refused = next(row for row in visit.world.records.rows if row.decision == "refuse" and row.at > NOW - 86_400)
+    await visit.sign_in("frank")
+    page = (await visit.http.get(f"/calls/{refused.call_id}")).text
+
+    assert "No rule permitted it, and no match means no." in page
+    assert "Did not run: cannot-reach" in page
+
+
+async def test_without_people_or_servers_pages_say_how_to_begin() -> None:
+    world = build()
+    desk = replace(world.site.tokens, people=KnownPeople({}))
+    empty = replace(world.site, snapshots=MemorySnapshots(snapshot_of([], [])))
+    async with pages_of(replace(world.site, tokens=desk)) as nobody, pages_of(empty) as nothing:
+        text = (await nobody.get("/sign-in")).text
+        visit = Visit(world, nothing)
+        await visit.sign_in("alice")
+        catalogue = (await nothing.get("/servers")).text
+        connect = (await nothing.get("/connect")).text
+
+    assert "the fleet file names no people" in text
+    assert "No servers. None you can call." in catalogue
+    assert "pierhead up --fleet fleet.yaml" in catalogue
+    assert "You can call no server yet." in connect
+
+
+def pages_of(site: Site) -> httpx2.AsyncClient:
+    app = Starlette(routes=Web(site).routes())
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=PUBLIC_URL)

@@ -34,7 +34,6 @@ from pierhead.apps.registry.web.view_servers import (
     ServerLine,
     ServersView,
     ServerView,
-    Snippet,
     ToolView,
     server_view,
     servers_view,
@@ -127,7 +126,7 @@ def _server(view: ServerView) -> h.Node:
         h.div(class_="split")[
             h.div(class_="stack wide")[_tools(view.tools), _activity(view)],
             h.aside(class_="stack wide side", aria_label="About this server")[
-                _connect(view.connect), _checked(view), _said(view)
+                _connect(view), _checked(view), _said(view)
             ],
         ],
     ]
@@ -196,12 +195,14 @@ def _activity(view: ServerView) -> h.Node:
     return titled(whose, calls_table(whose, view.last_calls, view.now, of_one_server=True), identity="activity")
 
 
-def _connect(snippets: Iterable[Snippet]) -> h.Node:
+def _connect(view: ServerView) -> h.Node:
+    if all(tool.you.decision == "refuse" for tool in view.tools):
+        return titled("Connect", h.p[f"You can call no tool here. Ask {view.owner} in {view.support}."])
     return titled(
         "Connect",
         *(
             h.div(class_="stack")[h.h3[snippet.client], exact(snippet.text, f"Line for {snippet.client}")]
-            for snippet in list(snippets)[:2]
+            for snippet in view.connect[:2]
         ),
         h.p[to("/connect", "Other clients")],
     )

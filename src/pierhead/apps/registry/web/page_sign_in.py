@@ -1,7 +1,7 @@
 """Signing in and out in a browser, and the two looks: the pages that need no one signed in.
 
 The built-in sign-in believes whoever sits at this machine, so it serves the loopback interface alone
-(`bootstrap/wire_web` checks). Not here: a client's sign-in, which ends on `page_authorize`.
+(`bootstrap/settings` checks). Not here: a client's sign-in, which ends on `page_authorize`.
 """
 
 from collections.abc import Sequence
