@@ -26,10 +26,10 @@ from mcp_types import (
     TextResourceContents,
     UnsubscribeRequestParams,
 )
-from pydantic import Field
+from pydantic import BaseModel, Field
 from tests.conformance.everything_asks import declare_questions
 
-from pierhead import Server, ToolFailed
+from pierhead import Caller, Server, ToolFailed
 
 EVERYONE: dict[str, Any] = {"policy": "everyone", "effect": "read", "minutes_saved": 0}
 HIDDEN: dict[str, Any] = {"policy": "nobody", "effect": "read", "minutes_saved": 0}
@@ -39,6 +39,7 @@ def build() -> Server:
     """The whole fixture."""
     server = Server("everything", owner="conformance", support="#conformance", version="1.0.0")
     _declare_contents(server)
+    _declare_plain(server)
     _declare_progress(server)
     _declare_changes(server)
     _declare_schemas(server)
@@ -115,6 +116,23 @@ def _declare_contents(server: Server) -> None:
     async def test_error_handling() -> CallToolResult:
         """Fail on purpose."""
         raise ToolFailed("This tool intentionally returns an error for testing", hint="nothing to do")
+
+
+class Greeting(BaseModel):
+    words: str
+    times: int
+
+
+def _declare_plain(server: Server) -> None:
+    @server.tool(policy="group:data-eng", effect="read", minutes_saved=2)
+    async def greet(name: str, times: int = 1, *, caller: Caller) -> Greeting:
+        """Greet somebody on the caller's behalf: as plain as most tools are."""
+        return Greeting(words=f"Hello {name}, says {caller.name}", times=times)
+
+    @server.tool(policy="group:ads", effect="read", minutes_saved=2)
+    async def greet_for_others(name: str) -> Greeting:
+        """Greet somebody; not for those who ask here."""
+        return Greeting(words=name, times=1)
 
 
 def _declare_progress(server: Server) -> None:

@@ -30,13 +30,13 @@ NAME = "everything"
 
 @dataclasses.dataclass(frozen=True)
 class Site:
-    """`url` is for who sends no credential; `own_url` and `token`, where there is a gateway, for who does."""
+    """A server's address, what was recorded on both sides, and the token for whoever calls the gateway itself."""
 
     url: str
     server_audit: MemoryAudit
-    gateway_audit: MemoryAudit | None = None
-    own_url: str = ""
+    gateway_audit: MemoryAudit = dataclasses.field(default_factory=MemoryAudit)
     token: str = dataclasses.field(default="", repr=False)
+    gateway_port: int = 0
 
 
 @contextlib.asynccontextmanager
@@ -53,42 +53,43 @@ async def direct() -> AsyncGenerator[Site]:
 
 @contextlib.asynccontextmanager
 async def through_gateway() -> AsyncGenerator[Site]:
+    """The gateway, whose public address is the forwarder's, so that Host and Origin stay as the suite sends them."""
+    forwarder = Forwarder()
+    async with serving(forwarder) as front, behind_gateway(front) as site:
+        forwarder.port = site.gateway_port
+        forwarder.credential = lambda _: [(b"authorization", f"Bearer {site.token}".encode())]
+        yield site
+
+
+@contextlib.asynccontextmanager
+async def behind_gateway(public_port: int = 0) -> AsyncGenerator[Site]:
     """The gateway as it runs, real tokens before it and real assertions behind it; policy and audits in memory."""
     snapshots, server_audit = MemorySnapshots(snapshot_of([], [])), MemoryAudit()
     server = everything.build()
     governance = govern(NAME, server.tools, snapshots, NoApprovals(), server_audit, WallClock())
     application = host(server, governance, verifier(NAME))
-    forwarder = Forwarder()
-    async with (
-        lifespan(application),
-        serving(application) as port,
-        serving(forwarder) as front,
-        _gateway(f"http://127.0.0.1:{front}", snapshots) as (gateway_port, gateway_audit),
-    ):
+    async with lifespan(application), serving(application) as port, _gateway(public_port, snapshots) as site:
         rows = [Row(NAME, parse_who("everyone"), EVERY, EVERY)]
         listed = server.listed(Stage.DEPLOYED, f"http://127.0.0.1:{port}/mcp")
         snapshots.snapshot = snapshot_of([listed], rows, revision=2)
-        url = f"http://127.0.0.1:{front}"
-        token = sign(claims(url, aud=f"{url}/mcp/{NAME}"))
-        forwarder.port = gateway_port
-        forwarder.credential = lambda _: [(b"authorization", f"Bearer {token}".encode())]
-        own_url = f"http://127.0.0.1:{gateway_port}/mcp/{NAME}"
-        yield Site(f"{url}/mcp/{NAME}", server_audit, gateway_audit, own_url, token)
+        yield dataclasses.replace(site, server_audit=server_audit)
 
 
 @contextlib.asynccontextmanager
-async def _gateway(public_url: str, snapshots: MemorySnapshots) -> AsyncGenerator[tuple[int, MemoryAudit]]:
-    """A gateway whose public address is the forwarder's, so that Host and Origin stay as the suite sends them."""
+async def _gateway(public_port: int, snapshots: MemorySnapshots) -> AsyncGenerator[Site]:
+    """Known as `public_port`, or as its own."""
     audit = MemoryAudit()
     public, port = bound()
     diagnostics, _ = bound()
+    url = f"http://127.0.0.1:{public_port or port}"
     async with serving_registry(registry) as registry_url:
-        setting = GatewaySetting(public_url, registry_url, "ide", "local", MASTER)
+        setting = GatewaySetting(url, registry_url, "ide", "local", MASTER)
         outside = gateway_adapters(setting, snapshots=snapshots, audit=audit, clock=WallClock(), ids=MemoryIds())
         running = program(outside, {})
         task = asyncio.create_task(running.run(public, diagnostics))
         try:
-            yield port, audit
+            token = sign(claims(url, aud=f"{url}/mcp/{NAME}"))
+            yield Site(f"{url}/mcp/{NAME}", MemoryAudit(), audit, token, port)
         finally:
             running.stopping.set()
             await task

@@ -61,9 +61,8 @@ async def test_every_call_of_the_suite_left_its_facts_on_both_sides(tools: NodeT
     assert ran <= relayed
 
 
-def _calls(audit: MemoryAudit | None) -> set[str]:
+def _calls(audit: MemoryAudit) -> set[str]:
     """The ids of the calls that were started, each once and each with its one end."""
-    assert audit is not None
     started = [fact.call_id for fact in audit.facts if isinstance(fact, CallStarted)]
     finished = [fact.call_id for fact in audit.facts if isinstance(fact, CallFinished)]
     assert sorted(set(started)) == sorted(started) == sorted(finished)
