@@ -1,12 +1,18 @@
-"""The real components that tests drive: one function finds each, or skips with what was tried.
+"""The real components that tests drive: one function finds or starts each, or skips with what was tried.
 
 `tools/components.py` brings them (`make test`); the node tools also for a lone test run.
+PIERHEAD_TEST_POSTGRES_URL names a running server, which is used and never stopped. What is started here listens on
+127.0.0.1 and is stopped by its own process id.
 """
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +20,7 @@ import pytest
 from tools.components import NODE_TARGET, bring_node
 
 ROOT = Path(__file__).resolve().parent.parent
+STARTING_S = 60
 _OLDEST_NODE = 24
 
 
@@ -61,3 +68,59 @@ def _problem(node: Path) -> str:
     said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False, timeout=30).stdout
     is_new_enough = said.startswith("v") and int(said[1:].partition(".")[0]) >= _OLDEST_NODE
     return "" if is_new_enough else f"version {said.strip()!r} is older than {_OLDEST_NODE}"
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _postgres_programs() -> Path | None:
+    """The folder of initdb and pg_ctl: of the PATH, or of Debian's versioned package."""
+    on_path = shutil.which("initdb")
+    packaged = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = Path(on_path) if on_path else packaged[-1] if packaged else None
+    if found is None or subprocess.run([found, "--version"], capture_output=True, check=False).returncode != 0:
+        return None
+    return found.parent
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """A PostgreSQL that belongs to this run: the URL of its superuser, without a database."""
+    given = os.environ.get("PIERHEAD_TEST_POSTGRES_URL")
+    if given:
+        yield given.rstrip("/")
+        return
+    programs = _postgres_programs()
+    if programs is None:
+        pytest.skip(
+            "component postgres: no PIERHEAD_TEST_POSTGRES_URL, no initdb on the path or in /usr/lib/postgresql"
+        )
+    with tempfile.TemporaryDirectory(prefix="pierhead-postgres-", ignore_cleanup_errors=True) as folder:
+        yield from _running_postgres(programs, Path(folder))
+
+
+def _running_postgres(programs: Path, folder: Path) -> Iterator[str]:
+    # PostgreSQL refuses to run as root; Debian's package brings an account for it.
+    account = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] if os.geteuid() == 0 else []
+    if account:
+        shutil.chown(folder, "postgres")
+    port, log = free_port(), folder / "log"
+    options = f"-c listen_addresses=127.0.0.1 -p {port} -k {folder} -c fsync=off"
+    control = [*account, programs / "pg_ctl", "-D", folder / "data", "-w", "-t", str(STARTING_S)]
+    try:
+        run = [*account, programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", "postgres", "--no-sync"]
+        subprocess.run(run, cwd=folder, check=True, capture_output=True)
+        # Its output goes to the log alone: an inherited pipe would keep the caller waiting for the daemon.
+        subprocess.run([*control, "-l", log, "-o", options, "start"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        yield f"postgresql://postgres@127.0.0.1:{port}"
+    finally:
+        subprocess.run(
+            [*control, "-m", "fast", "stop"],
+            cwd=folder,
+            check=False,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )

@@ -1,6 +1,14 @@
 """What a server author imports. Light: no database, no web framework of ours, no policy engine."""
 
-from pierhead.core.errors import Forbidden, Invalid, NotFound, ToolFailed, ToolTimedOut, UpstreamUnreachable
+from pierhead.core.errors import (
+    Forbidden,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    ToolFailed,
+    ToolTimedOut,
+    UpstreamUnreachable,
+)
 from pierhead.core.identity import Caller
 from pierhead.core.usage import Minutes
 from pierhead.sdk.authorize import authorize_tool
@@ -11,6 +19,7 @@ __all__ = [
     "Forbidden",
     "Invalid",
     "Minutes",
+    "Misconfigured",
     "NotFound",
     "Server",
     "ToolFailed",

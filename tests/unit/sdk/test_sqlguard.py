@@ -162,3 +162,9 @@ def test_the_kelvin_sign_is_no_letter_k() -> None:
 )
 def test_a_published_hole_stays_closed(hole: str, sql: str, dialect: Dialect) -> None:
     assert refused(sql, dialect).code
+
+
+def test_an_unnamed_result_keeps_the_callers_heading() -> None:
+    text = governed("SELECT round(avg(qty), 1), count(*) FROM orders", "sqlite")
+    assert "AS `ROUND(AVG(qty), 1)`" in text
+    assert "AVG(`qty`)" in text

@@ -17,6 +17,7 @@ from pierhead.sdk.sqlguard.view import PermittedTable, View
 _DROPPED_HINTS = (exp.IndexTableHint,)
 _ADVISORY_WORDS = frozenset({"SQL_NO_CACHE", "SQL_CACHE", "STRAIGHT_JOIN", "HIGH_PRIORITY"})
 _HARMLESS_TABLE_HINT = frozenset({"NOLOCK", "READUNCOMMITTED"})
+_LONGEST_HEADING = 100
 _STAYS_INSIDE = ("only", "sample")
 _MOVES_OUT = ("joins", "laterals", "pivots")
 _ROW_ID_NAMES = frozenset({"rowid", "oid", "_rowid_"})
@@ -43,6 +44,8 @@ def _is_advice(hint: exp.Expr) -> bool:
 
 
 def rewrite(root: exp.Expr, nodes: Iterable[exp.Expr], sources: Sources, view: View) -> exp.Expr:
+    if view.dialect == "sqlite":
+        _name_results(root, view)
     _normalise(nodes, sources, view)
     for node, identifier in sources.introduced:
         if not node.args.get("alias"):
@@ -54,6 +57,18 @@ def rewrite(root: exp.Expr, nodes: Iterable[exp.Expr], sources: Sources, view: V
             raise unsupported("a bare table")
         reference.node.replace(replacement)
     return root
+
+
+def _name_results(root: exp.Expr, view: View) -> None:
+    """SQLite heads an unnamed result with its text: the caller's, not what the rewriting makes of it."""
+    if not isinstance(root, exp.Select):
+        return
+    for result in root.expressions:
+        if not isinstance(result, exp.Alias | exp.Column | exp.Star | exp.Subquery):
+            text = sqlglot_dialect(view.dialect).generate(result, comments=False, normalize_functions=False)
+            named = exp.Alias(alias=exp.to_identifier(text[:_LONGEST_HEADING], quoted=True))
+            result.replace(named)
+            named.set("this", result)  # the node itself: it is among those still to be normalised
 
 
 def _quoted(folded: str, node: exp.Table, view: View) -> exp.Identifier:

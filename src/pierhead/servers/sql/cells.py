@@ -1,0 +1,81 @@
+"""Driver values -> what JSON carries exactly, within the limits of an answer.
+
+Integers beyond 2^53, decimals, dates and bytes become text; long cells, many rows and many bytes are cut, and the
+answer says so. Not here: the engine's own limits (engines/), which hold before anything arrives here.
+"""
+
+import datetime as dt
+import decimal
+import math
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
+
+import orjson
+
+from pierhead.servers.sql.engines.engine import LONGEST_CELL, Limits
+
+_EXACT: Final = 2**53
+
+
+def _integer(value: int) -> object:
+    return value if -_EXACT <= value <= _EXACT else str(value)
+
+
+def _number(value: float) -> object:
+    return value if math.isfinite(value) else str(value)
+
+
+def _text(value: str) -> str:
+    return value if len(value) <= LONGEST_CELL else value[:LONGEST_CELL] + "…"
+
+
+def _bytes(value: bytes) -> str:
+    return _text("\\x" + value[:LONGEST_CELL].hex())
+
+
+def _time(value: dt.date | dt.time) -> str:
+    return value.isoformat()
+
+
+def _nested(value: object) -> str:
+    return _text(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
+
+
+_PLAIN: Final[Mapping[type, Callable[[Any], object]]] = {
+    int: _integer,
+    float: _number,
+    str: _text,
+    bytes: _bytes,
+    bytearray: _bytes,
+    decimal.Decimal: str,
+    dt.datetime: _time,
+    dt.date: _time,
+    dt.time: _time,
+    dt.timedelta: str,
+    uuid.UUID: str,
+    list: _nested,
+    tuple: _nested,
+    dict: _nested,
+}
+
+
+def plain(value: object) -> object:
+    """`value` as a JSON scalar."""
+    if value is None or value is True or value is False:
+        return value
+    convert = cast("Callable[[Any], object] | None", _PLAIN.get(type(value)))
+    return convert(value) if convert else _text(str(value))
+
+
+def fitted(rows: Sequence[Sequence[object]], limits: Limits) -> tuple[list[list[object]], str]:
+    """The rows that fit, and why the rest was cut: `rows`, `bytes` or nothing."""
+    fitting: list[list[object]] = []
+    size = 0
+    for row in rows[: limits.rows]:
+        cells = [plain(value) for value in row]
+        size += sum(len(cell) + 3 if isinstance(cell, str) else 8 for cell in cells)
+        if size > limits.bytes and fitting:
+            return fitting, "bytes"
+        fitting.append(cells)
+    return fitting, "rows" if len(rows) > limits.rows else ""

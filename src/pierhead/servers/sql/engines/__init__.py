@@ -1,0 +1,1 @@
+"""One module per engine, behind one protocol (engine.py)."""

@@ -1,0 +1,200 @@
+"""DuckDB: one locked, read-only database in this process, a fresh cursor per statement, in threads.
+
+DuckDB has no users, so the guard is what protects; the engine is told to open nothing outside its file and then
+locked. It runs in the server's own process and not in a further one: every SQL server is already a process of its
+own that the platform restarts, an inner process would copy each answer once more, and memory and threads are
+bounded by DuckDB's settings. The second opinion is DuckDB's own parser: one SELECT, and the tables it names.
+"""
+
+import asyncio
+import functools
+import re
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import duckdb
+
+from pierhead.sdk import Misconfigured
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.servers.sql.engines.engine import (
+    LONGEST_VALUE,
+    Estimate,
+    Field,
+    Limits,
+    Rows,
+    SecondOpinionDiffers,
+    out_of_memory,
+    rejected,
+    took_too_long,
+)
+
+_THREADS: Final = 4
+_BATCH: Final = 64
+_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_community_extensions": False,
+    "python_enable_replacements": False,
+    "memory_limit": "512MB",
+    "threads": 2,
+    "temp_directory": "",
+    "lock_configuration": True,
+}
+_ESTIMATED: Final = re.compile(r'"Estimated Cardinality":\s*"?~?(\d+)')
+
+_PLANNED: Final = re.compile(r'"Table":\s*"([^"]+)"')
+_NAME_PARTS: Final = re.compile(r'"(?:[^"]|"")*"|[^.]+')
+
+Result = TypeVar("Result")
+
+
+class DuckdbEngine:
+    """One database file."""
+
+    def __init__(self, file: Path) -> None:
+        if not file.is_file():
+            raise Misconfigured(f"there is no DuckDB file {file.name}", hint="check the url of this source")
+        self._database = duckdb.connect(str(file), read_only=True, config=_SETTINGS)
+        self._reads: dict[tuple[str, str], frozenset[tuple[str, ...]]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="duckdb")
+
+    async def introspect(self) -> Catalog:
+        return await self._in_thread(self._introspect)
+
+    async def confirm(self, query: GovernedQuery, view: View) -> None:
+        del view  # DuckDB has no users: what may be read stands in the query alone
+        await self._in_thread(functools.partial(self._confirm, query))
+
+    async def estimate(self, query: GovernedQuery, view: View) -> Estimate:
+        await self.confirm(query, view)
+        return await self._in_thread(functools.partial(self._estimate, query))
+
+    async def run(self, query: GovernedQuery, view: View, limits: Limits) -> Rows:
+        del view
+        cursor = self._database.cursor()
+        task = asyncio.ensure_future(self._in_thread(functools.partial(_run, cursor, query, limits)))
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), limits.seconds)
+        except (TimeoutError, asyncio.CancelledError) as ended:
+            cursor.interrupt()
+            await asyncio.wait([task])
+            task.exception()
+            if isinstance(ended, asyncio.CancelledError):
+                raise
+            raise took_too_long(limits.seconds) from None
+
+    async def close(self) -> None:
+        self._database.interrupt()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._database.close()
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def _introspect(self) -> Catalog:
+        with self._database.cursor() as cursor:
+            catalog, schema = cursor.execute("SELECT current_database(), current_schema()").fetchone() or ("", "")
+            columns = cursor.execute(
+                "SELECT schema_name, table_name, column_name, data_type, is_nullable, coalesce(comment, '')"
+                " FROM duckdb_columns() WHERE database_name = ? AND NOT internal ORDER BY ALL",
+                [catalog],
+            ).fetchall()
+            order = cursor.execute(
+                "SELECT schema_name, table_name, column_name, column_index FROM duckdb_columns()"
+                " WHERE database_name = ? AND NOT internal",
+                [catalog],
+            ).fetchall()
+            keys = cursor.execute(
+                "SELECT schema_name, table_name, unnest(constraint_column_names) FROM duckdb_constraints()"
+                " WHERE database_name = ? AND constraint_type = 'PRIMARY KEY'",
+                [catalog],
+            ).fetchall()
+            listed = cursor.execute(
+                "SELECT schema_name, table_name, 'table', coalesce(comment, ''), estimated_size FROM duckdb_tables()"
+                " WHERE database_name = ? AND NOT internal UNION ALL"
+                " SELECT schema_name, view_name, 'view', coalesce(comment, ''), NULL FROM duckdb_views()"
+                " WHERE database_name = ? AND NOT internal ORDER BY ALL",
+                [catalog, catalog],
+            ).fetchall()
+            read = {(row[0], row[1]): _read_by_view(cursor, row[0], row[1]) for row in listed if row[2] == "view"}
+        place = {tuple(row[:3]): row[3] for row in order}
+        columns.sort(key=lambda row: (row[0], row[1], place[row[0], row[1], row[2]]))
+        self._reads = read
+        return Catalog("duckdb", catalog, schema, tuple(_table(row, columns, set(keys)) for row in listed))
+
+    def _confirm(self, query: GovernedQuery) -> None:
+        with self._database.cursor() as cursor, _translated():
+            statements = cursor.extract_statements(query.sql)
+            if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
+                raise SecondOpinionDiffers
+            permitted = {(table.schema, table.name) for table in query.tables}
+            permitted = permitted.union(*(self._reads.get(table, frozenset()) for table in permitted))
+            if not {_schema_and_table(name) for name in _tables_named(cursor, query.sql)} <= permitted:
+                raise SecondOpinionDiffers
+
+    def _estimate(self, query: GovernedQuery) -> Estimate:
+        with self._database.cursor() as cursor, _translated():
+            plan = cursor.execute("EXPLAIN (FORMAT json) " + query.sql).fetchall()
+        found = _ESTIMATED.search(str(plan[0][-1])) if plan else None
+        return Estimate(int(found[1]) if found else None, None)
+
+
+def _tables_named(cursor: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    """The tables DuckDB's parser finds; where it cannot say without binding (ASOF), those of the plan."""
+    try:
+        return cursor.get_table_names(sql, qualified=True)
+    except duckdb.BinderException:
+        plan = cursor.execute("EXPLAIN (FORMAT json) " + sql).fetchall()
+        return set(_PLANNED.findall(str(plan[0][-1])))
+
+
+def _read_by_view(cursor: duckdb.DuckDBPyConnection, schema: str, view: str) -> frozenset[tuple[str, ...]]:
+    """The tables that DuckDB reports for a view: it names what the view reads, not the view."""
+    place = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, view))
+    try:
+        return frozenset(_schema_and_table(name) for name in _tables_named(cursor, "FROM " + place))
+    except duckdb.Error:  # a view of something gone: nobody can read it
+        return frozenset()
+
+
+def _schema_and_table(name: str) -> tuple[str, ...]:
+    parts = [part.replace('""', '"').strip('"') for part in _NAME_PARTS.findall(name)]
+    return tuple(parts[-2:])
+
+
+def _table(row: tuple[Any, ...], columns: list[Any], keys: set[tuple[str, ...]]) -> StoredTable:
+    schema, name, kind, comment, size = row
+    own = tuple(
+        StoredColumn(column, type_, bool(nullable), (schema, name, column) in keys, note)
+        for column_schema, table, column, type_, nullable, note in columns
+        if (column_schema, table) == (schema, name)
+    )
+    return StoredTable(schema, name, kind, own, comment, size)
+
+
+def _run(cursor: duckdb.DuckDBPyConnection, query: GovernedQuery, limits: Limits) -> Rows:
+    with cursor, _translated():
+        cursor.execute(query.sql)
+        fields = [Field(column[0], str(column[1])) for column in cursor.description or ()]
+        rows: list[tuple[object, ...]] = []
+        size = 0
+        while len(rows) <= limits.rows and size < LONGEST_VALUE and (batch := cursor.fetchmany(_BATCH)):
+            rows += batch
+            size += sum(len(cell) for row in batch for cell in row if isinstance(cell, (str, bytes)))
+        return Rows(fields, rows)
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    """Driver errors into ours. Their text may hold values or hidden names, so none of it is passed on."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException:
+        raise out_of_memory() from None
+    except duckdb.Error:
+        raise rejected() from None

@@ -1,0 +1,97 @@
+"""What every engine does for a source: the port between source.py and the drivers.
+
+An engine runs only GovernedQuery, text that the guard wrote. It gives a second opinion on it before the first
+run, ends a query in the engine when its time is up or the caller has gone (cancelling `run` cancels there), and
+never lets driver text out: drivers quote values of rows the caller may not see. Not here: roles, caching.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from pierhead.sdk import Invalid, ToolFailed, ToolTimedOut
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.servers.sql.catalog import Catalog
+
+LONGEST_CELL: Final = 500
+MOST_BYTES: Final = 64 * 1024
+LONGEST_VALUE: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of one call. Units: seconds, rows, bytes of encoded answer (about)."""
+
+    rows: int
+    seconds: float
+    bytes: int = MOST_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """An answer as the engine gave it: driver values, at most one row more than the limit."""
+
+    fields: Sequence[Field]
+    rows: Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What the engine expects; None where it does not say."""
+
+    rows: int | None
+    cost: float | None
+
+
+class Engine(Protocol):
+    async def introspect(self) -> Catalog:
+        """The whole schema, read once at start. Errors: UpstreamUnreachable."""
+        ...
+
+    async def confirm(self, query: GovernedQuery, view: View) -> None:
+        """The second opinion, before a statement first runs. Errors: SecondOpinionDiffers, Invalid, ToolFailed."""
+        ...
+
+    async def run(self, query: GovernedQuery, view: View, limits: Limits) -> Rows:
+        """Errors: ToolTimedOut, Invalid for what the statement got wrong, UpstreamUnreachable."""
+        ...
+
+    async def estimate(self, query: GovernedQuery, view: View) -> Estimate: ...
+
+    async def close(self) -> None: ...
+
+
+class SecondOpinionDiffers(ToolFailed):
+    """Guard and engine read the statement differently. Nothing ran; whoever operates this should know."""
+
+    default_code = "second-opinion"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the engine reads this statement differently from its guard, so it did not run",
+            hint="write it in a simpler form; tell the owner of this source",
+        )
+
+
+def took_too_long(seconds: float) -> ToolTimedOut:
+    return ToolTimedOut(
+        f"the statement ran longer than {seconds:g} s and was ended", hint="filter or aggregate more, or ask for less"
+    )
+
+
+def rejected(reason: str = "the engine could not run the statement") -> Invalid:
+    return Invalid(reason, hint="check types, columns and functions with describe_table", code="statement-failed")
+
+
+def out_of_memory() -> Invalid:
+    return Invalid(
+        "the statement needs more memory than it may have",
+        hint="aggregate or filter earlier, and do not build large values",
+        code="statement-failed",
+    )

@@ -1,0 +1,275 @@
+"""PostgreSQL: asyncpg, prepared statements only, on a pool of read-only sessions.
+
+A session starts read only, with timeouts, and with `pg_catalog` as its whole search path: operators, types and
+functions of the database's own schemas cannot be named, so a function of the allow-list is always the system's.
+Statements go by the extended protocol, one round trip and no transaction around them; the permitted functions
+change no session, so nothing is reset on release. Wide values are cut in the engine, so that a gigabyte of text
+never crosses the wire. The second opinion is the planner's: EXPLAIN names every relation it would read.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import asyncpg
+import orjson
+
+from pierhead.sdk import UpstreamUnreachable
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.servers.sql.engines.engine import (
+    LONGEST_CELL,
+    Estimate,
+    Field,
+    Limits,
+    Rows,
+    SecondOpinionDiffers,
+    out_of_memory,
+    rejected,
+    took_too_long,
+)
+
+_CONNECTIONS: Final = 16
+_STATEMENTS_KEPT: Final = 1_000
+_CONNECT_SECONDS: Final = 10.0
+_SESSION: Final = {
+    "application_name": "pierhead",
+    "default_transaction_read_only": "on",
+    "statement_timeout": "61s",  # a call's own time is shorter; this one holds even if this process dies
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "10s",
+    "search_path": "pg_catalog, pg_temp",
+    "standard_conforming_strings": "on",
+    "jit": "off",
+}
+_create_pool = cast("Callable[..., Awaitable[Any]]", asyncpg.create_pool)
+_TEXTS: Final = frozenset({"text", "varchar", "bpchar", "name", "unknown"})
+_NARROW: Final = frozenset(
+    [
+        "bool",
+        "int2",
+        "int4",
+        "int8",
+        "float4",
+        "float8",
+        "numeric",
+        "date",
+        "time",
+        "timetz",
+        "timestamp",
+        "timestamptz",
+        "interval",
+        "uuid",
+        "money",
+        "oid",
+        "inet",
+        "cidr",
+        "macaddr",
+        "macaddr8",
+        "char",
+    ]
+)
+
+_TABLES: Final = """
+SELECT c.oid, n.nspname, c.relname, c.relkind IN ('v', 'm') AS is_view, c.reltuples::bigint AS rows,
+       coalesce(obj_description(c.oid, 'pg_class'), '') AS comment
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
+  AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+ORDER BY n.nspname, c.relname
+"""
+_COLUMNS: Final = """
+SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod) AS type, NOT a.attnotnull AS is_nullable,
+       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey))
+           AS is_key,
+       coalesce(col_description(a.attrelid, a.attnum), '') AS comment
+FROM pg_attribute a WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum
+"""
+_READS: Final = """
+WITH RECURSIVE edge AS (
+  SELECT r.ev_class AS parent, d.refobjid AS child FROM pg_rewrite r JOIN pg_depend d ON d.objid = r.oid
+  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
+  UNION SELECT inhparent, inhrelid FROM pg_inherits
+), reach AS (
+  SELECT parent, child FROM edge UNION SELECT r.parent, e.child FROM reach r JOIN edge e ON e.parent = r.child
+)
+SELECT r.parent, n.nspname, c.relname FROM reach r JOIN pg_class c ON c.oid = r.child
+JOIN pg_namespace n ON n.oid = c.relnamespace
+"""
+
+# What a caller may be told, by SQLSTATE or its class. The driver's text may hold values of hidden rows.
+_REASONS: Final[Mapping[str, str]] = {
+    "42703": "there is no such column where it is used",
+    "42883": "there is no such function or operator for these types",
+    "42702": "a column name is ambiguous",
+    "42803": "a column must appear in GROUP BY or in an aggregate",
+    "42804": "types do not match",
+    "42501": "the source's own login may not read this",
+    "22": "a value does not fit the operation",
+    "21": "a subquery gave more than one row",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    sql: str
+    fields: tuple[Field, ...]
+
+
+class PostgresEngine:
+    """One database, one login."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self._session = dict(_SESSION)
+        self._pool: Any = None  # asyncpg.Pool, whose methods it leaves partly untyped
+        self._opening = asyncio.Lock()
+        self._reads: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {}
+        self._prepared: dict[str, _Prepared] = {}
+
+    async def introspect(self) -> Catalog:
+        async with self._connection() as connection:
+            database, schema = await connection.fetchrow("SELECT current_database(), 'public'") or ("", "")
+            tables = await connection.fetch(_TABLES)
+            columns = await connection.fetch(_COLUMNS)
+            reads = await connection.fetch(_READS)
+        stored = tuple(_stored(tables, columns, reads))
+        self._reads = {(table.schema, table.name): table.reads for table in stored}
+        return Catalog("postgres", database, schema, stored)
+
+    async def confirm(self, query: GovernedQuery, view: View) -> None:
+        del view  # what may be read stands in the query; the login is the same for every role
+        await self._plan(query)
+        await self._prepare(query)
+
+    async def estimate(self, query: GovernedQuery, view: View) -> Estimate:
+        del view
+        plan = await self._plan(query)
+        return Estimate(plan.get("Plan Rows"), plan.get("Total Cost"))
+
+    async def run(self, query: GovernedQuery, view: View, limits: Limits) -> Rows:
+        del view
+        prepared = self._prepared.get(query.sql) or await self._prepare(query)
+        pool = self._pool or await self._open()
+        try:
+            return Rows(prepared.fields, await pool.fetch(prepared.sql, timeout=limits.seconds))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+            raise _translated(error, limits.seconds) from None
+
+    async def close(self) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool = None
+
+    async def _open(self) -> Any:  # noqa: ANN401 - as self._pool
+        async with self._opening:
+            if self._pool is None:
+                try:
+                    self._pool = await _create_pool(
+                        self._dsn,
+                        min_size=1,
+                        max_size=_CONNECTIONS,
+                        timeout=_CONNECT_SECONDS,
+                        server_settings=self._session,
+                        reset=_nothing_to_reset,
+                    )
+                except (asyncpg.PostgresError, OSError, ValueError) as error:
+                    raise _unreachable() from error
+            return self._pool
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[Any]:
+        pool = self._pool or await self._open()
+        try:
+            async with pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+                yield connection
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
+            raise _translated(error, _CONNECT_SECONDS) from None
+
+    async def _prepare(self, query: GovernedQuery) -> _Prepared:
+        async with self._connection() as connection:
+            attributes = (await connection.prepare(query.sql, timeout=_CONNECT_SECONDS)).get_attributes()
+        if len(self._prepared) >= _STATEMENTS_KEPT:
+            self._prepared.pop(next(iter(self._prepared)))
+        prepared = _Prepared(
+            _cut(query.sql, attributes), tuple(Field(each.name, each.type.name) for each in attributes)
+        )
+        self._prepared[query.sql] = prepared
+        return prepared
+
+    async def _plan(self, query: GovernedQuery) -> dict[str, Any]:
+        async with self._connection() as connection:
+            text = await connection.fetchval("EXPLAIN (VERBOSE, FORMAT JSON) " + query.sql, timeout=_CONNECT_SECONDS)
+        plan = cast("dict[str, Any]", orjson.loads(text)[0]["Plan"])
+        named = {(table.schema, table.name) for table in query.tables}
+        permitted = named.union(*(self._reads.get(table, frozenset()) for table in named))
+        for node in _nodes(plan):
+            relation = (node.get("Schema", ""), node.get("Relation Name", ""))
+            if relation[1] and relation not in permitted:
+                raise SecondOpinionDiffers
+            if node.get("Function Name") and node.get("Schema") != "pg_catalog":
+                raise SecondOpinionDiffers
+        return plan
+
+
+async def _nothing_to_reset(_connection: object) -> None:
+    """No permitted statement changes a session; a reset would cost a round trip each call."""
+
+
+def _stored(tables: list[Any], columns: list[Any], reads: list[Any]) -> Iterator[StoredTable]:
+    for oid, schema, name, is_view, rows, comment in tables:
+        own = tuple(StoredColumn(*column[1:]) for column in columns if column[0] == oid)
+        reached = frozenset((row[1], row[2]) for row in reads if row[0] == oid)
+        estimate = rows if rows >= 0 else None
+        yield StoredTable(schema, name, "view" if is_view else "table", own, comment, estimate, reads=reached)
+
+
+def _cut(sql: str, attributes: tuple[Any, ...]) -> str:
+    """The statement with its wide columns cut to one character more than a cell may have."""
+    if all(attribute.type.name in _NARROW for attribute in attributes):
+        return sql
+    names = [f"c{position}" for position in range(len(attributes))]
+    columns = ", ".join(
+        _cut_column(name, attribute.type.name) + " AS " + _quoted(attribute.name)
+        for name, attribute in zip(names, attributes, strict=True)
+    )
+    return f"SELECT {columns} FROM ({sql}) AS answer({', '.join(names)})"  # noqa: S608 - made of the guard's text
+
+
+def _cut_column(name: str, type_: str) -> str:
+    if type_ in _NARROW:
+        return name
+    text = f"{name}::text" if type_ in _TEXTS | {"json", "jsonb", "bytea"} else f"to_jsonb({name})::text"
+    return f"left({text}, {LONGEST_CELL + 1})"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    pending = [plan]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(node.get("Plans", ()))
+
+
+def _translated(error: Exception, seconds: float) -> Exception:
+    rule: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[], Exception]], ...] = (
+        ((TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError), lambda: took_too_long(seconds)),
+        ((asyncpg.OutOfMemoryError, asyncpg.ProgramLimitExceededError), out_of_memory),
+        ((asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, OSError), _unreachable),
+    )
+    for classes, made in rule:
+        if isinstance(error, classes):
+            return made()
+    state = getattr(error, "sqlstate", None) or ""
+    reason = _REASONS.get(state) or _REASONS.get(state[:2])
+    return rejected(reason) if reason else rejected()
+
+
+def _unreachable() -> UpstreamUnreachable:
+    return UpstreamUnreachable("the database does not answer", hint="try again later, or tell the owner")

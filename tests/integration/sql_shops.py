@@ -1,0 +1,134 @@
+"""The corpus's shop in real engines, each with the login of its owner: only the product protects."""
+
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import duckdb
+from tests.shop import CORPUS
+
+from pierhead.core.identity import Caller, User
+from pierhead.servers.sql.engines.duckdb import DuckdbEngine
+from pierhead.servers.sql.engines.engine import Engine
+from pierhead.servers.sql.engines.postgres import PostgresEngine
+from pierhead.servers.sql.engines.sqlite import SqliteEngine
+from pierhead.servers.sql.policy import parse_policy
+from pierhead.servers.sql.source import Source
+
+ANALYST: Mapping[str, Any] = {
+    "analyst": {
+        "tables": {
+            "orders": {"operations": ["read"]},
+            "products": {"operations": ["read"]},
+            "customers": {"operations": ["read"], "columns": {"exclude": ["email"]}},
+        }
+    }
+}
+CALLER = Caller(User("https://memory.example", "ann", frozenset({"analysts"})), "ide", "test", "call-1")
+PROTECTED = (
+    "UPDATE secrets SET token = 'another'",
+    "UPDATE salaries SET amount = 1, employee = 'nobody'",
+    "UPDATE customers SET email = 'x' || id",
+)
+TABLES = ("customers", "products", "orders", "secrets", "salaries", "leaky", "order_totals")
+
+
+class Shop(Protocol):
+    """One loaded shop: an engine over it, and the owner's hand past the product."""
+
+    def engine(self) -> Engine: ...
+    def change_protected(self) -> None: ...
+    def state(self) -> str: ...
+
+
+def source(shop: Shop, roles: Mapping[str, Any] = ANALYST) -> Source:
+    return Source(shop.engine(), parse_policy(roles))
+
+
+@dataclass(frozen=True)
+class SqliteShop:
+    file: Path
+
+    @classmethod
+    def load(cls, folder: Path) -> "SqliteShop":
+        shop = cls(folder / "shop.db")
+        with sqlite3.connect(shop.file) as connection:
+            connection.executescript((CORPUS / "fixtures" / "sqlite.sql").read_text(encoding="utf-8"))
+        connection.close()
+        return shop
+
+    def engine(self) -> Engine:
+        return SqliteEngine(self.file)
+
+    def change_protected(self) -> None:
+        with sqlite3.connect(self.file) as connection:
+            for statement in PROTECTED:
+                connection.execute(statement)
+        connection.close()
+
+    def state(self) -> str:
+        connection = sqlite3.connect(self.file)
+        state = str(list(connection.iterdump()))
+        connection.close()
+        return state
+
+
+@dataclass(frozen=True)
+class DuckdbShop:
+    file: Path
+
+    @classmethod
+    def load(cls, folder: Path) -> "DuckdbShop":
+        shop = cls(folder / "memory.duckdb")
+        with duckdb.connect(str(shop.file)) as connection:
+            connection.execute((CORPUS / "fixtures" / "duckdb.sql").read_text(encoding="utf-8"))
+        return shop
+
+    def engine(self) -> Engine:
+        return DuckdbEngine(self.file)
+
+    def change_protected(self) -> None:
+        with duckdb.connect(str(self.file)) as connection:
+            for statement in PROTECTED:
+                connection.execute(statement)
+
+    def state(self) -> str:
+        with duckdb.connect(str(self.file)) as connection:
+            return str([connection.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in TABLES])
+
+
+@dataclass(frozen=True)
+class PostgresShop:
+    url: str
+
+    @classmethod
+    def load(cls, url: str) -> "PostgresShop":
+        shop = cls(f"{url}/shop")
+        cls._psql(f"{url}/postgres", "DROP DATABASE IF EXISTS shop")
+        cls._psql(f"{url}/postgres", "CREATE DATABASE shop")
+        cls._psql(shop.url, (CORPUS / "fixtures" / "postgres.sql").read_text(encoding="utf-8"))
+        return shop
+
+    @staticmethod
+    def _psql(url: str, text: str) -> str:
+        psql = shutil.which("psql")
+        assert psql, "psql comes with the server's package"
+        command = [psql, "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url]
+        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def engine(self) -> Engine:
+        return PostgresEngine(self.url)
+
+    def change_protected(self) -> None:
+        self._psql(self.url, ";".join(PROTECTED))
+
+    def state(self) -> str:
+        tables = ";".join(f"SELECT * FROM {table} ORDER BY 1, 2" for table in TABLES)
+        catalog = "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+        return self._psql(self.url, f"{tables};{catalog}")

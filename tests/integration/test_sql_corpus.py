@@ -1,0 +1,116 @@
+"""The public corpus on real engines, as their owner: attacks find nothing, reads return what they always did."""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from tests.integration.sql_shops import CALLER, DuckdbShop, PostgresShop, Shop, SqliteShop, source
+from tests.shop import CANARIES, CORPUS, Entry, analyst_view, entries
+
+from pierhead.core.errors import PierheadError
+from pierhead.sdk.sqlguard import GovernedQuery
+from pierhead.servers.sql.cells import plain
+from pierhead.servers.sql.engines.engine import Limits
+from pierhead.servers.sql.engines.postgres import PostgresEngine
+from pierhead.servers.sql.source import Source
+
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+
+SECONDS = 3.0
+LOADERS = {"sqlite": SqliteShop.load, "duckdb": DuckdbShop.load}
+# The rows differ from one run to the next, whoever runs it: the clock, chance, or ties.
+UNSTABLE = ("now()", "current_timestamp", "datetime('now')", "arg_m")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "duckdb", "postgres"])
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Shop]]:
+    dialect: str = request.param
+    if dialect == "postgres":
+        yield dialect, PostgresShop.load(request.getfixturevalue("postgres_url"))
+    else:
+        yield dialect, LOADERS[dialect](tmp_path_factory.mktemp(dialect))
+
+
+@pytest.fixture
+async def opened(shop: tuple[str, Shop]) -> AsyncIterator[Source]:
+    governed = source(shop[1])
+    await governed.open()
+    yield governed
+    await governed.close()
+
+
+async def outcome(governed: Source, sql: str) -> str:
+    """Everything a caller gets to see."""
+    try:
+        answer = await governed.run_query(CALLER, sql=sql, max_rows=1000, timeout_s=SECONDS)
+    except PierheadError as refusal:
+        return f"refused {refusal.code}: {refusal.message} ({refusal.hint})"
+    return answer.model_dump_json()
+
+
+async def attacked(shop: Shop, attacks: list[Entry]) -> dict[str, str]:
+    governed = source(shop)
+    await governed.open()
+    seen = {attack.id: await outcome(governed, attack.sql) for attack in attacks}
+    alive = await governed.run_query(CALLER, sql="SELECT count(*) FROM orders", max_rows=1, timeout_s=SECONDS)
+    assert alive.rows == [[5000]]
+    await governed.close()
+    return seen
+
+
+async def test_attacks_are_refused_or_harmless(
+    shop: tuple[str, Shop], tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dialect, loaded = shop
+    attacks = [entry for entry in entries(dialect) if entry.expected == "deny"]
+    before = loaded.state()
+    first = await attacked(loaded, attacks)
+    assert loaded.state() == before, "an attack changed the database"
+    assert not [attack for attack, seen in first.items() if any(canary in seen for canary in CANARIES)]
+
+    changed = LOADERS[dialect](tmp_path) if dialect != "postgres" else loaded
+    again = await attacked(changed, attacks)  # the same, freshly loaded: what differs here is no dependence
+    changed.change_protected()
+    other = await attacked(changed, attacks)
+    if dialect == "postgres":
+        PostgresShop.load(request.getfixturevalue("postgres_url"))
+    assert {key: seen for key, seen in other.items() if seen != again[key]} == {}
+    figures = Counter("refused" if seen.startswith("refused") else "harmless" for seen in first.values())
+    with capsys.disabled():
+        print(f"\n{dialect}: {len(attacks)} attacks, {dict(figures)}")
+
+
+def reads(dialect: str) -> list[tuple[str, str]]:
+    more = [json.loads(line) for line in (CORPUS / "more_reads.jsonl").read_text(encoding="utf-8").splitlines()]
+    corpus = [(entry.id, entry.sql) for entry in entries(dialect) if entry.expected == "allow"]
+    return corpus + [(read["id"], read["sql"]) for read in more if read["dialect"] == dialect]
+
+
+async def test_legitimate_reads_return_the_rows_of_the_original(
+    shop: tuple[str, Shop], opened: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
+    dialect, loaded = shop
+    engine = loaded.engine()
+    if isinstance(engine, PostgresEngine):
+        engine._session["search_path"] = "public"  # the original names its tables without a schema
+    view, limits = analyst_view(dialect), Limits(100_000, 10.0)
+    differing: dict[str, str] = {}
+    for identifier, sql in reads(dialect):
+        try:
+            answer = await opened.run_query(CALLER, sql=sql, max_rows=1000, timeout_s=10.0)
+            original = await engine.run(GovernedQuery(sql.rstrip("; "), (), 0, explain=False), view, limits)
+        except PierheadError as refusal:
+            differing[identifier] = f"{sql} -> {refusal.code}: {refusal.message} ({refusal.hint})"
+            continue
+        wanted = Counter(json.dumps([plain(value) for value in row]) for row in original.rows)
+        got = Counter(json.dumps(row) for row in answer.rows)
+        is_cut = answer.truncated and got <= wanted
+        is_moving = any(word in sql for word in UNSTABLE) and len(answer.rows) == len(original.rows)
+        if not answer.rows or not (got == wanted or is_cut or is_moving):
+            differing[identifier] = f"{sql} -> {answer.rows[:3]} and not {original.rows[:3]}"
+    await engine.close()
+    with capsys.disabled():
+        print(f"\n{dialect}: {len(reads(dialect))} reads, {len(differing)} differ")
+    assert not differing, "\n".join(differing.values())

@@ -1,0 +1,219 @@
+"""The SQL server as a client sees it, on real engines, and what must hold between calls."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.integration.sql_shops import ANALYST, CALLER, DuckdbShop, PostgresShop, Shop, SqliteShop, source
+from tests.shop import CANARIES, analyst_view
+
+from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolTimedOut
+from pierhead.sdk.sqlguard import GovernedQuery
+from pierhead.sdk.testing import platform
+from pierhead.servers.sql import build
+from pierhead.servers.sql.engines.engine import SecondOpinionDiffers
+from pierhead.servers.sql.source import Source
+
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+
+ENDLESS = "SELECT count(*) FROM orders a, orders b, orders c, orders d WHERE a.qty + b.qty + c.qty + d.qty > 1"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "duckdb", "postgres"])
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    if request.param == "postgres":
+        return PostgresShop.load(request.getfixturevalue("postgres_url"))
+    return {"sqlite": SqliteShop.load, "duckdb": DuckdbShop.load}[request.param](tmp_path_factory.mktemp("shop"))
+
+
+@pytest.fixture
+async def opened(shop: Shop) -> AsyncIterator[Source]:
+    governed = source(shop)
+    await governed.open()
+    yield governed
+    await governed.close()
+
+
+async def ask(governed: Source, sql: str, rows: int = 50, seconds: float = 5.0) -> Any:
+    return await governed.run_query(CALLER, sql=sql, max_rows=rows, timeout_s=seconds)
+
+
+def address(shop: Shop) -> str:
+    match shop:
+        case PostgresShop(url):
+            return url
+        case SqliteShop(file):
+            return f"sqlite:///{file}"
+        case DuckdbShop(file):
+            return f"duckdb:///{file}"
+        case _:
+            raise AssertionError
+
+
+async def test_a_client_lists_describes_queries_and_explains(shop: Shop) -> None:
+    server = build(
+        "shop",
+        {
+            "kind": "sql",
+            "access": "everyone",
+            "owner": "data",
+            "support": "#data",
+            "url": address(shop),
+            "roles": ANALYST,
+        },
+    )
+    async with platform(server, access="everyone") as running, running.client("ann") as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert set(tools) == {"list_tables", "describe_table", "run_query", "explain_query"}
+        assert all(tool.output_schema and tool.annotations.read_only_hint for tool in tools.values())
+        listed = (await client.call_tool("list_tables", {})).structured_content
+        assert [table["name"] for table in listed["tables"]] == ["customers", "orders", "products"]
+        described = (
+            await client.call_tool("describe_table", {"table": "customers", "sample_rows": 2})
+        ).structured_content
+        assert [column["name"] for column in described["columns"]] == ["id", "name", "region", "created_at"]
+        assert described["columns"][0]["key"]
+        assert len(described["sample"]) == 2
+        answer = await client.call_tool("run_query", {"sql": "SELECT id, sku FROM products ORDER BY id", "max_rows": 3})
+        assert answer.structured_content["rows"] == [[101, "SKU1"], [102, "SKU2"], [103, "SKU3"]]
+        assert answer.structured_content["truncated"]
+        explained = (
+            await client.call_tool("explain_query", {"sql": "EXPLAIN SELECT id FROM orders"})
+        ).structured_content
+        assert explained["verdict"] == "permitted"
+        assert explained["tables"] == ["orders"]
+        for tool, arguments in (
+            ("run_query", {"sql": "SELECT * FROM secrets"}),
+            ("describe_table", {"table": "secrets"}),
+            ("run_query", {"sql": "EXPLAIN SELECT 1"}),
+        ):
+            refused = await client.call_tool(tool, arguments)
+            assert refused.is_error
+            assert "salaries" not in refused.content[0].text
+
+
+async def test_time_is_ended_in_the_engine_while_others_are_answered(opened: Source) -> None:
+    started = time.monotonic()
+    endless = asyncio.create_task(ask(opened, ENDLESS, seconds=1.0))
+    assert (await ask(opened, "SELECT count(*) FROM products")).rows == [[40]]
+    with pytest.raises(ToolTimedOut):
+        await endless
+    assert time.monotonic() - started < 5.0
+
+
+async def test_a_vanished_caller_cancels_in_the_engine(shop: Shop, opened: Source) -> None:
+    await ask(opened, "SELECT 1")
+    task = asyncio.create_task(ask(opened, ENDLESS, seconds=50.0))
+    done, _ = await asyncio.wait([task], timeout=0.3)
+    assert not done
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await ask(opened, "SELECT 1")).rows == [[1]]
+    if isinstance(shop, PostgresShop):
+        await _nothing_runs(shop)
+
+
+async def _nothing_runs(shop: PostgresShop) -> None:
+    owner = await asyncpg.connect(shop.url)
+    running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name = 'pierhead'"
+    async with asyncio.timeout(5):
+        while await owner.fetchval(running):
+            pass
+    await owner.close()
+
+
+async def test_large_values_are_cut_and_large_answers_say_so(opened: Source) -> None:
+    wide = await ask(opened, "SELECT c.name || p.name || c.name AS n FROM customers c, products p", rows=1000)
+    assert wide.truncated
+    assert wide.notice
+    assert len(wide.model_dump_json()) < 80_000
+    chained = (
+        "WITH a AS (SELECT name || name || name || name || name AS x FROM products),"
+        " b AS (SELECT x || x || x || x || x AS x FROM a) SELECT x || x || x || x FROM b"
+    )
+    cells = (await ask(opened, chained)).rows
+    assert all(len(cell) == 501 for (cell,) in cells)
+
+
+async def test_a_second_opinion_that_differs_refuses(shop: Shop, opened: Source) -> None:
+    """Had the guard a hole, the engine would still be asked."""
+    dialect = {SqliteShop: "sqlite", DuckdbShop: "duckdb", PostgresShop: "postgres"}[type(shop)]
+    view = analyst_view(dialect)
+    schema = "public" if dialect == "postgres" else "main"
+    for hole in (f"SELECT token FROM {schema}.secrets", f"SELECT count(*) FROM {schema}.secrets"):
+        with pytest.raises(SecondOpinionDiffers):
+            await opened._engine.confirm(GovernedQuery(hole, view.tables, 1, explain=False), view)
+
+
+async def test_errors_never_show_the_drivers_text(opened: Source) -> None:
+    for sql in ("SELECT CAST(name AS integer) / 0 FROM customers WHERE id = 1", "SELECT nothing.id FROM orders"):
+        try:
+            await ask(opened, sql)
+        except PierheadError as refusal:
+            shown = json.dumps([refusal.message, refusal.hint])
+            assert not any(word in shown for word in (*CANARIES, "Customer 1", "LINE", "syntax for type"))
+
+
+async def test_a_pooled_session_is_as_it_was_after_every_attempt(opened: Source) -> None:
+    """Set a variable, a temporary view, a setting; look again with the next call."""
+    for poison in (
+        "SET search_path = public",
+        "SELECT set_config('search_path', 'public', false)",
+        "CREATE TEMP VIEW orders AS SELECT 1",
+        "PRAGMA query_only = 0",
+        "SET VARIABLE x = 1",
+        "BEGIN",
+    ):
+        with pytest.raises(Invalid):
+            await ask(opened, poison)
+    for _ in range(20):
+        assert (await ask(opened, "SELECT count(*) FROM orders")).rows == [[5000]]
+
+
+async def test_the_schema_answer_follows_the_role(shop: Shop) -> None:
+    governed = source(
+        shop, {"narrow": {"tables": {"customers": {"operations": ["read"], "columns": {"include": ["id"]}}}}}
+    )
+    await governed.open()
+    listed = await governed.list_tables(CALLER, query="", limit=20, cursor="")
+    assert [table.name for table in listed.tables] == ["customers"]
+    described = await governed.describe_table(CALLER, table="customers", columns_like="", sample_rows=0)
+    assert [column.name for column in described.columns] == ["id"]
+    assert (await governed.list_tables(CALLER, query="email", limit=20, cursor="")).tables == []
+    await governed.close()
+
+
+async def test_a_view_is_readable_only_where_it_is_granted_by_name(shop: Shop) -> None:
+    governed = source(shop, {"totals": {"tables": ["order_totals"], "operations": ["read"]}})
+    await governed.open()
+    assert len((await ask(governed, "SELECT * FROM order_totals")).rows) == 50
+    with pytest.raises(Invalid):
+        await ask(governed, "SELECT * FROM orders")
+    await governed.close()
+
+
+async def test_pages_of_tables_follow_each_other(opened: Source) -> None:
+    first = await opened.list_tables(CALLER, query="", limit=2, cursor="")
+    assert first.next_cursor == "orders"
+    rest = await opened.list_tables(CALLER, query="", limit=2, cursor=first.next_cursor)
+    assert [table.name for table in rest.tables] == ["products"]
+    assert rest.next_cursor is None
+
+
+async def test_a_policy_that_names_no_table_of_the_source_does_not_start(shop: Shop) -> None:
+    governed = source(shop, {"a": {"tables": ["odrers"], "operations": ["read"]}})
+    with pytest.raises(Misconfigured):
+        await governed.open()
+    await governed.close()
+
+
+def test_a_missing_file_or_unknown_scheme_does_not_start(tmp_path: Path) -> None:
+    for url in (f"sqlite:///{tmp_path}/none.db", f"duckdb:///{tmp_path}/none.db", "oracle://x", "nothing"):
+        with pytest.raises(Misconfigured):
+            build("s", {"owner": "o", "support": "#s", "url": url, "roles": {}})
