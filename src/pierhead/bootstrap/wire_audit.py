@@ -39,7 +39,7 @@ async def verify(data: Path) -> Verified:
     that cannot be opened.
     """
     journals = verify_all(data / "journal")
-    file = data.absolute() / "pierhead.db"
+    file = data / "pierhead.db"
     if not journals and not file.exists():
         raise NotFound(f"{data} holds no record", hint="give the data directory of a platform that has run")
     return Verified(journals, await _registry(file) if file.exists() else None)

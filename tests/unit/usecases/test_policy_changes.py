@@ -1,0 +1,267 @@
+"""A policy change, end to end in memory: declared, published, served, followed; and what is never accepted."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from pierhead.core.approval import Approval
+from pierhead.core.audit import Fact
+from pierhead.core.catalog import Effect, Tool
+from pierhead.core.errors import Conflict, Invalid, UpstreamUnreachable
+from pierhead.core.identity import Caller, User
+from pierhead.core.reach import EVERY, Row
+from pierhead.core.rule import Who, parse_who
+from pierhead.core.snapshot import AgeLimits, Expired, Fresh, Snapshot, Stale
+from pierhead.core.usage import Minutes
+from pierhead.usecases.explain_decision import explain_decision, explain_to_caller
+from pierhead.usecases.follow_policy import FollowedPolicy, follow_once
+from pierhead.usecases.memory import MemoryClock
+from pierhead.usecases.ports_registry import Envelope, Revision
+from pierhead.usecases.publish_policy import check_narrowing, compose, publish_policy
+from pierhead.usecases.serve_policy import ServedPolicy
+from pierhead.usecases.wire_forms import Manifest, snapshot_from_form, snapshot_to_form
+
+TOOLS = tuple(
+    Tool(name, "", parse_who("group:data-eng"), Effect.READ, approval, Minutes.estimate(2), {"type": "object"}, {})
+    for name, approval in (("read", Approval.NONE), ("ask", Approval.APPROVE), ("narrow", Approval.NONE))
+)
+MANIFEST = Manifest("1", "", "http://127.0.0.1:1/mcp", TOOLS)
+
+
+@dataclass(frozen=True)
+class Declared:
+    name: str = "warehouse"
+    kind: str = "sql"
+    owner: str = "data-platform"
+    support: str = "#help"
+    description: str = "Flights"
+    rows: tuple[Row, ...] = (Row("warehouse", parse_who("group:data-eng"), frozenset({"ide"}), EVERY),)
+    narrowed: Mapping[str, Who] = field(default_factory=lambda: {"narrow": parse_who("user:bob")})
+
+
+@dataclass
+class Kept:
+    """Manifests and revisions in memory; `taken` revisions are lost to another registry."""
+
+    manifests: dict[str, Manifest] = field(default_factory=dict)
+    revisions: list[Revision] = field(default_factory=list)
+    facts: list[Fact] = field(default_factory=list)
+    taken: int = 0
+
+    async def all(self) -> Mapping[str, Manifest]:
+        return self.manifests
+
+    async def keep(self, server: str, manifest: Manifest, at: float, fact: Fact) -> None:
+        self.manifests[server] = manifest
+
+    async def latest(self) -> Revision | None:
+        return self.revisions[-1] if self.revisions else None
+
+    async def publish(self, revision: Revision, at: float, by: str, fact: Fact) -> None:
+        if self.taken:
+            self.taken -= 1
+            self.revisions.append(Revision(revision.number, "another", "{}"))
+            raise Conflict("taken")
+        self.revisions.append(revision)
+        self.facts.append(fact)
+
+
+class Signed:
+    def is_valid(self, envelope: Envelope) -> bool:
+        return envelope.signature == "good"
+
+
+@dataclass
+class Disk:
+    kept: Envelope | None = None
+
+    def load(self) -> Envelope | None:
+        return self.kept
+
+    def keep(self, envelope: Envelope) -> None:
+        self.kept = envelope
+
+
+def published(kept: Kept) -> Revision:
+    return asyncio.run(publish_policy([Declared()], kept, kept, MemoryClock(), "fleet"))
+
+
+def envelope(issued_at: float, revision: int = 1, signature: str = "good") -> Envelope:
+    content = replace(compose([Declared()], {"warehouse": MANIFEST}), revision=revision)
+    return Envelope(json.dumps({"issued_at": issued_at, **snapshot_to_form(content)}), signature)
+
+
+def follower(clock: MemoryClock, disk: Disk | None = None) -> FollowedPolicy:
+    return FollowedPolicy(clock, AgeLimits(60, 900), Signed(), disk or Disk())
+
+
+def test_a_revision_is_published_only_when_its_content_changed() -> None:
+    kept = Kept()
+    assert [published(kept).number, published(kept).number] == [1, 1]
+    kept.manifests["warehouse"] = MANIFEST
+    assert [published(kept).number, published(kept).number, len(kept.facts)] == [2, 2, 2]
+
+
+def test_a_number_that_another_registry_took_is_not_used_again() -> None:
+    assert published(Kept(taken=1)).number == 2
+    with pytest.raises(Conflict):
+        published(Kept(taken=9))
+
+
+def test_a_snapshot_survives_its_form_and_any_unknown_missing_or_repeated_member_is_refused() -> None:
+    content = compose([Declared()], {"warehouse": MANIFEST})
+    form = json.loads(json.dumps(snapshot_to_form(content)))
+    assert snapshot_from_form(form) == Snapshot(0, content.servers, content.rows)
+    assert snapshot_to_form(snapshot_from_form(form)) == form
+    server = form["servers"][0]
+    wrong = [
+        [],
+        {**form, "more": 1},
+        {key: value for key, value in form.items() if key != "rows"},
+        {**form, "revision": True},
+        {**form, "servers": [server, server]},
+        {**form, "servers": [{**server, "stage": "dancing"}]},
+        {**form, "servers": [{**server, "tools": [server["tools"][0]] * 2}]},
+        {**form, "servers": [{**server, "tools": [{**server["tools"][0], "timeout_s": "1"}]}]},
+        {**form, "rows": [{**form["rows"][0], "surfaces": "all"}]},
+        {**form, "rows": [{**form["rows"][0], "surfaces": None}]},
+    ]
+    for broken in wrong:
+        with pytest.raises(Invalid) as refused:
+            snapshot_from_form(broken)
+        assert refused.value.code == "wire-form"
+
+
+def test_a_narrowing_that_fits_no_tool_is_refused() -> None:
+    check_narrowing(Declared(), MANIFEST)
+    with pytest.raises(Invalid, match="typo") as refused:
+        check_narrowing(Declared(narrowed={"typo": parse_who("nobody")}), MANIFEST)
+    assert "ask, narrow, read" in refused.value.hint
+
+
+def test_a_follower_ages_from_the_signed_time_and_a_stepped_clock_makes_nothing_young() -> None:
+    clock = MemoryClock(1000)
+    policy = follower(clock)
+    assert isinstance(policy.age(), Expired)
+    policy.take(envelope(issued_at=990))
+    assert isinstance(policy.age(), Fresh)
+    clock.seconds += 55
+    assert isinstance(policy.age(), Stale)
+    policy.take(envelope(issued_at=1050))
+    assert isinstance(policy.age(), Fresh)
+    clock.seconds += 1000
+    assert isinstance(policy.age(), Expired)
+
+
+@pytest.mark.parametrize(
+    ("offered", "code"),
+    [
+        (envelope(2000, 5, signature="forged"), "snapshot-signature"),
+        (envelope(2000, 4), "snapshot-replayed"),
+        (envelope(1000, 5), "snapshot-replayed"),
+        (envelope(9000, 6), "snapshot-time"),
+        (Envelope('{"issued_at": true}', "good"), "wire-form"),
+    ],
+)
+def test_a_bad_snapshot_changes_and_renews_nothing(offered: Envelope, code: str) -> None:
+    clock, disk = MemoryClock(2000), Disk()
+    policy = follower(clock, disk)
+    good = envelope(1950, 5)
+    policy.take(good)
+    before = policy.current()
+    with pytest.raises(Invalid) as refused:
+        policy.take(offered)
+    assert refused.value.code == code
+    clock.seconds += 20
+    assert (policy.current(), disk.kept, type(policy.age())) == (before, good, Stale)
+
+
+def test_the_same_revision_renews_the_age_and_keeps_the_very_same_value() -> None:
+    clock = MemoryClock(1000)
+    policy = follower(clock)
+    policy.take(envelope(1000))
+    before = policy.current()
+    policy.take(envelope(1030))
+    assert policy.current() is before
+
+
+def test_a_restart_loads_what_the_disk_kept_under_the_same_age_and_signature() -> None:
+    restarted = follower(MemoryClock(1100), Disk(envelope(1000)))
+    restarted.restore()
+    assert isinstance(restarted.age(), Stale)
+    for file in (Disk(), Disk(envelope(1000, signature="forged"))):
+        empty = follower(MemoryClock(1100), file)
+        empty.restore()
+        assert not empty.is_loaded
+
+
+def test_a_registry_that_is_away_lets_the_policy_age_and_names_the_problem() -> None:
+    class Away:
+        async def snapshot(self, after: int, wait_s: float) -> Envelope:
+            raise UpstreamUnreachable("the registry does not answer")
+
+    pauses: list[float] = []
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+
+    policy = follower(MemoryClock(1000))
+    asyncio.run(follow_once(policy, Away(), pause, 0))
+    assert ("does not answer" in policy.problem, len(pauses)) == (True, 1)
+
+
+def test_the_registry_serves_only_later_revisions_and_wakes_who_waits() -> None:
+    async def story() -> None:
+        kept, served = Kept(), ServedPolicy()
+        served.put(await publish_policy([Declared()], kept, kept, MemoryClock(), "fleet"))
+        waiting = asyncio.ensure_future(served.after(1, 30))
+        await asyncio.sleep(0)
+        kept.manifests["warehouse"] = MANIFEST
+        served.put(await publish_policy([Declared()], kept, kept, MemoryClock(), "fleet"))
+        await asyncio.wait_for(waiting, 5)
+        served.put(kept.revisions[0])
+        assert served.current().revision == 2
+        await served.after(2, 0)
+        assert json.loads(served.payload(7.0))["issued_at"] == 7.0
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("person", "surface", "tool", "decision", "rule"),
+    [
+        ("alice", "ide", "", "permit", "warehouse.access[0]"),
+        ("alice", "ide", "read", "permit", "warehouse.read.policy"),
+        ("alice", "ide", "ask", "approval", "warehouse.ask.approval"),
+        ("alice", "ide", "narrow", "refuse", "warehouse.narrow.narrowed"),
+        ("bob", "ide", "narrow", "permit", "warehouse.narrow.policy"),
+        ("alice", "chat", "read", "refuse", "warehouse.read.policy"),
+    ],
+)
+def test_an_explanation_names_the_rules_of_both_layers(
+    person: str, surface: str, tool: str, decision: str, rule: str
+) -> None:
+    policy = follower(MemoryClock(1000))
+    policy.take(envelope(1000))
+    caller = Caller(User("i", person, frozenset({"data-eng"})), surface, "local", "")
+    told = explain_decision(caller, "warehouse", tool, policy)
+    assert (told.decision, told.whom_to_ask) == (decision, "ask data-platform in #help")
+    assert rule in [match.rule for match in told.reasons]
+
+
+def test_a_hidden_tool_reads_as_absent_to_its_caller() -> None:
+    policy = follower(MemoryClock(1000))
+    policy.take(envelope(1000))
+    alice = Caller(User("i", "alice", frozenset({"data-eng"})), "ide", "local", "")
+    assert explain_to_caller(alice, "warehouse", "read", policy).decision == "permit"
+    errors = []
+    for tool in ("narrow", "no-such"):
+        with pytest.raises(Exception, match="Unknown tool") as refused:
+            explain_to_caller(alice, "warehouse", tool, policy)
+        errors.append((type(refused.value), refused.value.code))
+    assert errors[0] == errors[1]
+    mallory = Caller(User("i", "mallory", frozenset()), "ide", "local", "")
+    assert explain_to_caller(mallory, "warehouse", "read", policy).decision == "refuse"
