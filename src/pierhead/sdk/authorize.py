@@ -72,7 +72,7 @@ def authorize_tool(
     idempotent: bool = False,
     timeout: float = 30.0,
 ) -> Callable[[Function], Function]:
-    """Declare a function of any `mcp` or FastMCP server; `govern(server)` then enforces it.
+    """Declare a function of a server written without our `Server`; `Server.adopt` then enforces it.
 
     Takes and checks the same members as `Server.tool`.
     """

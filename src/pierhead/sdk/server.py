@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeVar
 
 from mcp.server import CacheHint
+from mcp.server.caching import CacheableMethod
 from mcp.server.lowlevel import Server as LowLevelServer
 from mcp.server.mcpserver import MCPServer
 
@@ -17,13 +18,14 @@ from pierhead.core.catalog import Server as CatalogServer
 from pierhead.core.catalog import Stage, Tool
 from pierhead.core.errors import Misconfigured
 from pierhead.core.usage import Minutes
-from pierhead.sdk.authorize import declare
+from pierhead.sdk.authorize import declaration_of, declare
 from pierhead.sdk.tool import BoundTool, bind
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Lifespan = Callable[[MCPServer[Any]], AbstractAsyncContextManager[Any]]
 
-_LIST_TTL_MS: Final = 60_000
+#: A list varies by caller, so nobody else may be served it.
+_PRIVATE_LIST: Final[dict[CacheableMethod, CacheHint]] = {"tools/list": CacheHint(ttl_ms=60_000, scope="private")}
 
 
 class Server:
@@ -54,10 +56,31 @@ class Server:
             description=description or None,
             instructions=instructions,
             lifespan=lifespan,
-            cache_hints={"tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="private")},
+            cache_hints=_PRIVATE_LIST,
             log_level="WARNING",
         )
         self.tools: dict[str, BoundTool] = {}
+
+    @classmethod
+    def adopt(cls, server: MCPServer[Any], *, owner: str, support: str) -> "Server":
+        """Govern a server written with the `mcp` package, whose functions `authorize_tool` declared.
+
+        Its tools are bound anew, as strictly as ours; its prompts, resources and lifespan stay. A tool added to it
+        later has no declaration here, so it is neither listed nor called.
+        Errors: Misconfigured (`bad-declaration`), naming every tool without a declaration.
+        """
+        adopted = cls(server.name, owner=owner, support=support, version=server.version or "0.1.0")
+        adopted.description, adopted.mcp = server.description or "", server
+        adopted.low_level.cache_hints = {**adopted.low_level.cache_hints, **_PRIVATE_LIST}
+        found = {tool.name: (tool, declaration_of(tool.fn)) for tool in server._tool_manager.list_tools()}  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the public list has no functions
+        undeclared = sorted(name for name, (_, declaration) in found.items() if declaration is None)
+        if undeclared:
+            message = f"these tools of {server.name} have no declaration: {', '.join(undeclared)}"
+            raise Misconfigured(message, hint="put authorize_tool on their functions", code="bad-declaration")
+        for name, (tool, declaration) in found.items():
+            if declaration is not None:
+                adopted.add(bind(tool.fn, declaration, name, tool.title, tool.description))
+        return adopted
 
     def tool(  # noqa: PLR0913 - the declaration is the point
         self,

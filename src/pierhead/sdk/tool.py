@@ -124,16 +124,22 @@ class _StrictMetadata(FuncMetadata):
         return super().convert_result(result)
 
 
-def bind(function: Callable[..., object], declaration: Declaration, name: str | None, title: str | None) -> BoundTool:
-    """Make a tool of `function`.
+def bind(
+    function: Callable[..., object],
+    declaration: Declaration,
+    name: str | None,
+    title: str | None,
+    description: str | None = None,
+) -> BoundTool:
+    """Make a tool of `function`, described by its docstring unless `description` is given.
 
-    Errors: Misconfigured (`bad-declaration`) for a function without a docstring.
+    Errors: Misconfigured (`bad-declaration`) for a function that nothing describes.
     """
     body, shown = _without_caller(function)
-    if not (function.__doc__ or "").strip():
-        message = f"tool {function.__name__} has no docstring"
+    described = inspect.cleandoc(description or function.__doc__ or "").strip()
+    if not described:
+        message = f"tool {name or function.__name__} has no docstring"
         raise Misconfigured(message, hint="its docstring is what the model reads", code="bad-declaration")
-    described = inspect.cleandoc(function.__doc__ or "")
     registered = McpTool.from_function(
         shown, name=name, title=title, description=described, annotations=_hints(declaration), meta=_meta(declaration)
     )
