@@ -502,6 +502,14 @@ async def test_pages_answer_under_their_own_host_name_alone(browser: Browser, pl
     assert answer.status_code == 421
 
 
+async def test_this_machine_under_another_name_is_led_to_the_public_one(browser: Browser) -> None:
+    answer = await browser.http.get("/servers?search=a", headers={"host": "localhost:8420"})
+    posted = await browser.http.post("/sign-in", data={}, headers={"host": "localhost:8420"})
+
+    assert (answer.status_code, answer.headers["location"]) == (307, f"{PUBLIC_URL}/servers?search=a")
+    assert posted.status_code == 421
+
+
 @pytest.mark.parametrize(
     "path",
     [

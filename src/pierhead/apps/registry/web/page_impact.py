@@ -22,12 +22,12 @@ from pierhead.usecases.ports_records import DayOfCalls
 
 @dataclass(frozen=True, slots=True)
 class UseView:
-    """One tool under one declaration; `hours` by the formula."""
+    """One tool under one declaration; `hours` by the formula, from the successes that count."""
 
     server: str
     tool: str
     calls: int
-    succeeded: int
+    counted: int
     users: int
     minutes: float
     hours: float
@@ -40,7 +40,7 @@ class ImpactView:
     days: int
     hours: float
     calls: int
-    succeeded: int
+    counted: int
     active_users: int
     method: str
     uses: tuple[UseView, ...]
@@ -57,7 +57,7 @@ async def impact_page(site: Site, viewer: Viewer, request: Request) -> Shown:
         days=days,
         hours=hours_saved(uses),
         calls=sum(use.calls for use in uses),
-        succeeded=sum(use.succeeded for use in uses),
+        counted=sum(use.succeeded for use in uses),
         active_users=await site.records.active_users(since),
         method="gross: sum over tools of successful calls x declared minutes / 60; owners' estimates",
         uses=tuple(_use(use) for use in uses),
@@ -91,7 +91,7 @@ def _impact(view: ImpactView) -> h.Node:
             [
                 ("Hours saved, gross", hours(view.hours)),
                 ("Calls", f"{view.calls:,}"),
-                ("Succeeded", _share(view.succeeded, view.calls)),
+                ("Succeeded and counted", _share(view.counted, view.calls)),
                 ("Active users", f"{view.active_users:,}"),
             ],
             kind="across figure",
@@ -121,8 +121,9 @@ def _formula(view: ImpactView) -> h.Node:
     return [
         h.p[h.code["hours = sum over tools of (successful calls x minutes declared) / 60"]],
         h.p(class_="read")[
-            f"{view.succeeded:,} successful calls, each with the minutes in force when it ran, make "
-            f"{view.hours:,.1f} hours. Refused, failed and waiting calls count nothing."
+            f"{view.counted:,} successful calls, each with the minutes in force when it ran, make "
+            f"{view.hours:,.1f} hours. Refused, failed and waiting calls count "
+            "nothing, and the same call repeated within a minute counts once."
         ],
     ]
 
@@ -134,7 +135,7 @@ def _chart(days: Sequence[DayOfCalls]) -> h.Node:
 
 
 def _table(uses: Sequence[UseView]) -> h.Node:
-    heads = ("Calls", "Succeeded", "Users", "Minutes a call", "Hours saved")
+    heads = ("Calls", "Counted", "Users", "Minutes a call", "Hours saved")
     columns = [Column("Tool"), Column("Server"), *(Column(head, is_number=True) for head in heads)]
     return table("Time saved by server and tool", columns, [_row(use) for use in uses])
 
@@ -144,7 +145,7 @@ def _row(use: UseView) -> list[h.Node]:
         h.a(href=f"/servers/{use.server}#tool-{use.tool}")[h.code[use.tool]],
         h.bdi[use.server],
         f"{use.calls:,}",
-        f"{use.succeeded:,}",
+        f"{use.counted:,}",
         f"{use.users:,}",
         f"{use.minutes:g}",
         f"{use.hours:,.1f}",

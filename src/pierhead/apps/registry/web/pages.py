@@ -27,7 +27,7 @@ from pierhead.apps.registry.web.page_impact import impact_page
 from pierhead.apps.registry.web.page_parts import parts_page
 from pierhead.apps.registry.web.page_servers import server_page, servers_page
 from pierhead.apps.registry.web.parts import to
-from pierhead.apps.registry.web.safety import SafePages, check_form, check_host, own_path
+from pierhead.apps.registry.web.safety import SafePages, check_form, check_host, is_alias, own_path
 from pierhead.apps.registry.web.session import COOKIE, Session
 from pierhead.apps.registry.web.site import PageOf, Shown, Site, Viewer
 from pierhead.core.errors import NotFound, PierheadError, Unauthenticated
@@ -89,6 +89,8 @@ class Web:
     def _route(self, path: str, endpoint: Callable[[Request], Awaitable[Response]], method: str = "GET") -> Route:
         async def answered(request: Request) -> Response:
             try:
+                if method == "GET" and self._is_elsewhere(request):
+                    return RedirectResponse(f"{self.site.public_url}{_address(request)}", 307)
                 check_host(request.headers, self.site.public_url)
                 return await endpoint(request)
             except PierheadError as error:
@@ -110,8 +112,12 @@ class Web:
     def _to_sign_in(self, request: Request, *, is_twin: bool) -> Response:
         if is_twin:
             raise Unauthenticated("nobody is signed in", hint="sign in at /sign-in")
-        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/sign-in?next={quote(wanted, safe='')}", 303)
+        return RedirectResponse(f"/sign-in?next={quote(_address(request), safe='')}", 303)
+
+    def _is_elsewhere(self, request: Request) -> bool:
+        """Asked as localhost where cookies and clients know 127.0.0.1: led over, since a session has one host."""
+        host, public = request.headers.get("host", ""), self.site.public_url
+        return host != public.partition("://")[2] and is_alias(host, public)
 
     async def _sign_in(self, request: Request, *, is_twin: bool) -> Response:
         session = self.site.sessions.read(request) or self.site.sessions.start("")
@@ -197,6 +203,10 @@ class Web:
         around = self._around(request, self.site.sessions.read(request))
         content = document(_title(error), _problem_page(problem, _title(error)), around)
         return Response(str(content), status, media_type="text/html")
+
+
+def _address(request: Request) -> str:
+    return own_path(request.url.path + (f"?{request.url.query}" if request.url.query else ""))
 
 
 def _title(error: PierheadError) -> str:

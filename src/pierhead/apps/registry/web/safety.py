@@ -26,6 +26,7 @@ _HEADERS: Final = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+_THIS_MACHINE: Final = ("127.0.0.1", "localhost", "[::1]")
 _OWN_PATH: Final = re.compile(r"/(?![/\\])[!-\[\]-~]*")
 
 
@@ -54,6 +55,12 @@ def check_host(headers: Headers, public_url: str) -> None:
     """
     if headers.get("host", "") != public_url.partition("://")[2]:
         raise Forbidden("asked under another host name", hint=f"open {public_url}", code="wrong-host")
+
+
+def is_alias(host: str, public_url: str) -> bool:
+    """Whether `host` is this machine under another of its names, where the public URL is this machine too."""
+    name, _, port = public_url.partition("://")[2].rpartition(":")
+    return name in _THIS_MACHINE and host in {f"{alias}:{port}" for alias in _THIS_MACHINE}
 
 
 def check_form(request: Request, form: Mapping[str, str], session: Session | None, sessions: Sessions) -> Session:
