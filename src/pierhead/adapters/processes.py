@@ -6,9 +6,9 @@ the end of it and drains (`end_with_parent`). Not here: what the children are (`
 """
 
 import asyncio
+import contextlib
 import os
 import signal
-import sys
 import threading
 import time
 from collections import deque
@@ -26,6 +26,7 @@ HEALTHY_S: Final = 30.0
 _POLL_S: Final = 0.05
 _LOG_LINES: Final = 3
 _MISCONFIGURED: Final = 2
+_STDIN: Final = 0
 
 Report = Callable[[str, str, str], Awaitable[None]]
 Chance = Callable[[], float]
@@ -128,7 +129,8 @@ class _Living:
         process = self.process
         if process is None or process.returncode is not None:
             return True
-        process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
         try:
             await asyncio.wait_for(process.wait(), within_s)
         except TimeoutError:
@@ -140,7 +142,8 @@ class _Living:
     def kill(self) -> None:
         """The whole group: a child's own children go with it."""
         if self.pid:
-            os.killpg(self.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         pause = FIRST_PAUSE_S
@@ -205,7 +208,8 @@ def end_with_parent(grace_s: float) -> None:
     """Called by a supervised child: when standard input ends, so does this process, after its drain."""
 
     def watch() -> None:
-        while sys.stdin.buffer.read(4096):
+        # Not through sys.stdin: a buffered reader that waits here would hold its lock when the interpreter ends.
+        while os.read(_STDIN, 4096):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(grace_s)

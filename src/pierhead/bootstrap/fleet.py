@@ -5,7 +5,10 @@ are gathered before it is raised. Not here: a kind's own settings, which its plu
 """
 
 import difflib
+import os
 import re
+import shutil
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +26,7 @@ from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
 
 GUEST_KINDS: Final = frozenset({"stdio"})
+_PROGRAMS: Final = ("/usr/local/bin", "/usr/bin", "/bin")
 _FILE_URL: Final = re.compile(r"(sqlite|duckdb):///(?!/)(?!:memory:)(.+)")
 
 
@@ -48,7 +52,7 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class FleetServer:
-    """One server of the fleet. `settings` is its entry as written, for the plug-in of its kind."""
+    """One server of the fleet. `settings` are for the plug-in of its kind."""
 
     name: str
     kind: str
@@ -92,6 +96,15 @@ def _member(kind: type[Effect] | type[Approval], text: str) -> str:
     if text not in set(kind):
         raise ValueError(f"{text!r} is unknown; allowed: {', '.join(kind)}")
     return text
+
+
+def _located(command: list[str]) -> list[str]:
+    """The program by its full path: a guest's own environment has no PATH of ours. Beside our interpreter first."""
+    places = os.pathsep.join((str(Path(sys.executable).parent), *_PROGRAMS))
+    found = shutil.which(command[0], path=places)
+    if found is None:
+        raise ValueError(f"no program {command[0]!r}; looked in {places.replace(os.pathsep, ', ')}")
+    return [found, *command[1:]]
 
 
 class _Person(_Strict):
@@ -142,7 +155,7 @@ class _PluginServer(_Server):
 
 
 class _GuestServer(_Server):
-    command: list[str] = Field(min_length=1)
+    command: Annotated[list[str], Field(min_length=1), AfterValidator(_located)]
     environment: dict[str, str] = {}
     tools: dict[str, _GuestTool] = Field(min_length=1)
 
@@ -259,8 +272,14 @@ def _frozen(name: str, model: _PluginServer | _GuestServer, entry: dict[str, Any
         rows=(_row(name, model.access),),
         narrowed={} if is_guest else {tool: parse_who(given.policy) for tool, given in model.tools.items()},
         guest=_guest(model) if is_guest else None,
-        settings={**entry, "url": _located(entry["url"], data)} if "url" in entry else entry,
+        settings=_settings(name, entry, data),
     )
+
+
+def _settings(name: str, entry: Mapping[str, object], data: Path | None) -> Mapping[str, object]:
+    """What a plug-in sees of its entry: who may use it is not its affair."""
+    own = {key: value for key, value in entry.items() if key not in {"kind", "access", "tools"}}
+    return {"name": name, **own, **({"url": _absolute(own["url"], data)} if "url" in own else {})}
 
 
 def _guest(model: _GuestServer) -> Guest:
@@ -289,7 +308,7 @@ def _only(names: list[str] | None) -> frozenset[str] | Every:
     return EVERY if names is None else frozenset(names)
 
 
-def _located(url: object, data: Path | None) -> object:
+def _absolute(url: object, data: Path | None) -> object:
     """`sqlite:///x.db` lies in the data directory; `sqlite:////srv/x.db` is absolute already."""
     found = _FILE_URL.fullmatch(url) if isinstance(url, str) else None
     if found is None or data is None:

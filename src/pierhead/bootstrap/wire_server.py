@@ -1,7 +1,7 @@
 """Puts one server's program together: plug-in or guest, governance, journal, policy, manifest."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,14 +9,11 @@ from typing import TextIO
 
 from pierhead.adapters.assertion import Verifier
 from pierhead.adapters.foreign import GuestCommand, StdioGuest
-from pierhead.adapters.journal import Journal
-from pierhead.adapters.remote import Registry
-from pierhead.adapters.snapshot_file import SnapshotOnDisk
-from pierhead.adapters.snapshot_signature import SnapshotVerifier
 from pierhead.adapters.system import SystemClock
 from pierhead.bootstrap.fleet import FleetServer, Guest
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.plugins import build_server
+from pierhead.bootstrap.wire_shared import Endless, Shared, share
 from pierhead.core.catalog import Tool
 from pierhead.core.errors import UpstreamUnreachable
 from pierhead.core.snapshot import AgeLimits
@@ -24,16 +21,11 @@ from pierhead.sdk.authorize import Declaration, declare
 from pierhead.sdk.governance import DeclaredTool, Governance, govern
 from pierhead.sdk.guest import guest_front, guest_tools
 from pierhead.sdk.host import Application, host, host_guest
-from pierhead.usecases.follow_policy import FollowedPolicy, follow_policy
 from pierhead.usecases.memory import NoApprovals
-from pierhead.usecases.ship_facts import Shipping, ship_facts
 from pierhead.usecases.wire_forms import Manifest
 
 _GUEST_STARTS_S = 30.0
 _GUEST_VERSION = "guest"
-
-Endless = Callable[[], Awaitable[None]]
-
 
 @dataclass(frozen=True, slots=True)
 class ServerSetting:
@@ -57,17 +49,8 @@ class ServerParts:
     closing: AsyncExitStack = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Beside:
-    """What every server has beside its tools."""
-
-    policy: FollowedPolicy
-    journal: Journal
-    registry: Registry
-    clock: SystemClock
-
-    def governance(self, name: str, tools: Mapping[str, DeclaredTool]) -> Governance:
-        return govern(name, tools, self.policy, NoApprovals(), self.journal, self.clock)
+def _governance(beside: Shared, name: str, tools: Mapping[str, DeclaredTool]) -> Governance:
+    return govern(name, tools, beside.policy, NoApprovals(), beside.journal, beside.clock)
 
 
 async def server_parts(setting: ServerSetting) -> ServerParts:
@@ -76,24 +59,17 @@ async def server_parts(setting: ServerSetting) -> ServerParts:
     Errors: Misconfigured; UpstreamUnreachable, for a guest that does not start.
     """
     async with AsyncExitStack() as opened:
-        beside = await _beside(setting, opened)
+        beside = await share(_writer(setting), setting.data, setting.registry_url, setting.limits, opened)
         verifier = _verifier(setting, beside.clock)
         if setting.entry.guest is None:
             application, manifest = _own(setting, beside, verifier)
         else:
             application, manifest = await _guest(setting, setting.entry.guest, beside, verifier, opened)
-        writer, progress = _writer(setting), Shipping()
-
-        async def follow() -> None:
-            await follow_policy(beside.policy, beside.registry, asyncio.sleep)
-
-        async def ship() -> None:
-            await ship_facts(writer, beside.journal, beside.registry, asyncio.sleep, progress)
 
         async def publish() -> None:
             await beside.registry.publish_manifest(setting.entry.name, manifest)
 
-        return ServerParts(application, (follow, ship), publish, lambda: beside.policy.is_loaded, opened.pop_all())
+        return ServerParts(application, beside.endless(), publish, lambda: beside.policy.is_loaded, opened.pop_all())
     raise AssertionError("unreachable")  # the stack above swallows nothing
 
 
@@ -106,29 +82,16 @@ def _verifier(setting: ServerSetting, clock: SystemClock) -> Verifier:
     return Verifier(Keys.at(setting.data).server_key(name), name, clock)
 
 
-async def _beside(setting: ServerSetting, opened: AsyncExitStack) -> _Beside:
-    keys, clock, writer = Keys.at(setting.data), SystemClock(), _writer(setting)
-    journal = Journal.open(setting.data / "journal", writer, clock)
-    opened.push_async_callback(asyncio.to_thread, journal.close)
-    registry = Registry.at(setting.registry_url, keys.read("internal.key"))
-    opened.push_async_callback(registry.close)
-    signature = SnapshotVerifier.of(keys.read("snapshot.pub"))
-    file = SnapshotOnDisk(setting.data / "snapshots" / f"{writer}.json")
-    policy = FollowedPolicy(clock, setting.limits, signature, file)
-    policy.restore()
-    return _Beside(policy, journal, registry, clock)
-
-
-def _own(setting: ServerSetting, beside: _Beside, verifier: Verifier) -> tuple[Application, Manifest]:
+def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> tuple[Application, Manifest]:
     """A server written with the SDK."""
     entry = setting.entry
-    server = build_server(entry.kind, entry.name, entry.settings)
-    application = host(server, beside.governance(entry.name, server.tools), verifier)
+    server = build_server(entry.kind, entry.settings)
+    application = host(server, _governance(beside, entry.name, server.tools), verifier)
     return application, _manifest(setting, server.version, server.manifest())
 
 
 async def _guest(
-    setting: ServerSetting, entry: Guest, beside: _Beside, verifier: Verifier, opened: AsyncExitStack
+    setting: ServerSetting, entry: Guest, beside: Shared, verifier: Verifier, opened: AsyncExitStack
 ) -> tuple[Application, Manifest]:
     """The guard before a guest. Its process is supervised until the program ends."""
     name = setting.entry.name
@@ -136,7 +99,7 @@ async def _guest(
 
     async def report(state: str, reason: str) -> None:
         try:
-            await beside.registry.report_state(name, f"guest {state}", reason)
+            await beside.registry.report_state(name, state, f"guest: {reason}" if reason else "")
         except UpstreamUnreachable:
             return  # the registry hears of the next change; a guest must not wait for it
 
@@ -151,7 +114,7 @@ async def _guest(
         raise UpstreamUnreachable(message, hint=f"see logs/{name}-guest.log in the data directory") from None
     tools = guest_tools(await guest.tools(), {tool: _declaration(entry, tool) for tool in entry.tools})
     front = guest_front(name, _GUEST_VERSION, tools, guest)
-    application = host_guest(front, tools, beside.governance(name, tools), verifier)
+    application = host_guest(front, tools, _governance(beside, name, tools), verifier)
     return application, _manifest(setting, _GUEST_VERSION, tuple(tool.declared() for tool in tools.values()))
 
 

@@ -101,11 +101,17 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
 
 
 def test_a_guest_without_declared_tools_does_not_load(tmp_path: Path) -> None:
-    guest = "servers:\n  time: {kind: stdio, command: [x], owner: o, support: s, access: everyone, tools: {}}\n"
+    guest = "servers:\n  time: {kind: stdio, command: [sh], owner: o, support: s, access: everyone, tools: {}}\n"
     assert "servers.time.tools" in faults(tmp_path, guest)
 
 
 def test_a_guest_tool_without_a_policy_does_not_load(tmp_path: Path) -> None:
     tools = "tools: {now: {effect: read, minutes_saved: 1}}"
-    guest = f"servers:\n  time: {{kind: stdio, command: [x], owner: o, support: s, access: everyone, {tools}}}\n"
+    guest = f"servers:\n  time: {{kind: stdio, command: [sh], owner: o, support: s, access: everyone, {tools}}}\n"
     assert "servers.time.tools.now.policy is missing" in faults(tmp_path, guest)
+
+
+def test_a_program_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
+    tools = "tools: {now: {policy: everyone, effect: read, minutes_saved: 1}}"
+    guest = f"servers:\n  time: {{kind: stdio, command: [no-such-program], owner: o, support: s, {tools}}}\n"
+    assert "line 2: servers.time.command: no program 'no-such-program'" in faults(tmp_path, guest)

@@ -1,0 +1,46 @@
+"""The command line: `pierhead NOUN VERB`. A module per noun; what is heavy is imported when a command runs.
+
+Data goes to stdout, talk to stderr. Every error has four lines and an exit code (docs/reference/cli.md). Below:
+`bootstrap` gives the commands all they need of the outside.
+"""
+
+from typing import Annotated
+
+import typer
+
+
+def main() -> None:
+    """The console script."""
+    import sys  # noqa: PLC0415 - nothing is imported before it is needed
+
+    from pierhead.apps.cli.frame import run  # noqa: PLC0415
+
+    sys.exit(run(application()))
+
+
+def application() -> typer.Typer:
+    """The commands that work. One that a later version brings is absent, not a stub."""
+    from pierhead.apps.cli import access, call, config, doctor, inspect, programs, record, server  # noqa: PLC0415
+
+    app = typer.Typer(
+        name="pierhead",
+        help="Internal systems in the hands of AI agents: governed, approved, recorded, measured.",
+        no_args_is_help=True,
+        invoke_without_command=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for module in (programs, access, call, server, record, inspect, config, doctor):
+        module.register(app)
+    return app
+
+
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed  # noqa: PLC0415 - only now
+
+        print(f"pierhead {installed('pierhead')}")
+        raise typer.Exit

@@ -1,0 +1,82 @@
+"""The registry's internal API as a command or the supervisor uses it: one small request at a time, on this machine.
+
+Standard library alone, so that a command starts fast. Gateways and servers have their own, asynchronous `remote`.
+Not here: which request means what (the commands know).
+"""
+
+import http.client
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+from urllib.parse import urlencode, urlsplit
+
+from pierhead.core.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PierheadError,
+    Unauthenticated,
+    UpstreamUnreachable,
+)
+
+_TIMEOUT_S: Final = 15.0
+_BY_STATUS: Final[Mapping[int, type[PierheadError]]] = {
+    400: Invalid,
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    422: Invalid,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InternalClient:
+    """Speaks to `registry_url` with the platform's internal key."""
+
+    registry_url: str
+    bearer: bytes = field(repr=False)
+
+    def get(self, path: str, query: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - JSON, read by the caller
+        """The JSON document at `/internal/v1` + path. Errors: UpstreamUnreachable; what the registry says."""
+        wanted = {key: str(value) for key, value in (query or {}).items() if value not in ("", None)}
+        return self._ask("GET", path + (f"?{urlencode(wanted)}" if wanted else ""), None)
+
+    def post(self, path: str, document: Mapping[str, object]) -> Any:  # noqa: ANN401 - JSON, read by the caller
+        """Send a JSON document; what comes back. Errors: as `get`."""
+        return self._ask("POST", path, json.dumps(document).encode())
+
+    def _ask(self, method: str, path: str, body: bytes | None) -> object:
+        parts = urlsplit(self.registry_url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
+        headers = {"authorization": f"Bearer {self.bearer.decode()}", "content-type": "application/json"}
+        try:
+            connection.request(method, f"/internal/v1{path}", body, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as failed:
+            message = f"the registry at {self.registry_url} does not answer: {failed}"
+            raise UpstreamUnreachable(message, hint="is pierhead up running?") from None
+        finally:
+            connection.close()
+        return _read(answer.status, content)
+
+
+def _read(status: int, content: bytes) -> object:
+    try:
+        document = json.loads(content) if content else None
+    except ValueError:
+        document = content.decode(errors="replace")
+    if status < http.client.BAD_REQUEST:
+        return document
+    kind = _BY_STATUS.get(status, UpstreamUnreachable)
+    said: dict[str, Any] = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
+    said = said.get("error", said) if isinstance(said.get("error", said), dict) else said
+    message = said.get("message") or said.get("detail") or f"the registry answered {status}"
+    return _raise(kind, str(message), str(said.get("hint", "")), str(said.get("code", "")))
+
+
+def _raise(kind: type[PierheadError], message: str, hint: str, code: str) -> object:
+    raise kind(message, hint=hint, code=code)

@@ -1,0 +1,101 @@
+"""`pierhead up` and `pierhead run ROLE`: the platform on one machine, and each of its programs alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pierhead.apps.cli.frame import ConfigOption, DataOption, settings_of
+
+_Port = Annotated[int, typer.Option(help="The loopback port to listen on.")]
+_Registry = Annotated[str, typer.Option("--registry", help="The URL of the registry's internal API.")]
+_Fleet = Annotated[Path, typer.Option("--fleet", help="The fleet file.")]
+_PublicUrl = Annotated[str | None, typer.Option("--public-url", help="The URL that clients use.")]
+_Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
+
+run_app = typer.Typer(help="One role of the platform as its own process.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("up")(up)
+    app.add_typer(run_app, name="run")
+
+
+def up(
+    fleet: Annotated[Path | None, typer.Option("--fleet", help="The fleet file. Default: the demo fleet.")] = None,
+    data: DataOption = None,
+    host: Annotated[str | None, typer.Option(help="Loopback only while the built-in sign-in is used.")] = None,
+    port: Annotated[int | None, typer.Option(help="The public port. Default: 8420")] = None,
+    diagnostics_port: Annotated[int | None, typer.Option(help="Health and metrics. Default: 9464")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Run registry, gateway, sign-in and the fleet's servers on this machine until Ctrl-C.
+
+    Examples: pierhead up; pierhead up --fleet fleet.yaml --data /srv/pierhead --port 9000
+    """
+    from pierhead.apps.cli.up import run_up  # noqa: PLC0415 - see the package's docstring
+
+    resolved = settings_of(data, config, host=host, port=port, diagnostics_port=diagnostics_port)
+    code = run_up(resolved, fleet)
+    if code:
+        raise typer.Exit(code)
+
+
+@run_app.command("registry")
+def registry(
+    fleet: _Fleet,
+    port: _Port = 8421,
+    data: DataOption = None,
+    public_url: _PublicUrl = None,
+    config: ConfigOption = None,
+    supervised: _Supervised = False,
+) -> None:
+    """Run the registry: catalogue, policy, record, sign-in and pages. It alone opens the database.
+
+    Example: pierhead run registry --fleet fleet.yaml --data /srv/pierhead --port 8421
+    """
+    from pierhead.apps.cli.roles import run_registry  # noqa: PLC0415
+
+    run_registry(settings_of(data, config, public_url=public_url).settings, fleet, port, supervised=supervised)
+
+
+@run_app.command("gateway")
+def gateway(
+    registry: _Registry,
+    port: Annotated[int | None, typer.Option(help="The public port. Default: 8420")] = None,
+    host: Annotated[str | None, typer.Option(help="Loopback only while the built-in sign-in is used.")] = None,
+    diagnostics_port: Annotated[int | None, typer.Option(help="Health and metrics. Default: 9464")] = None,
+    data: DataOption = None,
+    public_url: _PublicUrl = None,
+    config: ConfigOption = None,
+    supervised: _Supervised = False,
+) -> None:
+    """Run the gateway: the one public listener, which relays what policy permits.
+
+    Example: pierhead run gateway --registry http://127.0.0.1:8421 --data /srv/pierhead
+    """
+    from pierhead.apps.cli.roles import run_gateway  # noqa: PLC0415
+
+    flags = {"host": host, "port": port, "diagnostics_port": diagnostics_port, "public_url": public_url}
+    run_gateway(settings_of(data, config, **flags).settings, registry, supervised=supervised)
+
+
+@run_app.command("server")
+def server(
+    name: Annotated[str, typer.Argument(help="The server's name in the fleet file.")],
+    fleet: _Fleet,
+    registry: _Registry,
+    port: _Port,
+    data: DataOption = None,
+    public_url: _PublicUrl = None,
+    config: ConfigOption = None,
+    supervised: _Supervised = False,
+) -> None:
+    """Run one server of the fleet, or the guard before a guest.
+
+    Example: pierhead run server warehouse --fleet fleet.yaml --registry http://127.0.0.1:8421 --port 8501
+    """
+    from pierhead.apps.cli.roles import run_server  # noqa: PLC0415
+
+    resolved = settings_of(data, config, public_url=public_url)
+    run_server(resolved.settings, fleet, name, registry, port, supervised=supervised)

@@ -1,0 +1,111 @@
+"""`pierhead run ROLE`: one program of the platform in this process, until SIGTERM.
+
+Not here: what the programs do (`apps/gateway`, `apps/registry`, `apps/server`), what they are made of (`bootstrap`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+from pierhead.apps import gateway, registry, server, serving
+from pierhead.bootstrap import fleet as fleet_file
+from pierhead.bootstrap.keys import Keys
+from pierhead.bootstrap.running import bound, end_with_parent
+from pierhead.bootstrap.settings import Settings
+from pierhead.bootstrap.wire_gateway import GatewaySetting, gateway_adapters
+from pierhead.bootstrap.wire_registry import RegistrySetting
+from pierhead.bootstrap.wire_server import ServerSetting, server_parts
+from pierhead.bootstrap.wire_shared import Shared, share
+from pierhead.core.errors import NotFound
+from pierhead.core.snapshot import AgeLimits
+
+_GRACE_S: Final = 5.0
+
+
+def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool) -> None:
+    """Errors: Misconfigured."""
+    place = settings.platform
+    _tie(settings, supervised=supervised)
+    data = place.data.resolve()
+    setting = RegistrySetting(data, fleet_file.load(fleet, data), place.url, place.surface, place.environment)
+
+    async def main() -> None:
+        await registry.run(setting, bound("127.0.0.1", port))
+
+    serving.run(main)
+
+
+def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> None:
+    """Errors: Misconfigured."""
+    place = settings.platform
+    _tie(settings, supervised=supervised)
+
+    async def main() -> None:
+        async with AsyncExitStack() as opened:
+            shared = await share("gateway", place.data.resolve(), registry_url, _limits(settings), opened)
+            setting = GatewaySetting(
+                public_url=place.url,
+                registry_url=registry_url,
+                surface=place.surface,
+                environment=place.environment,
+                assertion_key=Keys.at(place.data.resolve()).read("assertion.key"),
+            )
+            outside = gateway_adapters(
+                setting, snapshots=shared.policy, audit=shared.journal, clock=shared.clock, ids=shared.ids
+            )
+            program = gateway.program(outside, {"journal": lambda: shared.journal.failure})
+            public = bound(place.host, place.port)
+            diagnostics = bound("127.0.0.1", place.diagnostics_port)
+            await _beside(shared, lambda: program.run(public, diagnostics))
+
+    serving.run(main)
+
+
+def run_server(  # the flags of one command
+    settings: Settings, fleet: Path, name: str, registry_url: str, port: int, *, supervised: bool
+) -> None:
+    """Errors: Misconfigured; NotFound, for a name that the fleet file has not."""
+    data = settings.platform.data.resolve()
+    entry = fleet_file.load(fleet, data).servers.get(name)
+    if entry is None:
+        raise NotFound(f"{fleet} has no server {name!r}", hint="name one that is in it")
+    _tie(settings, supervised=supervised)
+    upstream = f"http://127.0.0.1:{port}/mcp"
+    setting = ServerSetting(entry, data, registry_url, upstream, _limits(settings))
+
+    async def main() -> None:
+        parts = await server_parts(setting)
+        program = server.Program(
+            name=name,
+            application=parts.application,
+            endless=parts.endless,
+            publish=parts.publish,
+            is_loaded=parts.is_loaded,
+            closing=parts.closing,
+            drain_s=settings.shutdown.drain_s,
+        )
+        await program.run(bound("127.0.0.1", port))
+
+    serving.run(main)
+
+
+def _limits(settings: Settings) -> AgeLimits:
+    return AgeLimits(stale_s=settings.policy.stale_s, expired_s=settings.policy.expired_s)
+
+
+def _tie(settings: Settings, *, supervised: bool) -> None:
+    if supervised:
+        end_with_parent(settings.shutdown.drain_s + _GRACE_S)
+
+
+async def _beside(shared: Shared, running: Callable[[], Awaitable[None]]) -> None:
+    """Follow the policy and ship facts for as long as the program runs."""
+    tasks = [asyncio.ensure_future(work()) for work in shared.endless()]
+    try:
+        await running()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,88 @@
+"""What the commands need of the outside: the internal API, the policy in force, a token, a server without a platform.
+
+Not here: what a command shows (`apps/cli`).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from pierhead.adapters.internal_client import InternalClient
+from pierhead.bootstrap import fleet as fleet_file
+from pierhead.bootstrap.fleet import Fleet
+from pierhead.bootstrap.keys import Keys
+from pierhead.bootstrap.running import Running, find_running
+from pierhead.core.errors import NotFound
+from pierhead.core.identity import Caller, User
+from pierhead.core.snapshot import Age, Fresh, Snapshot
+from pierhead.usecases.wire_forms import snapshot_from_form, tool_to_form
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The running platform, seen from a shell on its machine that may read its keys."""
+
+    running: Running
+    data: Path
+    internal: InternalClient
+
+    def token(self, person: str, server: str, ttl_s: int) -> str:
+        """An access token. Errors: NotFound, for nobody of that name; Invalid."""
+        said = self.internal.post("/tokens", {"person": person, "server": server, "ttl_s": ttl_s})
+        return str(said["token"])
+
+    def policy(self) -> "NowInForce":
+        """The revision in force, from the registry itself."""
+        envelope = self.internal.get("/snapshot", {"after": 0, "wait_s": 0})
+        form = cast("dict[str, object]", json.loads(envelope["payload"]))
+        return NowInForce(snapshot_from_form({key: value for key, value in form.items() if key != "issued_at"}))
+
+    def fleet(self) -> Fleet:
+        return fleet_file.load(Path(self.running.fleet), self.data)
+
+    def caller(self, person: str) -> Caller:
+        """That person as the built-in sign-in knows them. Errors: NotFound."""
+        groups = self.fleet().people.get(person)
+        if groups is None:
+            raise NotFound(f"nobody is called {person!r} here", hint="the fleet file lists people")
+        return Caller(User(self.running.public_url, person, groups), "ide", "local", "")
+
+
+@dataclass(frozen=True, slots=True)
+class NowInForce:
+    """A snapshot that was fetched this moment, as the port Snapshots."""
+
+    snapshot: Snapshot
+
+    def current(self) -> Snapshot:
+        return self.snapshot
+
+    def age(self) -> Age:
+        return Fresh()
+
+
+def console(data: Path) -> Console:
+    """Errors: UpstreamUnreachable, if no platform runs there."""
+    place = data.resolve()
+    running = find_running(place)
+    return Console(running, place, InternalClient(running.registry_url, Keys.at(place).read("internal.key")))
+
+
+def declared_tools(fleet: Fleet, name: str) -> list[dict[str, Any]]:
+    """The tools that a server of the fleet declares, built without a platform.
+
+    A guest's are what the fleet file says of them: its process is not started for a look.
+    Errors: NotFound, Misconfigured.
+    """
+    from pierhead.bootstrap.plugins import build_server  # noqa: PLC0415 - loads the protocol stack
+
+    server = fleet.servers.get(name)
+    if server is None:
+        raise NotFound(f"the fleet has no server {name!r}", hint=f"it has: {', '.join(fleet.servers)}")
+    if server.guest is None:
+        return [dict(tool_to_form(tool)) for tool in build_server(server.kind, server.settings).manifest()]
+    return [
+        {"name": tool, "policy": declared.policy, "effect": declared.effect, "approval": declared.approval or "none"}
+        for tool, declared in server.guest.tools.items()
+    ]

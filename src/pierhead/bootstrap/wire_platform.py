@@ -1,0 +1,145 @@
+"""The whole platform on one machine: what `pierhead up` needs, checked before the first process starts.
+
+Puts settings, fleet, keys, data and the supervisor together. Not here: the order of starting and stopping, and what
+the terminal shows (`apps/cli/up`).
+"""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from pierhead.adapters.internal_client import InternalClient
+from pierhead.adapters.processes import Child, Supervisor
+from pierhead.bootstrap import fleet as fleet_file
+from pierhead.bootstrap.demo.warehouse import ensure_warehouse
+from pierhead.bootstrap.fleet import Fleet
+from pierhead.bootstrap.keys import Keys
+from pierhead.bootstrap.running import Running, bound, free_ports, hold, prepare_directory
+from pierhead.bootstrap.settings import Resolved, Settings
+from pierhead.core.errors import PierheadError
+
+_MODULE: Final = "pierhead.apps.cli"
+_CHANCES: Final = 1_000_000
+
+Talk = Callable[[str, str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Everything `up` works with. `servers` are the children by server name."""
+
+    settings: Settings
+    fleet: Fleet
+    running: Running
+    registry: Child
+    gateway: Child
+    servers: Mapping[str, Child]
+    supervisor: Supervisor
+
+
+def demo_fleet() -> Path:
+    """The fleet file that ships with the package."""
+    return Path(str(files("pierhead.bootstrap.demo") / "fleet.yaml"))
+
+
+def prepare_demo(data: Path, talk: Talk | None = None) -> None:
+    """Make what the demo fleet reads, if it is not there. Errors: Misconfigured."""
+    prepare_directory(data)
+    ensure_warehouse(data, lambda reason: talk("warehouse data", "building", reason) if talk else None)
+
+
+def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk) -> Platform:
+    """Check everything, make what is missing, start nothing.
+
+    `talk(name, state, reason)` hears of progress and of every change of a process.
+    Errors: Misconfigured, before anything was started.
+    """
+    settings = resolved.settings
+    data = settings.platform.data.resolve()
+    path = (fleet_path or demo_fleet()).resolve()
+    fleet = fleet_file.load(path, data)
+    prepare_directory(data)
+    lock = hold(data)
+    for host, port in (
+        (settings.platform.host, settings.platform.port),
+        ("127.0.0.1", settings.platform.diagnostics_port),
+    ):
+        bound(host, port).close()
+    keys = Keys.at(data)
+    keys.ensure(tuple(fleet.servers))
+    if fleet_path is None:
+        prepare_demo(data, talk)
+    ports = free_ports(len(fleet.servers) + 1)
+    children = _Children(settings, resolved.file, data, path, f"http://127.0.0.1:{ports[0]}")
+    client = InternalClient(children.registry_url, keys.read("internal.key"))
+    return Platform(
+        settings=settings,
+        fleet=fleet,
+        running=_running(settings, children.registry_url, path),
+        registry=children.registry(ports[0]),
+        gateway=children.gateway(),
+        servers={name: children.server(name, port) for name, port in zip(fleet.servers, ports[1:], strict=True)},
+        supervisor=Supervisor(_reporting(client, frozenset(fleet.servers), talk), _chance, (lock,)),
+    )
+
+
+def _running(settings: Settings, registry_url: str, fleet: Path) -> Running:
+    place = settings.platform
+    return Running(place.url, registry_url, f"http://127.0.0.1:{place.diagnostics_port}", str(fleet), os.getpid())
+
+
+@dataclass(frozen=True, slots=True)
+class _Children:
+    """How each role is started: `pierhead run ROLE`, with the settings that this process resolved."""
+
+    settings: Settings
+    config: Path | None
+    data: Path
+    fleet: Path
+    registry_url: str
+
+    def registry(self, port: int) -> Child:
+        return self._child("registry", ("registry",), ("--fleet", str(self.fleet), "--port", str(port)), port)
+
+    def gateway(self) -> Child:
+        place = self.settings.platform
+        flags = ("--registry", self.registry_url, "--port", str(place.port), "--host", place.host)
+        diagnostics = ("--diagnostics-port", str(place.diagnostics_port))
+        return self._child("gateway", ("gateway",), (*flags, *diagnostics), place.diagnostics_port)
+
+    def server(self, name: str, port: int) -> Child:
+        flags = ("--fleet", str(self.fleet), "--registry", self.registry_url, "--port", str(port))
+        return self._child(f"server-{name}", ("server", name), flags, port)
+
+    def _child(self, name: str, role: tuple[str, ...], flags: tuple[str, ...], port: int) -> Child:
+        common = ("--data", str(self.data), "--public-url", self.settings.platform.url, "--supervised")
+        config = ("--config", str(self.config)) if self.config else ()
+        argv = (sys.executable, "-m", _MODULE, "run", *role, *flags, *common, *config)
+        return Child(name, argv, port, "/healthz", self.data / "logs" / f"{name}.log")
+
+
+def _chance() -> float:
+    return secrets.randbelow(_CHANCES) / _CHANCES
+
+
+def _reporting(
+    client: InternalClient, servers: frozenset[str], talk: Talk
+) -> Callable[[str, str, str], Awaitable[None]]:
+    """Tell the terminal, and for a server's process the registry; one that is away hears it at the next change."""
+
+    async def report(name: str, state: str, reason: str) -> None:
+        talk(name, state, reason)
+        server = name.removeprefix("server-")
+        if server in servers and name != server:
+            try:
+                await asyncio.to_thread(client.post, f"/servers/{server}/state", {"state": state, "reason": reason})
+            except PierheadError as failed:
+                talk(name, "unreported", failed.message)
+
+    return report

@@ -1,0 +1,59 @@
+"""What gateway and servers have alike: the policy they follow, the journal they keep and ship, the registry's address.
+
+Not here: what each adds (`wire_gateway`, `wire_server`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pierhead.adapters.journal import Journal
+from pierhead.adapters.remote import Registry
+from pierhead.adapters.snapshot_file import SnapshotOnDisk
+from pierhead.adapters.snapshot_signature import SnapshotVerifier
+from pierhead.adapters.system import SystemClock, SystemIds
+from pierhead.bootstrap.keys import Keys
+from pierhead.core.snapshot import AgeLimits
+from pierhead.usecases.follow_policy import FollowedPolicy, follow_policy
+from pierhead.usecases.ship_facts import Shipping, ship_facts
+
+Endless = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Open until `opened` closes. `writer` names its journal and its chain."""
+
+    writer: str
+    policy: FollowedPolicy
+    journal: Journal
+    registry: Registry
+    clock: SystemClock
+    ids: SystemIds
+    shipping: Shipping = field(default_factory=Shipping)
+
+    def endless(self) -> tuple[Endless, ...]:
+        """What runs beside the program until it stops."""
+
+        async def follow() -> None:
+            await follow_policy(self.policy, self.registry, asyncio.sleep)
+
+        async def ship() -> None:
+            await ship_facts(self.writer, self.journal, self.registry, asyncio.sleep, self.shipping)
+
+        return follow, ship
+
+
+async def share(writer: str, data: Path, registry_url: str, limits: AgeLimits, opened: AsyncExitStack) -> Shared:
+    """Open all of it; `opened` lets go of it, the journal last. Errors: Misconfigured."""
+    keys, clock = Keys.at(data), SystemClock()
+    journal = Journal.open(data / "journal" / writer, writer, clock)
+    opened.push_async_callback(asyncio.to_thread, journal.close)
+    registry = Registry.at(registry_url, keys.read("internal.key"))
+    opened.push_async_callback(registry.close)
+    signature = SnapshotVerifier.of(keys.read("snapshot.pub"))
+    policy = FollowedPolicy(clock, limits, signature, SnapshotOnDisk(data / "snapshots" / f"{writer}.json"))
+    policy.restore()
+    return Shared(writer, policy, journal, registry, clock, SystemIds())
