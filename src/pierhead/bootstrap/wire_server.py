@@ -27,6 +27,7 @@ from pierhead.usecases.wire_forms import Manifest
 _GUEST_STARTS_S = 30.0
 _GUEST_VERSION = "guest"
 
+
 @dataclass(frozen=True, slots=True)
 class ServerSetting:
     """Where one server stands. `upstream` is the address at which the gateway reaches it."""
@@ -59,7 +60,7 @@ async def server_parts(setting: ServerSetting) -> ServerParts:
     Errors: Misconfigured; UpstreamUnreachable, for a guest that does not start.
     """
     async with AsyncExitStack() as opened:
-        beside = await share(_writer(setting), setting.data, setting.registry_url, setting.limits, opened)
+        beside = share(_writer(setting), setting.data, setting.registry_url, setting.limits, opened)
         verifier = _verifier(setting, beside.clock)
         if setting.entry.guest is None:
             application, manifest = _own(setting, beside, verifier)

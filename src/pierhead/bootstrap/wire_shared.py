@@ -46,10 +46,10 @@ class Shared:
         return follow, ship
 
 
-async def share(writer: str, data: Path, registry_url: str, limits: AgeLimits, opened: AsyncExitStack) -> Shared:
+def share(writer: str, data: Path, registry_url: str, limits: AgeLimits, opened: AsyncExitStack) -> Shared:
     """Open all of it; `opened` lets go of it, the journal last. Errors: Misconfigured."""
     keys, clock = Keys.at(data), SystemClock()
-    journal = Journal.open(data / "journal" / writer, writer, clock)
+    journal = Journal.open(data / "journal", writer, clock)
     opened.push_async_callback(asyncio.to_thread, journal.close)
     registry = Registry.at(registry_url, keys.read("internal.key"))
     opened.push_async_callback(registry.close)

@@ -44,7 +44,7 @@ def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> N
 
     async def main() -> None:
         async with AsyncExitStack() as opened:
-            shared = await share("gateway", place.data.resolve(), registry_url, _limits(settings), opened)
+            shared = share("gateway", place.data.resolve(), registry_url, _limits(settings), opened)
             setting = GatewaySetting(
                 public_url=place.url,
                 registry_url=registry_url,
