@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -124,12 +123,13 @@ async def main():
     await asyncio.sleep(60)
 asyncio.run(main())
 """
-    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as supervisor:
-        assert supervisor.stdout is not None
-        pid = int(supervisor.stdout.readline())
-        assert alive(pid)
-        supervisor.kill()
-        await until(lambda: not alive(pid))
+    supervisor = await asyncio.create_subprocess_exec(sys.executable, "-c", parent, stdout=asyncio.subprocess.PIPE)
+    assert supervisor.stdout is not None
+    pid = int(await supervisor.stdout.readline())
+    assert alive(pid)
+    supervisor.kill()
+    await supervisor.wait()
+    await until(lambda: not alive(pid))
 
 
 async def test_a_data_directory_belongs_to_one_platform(tmp_path: Path) -> None:
