@@ -272,14 +272,13 @@ def _frozen(name: str, model: _PluginServer | _GuestServer, entry: dict[str, Any
         rows=(_row(name, model.access),),
         narrowed={} if is_guest else {tool: parse_who(given.policy) for tool, given in model.tools.items()},
         guest=_guest(model) if is_guest else None,
-        settings=_settings(name, entry, data),
+        settings=_settings(entry, data),
     )
 
 
-def _settings(name: str, entry: Mapping[str, object], data: Path | None) -> Mapping[str, object]:
-    """What a plug-in sees of its entry: who may use it is not its affair."""
-    own = {key: value for key, value in entry.items() if key not in {"kind", "access", "tools"}}
-    return {"name": name, **own, **({"url": _absolute(own["url"], data)} if "url" in own else {})}
+def _settings(entry: Mapping[str, object], data: Path | None) -> Mapping[str, object]:
+    """The entry as written, but with a file's whole path."""
+    return {**entry, "url": _absolute(entry["url"], data)} if "url" in entry else entry
 
 
 def _guest(model: _GuestServer) -> Guest:

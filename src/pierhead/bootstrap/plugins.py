@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 SERVERS: Final = "pierhead.servers"
 
-Build = Callable[[Mapping[str, object]], "Server"]
+Build = Callable[[str, Mapping[str, object]], "Server"]
 
 
 def server_kinds() -> dict[str, EntryPoint]:
@@ -22,20 +22,19 @@ def server_kinds() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=SERVERS)}
 
 
-def build_server(kind: str, settings: Mapping[str, object]) -> "Server":
+def build_server(kind: str, name: str, settings: Mapping[str, object]) -> "Server":
     """Load the plug-in of that kind and let it build the server.
 
-    Shapes: `settings` are `name`, `owner`, `support`, `description` and the kind's own keys of the fleet file, as plain
-    values; access and narrowing are the platform's affair.
+    Shapes: `settings` is the server's entry of the fleet file, as plain values.
     Errors: Misconfigured, for a kind that is not installed or cannot be imported; whatever the plug-in raises.
     """
     point = server_kinds().get(kind)
     if point is None:
-        message = f"kind {kind} is not installed"
+        message = f"server {name}: kind {kind} is not installed"
         raise Misconfigured(message, hint=f"installed: {', '.join(sorted(server_kinds()))}", code="unknown-kind")
     try:
         build: Build = point.load()
     except ImportError as missing:
-        message = f"kind {kind} cannot be loaded: {missing}"
+        message = f"server {name}: kind {kind} cannot be loaded: {missing}"
         raise Misconfigured(message, hint=f"pip install 'pierhead[{kind}]'", code="unknown-kind") from None
-    return build(settings)
+    return build(name, settings)

@@ -81,7 +81,7 @@ def declared_tools(fleet: Fleet, name: str) -> list[dict[str, Any]]:
     if server is None:
         raise NotFound(f"the fleet has no server {name!r}", hint=f"it has: {', '.join(fleet.servers)}")
     if server.guest is None:
-        return [dict(tool_to_form(tool)) for tool in build_server(server.kind, server.settings).manifest()]
+        return [dict(tool_to_form(tool)) for tool in build_server(server.kind, name, server.settings).manifest()]
     return [
         {"name": tool, "policy": declared.policy, "effect": declared.effect, "approval": declared.approval or "none"}
         for tool, declared in server.guest.tools.items()

@@ -86,7 +86,7 @@ def _verifier(setting: ServerSetting, clock: SystemClock) -> Verifier:
 def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> tuple[Application, Manifest]:
     """A server written with the SDK."""
     entry = setting.entry
-    server = build_server(entry.kind, entry.settings)
+    server = build_server(entry.kind, entry.name, entry.settings)
     application = host(server, _governance(beside, entry.name, server.tools), verifier)
     return application, _manifest(setting, server.version, server.manifest())
 
