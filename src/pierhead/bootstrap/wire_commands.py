@@ -4,9 +4,10 @@ Not here: what a command shows (`apps/cli`).
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pierhead.adapters.internal_client import InternalClient
 from pierhead.bootstrap import fleet as fleet_file
@@ -17,6 +18,8 @@ from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller, User
 from pierhead.core.snapshot import Age, Fresh, Snapshot
 from pierhead.usecases.wire_forms import snapshot_from_form, tool_to_form
+
+_PAGE: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,16 @@ def console(data: Path) -> Console:
     place = data.resolve()
     running = find_running(place)
     return Console(running, place, InternalClient(running.registry_url, Keys.at(place).read("internal.key")))
+
+
+def kept_lines(client: InternalClient) -> Iterator[tuple[str, bytes]]:
+    """Every record that the registry keeps, writer by writer, in order."""
+    after: dict[str, Any] | None = {"writer": "", "sequence": 0}
+    while after is not None:
+        page = client.get("/audit/export", {**after, "limit": _PAGE})
+        for kept in page["lines"]:
+            yield kept["writer"], kept["line"].encode()
+        after = page["next"]
 
 
 def declared_tools(fleet: Fleet, name: str) -> list[dict[str, Any]]:
