@@ -1,31 +1,34 @@
 """`pierhead run ROLE`: one program of the platform in this process, until SIGTERM.
 
-Not here: what the programs do (`apps/gateway`, `apps/registry`, `apps/server`), what they are made of (`bootstrap`).
+Each role imports its own program alone: a gateway loads neither the database nor MCP. Not here: what the programs
+do (`apps/gateway`, `apps/registry`, `apps/server`), what they are made of (`bootstrap`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pierhead.apps import gateway, registry, server, serving
+from pierhead.apps import serving
 from pierhead.bootstrap import fleet as fleet_file
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import bound, end_with_parent
 from pierhead.bootstrap.settings import Settings
-from pierhead.bootstrap.wire_gateway import GatewaySetting, gateway_adapters
-from pierhead.bootstrap.wire_registry import RegistrySetting
-from pierhead.bootstrap.wire_server import ServerSetting, server_parts
-from pierhead.bootstrap.wire_shared import Shared, share
 from pierhead.core.errors import NotFound
 from pierhead.core.snapshot import AgeLimits
+
+if TYPE_CHECKING:
+    from pierhead.bootstrap.wire_shared import Shared
 
 _GRACE_S: Final = 5.0
 
 
 def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool) -> None:
     """Errors: Misconfigured."""
+    from pierhead.apps import registry  # noqa: PLC0415 - see the docstring
+    from pierhead.bootstrap.wire_registry import RegistrySetting  # noqa: PLC0415
+
     place = settings.platform
     _tie(settings, supervised=supervised)
     data = place.data.resolve()
@@ -39,41 +42,45 @@ def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool
 
 def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> None:
     """Errors: Misconfigured."""
+    from pierhead.apps import gateway  # noqa: PLC0415 - see the docstring
+    from pierhead.bootstrap.wire_gateway import GatewaySetting, gateway_adapters  # noqa: PLC0415
+    from pierhead.bootstrap.wire_shared import share  # noqa: PLC0415
+
     place = settings.platform
     _tie(settings, supervised=supervised)
+    data = place.data.resolve()
+    setting = GatewaySetting(
+        public_url=place.url,
+        registry_url=registry_url,
+        surface=place.surface,
+        environment=place.environment,
+        assertion_key=Keys.at(data).read("assertion.key"),
+    )
 
     async def main() -> None:
         async with AsyncExitStack() as opened:
-            shared = share("gateway", place.data.resolve(), registry_url, _limits(settings), opened)
-            setting = GatewaySetting(
-                public_url=place.url,
-                registry_url=registry_url,
-                surface=place.surface,
-                environment=place.environment,
-                assertion_key=Keys.at(place.data.resolve()).read("assertion.key"),
-            )
+            shared = share("gateway", data, registry_url, _limits(settings), opened)
             outside = gateway_adapters(
                 setting, snapshots=shared.policy, audit=shared.journal, clock=shared.clock, ids=shared.ids
             )
             program = gateway.program(outside, {"journal": lambda: shared.journal.failure})
-            public = bound(place.host, place.port)
-            diagnostics = bound("127.0.0.1", place.diagnostics_port)
+            public, diagnostics = bound(place.host, place.port), bound("127.0.0.1", place.diagnostics_port)
             await _beside(shared, lambda: program.run(public, diagnostics))
 
     serving.run(main)
 
 
-def run_server(  # the flags of one command
-    settings: Settings, fleet: Path, name: str, registry_url: str, port: int, *, supervised: bool
-) -> None:
+def run_server(settings: Settings, fleet: Path, name: str, registry_url: str, port: int, *, supervised: bool) -> None:
     """Errors: Misconfigured; NotFound, for a name that the fleet file has not."""
+    from pierhead.apps import server  # noqa: PLC0415 - see the docstring
+    from pierhead.bootstrap.wire_server import ServerSetting, server_parts  # noqa: PLC0415
+
     data = settings.platform.data.resolve()
     entry = fleet_file.load(fleet, data).servers.get(name)
     if entry is None:
         raise NotFound(f"{fleet} has no server {name!r}", hint="name one that is in it")
     _tie(settings, supervised=supervised)
-    upstream = f"http://127.0.0.1:{port}/mcp"
-    setting = ServerSetting(entry, data, registry_url, upstream, _limits(settings))
+    setting = ServerSetting(entry, data, registry_url, f"http://127.0.0.1:{port}/mcp", _limits(settings))
 
     async def main() -> None:
         parts = await server_parts(setting)
@@ -96,11 +103,12 @@ def _limits(settings: Settings) -> AgeLimits:
 
 
 def _tie(settings: Settings, *, supervised: bool) -> None:
+    """A supervised program ends with its supervisor, however that one ends."""
     if supervised:
         end_with_parent(settings.shutdown.drain_s + _GRACE_S)
 
 
-async def _beside(shared: Shared, running: Callable[[], Awaitable[None]]) -> None:
+async def _beside(shared: "Shared", running: Callable[[], Awaitable[None]]) -> None:
     """Follow the policy and ship facts for as long as the program runs."""
     tasks = [asyncio.ensure_future(work()) for work in shared.endless()]
     try:
