@@ -22,6 +22,7 @@ class ServedPolicy:
     _form: Form = field(default_factory=dict[str, object])
     _snapshot: Snapshot = EMPTY
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_ending: bool = False
 
     def current(self) -> Snapshot:
         return self._snapshot
@@ -40,12 +41,17 @@ class ServedPolicy:
 
     async def after(self, revision: int, wait_s: float) -> None:
         """Return once a revision past that is served, at the latest after `wait_s`."""
-        if self._snapshot.revision > revision:
+        if self._is_ending or self._snapshot.revision > revision:
             return
         try:
             await asyncio.wait_for(self._changed.wait(), wait_s)
         except TimeoutError:
             return
+
+    def let_go(self) -> None:
+        """The program stops: nobody waits any longer."""
+        self._is_ending = True
+        self._changed.set()
 
     def payload(self, issued_at: float) -> str:
         """The text to sign: the revision, and when it was confirmed."""

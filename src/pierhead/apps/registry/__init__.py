@@ -3,10 +3,12 @@
 Its parts are put together in `bootstrap/wire_registry` and mounted in `app`. Heavy imports wait until it runs.
 """
 
+import asyncio
 import socket
 from contextlib import AsyncExitStack
 
-from pierhead.bootstrap.wire_registry import RegistrySetting, registry_adapters
+from pierhead.apps.serving import serve, stop_on_signals
+from pierhead.bootstrap.wire_registry import RegistryAdapters, RegistrySetting, registry_adapters
 
 _DRAIN_S = 20
 
@@ -16,19 +18,18 @@ async def run(setting: RegistrySetting, listener: socket.socket) -> None:
 
     Errors: Misconfigured, before anything is served.
     """
-    import uvicorn  # noqa: PLC0415 - see the docstring
+    from pierhead.apps.registry.app import build, parts_of  # noqa: PLC0415 - see the docstring
 
-    from pierhead.apps.registry.app import build, parts_of  # noqa: PLC0415
-
+    stopping = asyncio.Event()
+    stop_on_signals(stopping)
     async with AsyncExitStack() as opened:
-        application = build(parts_of(await registry_adapters(setting, opened)))
-        config = uvicorn.Config(
-            application,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            lifespan="off",
-            timeout_graceful_shutdown=_DRAIN_S,
-        )
-        await uvicorn.Server(config).serve([listener])
+        adapters = await registry_adapters(setting, opened)
+        letting_go = asyncio.create_task(_let_go(stopping, adapters))
+        await serve(build(parts_of(adapters)), [listener], stopping, drain_s=_DRAIN_S, lifespan="off")
+        letting_go.cancel()
+
+
+async def _let_go(stopping: asyncio.Event, adapters: RegistryAdapters) -> None:
+    """Whoever waits for the next policy would hold up the end by as long as they meant to wait."""
+    await stopping.wait()
+    adapters.policy.let_go()
