@@ -133,6 +133,17 @@ class Ways:
         short = dataclasses.replace(door, stack=_never) if short_must_answer else door
         return self._ask(short, call), self._ask(dataclasses.replace(door, short=None), call)
 
+    def both_to(self, body: bytes) -> tuple[Any, Any]:
+        """The same for any body at all."""
+        door: Any = self.running.application
+        first, second = (
+            self.portal.call(_send, way, body, "add") for way in (door, dataclasses.replace(door, short=None))
+        )
+        return (first.status_code, first.content and first.json()), (
+            second.status_code,
+            second.content and second.json(),
+        )
+
     def _ask(self, application: Any, call: dict[str, Any]) -> Any:
         """Status, body, and the facts but for the call's id."""
         facts = self.running.audit.facts
@@ -147,12 +158,16 @@ async def _never(*_: object) -> None:
 
 async def _post(application: Any, params: dict[str, Any]) -> httpx2.Response:
     body = json.dumps({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}).encode()
+    return await _send(application, body, params["name"])
+
+
+async def _send(application: Any, body: bytes, name: str) -> httpx2.Response:
     headers = {
         "accept": "application/json, text/event-stream",
         "content-type": "application/json",
         "mcp-protocol-version": MODERN,
         "mcp-method": "tools/call",
-        "mcp-name": params["name"],
+        "mcp-name": name,
         ASSERTION_HEADER.decode(): orjson.dumps({"user": "alice", "groups": []}).decode(),
     }
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(application)) as client:
@@ -270,6 +285,42 @@ _ARGUMENTS = st.fixed_dictionaries(
 def test_any_arguments_are_answered_alike(ways: Ways, arguments: dict[str, object]) -> None:
     short, long = ways.both(asked("mix", arguments), short_must_answer=False)
     assert short == long
+
+
+_REQUEST = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": asked("add", {"a": 1, "b": 2})}
+_PLACES = st.sampled_from(
+    [
+        (),
+        *((member,) for member in _REQUEST),
+        *(("params", member) for member in ("name", "arguments", "_meta", "requestState", "inputResponses", "task")),
+        *(("params", "_meta", member) for member in (*META, "progressToken", "io.modelcontextprotocol/logLevel")),
+        ("params", "_meta", "io.modelcontextprotocol/clientInfo", "name"),
+        ("params", "_meta", "io.modelcontextprotocol/clientCapabilities", "elicitation"),
+        ("surprise",),
+    ]
+)
+
+
+def _with(whole: Any, place: tuple[str, ...], value: object) -> Any:
+    if not place:
+        return value
+    return {**whole, place[0]: _with(whole.get(place[0], {}), place[1:], value)}
+
+
+@given(place=_PLACES, value=_ANYTHING)
+@settings(deadline=None, max_examples=200)
+def test_any_wrong_member_is_answered_alike(ways: Ways, place: tuple[str, ...], value: object) -> None:
+    short, long = ways.both_to(json.dumps(_with(_REQUEST, place, value)).encode())
+    assert short == long
+    assert short[0] < 500
+
+
+@given(body=st.binary(max_size=60) | st.text(alphabet='{}[]":,0a\\u', max_size=30).map(str.encode))
+@settings(deadline=None, max_examples=50)
+def test_any_bytes_are_answered_alike(ways: Ways, body: bytes) -> None:
+    short, long = ways.both_to(body)
+    assert short == long
+    assert short[0] < 500
 
 
 def test_the_caller_of_the_public_face_is_the_one_of_the_core() -> None:
