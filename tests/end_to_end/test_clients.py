@@ -99,9 +99,8 @@ async def test_the_typescript_client_lists_and_calls(
     site: Site, tools: NodeTools, tmp_path: Path, mode: str, era: str
 ) -> None:
     script = Path(__file__).with_name("typescript_client.mjs")
-    said = json.loads(
-        await run([str(tools.node), str(script), str(tools.packages), site.url, site.token, mode], tmp_path)
-    )
+    command = [str(tools.node), str(script), str(tools.packages), site.url, site.token, mode]
+    said = json.loads(await run([*command, "greet", '{"name": "Ann", "times": 2}', "greet_for_others"], tmp_path))
     assert "greet" in said["tools"]
     assert "greet_for_others" not in said["tools"]
     assert said["called"]["structuredContent"] == GREETING
