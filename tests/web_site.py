@@ -31,7 +31,7 @@ PEOPLE = KnownPeople(
         "alice": frozenset({"data-eng"}),
         "bob": frozenset({"ads"}),
         "carol": frozenset({"security-reviewers"}),
-        "frank": frozenset({"platform-admins"}),
+        "frank": frozenset({"platform-admin"}),
     }
 )
 
@@ -69,7 +69,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         snapshots=MemorySnapshots(snapshot_of(SERVERS, ROWS, revision=7)),
         records=records,
         processes=MemoryProcesses(STATES),
-        auditors=frozenset({"security-reviewers", "platform-admins"}),
+        auditors=frozenset({"security-reviewers", "platform-admin"}),
         surface="ide",
         environment="local",
     )

@@ -32,7 +32,7 @@ from pierhead.usecases.ports import Clock
 from pierhead.usecases.publish_policy import publish_policy
 from pierhead.usecases.serve_policy import ServedPolicy
 
-AUDITORS: Final = frozenset({"security-reviewers", "platform-admins"})
+AUDITORS: Final = frozenset({"security-reviewers", "platform-admin"})
 _BY: Final = "fleet"
 
 

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from pierhead.apps.cli.access import seconds
-from pierhead.apps.cli.call import arguments_of, pairs
+from pierhead.apps.cli.call import arguments_of, pairs, show_result
+from pierhead.apps.cli.frame import Output
 from pierhead.apps.cli.record import time_ago
 from pierhead.core.errors import Invalid
 
@@ -90,3 +91,19 @@ def test_the_start_imports_nothing_heavy() -> None:
     probe = "import sys; from pierhead.apps.cli import application; application(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
     assert not set(HEAVY) & set(loaded)
+
+
+def test_rows_are_a_table_where_a_person_reads_them(capsys: pytest.CaptureFixture[str]) -> None:
+    result = {"columns": [{"name": "carrier"}, {"name": "n"}], "rows": [["UA", 58665]], "notice": "cut after 1 row"}
+    show_result(result, Output.TABLE)
+    told = capsys.readouterr()
+    assert "carrier" in told.out
+    assert "58665" in told.out
+    assert "{" not in told.out
+    assert told.err == "cut after 1 row\n"
+
+
+@pytest.mark.parametrize("result", [{"n": 1}, "plain", {"columns": [{"name": "a"}, {"name": "a"}], "rows": [[1, 2]]}])
+def test_what_is_no_table_is_a_document(result: object, capsys: pytest.CaptureFixture[str]) -> None:
+    show_result(result, Output.TABLE)
+    assert json.loads(capsys.readouterr().out) == result

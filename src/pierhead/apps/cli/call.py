@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
 from pierhead.apps.cli.access import data_of
-from pierhead.apps.cli.frame import ConfigOption, DataOption
+from pierhead.apps.cli.frame import ConfigOption, DataOption, Output, emit, show
 from pierhead.core.errors import (
     Forbidden,
     Invalid,
@@ -51,10 +52,11 @@ def call(
     arguments: Annotated[list[str] | None, typer.Argument(help="Arguments as key=value.")] = None,
     as_json: Annotated[str, typer.Option("--json", help="All arguments as one JSON object.")] = "",
     person: Annotated[str, typer.Option("--as", help="Who calls.")] = "",
+    output: Annotated[Output | None, typer.Option("--output", "-o", help="How to show the result.")] = None,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Call one tool as a person, under policy, on the record. The result is JSON on stdout.
+    """Call one tool as a person, under policy, on the record. Rows are a table on a terminal, all else is JSON.
 
     Examples: pierhead call warehouse run_query sql="select count(*) from flights" --as alice;
     pierhead call time get_current_time timezone=Europe/Berlin --as alice
@@ -67,7 +69,24 @@ def call(
     token = here.token(person, server, _TTL_S)
     given = pairs(arguments or [])
     url = f"{here.running.public_url}/mcp/{server}"
-    print(json.dumps(asyncio.run(_call(url, token, tool, given, as_json)), indent=2, ensure_ascii=False))
+    show_result(asyncio.run(_call(url, token, tool, given, as_json)), output or _fitting())
+
+
+def _fitting() -> Output:
+    """People get tables, programs JSON."""
+    return Output.TABLE if sys.stdout.isatty() else Output.JSON
+
+
+def show_result(result: object, output: Output) -> None:
+    """A result with `columns` and `rows` as a table, if a table was asked for; everything else as a document."""
+    table = cast("dict[str, Any]", result if isinstance(result, dict) else {})
+    names: list[str] = [column["name"] for column in table.get("columns", [])]
+    if output is not Output.TABLE or "rows" not in table or not names or len(set(names)) < len(names):
+        emit(result, output, json=False)
+        return
+    show([dict(zip(names, row, strict=True)) for row in table["rows"]], names, output, json=False)
+    if table.get("notice"):
+        print(table["notice"], file=sys.stderr)
 
 
 def pairs(arguments: list[str]) -> dict[str, str]:
@@ -107,8 +126,17 @@ async def _result(client: "Client", tool: str, given: dict[str, str], as_json: s
     if shown is None:
         shown = "\n".join(part.text for part in answer.content if part.type == "text")
     if answer.is_error:
-        raise ToolFailed(_words(answer.content) or json.dumps(shown), hint="read the message")
+        raise _told(_words(answer.content))
     return shown
+
+
+def _told(words: str) -> PierheadError:
+    """A tool's failure: the envelope's code, message and hint where it has one, else its words as they stand."""
+    try:
+        error: dict[str, Any] = json.loads(words)["error"]
+        return ToolFailed(str(error["message"]), hint=str(error["hint"]), code=str(error["code"]))
+    except (ValueError, KeyError, TypeError):
+        return ToolFailed(words or "the tool failed without a word", hint="read the message")
 
 
 def _words(content: list[Any]) -> str:

@@ -5,6 +5,8 @@ that nothing is asked of a program that has ended. Ctrl-C drains and exits 0; a 
 """
 
 import asyncio
+import os
+import shutil
 import signal
 import sys
 import time
@@ -144,6 +146,11 @@ def ready_text(whole: Platform, seconds: float) -> str:
 
 def _examples(whole: Platform) -> list[str]:
     if "warehouse" not in whole.fleet.servers:
-        return [f"    pierhead server list --data {whole.settings.platform.data}"]
+        return [f"    {_program()} server list --data {whole.settings.platform.data}"]
     query = "select carrier, count(*) as flights from flights group by 1 order by 2 desc"
-    return [f'    pierhead call warehouse run_query sql="{query}" --as alice']
+    return [f'    {_program()} call warehouse run_query sql="{query}" --as alice']
+
+
+def _program() -> str:
+    """How this program is called from here: `make up` does not put it on the PATH."""
+    return "pierhead" if shutil.which("pierhead") else os.path.relpath(sys.argv[0])
