@@ -79,14 +79,23 @@ def _fitting() -> Output:
 
 def show_result(result: object, output: Output) -> None:
     """A result with `columns` and `rows` as a table, if a table was asked for; everything else as a document."""
-    table = cast("dict[str, Any]", result if isinstance(result, dict) else {})
-    names: list[str] = [column["name"] for column in table.get("columns", [])]
-    if output is not Output.TABLE or "rows" not in table or not names or len(set(names)) < len(names):
+    names = _column_names(result)
+    if output is not Output.TABLE or not names:
         emit(result, output, json=False)
         return
+    table = cast("dict[str, Any]", result)
     show([dict(zip(names, row, strict=True)) for row in table["rows"]], names, output, json=False)
     if table.get("notice"):
         print(table["notice"], file=sys.stderr)
+
+
+def _column_names(result: object) -> list[str]:
+    """The names of a result's columns; none for a result that is no table, or whose names are not its keys."""
+    if not isinstance(result, dict) or not {"columns", "rows"} <= result.keys():
+        return []
+    columns = cast("list[dict[str, object]]", result["columns"])
+    names = [str(column["name"]) for column in columns]
+    return names if len(set(names)) == len(names) else []
 
 
 def pairs(arguments: list[str]) -> dict[str, str]:
