@@ -4,65 +4,20 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 import uvicorn
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from mcp.client.auth import OAuthClientProvider
-from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
-from tests.pages import hidden, link
+from tests.signing_in import Kept, Person, provider
 from tests.web_site import TestSite, build
 
 pytestmark = pytest.mark.anyio
-
-
-class Kept:
-    """What a client keeps between runs."""
-
-    def __init__(self) -> None:
-        self.tokens: OAuthToken | None = None
-        self.client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.client = client_info
-
-
-class Person:
-    """Alice at her browser: follows the link a client opens, signs in, says yes."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.questions: list[str] = []
-
-    async def open(self, question: str) -> None:
-        self.questions.append(question)
-
-    async def come_back(self) -> AuthorizationCodeResult:
-        async with httpx2.AsyncClient(base_url=self.url) as browser:
-            sent = await browser.get(self.questions[-1])
-            page = await browser.get(sent.headers["location"])
-            form = {"token": hidden(page.text, "token"), "next": hidden(page.text, "next"), "person": "alice"}
-            entered = await browser.post("/sign-in", data=form, headers={"origin": self.url})
-            consent = await browser.get(entered.headers["location"])
-            back = await browser.get(link(consent.text, "/oauth/continue"))
-        said = {key: values[0] for key, values in parse_qs(urlsplit(back.headers["location"]).query).items()}
-        return AuthorizationCodeResult(code=said["code"], state=said["state"], iss=said["iss"])
 
 
 def protected(world: TestSite, url: str) -> Route:
@@ -100,18 +55,7 @@ async def serving() -> AsyncIterator[tuple[TestSite, str]]:
 async def test_the_official_client_signs_in_and_calls_again_without_asking() -> None:
     async with serving() as (world, url):
         person, kept = Person(url), Kept()
-        provider = OAuthClientProvider(
-            server_url=f"{url}/mcp/warehouse",
-            client_metadata=OAuthClientMetadata(
-                client_name="Official client",
-                redirect_uris=["http://127.0.0.1:9/callback"],  # pyright: ignore[reportArgumentType]
-                token_endpoint_auth_method="none",
-            ),
-            storage=kept,
-            redirect_handler=person.open,
-            callback_handler=person.come_back,
-        )
-        async with httpx2.AsyncClient(auth=provider) as client:
+        async with httpx2.AsyncClient(auth=provider(f"{url}/mcp/warehouse", person, kept)) as client:
             first = await client.post(f"{url}/mcp/warehouse", json={})
             second = await client.post(f"{url}/mcp/warehouse", json={})
 
