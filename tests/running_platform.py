@@ -3,8 +3,6 @@
 One class starts it, stops it, asks its commands and its pages, and finds its processes. What a test proves is not here.
 """
 
-import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -16,9 +14,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
-from tests.components import free_port
 from tests.pages import hidden
 
+from pierhead.bootstrap.running import free_ports
+
+PIERHEAD = (sys.executable, "-m", "pierhead.apps.cli")
+#: `up` promises ten seconds; a machine that runs other tests meanwhile may take longer, but not this long.
+READY_S = 90.0
 WITHIN_S = 60.0
 _POLL_S = 0.1
 
@@ -26,34 +28,33 @@ Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
-class RunningPlatform:
-    """One platform that runs. `talk` is the file its terminal text goes to."""
+class Up:
+    """One running platform. `said` is what it printed when it was ready, `log` the file of its progress."""
 
-    url: str
     data: Path
-    talk: Path
-    process: "subprocess.Popen[bytes]"
+    ports: tuple[int, int]
+    process: "subprocess.Popen[str]"
+    said: str
+    log: Path
 
-    def pierhead(self, *arguments: str, expect: int = 0) -> str:
-        """What the command prints on stdout; it must end with that exit code."""
-        command = [sys.executable, "-m", "pierhead.apps.cli", *arguments, "--data", str(self.data)]
-        done = subprocess.run(
-            command,
-            cwd=self.data.parent,
-            env=_environment(),
-            capture_output=True,
-            text=True,
-            timeout=WITHIN_S,
-            check=False,
-        )
-        assert done.returncode == expect, (arguments, done.returncode, done.stdout, done.stderr)
-        return done.stdout
-
-    def token(self, person: str, *more: str) -> str:
-        return self.pierhead("token", "--as", person, "--ttl", "1h", *more).strip()
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports[0]}"
 
     def mcp(self, server: str) -> str:
         return f"{self.url}/mcp/{server}"
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return pierhead(*arguments, "--data", str(self.data))
+
+    def tell(self, *arguments: str) -> str:
+        """What a command that must succeed prints."""
+        done = self.run(*arguments)
+        assert done.returncode == 0, (arguments, done.returncode, done.stdout, done.stderr)
+        return done.stdout
+
+    def token(self, person: str) -> str:
+        return self.tell("token", "--as", person, "--ttl", "1h").strip()
 
     @contextmanager
     def browsing(self, person: str) -> Iterator[httpx2.Client]:
@@ -65,69 +66,102 @@ class RunningPlatform:
             assert entered.status_code == 303, entered.text
             yield browser
 
-    def pid(self, role: str) -> int:
-        """The process of `registry`, `gateway` or `server NAME`; 0 while there is none."""
-        words = ("run", *role.split())
-        return next((pid for pid in _children(self.process.pid) if _starts(pid, words)), 0)
+    def children(self) -> dict[str, int]:
+        """Its processes by what they run: `registry`, `gateway`, `server NAME`."""
+        return {role: pid for pid, parent, role in processes() if parent == self.process.pid}
 
-    def guest_pid(self, server: str, program: str) -> int:
+    def guest(self, server: str) -> int:
         """The process of a guest behind its guard; 0 while there is none."""
-        guard = self.pid(f"server {server}")
-        inside = _children(guard) if guard else []
-        return next((pid for pid in inside if program in " ".join(_command(pid))), 0)
-
-    def states(self) -> dict[str, str]:
-        """The state of each server's process, as the pages show it; empty while the registry is away."""
-        try:
-            with self.browsing("frank") as browser:
-                listed = browser.get("/servers.json").json()["servers"]
-        except (httpx2.HTTPError, ValueError, KeyError, AssertionError):
-            return {}
-        return {line["name"]: line["process"]["state"] for line in listed}
+        guard = self.children().get(f"server {server}", 0)
+        return next((pid for pid, parent, _ in processes() if guard and parent == guard), 0)
 
     def stop(self) -> int:
         """Ctrl-C; the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=WITHIN_S)
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(WITHIN_S)
+
+
+def pierhead(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*PIERHEAD, *arguments], capture_output=True, text=True, timeout=120, check=False)
+
+
+def processes() -> list[tuple[int, int, str]]:
+    """Every living process: id, parent, and the role after `run`, or its whole command."""
+    found: list[tuple[int, int, str]] = []
+    for directory in Path("/proc").iterdir():
+        try:
+            words = (directory / "cmdline").read_bytes().decode().split("\0")
+            stat = (directory / "stat").read_text().rpartition(")")[2].split()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if directory.name.isdecimal() and stat[0] != "Z":
+            found.append((int(directory.name), int(stat[1]), _role(words)))
+    return found
+
+
+def _role(words: list[str]) -> str:
+    after = words[words.index("run") + 1 :] if "run" in words else words
+    flags = next((place for place, word in enumerate(after) if word.startswith("--")), len(after))
+    return " ".join(after[:flags])
+
+
+def family(root: int) -> set[int]:
+    """A process and all that descend from it."""
+    known = {root}
+    listed = processes()
+    while more := {pid for pid, parent, _ in listed if parent in known} - known:
+        known |= more
+    return known
+
+
+def alive(pids: set[int]) -> set[int]:
+    return pids & {pid for pid, _, _ in processes()}
+
+
+def until_gone(pids: set[int], within_s: float = 40) -> None:
+    deadline = time.monotonic() + within_s
+    while left := alive(pids):
+        assert time.monotonic() < deadline, f"still there: {left}"
+        time.sleep(_POLL_S)
 
 
 @contextmanager
-def running_platform(folder: Path) -> Iterator[RunningPlatform]:
-    """A platform of the demo fleet under `folder`, ready; stopped at the end, whatever happened."""
-    data, talk = folder / "data", folder / "talk"
-    port, diagnostics = free_port(), free_port()
-    command = [sys.executable, "-m", "pierhead.apps.cli", "up", "--data", str(data)]
-    command += ["--port", str(port), "--diagnostics-port", str(diagnostics)]
-    with talk.open("ab") as text:
-        process = subprocess.Popen(
-            command, cwd=folder, env=_environment(), stdin=subprocess.DEVNULL, stdout=text, stderr=text
-        )
-    platform = RunningPlatform(f"http://127.0.0.1:{port}", data, talk, process)
+def up(data: Path) -> Iterator[Up]:
+    """A platform on free ports; stopped at the end, whatever happened."""
+    port, diagnostics = free_ports(2)
+    flags = ("--data", str(data), "--port", str(port), "--diagnostics-port", str(diagnostics))
+    log = data.parent / "up.log"
+    with log.open("w") as talk:
+        process = subprocess.Popen([*PIERHEAD, "up", *flags], stdout=subprocess.PIPE, stderr=talk, text=True)
     try:
-        eventually(lambda: _is_ready(platform), "the platform is ready", platform)
-        yield platform
+        yield Up(data, (port, diagnostics), process, _until_ready(process, log), log)
     finally:
-        try:
-            platform.stop()
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
+        pids = family(process.pid)
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(WITHIN_S)
+        if process.stdout is not None:
+            process.stdout.close()
+        until_gone(pids)
 
 
-def _is_ready(platform: RunningPlatform) -> bool:
-    assert platform.process.poll() is None, platform.talk.read_text()
-    return (platform.data / "run" / "platform.json").exists()
+def _until_ready(process: "subprocess.Popen[str]", log: Path) -> str:
+    said = ""
+    assert process.stdout is not None
+    began = time.monotonic()
+    while "Ctrl-C stops everything" not in said:
+        line = process.stdout.readline()
+        assert line, log.read_text()
+        assert time.monotonic() - began < READY_S
+        said += line
+    return said
 
 
-def eventually(find: Callable[[], Found], what: str, platform: RunningPlatform | None = None) -> Found:
-    """Ask again until the answer is truthy; fail after a minute, with what the platform said."""
+def eventually(find: Callable[[], Found], what: str) -> Found:
+    """Ask again until the answer is truthy; fail after a minute."""
     deadline = time.monotonic() + WITHIN_S
     while not (found := find()):
-        if time.monotonic() > deadline:
-            said = platform.talk.read_text() if platform else ""
-            raise AssertionError(f"not within {WITHIN_S:g} s: {what}\n{said}")
+        assert time.monotonic() < deadline, f"not within {WITHIN_S:g} s: {what}"
         time.sleep(_POLL_S)
     return found
 
@@ -135,28 +169,3 @@ def eventually(find: Callable[[], Found], what: str, platform: RunningPlatform |
 def call_rows(browser: httpx2.Client, **filters: str) -> list[dict[str, Any]]:
     """The calls that this person sees, newest first."""
     return browser.get("/audit.json", params=filters).json()["calls"]
-
-
-def _environment() -> dict[str, str]:
-    """As a newcomer's: no setting of the machine that runs the tests gets in."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PIERHEAD", "COV_"))}
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (task / "children").read_text().split())
-    return found
-
-
-def _command(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-    except OSError:
-        return []
-
-
-def _starts(pid: int, words: tuple[str, ...]) -> bool:
-    command = _command(pid)
-    return any(tuple(command[place : place + len(words)]) == words for place in range(len(command)))

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.running_platform import RunningPlatform, running_platform
+from tests.running_platform import Up, up
 
 
 @pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """`pierhead up` with the demo fleet."""
-    with running_platform(tmp_path_factory.mktemp("platform")) as running:
+    with up(tmp_path_factory.mktemp("up") / "data") as running:
         yield running
-    assert running.process.returncode == 0, running.talk.read_text()
+    assert running.process.returncode == 0, running.log.read_text()

@@ -1,5 +1,6 @@
 """The main job on the whole platform: a client signs in by itself, calls a tool on real data, and the call is seen
-wherever a person may look for it: pages, their twins, commands, and the figure of time saved."""
+wherever a person may look for it: pages, their twins, commands, and the figure of time saved.
+"""
 
 import base64
 import json
@@ -17,7 +18,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from tests.components import NodeTools, node_tools
-from tests.running_platform import WITHIN_S, RunningPlatform, call_rows, eventually
+from tests.running_platform import WITHIN_S, Up, call_rows, eventually
 from tests.signing_in import Kept, Person, provider
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
@@ -31,7 +32,7 @@ TOOLS = ["describe_table", "explain_query", "list_tables", "run_query"]
 class SignedIn:
     """A client of one person at one server, and every request it made to get there."""
 
-    def __init__(self, platform: RunningPlatform, name: str, server: str) -> None:
+    def __init__(self, platform: Up, name: str, server: str) -> None:
         self.url = platform.mcp(server)
         self.person, self.kept = Person(platform.url, name), Kept()
         self.auth = provider(self.url, self.person, self.kept)
@@ -66,9 +67,7 @@ def first_error(group: BaseException) -> str:
 
 
 @pytest.mark.parametrize(("mode", "era"), [(MODERN, MODERN), ("legacy", LEGACY)])
-async def test_a_client_signs_in_by_itself_and_queries_real_data(
-    platform: RunningPlatform, mode: str, era: str
-) -> None:
+async def test_a_client_signs_in_by_itself_and_queries_real_data(platform: Up, mode: str, era: str) -> None:
     alice = SignedIn(platform, "alice", "warehouse")
     async with alice.client(mode) as client:
         assert client.protocol_version == era
@@ -91,7 +90,7 @@ async def test_a_client_signs_in_by_itself_and_queries_real_data(
     assert token["exp"] - token["iat"] <= 900
 
 
-async def test_a_client_goes_on_when_its_token_has_ended_without_asking_again(platform: RunningPlatform) -> None:
+async def test_a_client_goes_on_when_its_token_has_ended_without_asking_again(platform: Up) -> None:
     alice = SignedIn(platform, "alice", "warehouse")
     async with alice.client(MODERN) as client:
         await client.list_tools()
@@ -109,7 +108,7 @@ async def test_a_client_goes_on_when_its_token_has_ended_without_asking_again(pl
 
 
 @pytest.mark.parametrize("mode", [MODERN, "legacy"])
-async def test_who_is_in_the_wrong_group_reads_why_and_whom_to_ask(platform: RunningPlatform, mode: str) -> None:
+async def test_who_is_in_the_wrong_group_reads_why_and_whom_to_ask(platform: Up, mode: str) -> None:
     bob = SignedIn(platform, "bob", "warehouse")
     with pytest.raises((MCPError, ExceptionGroup)) as refused:
         async with bob.client(mode) as client:
@@ -122,14 +121,12 @@ async def test_who_is_in_the_wrong_group_reads_why_and_whom_to_ask(platform: Run
     assert "#data-help" in said
     assert 403 in [status for status, _, _ in bob.seen]
     with platform.browsing("bob") as browser:
-        refusals = eventually(
-            lambda: call_rows(browser, server="warehouse", decision="refuse"), "bob sees his refusal", platform
-        )
+        refusals = eventually(lambda: call_rows(browser, server="warehouse", decision="refuse"), "bob sees his refusal")
     assert {row["principal"] for row in refusals} == {"bob"}
     assert "cannot-reach" in {row["outcome"] for row in refusals}
 
 
-async def test_a_token_for_one_server_is_no_token_for_another(platform: RunningPlatform) -> None:
+async def test_a_token_for_one_server_is_no_token_for_another(platform: Up) -> None:
     alice = SignedIn(platform, "alice", "warehouse")
     async with alice.client(MODERN) as client:
         await client.list_tools()
@@ -143,15 +140,15 @@ async def test_a_token_for_one_server_is_no_token_for_another(platform: RunningP
     assert "/.well-known/oauth-protected-resource/mcp/time" in answer.headers["www-authenticate"]
 
 
-def test_a_call_is_seen_wherever_a_person_looks(platform: RunningPlatform) -> None:
+def test_a_call_is_seen_wherever_a_person_looks(platform: Up) -> None:
     with platform.browsing("alice") as browser:
         before = {row["call_id"] for row in call_rows(browser)}
         used = _use_of_run_query(browser)
         sql = f"select name from airlines where carrier = 'AA' limit {len(before) + 1}"
-        said = json.loads(platform.pierhead("call", "warehouse", "run_query", f"sql={sql}", "--as", "alice"))
+        said = json.loads(platform.tell("call", "warehouse", "run_query", f"sql={sql}", "--as", "alice"))
         assert said["rows"] == [["American Airlines Inc."]]
 
-        row = eventually(lambda: _ended_since(browser, before), "the call is in the record", platform)
+        row = eventually(lambda: _ended_since(browser, before), "the call is in the record")
         assert (row["tool"], row["decision"], row["outcome"], row["minutes"]) == ("run_query", "permit", "ok", 10.0)
         listed = browser.get("/audit").text
         assert f"/calls/{row['call_id']}" in listed
@@ -196,15 +193,15 @@ def _check_facts(kept: list[dict[str, Any]], page: str) -> None:
         assert reason["rule"] in page
 
 
-def _check_commands(platform: RunningPlatform, call_id: str) -> None:
-    found = json.loads(platform.pierhead("audit", "search", "--as", "alice", "--tool", "run_query", "--json"))
+def _check_commands(platform: Up, call_id: str) -> None:
+    found = json.loads(platform.tell("audit", "search", "--as", "alice", "--tool", "run_query", "--json"))
     assert call_id in {row["call_id"] for row in found}
-    impact = json.loads(platform.pierhead("impact", "--json"))
+    impact = json.loads(platform.tell("impact", "--json"))
     line = next(tool for tool in impact["tools"] if tool["tool"] == "run_query")
     assert (line["server"], line["minutes"]) == ("warehouse", 10.0)
     summed = sum(tool["succeeded"] * tool["minutes"] for tool in impact["tools"]) / 60
     assert impact["hours"] == pytest.approx(summed)
-    platform.pierhead("audit", "verify")
+    platform.tell("audit", "verify")
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +219,7 @@ def run_client(command: list[str], home: Path) -> Any:
 
 @pytest.mark.parametrize("asked", ["legacy", "modern"])
 def test_the_inspector_queries_with_a_token_from_the_command_line(
-    platform: RunningPlatform, tools: NodeTools, tmp_path: Path, asked: str
+    platform: Up, tools: NodeTools, tmp_path: Path, asked: str
 ) -> None:
     launcher = tools.command("@modelcontextprotocol/inspector", "clients/launcher/build/index.js")
     base = [*launcher, "--cli", platform.mcp("warehouse"), "--transport", "http", "--protocol-era", asked]
@@ -236,9 +233,7 @@ def test_the_inspector_queries_with_a_token_from_the_command_line(
 
 
 @pytest.mark.parametrize("mode", ["legacy", "auto"])
-def test_the_typescript_client_asks_a_guest_the_time(
-    platform: RunningPlatform, tools: NodeTools, tmp_path: Path, mode: str
-) -> None:
+def test_the_typescript_client_asks_a_guest_the_time(platform: Up, tools: NodeTools, tmp_path: Path, mode: str) -> None:
     script = Path(__file__).with_name("typescript_client.mjs")
     at = [str(tools.node), str(script), str(tools.packages), platform.mcp("time"), platform.token("bob"), mode]
     said = run_client([*at, "get_current_time", '{"timezone": "Europe/Berlin"}', "no_such_tool"], tmp_path)

@@ -3,127 +3,22 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.running_platform import Up, family, pierhead, processes, until_gone, up
 
 from pierhead.bootstrap.running import bound, find_running, free_ports
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-PIERHEAD = (sys.executable, "-m", "pierhead.apps.cli")
 BY_CARRIER = "sql=select carrier, count(*) as n from flights group by carrier order by n desc"
 LARGEST_KIB = 600 * 1024
-#: `up` promises ten seconds; a machine that runs other tests meanwhile may take longer, but not this long.
-READY_S = 90
 
 
-@dataclass
-class Up:
-    """One running platform."""
-
-    data: Path
-    ports: tuple[int, int]
-    process: "subprocess.Popen[str]"
-    said: str
-
-    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        return pierhead(*arguments, "--data", str(self.data))
-
-    def children(self) -> dict[str, int]:
-        """Its processes by what they run."""
-        return {role: pid for pid, parent, role in processes() if parent == self.process.pid}
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60)
-
-
-def pierhead(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([*PIERHEAD, *arguments], capture_output=True, text=True, timeout=120, check=False)
-
-
-def processes() -> list[tuple[int, int, str]]:
-    """Every living process: id, parent, and the words after `run`."""
-    found: list[tuple[int, int, str]] = []
-    for directory in Path("/proc").iterdir():
-        try:
-            words = (directory / "cmdline").read_bytes().decode().split("\0")
-            stat = (directory / "stat").read_text().rpartition(")")[2].split()
-        except (OSError, UnicodeDecodeError):
-            continue
-        if directory.name.isdecimal() and stat[0] != "Z":
-            role = words[words.index("run") + 1 :] if "run" in words else words
-            found.append((int(directory.name), int(stat[1]), " ".join(role[:2])))
-    return found
-
-
-def family(root: int) -> set[int]:
-    """A process and all that descend from it."""
-    known = {root}
-    listed = processes()
-    while more := {pid for pid, parent, _ in listed if parent in known} - known:
-        known |= more
-    return known
-
-
-def alive(pids: set[int]) -> set[int]:
-    return pids & {pid for pid, _, _ in processes()}
-
-
-def until_gone(pids: set[int], within_s: float = 40) -> None:
-    deadline = time.monotonic() + within_s
-    while left := alive(pids):
-        assert time.monotonic() < deadline, f"still there: {left}"
-        time.sleep(0.1)
-
-
-@contextmanager
-def up(data: Path) -> Iterator[Up]:
-    """A platform on free ports; stopped at the end, whatever happened."""
-    port, diagnostics = free_ports(2)
-    flags = ("--data", str(data), "--port", str(port), "--diagnostics-port", str(diagnostics))
-    log = data.parent / "up.log"
-    with log.open("w") as talk:
-        process = subprocess.Popen([*PIERHEAD, "up", *flags], stdout=subprocess.PIPE, stderr=talk, text=True)
-    try:
-        yield Up(data, (port, diagnostics), process, until_ready(process, log))
-    finally:
-        pids = family(process.pid)
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-            process.wait(60)
-        if process.stdout is not None:
-            process.stdout.close()
-        until_gone(pids)
-
-
-def until_ready(process: "subprocess.Popen[str]", log: Path) -> str:
-    said = ""
-    assert process.stdout is not None
-    began = time.monotonic()
-    while "Ctrl-C stops everything" not in said:
-        line = process.stdout.readline()
-        assert line, log.read_text()
-        assert time.monotonic() - began < READY_S
-        said += line
-    return said
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    with up(tmp_path_factory.mktemp("up") / "data") as platform:
-        yield platform
-
-
-def test_it_ends_with_the_url_the_people_and_lines_to_paste(running: Up) -> None:
-    url = f"http://127.0.0.1:{running.ports[0]}"
+def test_it_ends_with_the_url_the_people_and_lines_to_paste(platform: Up) -> None:
+    url = f"http://127.0.0.1:{platform.ports[0]}"
     for expected in (
         url,
         "alice",
@@ -132,66 +27,66 @@ def test_it_ends_with_the_url_the_people_and_lines_to_paste(running: Up) -> None
         "code --add-mcp",
         "pierhead call warehouse run_query",
     ):
-        assert expected in running.said
+        assert expected in platform.said
 
 
-def test_alice_asks_the_warehouse(running: Up) -> None:
-    answer = running.run("call", "warehouse", "run_query", BY_CARRIER, "--as", "alice")
+def test_alice_asks_the_warehouse(platform: Up) -> None:
+    answer = platform.run("call", "warehouse", "run_query", BY_CARRIER, "--as", "alice")
     assert answer.returncode == 0, answer.stderr
     rows = json.loads(answer.stdout)["rows"]
     assert sum(row[1] for row in rows) == 336_776
     assert rows[0][0] == "UA"
 
 
-def test_bob_is_refused_with_the_reason_and_whom_to_ask(running: Up) -> None:
-    answer = running.run("call", "warehouse", "run_query", "sql=select 1", "--as", "bob")
+def test_bob_is_refused_with_the_reason_and_whom_to_ask(platform: Up) -> None:
+    answer = platform.run("call", "warehouse", "run_query", "sql=select 1", "--as", "bob")
     assert answer.returncode == 6
     assert "it is open to group:analytics or group:data-eng" in answer.stderr
     assert "hint: ask data-platform in #data-help" in answer.stderr
     assert [line.split(":")[0] for line in answer.stderr.splitlines()] == ["error", "cause", "hint", "docs"]
 
 
-def test_the_guest_answers_under_our_policy(running: Up) -> None:
-    answer = running.run("call", "time", "get_current_time", "timezone=Europe/Berlin", "--as", "bob")
+def test_the_guest_answers_under_our_policy(platform: Up) -> None:
+    answer = platform.run("call", "time", "get_current_time", "timezone=Europe/Berlin", "--as", "bob")
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["timezone"] == "Europe/Berlin"
 
 
-def test_what_happened_is_on_the_record_and_counts(running: Up) -> None:
-    running.run("call", "warehouse", "run_query", BY_CARRIER, "--as", "alice")
+def test_what_happened_is_on_the_record_and_counts(platform: Up) -> None:
+    platform.run("call", "warehouse", "run_query", BY_CARRIER, "--as", "alice")
     deadline = time.monotonic() + 20
-    while not (calls := json.loads(running.run("audit", "search", "--as", "alice", "--json").stdout)):
+    while not (calls := json.loads(platform.run("audit", "search", "--as", "alice", "--json").stdout)):
         assert time.monotonic() < deadline
     assert {"server": "warehouse", "tool": "run_query", "decision": "permit"}.items() <= calls[0].items()
-    verified = running.run("audit", "verify")
+    verified = platform.run("audit", "verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
-    assert json.loads(running.run("impact", "--json").stdout)["succeeded"] >= 1
+    assert json.loads(platform.run("impact", "--json").stdout)["succeeded"] >= 1
 
 
-def test_a_killed_server_comes_back_and_the_others_answer_meanwhile(running: Up) -> None:
-    killed = running.children()["server warehouse"]
+def test_a_killed_server_comes_back_and_the_others_answer_meanwhile(platform: Up) -> None:
+    killed = platform.children()["server warehouse"]
     os.kill(killed, signal.SIGKILL)
-    other = running.run("call", "time", "get_current_time", "timezone=UTC", "--as", "alice")
+    other = platform.run("call", "time", "get_current_time", "timezone=UTC", "--as", "alice")
     assert other.returncode == 0, other.stderr
     deadline = time.monotonic() + 60
-    while (answer := running.run("call", "warehouse", "list_tables", "--as", "alice")).returncode:
+    while (answer := platform.run("call", "warehouse", "list_tables", "--as", "alice")).returncode:
         assert time.monotonic() < deadline, answer.stderr
-    assert running.children()["server warehouse"] != killed
+    assert platform.children()["server warehouse"] != killed
 
 
-def test_a_second_platform_on_the_same_data_is_refused(running: Up) -> None:
-    before = family(running.process.pid)
+def test_a_second_platform_on_the_same_data_is_refused(platform: Up) -> None:
+    before = family(platform.process.pid)
     port, diagnostics = free_ports(2)
-    flags = ("--data", str(running.data), "--port", str(port), "--diagnostics-port", str(diagnostics))
+    flags = ("--data", str(platform.data), "--port", str(port), "--diagnostics-port", str(diagnostics))
     second = pierhead("up", *flags)
     assert second.returncode == 2
-    assert f"a platform already runs on {running.data} (process {running.process.pid})" in second.stderr
-    assert family(running.process.pid) == before
+    assert f"a platform already runs on {platform.data} (process {platform.process.pid})" in second.stderr
+    assert family(platform.process.pid) == before
 
 
-def test_the_whole_demo_stays_under_600_mb(running: Up, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_demo_stays_under_600_mb(platform: Up, capsys: pytest.CaptureFixture[str]) -> None:
     resident = 0
-    for pid in family(running.process.pid):
+    for pid in family(platform.process.pid):
         status = Path(f"/proc/{pid}/status").read_text()
         resident += int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
     with capsys.disabled():
@@ -272,7 +167,7 @@ def test_nothing_is_found_where_nothing_runs(tmp_path: Path) -> None:
     assert "no platform is running" in answer.stderr
 
 
-def test_the_note_says_where_the_platform_stands(running: Up) -> None:
-    note = find_running(running.data)
-    assert (note.public_url, note.pid) == (f"http://127.0.0.1:{running.ports[0]}", running.process.pid)
-    assert (running.data / "run" / "platform.json").stat().st_mode & 0o777 == 0o600
+def test_the_note_says_where_the_platform_stands(platform: Up) -> None:
+    note = find_running(platform.data)
+    assert (note.public_url, note.pid) == (f"http://127.0.0.1:{platform.ports[0]}", platform.process.pid)
+    assert (platform.data / "run" / "platform.json").stat().st_mode & 0o777 == 0o600
