@@ -90,6 +90,8 @@ class Exchange:
             answer = await self._upstreams.send(origin, request, first_byte_s=first_byte_s, repeatable=repeatable)
             self._judge(answer)
             self._delivery = delivery = Delivery(answer, _DROPPED, inbound.send)
+            if inbound.method.listens:
+                await delivery.open()
             await delivery.pump()
         finally:
             self._attention.stop()

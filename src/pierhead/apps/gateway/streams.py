@@ -1,7 +1,8 @@
 """Carrying one answer to its client as it comes, and noticing when the client goes away.
 
-The start waits for the first bytes, so that a failure before them is still a proper error; the last bytes wait
-for the caller's word (the outcome record). Not here: what may be sent at all (`exchange`, `forward`).
+The start waits for the first bytes, so that a failure before them is still a proper error (but a listener's goes at
+once); the last bytes wait for the caller's word (the outcome record). Not here: what may be sent at all (`exchange`,
+`forward`).
 """
 
 import asyncio
@@ -63,6 +64,11 @@ class Delivery:
     @property
     def is_stream(self) -> bool:
         return self._is_stream
+
+    async def open(self) -> None:
+        """Send the start of a stream now: one that only listens may stay silent for long, and its client waits."""
+        if self._is_stream:
+            await self._start()
 
     async def pump(self) -> None:
         """Send what comes, but for the last bytes; ends when the answer is complete.
