@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -12,7 +11,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from tests.components import NodeTools, node_tools
-from tests.end_to_end.test_up import up
+from tests.running_platform import Up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -33,11 +32,10 @@ def tools() -> NodeTools:
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
-    with up(tmp_path_factory.mktemp("clients") / "data") as platform:
-        token = platform.run("token", "--as", "alice", "--server", "warehouse")
-        assert token.returncode == 0, token.stderr
-        yield Warehouse(f"http://127.0.0.1:{platform.ports[0]}/mcp/warehouse", token.stdout.strip())
+def warehouse(platform: Up) -> Warehouse:
+    return Warehouse(
+        platform.mcp("warehouse"), platform.tell("token", "--as", "alice", "--server", "warehouse").strip()
+    )
 
 
 def run(command: list[str], home: Path) -> str:
