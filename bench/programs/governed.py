@@ -1,0 +1,58 @@
+"""The gateway as the product puts it together: token check, policy, durable journal, metrics, assertion.
+
+Real in every part but one: the snapshot is made here rather than fetched, so that no registry stands beside it.
+Arguments: a folder with `gateway.json` (see `bench/gateway.py`); the journal is written below it.
+"""
+
+import asyncio
+import json
+import socket
+import sys
+from pathlib import Path
+
+import uvloop
+
+from bench.policy import everyday_snapshot
+from pierhead.adapters.journal import Journal
+from pierhead.adapters.system import SystemClock, SystemIds
+from pierhead.apps.gateway import program
+from pierhead.bootstrap.wire_gateway import GatewaySetting, gateway_adapters
+from pierhead.usecases.memory import MemorySnapshots
+
+
+def main(folder: Path) -> None:
+    """Run until told to stop."""
+    asked = json.loads((folder / "gateway.json").read_text())
+    clock = SystemClock()
+    setting = GatewaySetting(
+        public_url=f"http://127.0.0.1:{asked['port']}",
+        registry_url=asked["issuer_url"],
+        surface="ide",
+        environment="local",
+        assertion_key=bytes.fromhex(asked["assertion_key"]),
+    )
+    snapshots = MemorySnapshots(everyday_snapshot(asked["upstream"]))
+    journal = Journal.open(folder / "journal", "gateway", clock)
+    outside = gateway_adapters(setting, snapshots=snapshots, audit=journal, clock=clock, ids=SystemIds())
+    gateway = program(outside, {})
+    with uvloop_runner() as runner:
+        runner.run(gateway.run(bound(asked["port"]), bound(0)))
+    journal.close()
+
+
+def uvloop_runner() -> asyncio.Runner:
+    """A runner on the loop the product runs on."""
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+def bound(port: int) -> socket.socket:
+    """A listening socket on loopback; port 0 takes any."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(1024)
+    return listener
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
