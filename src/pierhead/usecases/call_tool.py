@@ -5,10 +5,9 @@ Hosted by the gateway (rules: reach; upstream: the relay), by every server and b
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Final, assert_never
+from collections.abc import Awaitable
+from contextlib import suppress
+from typing import Final, Self, assert_never
 
 from pierhead.core.audit import CallFinished, CallRefused, CallStarted
 from pierhead.core.call import Call, Opaque, Outcome, Parsed, Ran, Waiting
@@ -100,27 +99,27 @@ def kept_arguments(call: Call) -> Json:
             assert_never(call.arguments)
 
 
-@dataclass(slots=True)
-class _Refusals:
-    reasons: tuple[Match, ...] = ()
-
-
-@asynccontextmanager
-async def recording_refusals(call: Call, caller: Caller, audit: Audit) -> AsyncGenerator[_Refusals]:
+class recording_refusals:  # noqa: N801 - reads as a verb; a class, since a generator a call costs three times as much
     """Record, then raise on: a refusal that leaves no trace would be an invitation to probe."""
-    refusals = _Refusals()
-    try:
-        yield refusals
-    except (Refused, NotFound, Invalid) as refused:
-        await audit.record(CallRefused.of(call, caller, refused.code, refused.message, refusals.reasons))
-        raise
+
+    __slots__ = ("_audit", "_call", "_caller", "reasons")
+
+    def __init__(self, call: Call, caller: Caller, audit: Audit) -> None:
+        self._call = call
+        self._caller = caller
+        self._audit = audit
+        self.reasons: tuple[Match, ...] = ()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, _kind: object, refused: BaseException | None, _where: object) -> None:
+        if isinstance(refused, Refused | NotFound | Invalid):
+            code, message = refused.code, refused.message
+            await self._audit.record(CallRefused.of(self._call, self._caller, code, message, self.reasons))
 
 
-@dataclass(slots=True)
-class _Ending:
-    outcome: Outcome = field(default_factory=lambda: Ran(result=None, succeeded=None, bytes_out=0))
-
-
+_NOT_YET: Final = Ran(result=None, succeeded=None, bytes_out=0)
 _OUTCOMES: Final = (
     (ToolTimedOut, "timeout"),
     (UpstreamUnreachable, "upstream_error"),
@@ -128,27 +127,26 @@ _OUTCOMES: Final = (
 )
 
 
-@asynccontextmanager
-async def finishing(call: Call, audit: Audit, clock: Clock) -> AsyncGenerator[_Ending]:
+class finishing:  # noqa: N801 - as `recording_refusals`
     """Record how the call ended, also when its caller goes away: the record is shielded from cancellation."""
-    ending, started = _Ending(), clock.monotonic()
-    outcome, error = "upstream_error", ""
-    try:
-        yield ending
-        outcome = _ended(ending.outcome)
-    except asyncio.CancelledError:
-        outcome = "cancelled"
-        raise
-    except PierheadError as failed:
-        outcome, error = _failed(failed), failed.code
-        raise
-    except Exception:
-        outcome, error = "tool_error", "exception"
-        raise
-    finally:
-        size = ending.outcome.bytes_out if isinstance(ending.outcome, Ran) else 0
-        milliseconds = (clock.monotonic() - started) * 1000
-        await _surely(audit.record(CallFinished(call.id, outcome, error, size, round(milliseconds, 3))))
+
+    __slots__ = ("_audit", "_call", "_clock", "_started", "outcome")
+
+    def __init__(self, call: Call, audit: Audit, clock: Clock) -> None:
+        self._call = call
+        self._audit = audit
+        self._clock = clock
+        self._started = clock.monotonic()
+        self.outcome: Outcome = _NOT_YET
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, _kind: object, failed: BaseException | None, _where: object) -> None:
+        ended, error = (_ended(self.outcome), "") if failed is None else _failed(failed)
+        size = self.outcome.bytes_out if isinstance(self.outcome, Ran) else 0
+        milliseconds = (self._clock.monotonic() - self._started) * 1000
+        await _surely(self._audit.record(CallFinished(self._call.id, ended, error, size, round(milliseconds, 3))))
 
 
 def _ended(outcome: Outcome) -> str:
@@ -163,19 +161,27 @@ def _ended(outcome: Outcome) -> str:
             assert_never(outcome)
 
 
-def _failed(failed: PierheadError) -> str:
-    return next((name for kind, name in _OUTCOMES if isinstance(failed, kind)), "tool_error")
+def _failed(failed: BaseException) -> tuple[str, str]:
+    """Outcome and error code of a call that ended by an exception."""
+    match failed:
+        case asyncio.CancelledError():
+            return "cancelled", ""
+        case PierheadError():
+            outcome = next((name for kind, name in _OUTCOMES if isinstance(failed, kind)), "tool_error")
+            return outcome, failed.code
+        case Exception():
+            return "tool_error", "exception"
+        case _:
+            return "upstream_error", ""
 
 
-async def _surely(recording: Coroutine[object, object, None]) -> None:
+async def _surely(recording: Awaitable[None]) -> None:
     """Wait for the record however often the caller is cancelled meanwhile, then let the cancellation go on."""
-    task = asyncio.ensure_future(recording)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as again:
-            cancelled = again
-    if cancelled is not None:
-        raise cancelled from task.exception()
-    task.result()
+    record = asyncio.ensure_future(recording)
+    try:
+        await asyncio.shield(record)
+    except asyncio.CancelledError as cancelled:
+        while not record.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({record})
+        raise cancelled from record.exception()

@@ -1,6 +1,6 @@
 """What is needed from outside, as Protocols named for the need. Adapters and `memory` fill them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,8 +69,8 @@ class Approvals(Protocol):
 class Audit(Protocol):
     """The durable record."""
 
-    async def record(self, fact: Fact) -> None:
-        """Returns once the fact is on disk; raises RecordFailed if that cannot be had."""
+    def record(self, fact: Fact) -> Awaitable[None]:
+        """Awaited, returns once the fact is on disk; raises RecordFailed if that cannot be had."""
         ...
 
 

@@ -76,8 +76,8 @@ class Journal:
         journal._thread.start()
         return journal
 
-    async def record(self, fact: Fact) -> None:
-        """Return once `fact` is on disk.
+    def record(self, fact: Fact) -> "asyncio.Future[None]":
+        """Done once `fact` is on disk. A plain future, not a coroutine: who waits for it needs no task.
 
         Errors: RecordFailed, and then it is not, nor will it be after a repair.
         """
@@ -88,7 +88,7 @@ class Journal:
             raise RecordFailed("the journal is full and the registry takes nothing", hint="start the registry")
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.put((fact, _encode(fact), written))
-        await written
+        return written
 
     @property
     def durable(self) -> int:

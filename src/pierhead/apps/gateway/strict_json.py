@@ -27,7 +27,7 @@ class NotStrict(ValueError):
 def parse(text: bytes) -> Json:
     """The value that `text` spells; raises NotStrict."""
     try:
-        value = _decode(text.decode("utf-8"), numbers=_ODD_NUMBER.search(text) is not None)
+        value: Json = (_EVERY_NUMBER if _ODD_NUMBER.search(text) else _PLAIN).decode(text.decode("utf-8"))
     except UnicodeDecodeError:
         raise NotStrict("the body is not UTF-8") from None
     except RecursionError:
@@ -43,14 +43,6 @@ def parse(text: bytes) -> Json:
 
 def is_object(value: object) -> TypeGuard[Mapping[str, Json]]:
     return isinstance(value, dict)
-
-
-def _decode(text: str, *, numbers: bool) -> Json:
-    if not numbers:
-        return json.loads(text, object_pairs_hook=_members, parse_constant=_constant)
-    return json.loads(
-        text, object_pairs_hook=_members, parse_constant=_constant, parse_int=_integer, parse_float=_float
-    )
 
 
 def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
@@ -77,6 +69,13 @@ def _float(digits: str) -> float:
     if not math.isfinite(value):
         raise NotStrict("a number is larger than any double")
     return value
+
+
+# Made once: making a decoder costs more than most messages take to read.
+_PLAIN: Final = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_constant)
+_EVERY_NUMBER: Final = json.JSONDecoder(
+    object_pairs_hook=_members, parse_constant=_constant, parse_int=_integer, parse_float=_float
+)
 
 
 def _check_depth(value: Json) -> None:
