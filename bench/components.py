@@ -69,9 +69,7 @@ def _apt_install(package: str) -> None:
 
 def _run(command: list[str | Path]) -> str:
     try:
-        ended = subprocess.run(
-            list(map(str, command)), capture_output=True, text=True, timeout=_INSTALL_S, check=True
-        )
+        ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=_INSTALL_S, check=True)
     except (OSError, subprocess.SubprocessError) as failed:
         said = getattr(failed, "stderr", "") or ""
         raise Absent(f"{Path(command[0]).name} failed: {str(failed)[:120]} {said[-200:]}") from failed

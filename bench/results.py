@@ -115,7 +115,9 @@ def _row(run: Run, target: Target | None) -> tuple[str, ...]:
 def _aligned(rows: Iterable[tuple[str, ...]]) -> list[str]:
     table_rows = list(rows)
     widths = [max(len(row[column]) for row in table_rows) for column in range(len(table_rows[0]))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table_rows]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table_rows
+    ]
 
 
 def _is_about(run: Run, target: Target) -> bool:

@@ -1,29 +1,36 @@
 """The rules in force, from the snapshot: access rows (reach), declared policies and fleet narrowings (use).
 
-Pure, and indexed by server and tool, so that the number of rules elsewhere costs nothing. Fills the port `Rules`;
-Cedar will fill the same port. `Remembered` keeps answers for one revision and must never change one.
+Pure, and indexed by server, tool and whom a row names, so that the number of other rules costs nothing. Fills the
+port `Rules`; Cedar will fill the same port. `Remembered` keeps answers for one revision and must never change one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.core.approval import Approval
 from pierhead.core.call import Request
-from pierhead.core.identity import Caller, Party, Principal, parties
+from pierhead.core.identity import Caller, Party, Principal, parties, person, workload
 from pierhead.core.policy import Match, Question, RuleEffect
+from pierhead.core.reach import Row
+from pierhead.core.snapshot import Snapshot
 from pierhead.usecases.ports import Snapshots
 
 REACH: Final = frozenset({Question.REACH})
 REACH_AND_USE: Final = frozenset({Question.REACH, Question.USE})
 
 
-@dataclass(frozen=True, slots=True)
+_Index = Mapping[str, Sequence[int]]
+
+
+@dataclass(slots=True)
 class SnapshotRules:
     """Every rule of the current snapshot that speaks of a request."""
 
     snapshots: Snapshots
     questions: frozenset[Question]
+    _for: object = None
+    _indexes: dict[str, _Index] = field(default_factory=dict[str, _Index])
 
     def matches(self, request: Request) -> tuple[Match, ...]:
         found = list(self.reach(request.caller, request.server.name))
@@ -34,19 +41,52 @@ class SnapshotRules:
         return tuple(found)
 
     def reach(self, caller: Caller, server: str) -> tuple[Match, ...]:
-        rows = self.snapshots.current().rows.get(server, ())
+        snapshot = self.snapshots.current()
+        rows = snapshot.rows.get(server, ())
         return tuple(
             Match(
                 RuleEffect.PERMIT,
                 Question.REACH,
                 party,
-                f"{server}.access[{index}]",
-                f"access admits {row.who}",
+                f"{server}.access[{place}]",
+                f"access admits {rows[place].who}",
             )
-            for index, row in enumerate(rows)
+            for place in self._places(snapshot, server, caller.principal)
             for party in parties(caller.principal)
-            if row.admits(caller, party)
+            if rows[place].admits(caller, party)
         )
+
+    def _places(self, snapshot: Snapshot, server: str, principal: Principal) -> Sequence[int]:
+        """The rows that name this principal in any way; each row is still asked whether it admits them."""
+        if snapshot is not self._for:
+            self._for, self._indexes = snapshot, {}
+        index = self._indexes.get(server)
+        if index is None:
+            index = self._indexes[server] = _index(snapshot.rows.get(server, ()))
+        return sorted({place for name in _names(principal) for place in index.get(name, ())})
+
+
+def _index(rows: Sequence[Row]) -> _Index:
+    """The places of a server's rows, by whom they name."""
+    index: dict[str, list[int]] = {}
+    for place, row in enumerate(rows):
+        who = row.who
+        names = [f"group:{name}" for name in who.groups] + [f"user:{name}" for name in who.users]
+        names += [f"workload:{name}" for name in who.workloads] + ["everyone"] * who.any_person
+        for name in names:
+            index.setdefault(name, []).append(place)
+    return index
+
+
+def _names(principal: Principal) -> Iterator[str]:
+    """Every way a row can name this principal."""
+    who, program = person(principal), workload(principal)
+    if who is not None:
+        yield "everyone"
+        yield f"user:{who.subject}"
+        yield from (f"group:{name}" for name in who.groups)
+    if program is not None:
+        yield f"workload:{program.spiffe_id}"
 
 
 def _use(request: Request, party: Party) -> Iterator[Match]:

@@ -85,6 +85,22 @@ def test_a_person_through_a_workload_may_at_most_what_each_alone_may_read(
         assert permitted(both.workload)
 
 
+@given(samples.principals, samples.surfaces, st.lists(samples.rows, max_size=8))
+def test_the_index_of_rows_answers_as_asking_every_row_would(
+    principal: Principal, surface: str, rows: list[Row]
+) -> None:
+    asking = caller(principal, surface)
+    on = [replace(row, server=SERVER.name) for row in rows]
+    found = SnapshotRules(MemorySnapshots(snapshot_of([SERVER], on)), REACH).reach(asking, SERVER.name)
+    expected = [
+        (f"{SERVER.name}.access[{place}]", party)
+        for place, row in enumerate(on)
+        for party in Party
+        if row.admits(asking, party)
+    ]
+    assert [(match.rule, match.party) for match in found] == expected
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> Snapshot:
     """Small snapshots over the same few names, so that memory has every chance to mix them up."""
