@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import gateway, journal, policy
+from bench import gateway, journal, policy, sdk
 from bench.processes import ROOT, cores
 from bench.results import Results, Target, table
 
@@ -23,6 +23,7 @@ Suite = Callable[[Results, Path, Callable[[str], None]], None]
 SUITES: Final[dict[str, tuple[Suite, Sequence[Target]]]] = {
     "policy": (lambda results, _folder, _say: policy.measure(results), policy.TARGETS),
     "journal": (journal.measure, journal.TARGETS),
+    "sdk": (sdk.measure, sdk.TARGETS),
     "gateway": (gateway.measure, gateway.TARGETS),
 }
 RESULTS: Final = ROOT / "bench" / "results.json"

@@ -8,11 +8,12 @@ so that a noisy minute disturbs all alike; each figure is the least disturbed wi
 import json
 import secrets
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from bench import components
 from bench.issuer import Issuer, signing_in
@@ -184,7 +185,7 @@ def _envoy(stage: Stage, name: str, upstream: str) -> Contestant:
     """Envoy as a plain proxy: it parses HTTP and passes it on, and decides nothing."""
     envoy, port = components.envoy(), free_port()
     configuration = stage.folder / "envoy.json"
-    configuration.write_text(json.dumps(_envoy_configuration(port, int(upstream.split(":")[2].split("/")[0]))))
+    configuration.write_text(json.dumps(_envoy_configuration(port, urlsplit(upstream).port or 0)))
     base_id = str(secrets.randbelow(30_000) + 1000)
     command = [envoy, "-c", configuration, "--concurrency", "1", "--base-id", base_id, "-l", "warn"]
     program = stage.stack.enter_context(started(name, command, port, stage.folder, core=MEASURED_CORE))

@@ -1,4 +1,4 @@
-"""A sign-in that exists for the length of one run: a key, its JWKS on loopback, and access tokens like the registry's."""
+"""A sign-in for the length of one run: a key, its JWKS on loopback, and access tokens like the registry's."""
 
 import json
 import secrets
@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing_extensions import override
 
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
+from typing_extensions import override
 
 LIFETIME_S = 3600
 

@@ -27,7 +27,7 @@ class Flawed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The one request of a run; `expect` must stand in the answer. `path` belongs to the program."""
+    """The one request of a run; `expect` must stand in the answer."""
 
     tool: str
     body: str
@@ -98,7 +98,7 @@ def window(endpoint: Endpoint, request: Request, connections: int, seconds: int)
 
 
 def read_window(said: dict[str, int], cpu_ns: int) -> Window:
-    """wrk's figures and the CPU time of the same stretch, per call."""
+    """Wrk's figures and the CPU time of the same stretch, per call."""
     calls = said["requests"]
     return Window(
         calls=calls,

@@ -4,8 +4,9 @@ Two shapes: spread over a fleet as rules are in life, and all on the one server 
 Each uncached, and remembered as the gateway does. Also makes the snapshots that other benchmarks govern by.
 """
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
@@ -49,7 +50,7 @@ def measure(results: Results) -> None:
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least `share` of `values` do not exceed."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -(-len(ordered) * share // 1).__int__() - 1))]
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
 
 
 def everyday_snapshot(upstream: str) -> Snapshot:
@@ -72,12 +73,11 @@ def crowded_snapshot() -> Snapshot:
 def _timed(rules: Rules, snapshot: Snapshot) -> list[float]:
     """Nanoseconds of each decision; every one must permit, or the benchmark measures a refusal."""
     requests = [_request(snapshot, number) for number in range(100)]
-    decision: Callable[[Request], object] = lambda request: decide(request, rules.matches(request), rules.questions)
     times: list[float] = []
     for number in range(DECISIONS):
         request = requests[number % len(requests)]
         before = time.perf_counter_ns()
-        decided = decision(request)
+        decided = decide(request, rules.matches(request), rules.questions)
         times.append(time.perf_counter_ns() - before)
         if not isinstance(decided, Permit):
             raise TypeError(f"the benchmark's own call was refused: {decided}")

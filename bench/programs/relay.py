@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.policy import everyday_snapshot
 from bench.programs.governed import bound, uvloop_runner
+from pierhead.adapters.upstream import Pools
 from pierhead.apps.gateway.asgi import Receive, Scope, Send
 from pierhead.apps.gateway.edge import Admission, body_of, check_content, server_of
 from pierhead.apps.gateway.envelope import Fault, read
@@ -19,7 +20,6 @@ from pierhead.apps.gateway.exchange import Exchange, Inbound
 from pierhead.apps.gateway.run import Program
 from pierhead.apps.gateway.streams import Attention
 from pierhead.apps.probes import Probes, Readiness
-from pierhead.adapters.upstream import Pools
 from pierhead.core.call import Call, Opaque, Request
 from pierhead.core.catalog import Server
 from pierhead.core.identity import ANONYMOUS, Caller
