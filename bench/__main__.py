@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import gateway, journal, policy, sdk
+from bench import gateway, journal, policy, sdk, sql
 from bench.processes import ROOT, cores
 from bench.results import Results, Target, table
 
@@ -25,6 +25,7 @@ SUITES: Final[dict[str, tuple[Suite, Sequence[Target]]]] = {
     "journal": (journal.measure, journal.TARGETS),
     "sdk": (sdk.measure, sdk.TARGETS),
     "gateway": (gateway.measure, gateway.TARGETS),
+    "sql": (sql.measure, sql.TARGETS),
 }
 RESULTS: Final = ROOT / "bench" / "results.json"
 

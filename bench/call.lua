@@ -11,6 +11,15 @@ if token and token ~= "" then
   wrk.headers["authorization"] = "Bearer " .. token
 end
 
+-- Where the body has a KEY, each request asks for another of BENCH_KEYS rows.
+local keys = tonumber(os.getenv("BENCH_KEYS") or "0")
+if keys > 0 then
+  local before, after = wrk.body:match("^(.*)KEY(.*)$")
+  request = function()
+    return wrk.format(nil, nil, nil, before .. math.random(keys) .. after)
+  end
+end
+
 done = function(summary, latency, requests)
   local failed = summary.errors
   io.write(string.format(

@@ -33,6 +33,8 @@ class Request:
     body: str
     expect: str
     token: str = ""
+    keys: int = 0
+    """Where the body has a KEY, each request asks for another of that many; `check` asks for the first."""
 
     def headers(self) -> dict[str, str]:
         fixed = {
@@ -77,7 +79,7 @@ def check(endpoint: Endpoint, request: Request) -> None:
     """
     connection = HTTPConnection("127.0.0.1", endpoint.program.port, timeout=30)
     try:
-        connection.request("POST", endpoint.path, request.body, request.headers())
+        connection.request("POST", endpoint.path, request.body.replace("KEY", "1"), request.headers())
         answer = connection.getresponse()
         text = answer.read().decode(errors="replace")
     finally:
@@ -117,6 +119,7 @@ def _wrk(url: str, request: Request, connections: int, seconds: int) -> dict[str
         "BENCH_BODY": request.body,
         "BENCH_TOOL": request.tool,
         "BENCH_TOKEN": request.token,
+        "BENCH_KEYS": str(request.keys),
     }
     ended = subprocess.run(
         [*pinned, *command], env=environment, capture_output=True, text=True, timeout=seconds + 30, check=False

@@ -8,15 +8,18 @@ import asyncio
 import json
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvloop
 
 from bench.policy import everyday_snapshot
+from bench.programs import sql_server
 from pierhead.adapters.journal import Journal
 from pierhead.adapters.system import SystemClock, SystemIds
 from pierhead.apps.gateway import program
 from pierhead.bootstrap.wire_gateway import GatewaySetting, gateway_adapters
+from pierhead.core.snapshot import Snapshot
 from pierhead.usecases.memory import MemorySnapshots
 
 
@@ -31,13 +34,20 @@ def main(folder: Path) -> None:
         environment="local",
         assertion_key=bytes.fromhex(asked["assertion_key"]),
     )
-    snapshots = MemorySnapshots(everyday_snapshot(asked["upstream"]))
+    snapshots = MemorySnapshots(_snapshot(asked))
     journal = Journal.open(folder / "journal", "gateway", clock)
     outside = gateway_adapters(setting, snapshots=snapshots, audit=journal, clock=clock, ids=SystemIds())
     gateway = program(outside, {})
     with uvloop_runner() as runner:
         runner.run(gateway.run(bound(asked["port"]), bound(0)))
     journal.close()
+
+
+def _snapshot(asked: Mapping[str, str]) -> Snapshot:
+    """The everyday one, or that of the SQL server whose url is named."""
+    if asked.get("database_url"):
+        return sql_server.snapshot(asked["database_url"], asked["upstream"])
+    return everyday_snapshot(asked["upstream"])
 
 
 def uvloop_runner() -> asyncio.Runner:

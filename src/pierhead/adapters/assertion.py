@@ -8,6 +8,7 @@ assertions for nobody but itself. Above: the relay mints, the server's host veri
 import hmac
 from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
+from binascii import b2a_base64
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NoReturn, TypeGuard
@@ -26,6 +27,7 @@ SKEW_S: Final = 60
 _TYPE: Final = "pierhead+jwt"
 _JOSE: Final = urlsafe_b64encode(orjson.dumps({"alg": "HS256", "typ": _TYPE})).rstrip(b"=")
 _LONGEST: Final = 16 * 1024
+_CALLERS_KNOWN: Final = 4096
 _TEXTS: Final = ("aud", "jti", "sub", "sub_iss", "wl", "sfc", "env", "bd")
 
 
@@ -34,36 +36,57 @@ def server_key(master: bytes, server: str) -> bytes:
     return hmac.digest(master, b"server:" + server.encode(), "sha256")
 
 
+_Known = tuple[Principal, str, str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Minter:
     """Makes assertions; lives in the gateway alone."""
 
     master: bytes = field(repr=False)
     clock: Clock
-    _keys: dict[str, bytes] = field(default_factory=dict[str, bytes], repr=False)
+    _known: dict[_Known, tuple[bytes, bytes]] = field(default_factory=dict[_Known, tuple[bytes, bytes]], repr=False)
+    """Per caller and server the key, and the beginning of the claims: what two calls of one caller share."""
 
     def mint(self, caller: Caller, server: str, call_id: str, body_digest: str) -> bytes:
         """An assertion that `caller` sent the body with that digest (SHA-256, hex) to `server`."""
-        key = self._keys.get(server)
-        if key is None:
-            key = self._keys[server] = server_key(self.master, server)
+        known = (caller.principal, caller.surface, caller.environment, server)
+        key, shared = self._known.get(known) or self._learn(known, caller)
         now = int(self.clock.now())
+        own = b'"iat":%d,"exp":%d,"jti":%b,"bd":%b}' % (
+            now,
+            now + LIFETIME_S,
+            orjson.dumps(call_id),
+            orjson.dumps(body_digest),
+        )
+        signed = _JOSE + b"." + _url_safe(shared + own)
+        return signed + b"." + _url_safe(hmac.digest(key, signed, "sha256"))
+
+    def _learn(self, known: _Known, caller: Caller) -> tuple[bytes, bytes]:
+        if len(self._known) >= _CALLERS_KNOWN:
+            self._known.clear()
+        server = known[-1]
         user, program = caller.person, caller.workload
         claims = {
             "aud": server,
-            "iat": now,
-            "exp": now + LIFETIME_S,
-            "jti": call_id,
             "sub": user.subject if user else "",
             "sub_iss": user.issuer if user else "",
             "groups": sorted(user.groups) if user else [],
             "wl": program.spiffe_id if program else "",
             "sfc": caller.surface,
             "env": caller.environment,
-            "bd": body_digest,
         }
-        signed = _JOSE + b"." + urlsafe_b64encode(orjson.dumps(claims)).rstrip(b"=")
-        return signed + b"." + urlsafe_b64encode(hmac.digest(key, signed, "sha256")).rstrip(b"=")
+        learnt = server_key(self.master, server), orjson.dumps(claims)[:-1] + b","
+        self._known[known] = learnt
+        return learnt
+
+
+_URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
+
+
+def _url_safe(data: bytes) -> bytes:
+    """base64url without padding, in half the time of `urlsafe_b64encode`: two of these stand in every call."""
+    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=")
 
 
 @dataclass(slots=True)
@@ -101,7 +124,7 @@ class Verifier:
         if len(header) > _LONGEST:
             _refuse("size")
         signed, _, signature = header.rpartition(b".")
-        expected = urlsafe_b64encode(hmac.digest(self.key, signed, "sha256")).rstrip(b"=")
+        expected = _url_safe(hmac.digest(self.key, signed, "sha256"))
         if not hmac.compare_digest(signature, expected):
             _refuse("signature")
         kind, _, payload = signed.partition(b".")

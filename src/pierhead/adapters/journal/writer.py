@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import os
 import threading
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,9 @@ class Journal:
         self._segments = segments
         self._clock = clock
         self._limits = limits
-        self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._waiting: deque[_Waiting] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        self._ringing: asyncio.AbstractEventLoop | None = None
         self._failure = ""
         self._is_closed = False
         self._cursor = (0, segments.current.path, 0)
@@ -86,8 +89,13 @@ class Journal:
         if self._segments.size > self._limits.capacity_bytes and not isinstance(fact, CallFinished):
             # Outcomes of calls that ran are still taken: refusing them would hide an effect.
             raise RecordFailed("the journal is full and the registry takes nothing", hint="start the registry")
-        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.put((fact, _encode(fact), written))
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((fact, _encode(fact), written))
+        if self._ringing is not loop:
+            # Once for all that this turn of the loop records: waking the thread costs more than a record.
+            self._ringing = loop
+            loop.call_soon(self._ring)
         return written
 
     @property
@@ -117,24 +125,27 @@ class Journal:
         if self._is_closed:
             return
         self._is_closed = True
-        self._waiting.put(None)
+        self._bell.put(None)
         self._thread.join()
         self._segments.close()
         os.close(self._lock)
 
+    def _ring(self) -> None:
+        self._ringing = None
+        if self._waiting and self._bell.empty():
+            self._bell.put(None)
+
     def _work(self) -> None:
         is_open = True
         while is_open:
-            batch: list[_Waiting] = []
-            first = self._waiting.get()
-            while first is not None:
-                batch.append(first)
-                if len(batch) == _LARGEST_BATCH or self._waiting.empty():
-                    break
-                first = self._waiting.get_nowait()
-            is_open = first is not None
-            if batch:
+            self._bell.get()
+            is_open = not self._is_closed  # read first: what was recorded before the close is still written
+            while batch := self._batch():
                 _answer(batch, self._try(batch))
+
+    def _batch(self) -> list[_Waiting]:
+        """What waits now: also what came during the last sync."""
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), _LARGEST_BATCH))]
 
     def _try(self, batch: list[_Waiting]) -> str:
         """Commit, or say why not. Whatever goes wrong here must reach the callers: they wait."""
