@@ -25,7 +25,7 @@ def test_it_ends_with_the_url_the_people_and_lines_to_paste(platform: Up) -> Non
         "frank",
         f"claude mcp add --transport http warehouse {url}/mcp/warehouse",
         "code --add-mcp",
-        "pierhead call warehouse run_query",
+        "call warehouse run_query",
     ):
         assert expected in platform.said
 

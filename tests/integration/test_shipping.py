@@ -26,7 +26,7 @@ FLEET = """
 servers:
   clock:
     kind: stdio
-    command: [x]
+    command: [env]
     owner: o
     support: s
     tools: {now: {policy: everyone, effect: read, minutes_saved: 1}}
