@@ -6,14 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
-from tests import components
+from playwright.sync_api import Browser
+from tests.browsing import chromium
 from tests.web_site import build
-
-_QUIET = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync", "--hide-scrollbars", "--font-render-hinting=none"),
-)
 
 
 @pytest.fixture(scope="session")
@@ -31,15 +26,5 @@ def url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    executable = components.chromium()
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable, args=list(_QUIET))
+    with chromium() as started:
         yield started
-        started.close()
-
-
-def sign_in(page: Page, url: str, person: str) -> None:
-    """As a person would: by the button."""
-    page.goto(f"{url}/sign-in")
-    page.get_by_role("button", name=person).click()
-    page.wait_for_url(f"{url}/servers")

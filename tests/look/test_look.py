@@ -9,9 +9,8 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
-from tests import components
+from tests.browsing import sign_in, violations
 from tests.components import ROOT
-from tests.look.conftest import sign_in
 
 pytestmark = pytest.mark.slow
 
@@ -53,9 +52,7 @@ def see(page: Page, name: str, suffix: str) -> None:
     page.screenshot(path=OUTPUT / f"{name}-{suffix}.png", full_page=True)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide == 0, f"{name} scrolls sideways by {wide} px"
-    page.evaluate(components.axe().read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run()")["violations"]
-    assert not found, [(fault["id"], [node["html"][:120] for node in fault["nodes"]]) for fault in found]
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("name", PAGES)
