@@ -5,6 +5,7 @@ may ask about whom is decided above. Not here: wording for a terminal or a page.
 """
 
 from dataclasses import dataclass
+from typing import assert_never
 
 from pierhead.core.approval import Approval
 from pierhead.core.call import Call, Opaque, Request
@@ -80,6 +81,8 @@ def _use(request: Request, rules: SnapshotRules) -> Explanation:
             sentence = f"{request.tool.name} needs approval first: {decision.approval}"
         case Refusal():
             word, approval, sentence = "refuse", Approval.NONE, decision.sentence
+        case _:
+            assert_never(decision)
     server = request.server
     return Explanation(
         server.name,

@@ -1,7 +1,7 @@
 """What the registry keeps, and what gateways and servers ask of it.
 
-Filled by `adapters/db` (inside the registry), by `adapters/remote` (everywhere else) and by
-`usecases/memory_registry` in tests. Not here: what pages read (`ports_records`).
+Filled by `adapters/db` (inside the registry) and by `adapters/remote` (everywhere else).
+Not here: what pages read (`ports_records`).
 """
 
 from collections.abc import Mapping, Sequence

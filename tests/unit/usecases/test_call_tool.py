@@ -234,6 +234,19 @@ async def test_whatever_a_tool_raises_is_recorded_and_goes_on(
     assert not isinstance(raised, PierheadError) or raised.code == error
 
 
+async def test_the_end_of_the_program_inside_a_tool_is_recorded_and_goes_on(host: Host) -> None:
+    class ProgramEnds(BaseException):
+        """As SystemExit, which the event loop would not let a test see."""
+
+    async def end(_: Permit) -> Outcome:
+        raise ProgramEnds
+
+    host.answer = end
+    with pytest.raises(ProgramEnds):
+        await call_tool(call(), caller(), host.ports())
+    assert host.finished() == CallFinished("call-1", "upstream_error", "", 0, 0.0)
+
+
 @pytest.mark.parametrize(
     ("answered", "outcome"),
     [

@@ -2,71 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pytest
+from tests.unit.registry_in_memory import MANIFEST, Declared, Kept
 
-from pierhead.core.approval import Approval
-from pierhead.core.audit import Fact
-from pierhead.core.catalog import Effect, Tool
 from pierhead.core.errors import Conflict, Invalid, UpstreamUnreachable
 from pierhead.core.identity import Caller, User
-from pierhead.core.reach import EVERY, Row
-from pierhead.core.rule import Who, parse_who
+from pierhead.core.rule import parse_who
 from pierhead.core.snapshot import AgeLimits, Expired, Fresh, Snapshot, Stale
-from pierhead.core.usage import Minutes
 from pierhead.usecases.explain_decision import explain_decision, explain_to_caller
-from pierhead.usecases.follow_policy import FollowedPolicy, follow_once
+from pierhead.usecases.follow_policy import FollowedPolicy, follow_once, follow_policy
 from pierhead.usecases.memory import MemoryClock
 from pierhead.usecases.ports_registry import Envelope, Revision
 from pierhead.usecases.publish_policy import check_narrowing, compose, publish_policy
 from pierhead.usecases.serve_policy import ServedPolicy
-from pierhead.usecases.wire_forms import Manifest, snapshot_from_form, snapshot_to_form
-
-TOOLS = tuple(
-    Tool(name, "", parse_who("group:data-eng"), Effect.READ, approval, Minutes.estimate(2), {"type": "object"}, {})
-    for name, approval in (("read", Approval.NONE), ("ask", Approval.APPROVE), ("narrow", Approval.NONE))
-)
-MANIFEST = Manifest("1", "", "http://127.0.0.1:1/mcp", TOOLS)
-
-
-@dataclass(frozen=True)
-class Declared:
-    name: str = "warehouse"
-    kind: str = "sql"
-    owner: str = "data-platform"
-    support: str = "#help"
-    description: str = "Flights"
-    rows: tuple[Row, ...] = (Row("warehouse", parse_who("group:data-eng"), frozenset({"ide"}), EVERY),)
-    narrowed: Mapping[str, Who] = field(default_factory=lambda: {"narrow": parse_who("user:bob")})
-
-
-@dataclass
-class Kept:
-    """Manifests and revisions in memory; `taken` revisions are lost to another registry."""
-
-    manifests: dict[str, Manifest] = field(default_factory=dict)
-    revisions: list[Revision] = field(default_factory=list)
-    facts: list[Fact] = field(default_factory=list)
-    taken: int = 0
-
-    async def all(self) -> Mapping[str, Manifest]:
-        return self.manifests
-
-    async def keep(self, server: str, manifest: Manifest, at: float, fact: Fact) -> None:
-        self.manifests[server] = manifest
-
-    async def latest(self) -> Revision | None:
-        return self.revisions[-1] if self.revisions else None
-
-    async def publish(self, revision: Revision, at: float, by: str, fact: Fact) -> None:
-        if self.taken:
-            self.taken -= 1
-            self.revisions.append(Revision(revision.number, "another", "{}"))
-            raise Conflict("taken")
-        self.revisions.append(revision)
-        self.facts.append(fact)
+from pierhead.usecases.wire_forms import manifest_from_form, manifest_to_form, snapshot_from_form, snapshot_to_form
 
 
 class Signed:
@@ -132,6 +83,19 @@ def test_a_snapshot_survives_its_form_and_any_unknown_missing_or_repeated_member
     for broken in wrong:
         with pytest.raises(Invalid) as refused:
             snapshot_from_form(broken)
+        assert refused.value.code == "wire-form"
+
+
+def test_a_manifest_survives_its_form_and_one_that_names_a_tool_twice_is_refused() -> None:
+    form = json.loads(json.dumps(manifest_to_form(MANIFEST)))
+    assert manifest_from_form(form) == MANIFEST
+    for broken, why in (
+        ({**form, "more": 1}, "unknown members: more"),
+        ({**form, "version": 1}, "'version' is no str"),
+        ({**form, "tools": [form["tools"][0]] * 2}, "named twice: read"),
+    ):
+        with pytest.raises(Invalid, match=why) as refused:
+            manifest_from_form(broken)
         assert refused.value.code == "wire-form"
 
 
@@ -211,6 +175,39 @@ def test_a_registry_that_is_away_lets_the_policy_age_and_names_the_problem() -> 
     policy = follower(MemoryClock(1000))
     asyncio.run(follow_once(policy, Away(), pause, 0))
     assert ("does not answer" in policy.problem, len(pauses)) == (True, 1)
+
+
+def test_a_follower_asks_at_once_first_then_waits_with_the_registry_and_outlives_its_absence() -> None:
+    class Registry:
+        """Answers once, is away once, then has nothing new."""
+
+        def __init__(self) -> None:
+            self.asked: list[tuple[int, float]] = []
+            self.is_quiet = asyncio.Event()
+
+        async def snapshot(self, after: int, wait_s: float) -> Envelope:
+            self.asked.append((after, wait_s))
+            if len(self.asked) == 1:
+                return envelope(1000, revision=7)
+            if len(self.asked) == 2:
+                raise UpstreamUnreachable("the registry does not answer")
+            self.is_quiet.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    async def pause(seconds: float) -> None:
+        assert seconds == 0.5
+
+    async def story() -> None:
+        policy, registry = follower(MemoryClock(1000)), Registry()
+        following = asyncio.create_task(follow_policy(policy, registry, pause))
+        await asyncio.wait_for(registry.is_quiet.wait(), 5)
+        following.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await following
+        assert (registry.asked, policy.current().revision) == ([(0, 0.0), (7, 20.0), (7, 20.0)], 7)
+
+    asyncio.run(story())
 
 
 def test_the_registry_serves_only_later_revisions_and_wakes_who_waits() -> None:

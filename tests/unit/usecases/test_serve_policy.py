@@ -1,9 +1,11 @@
-"""The registry's end of a policy change: an end of the program holds nobody up."""
+"""The registry's end of a policy change: always fresh, never empty, and an end of the program holds nobody up."""
 
 import asyncio
 
 import pytest
 
+from pierhead.core.errors import Misconfigured
+from pierhead.core.snapshot import Fresh
 from pierhead.usecases.serve_policy import ServedPolicy
 
 pytestmark = pytest.mark.anyio
@@ -17,3 +19,12 @@ async def test_a_stopping_registry_lets_go_of_who_waits() -> None:
     async with asyncio.timeout(5):
         await waiting
         await policy.after(0, 60)
+
+
+async def test_the_registry_never_doubts_its_own_policy() -> None:
+    assert ServedPolicy().age() == Fresh()
+
+
+async def test_nothing_is_signed_before_a_policy_was_published() -> None:
+    with pytest.raises(Misconfigured, match="no policy was published yet"):
+        ServedPolicy().payload(7.0)
