@@ -7,7 +7,11 @@ from functools import cache
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 
+from pierhead.adapters.oidc import Issuer, Tokens
 from pierhead.adapters.token_signer import JoseSigner
+from pierhead.apps.authenticate import Listener
+from pierhead.apps.registry.api.callers import Callers
+from pierhead.apps.registry.api.routes import Api
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.web.pages import Web
 from pierhead.apps.registry.web.session import Sessions
@@ -23,6 +27,7 @@ from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, 
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
 from pierhead.usecases.memory_sign_in import KnownPeople, MemorySignIn
 from pierhead.usecases.ports_records import CallRow, ChainState, KeptFact, ProcessState
+from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
 PUBLIC_URL = "http://127.0.0.1:8420"
 NOW = 1_795_000_000.0
@@ -70,11 +75,25 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         records=records,
         processes=MemoryProcesses(STATES),
         auditors=frozenset({"security-reviewers", "platform-admin"}),
+        admins=frozenset({"platform-admin"}),
         surface="ide",
         environment="local",
     )
-    app = Starlette(routes=[*MachineSide(desk, Rate(30, clock)).routes(), *Web(site).routes()])
+    routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]
+    app = Starlette(routes=routes)
     return TestSite(site, app, clock, audit, store, records)
+
+
+def callers(site: Site) -> Callers:
+    """The verifier that the registry runs with, over the site's own keys."""
+
+    async def own_keys() -> bytes:
+        return json.dumps(site.tokens.signer.public_keys()).encode()
+
+    clock = site.tokens.clock
+    tokens = Tokens(Issuer(site.public_url, frozenset({"RS256"}), own_keys), clock, site.snapshots)
+    listener = Listener(tokens, site.surface, site.environment)
+    return Callers(site, listener, FailedSignIns(site.tokens.audit, clock, 60.0))
 
 
 def tool(name: str, who: str, effect: Effect, minutes: float, description: str) -> Tool:

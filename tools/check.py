@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tools import reference, rules, shape, texts
+from tools import openapi, reference, rules, shape, texts
 from tools.findings import ROOT, Finding, sources, tracked_files
 
 _TEXT_SUFFIXES: Final = (
@@ -50,6 +50,7 @@ def steps() -> dict[str, Step]:
         "texts": _own(lambda: texts.check_texts(every)),
         "links": _own(lambda: texts.check_links(pages) + texts.check_mentions(product)),
         "reference": _own(lambda: reference.check_references(reference.references(product))),
+        "openapi": _own(openapi.check_openapi),
         "examples": _program("pytest", "tests/docs", "-m", "not slow", "-p", "no:cacheprovider"),
     }
 

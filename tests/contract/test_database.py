@@ -223,6 +223,9 @@ def test_calls_are_found_by_who_where_and_what_was_decided(run: Run) -> None:
         assert [call.call_id for call in await records.calls(Filter(since=0, decision="refuse"))] == ["r"]
         assert [call.call_id for call in await records.calls(Filter(since=0, tool="drop", limit=1))] == ["w"]
         assert [call.call_id for call in await records.calls(Filter(since=0, server="nowhere"))] == []
+        for place, call in enumerate(everything):
+            rest = await records.calls(Filter(since=0, before=(call.at, call.call_id)))
+            assert rest == everything[place + 1 :]
         assert await records.call("nothing") is None
         assert await records.calls_by_server(NOW - 5) == {"warehouse": 4}
         days = await records.by_day(0)

@@ -4,6 +4,7 @@ One typed function. The registry opens no journal: its own facts commit in its d
 Above: `apps/registry` mounts the parts. Not here: listening, processes.
 """
 
+import json
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from pierhead.adapters.db import (
     DatabaseStates,
     open_database,
 )
+from pierhead.adapters.oidc import Issuer, Tokens
 from pierhead.adapters.snapshot_signature import SnapshotSigner
 from pierhead.adapters.system import SystemClock
 from pierhead.adapters.token_signer import JoseSigner
@@ -32,7 +34,8 @@ from pierhead.usecases.ports import Clock
 from pierhead.usecases.publish_policy import publish_policy
 from pierhead.usecases.serve_policy import ServedPolicy
 
-AUDITORS: Final = frozenset({"security-reviewers", "platform-admin"})
+ADMINS: Final = frozenset({"platform-admin"})
+AUDITORS: Final = frozenset({"security-reviewers"}) | ADMINS
 _BY: Final = "fleet"
 
 
@@ -64,6 +67,8 @@ class RegistryAdapters:
     records: DatabaseRecords
     states: DatabaseStates
     desk: TokenDesk
+    tokens: Tokens
+    """Verifies what callers of the API present, as the gateway does; the keys are the registry's own."""
 
 
 async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) -> RegistryAdapters:
@@ -77,9 +82,14 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
     manifests, policies = DatabaseManifests(database), DatabasePolicies(database)
     policy = ServedPolicy()
     policy.put(await publish_policy(setting.fleet.servers.values(), manifests, policies, clock, _BY))
+    signer = JoseSigner(keys.read("token.jwk").decode())
+
+    async def own_keys() -> bytes:
+        return json.dumps(signer.public_keys()).encode()
+
     desk = TokenDesk(
         store=DatabaseSignIn(database),
-        signer=JoseSigner(keys.read("token.jwk").decode()),
+        signer=signer,
         people=KnownPeople(setting.fleet.people),
         audit=DatabaseAudit(database, clock),
         clock=clock,
@@ -97,4 +107,5 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         records=DatabaseRecords(database),
         states=DatabaseStates(database),
         desk=desk,
+        tokens=Tokens(Issuer(setting.public_url, frozenset({"RS256"}), own_keys), clock, policy),
     )

@@ -12,7 +12,7 @@ from pierhead.core.call import Call, Opaque, Request
 from pierhead.core.catalog import Server
 from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller
-from pierhead.core.policy import ApprovalNeeded, Match, Permit, Refusal, decide, refuse
+from pierhead.core.policy import ApprovalNeeded, Match, Permit, Question, Refusal, decide, refuse
 from pierhead.usecases.match_rules import REACH, REACH_AND_USE, SnapshotRules
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.resolve import live_server, resolve
@@ -22,7 +22,10 @@ _UNREAD = Opaque(digest="", size=0)
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One decision and its grounds. `decision` is permit, refuse or approval; `tool` is empty for reach alone."""
+    """One decision and its grounds. `decision` is permit, refuse or approval; `tool` is empty for reach alone.
+
+    `question` is the one that a refusal failed.
+    """
 
     server: str
     tool: str
@@ -32,6 +35,7 @@ class Explanation:
     whom_to_ask: str
     revision: int
     reasons: tuple[Match, ...]
+    question: Question | None = None
 
 
 def explain_decision(caller: Caller, server: str, tool: str, snapshots: Snapshots) -> Explanation:
@@ -68,7 +72,17 @@ def _reach(caller: Caller, server: Server, reasons: tuple[Match, ...], revision:
     refusal = refuse(caller, reasons, REACH, server.whom_to_ask)
     sentence = refusal.sentence if refusal else f"{caller.name} may reach {server.name}"
     decision = "refuse" if refusal else "permit"
-    return Explanation(server.name, "", decision, Approval.NONE, sentence, server.whom_to_ask, revision, reasons)
+    return Explanation(
+        server.name,
+        "",
+        decision,
+        Approval.NONE,
+        sentence,
+        server.whom_to_ask,
+        revision,
+        reasons,
+        refusal.question if refusal else None,
+    )
 
 
 def _use(request: Request, rules: SnapshotRules) -> Explanation:
@@ -93,4 +107,5 @@ def _use(request: Request, rules: SnapshotRules) -> Explanation:
         server.whom_to_ask,
         request.revision,
         decision.reasons,
+        decision.question if isinstance(decision, Refusal) else None,
     )

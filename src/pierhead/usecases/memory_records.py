@@ -18,7 +18,7 @@ class MemoryRecords:
     state: ChainState = field(default_factory=lambda: ChainState(records=0, verified_to=0.0, broken=""))
 
     async def calls(self, wanted: Filter) -> Sequence[CallRow]:
-        newest = sorted(self.rows, key=lambda row: row.at, reverse=True)
+        newest = sorted(self.rows, key=_place, reverse=True)
         return [row for row in newest if _matches(row, wanted)][: wanted.limit]
 
     async def call(self, call_id: str) -> CallRow | None:
@@ -70,7 +70,12 @@ def _matches(row: CallRow, wanted: Filter) -> bool:
         (wanted.tool, row.tool),
         (wanted.decision, row.decision),
     )
-    return row.at >= wanted.since and all(asked in {"", value} for asked, value in pairs)
+    is_next = wanted.before is None or _place(row) < wanted.before
+    return is_next and row.at >= wanted.since and all(asked in {"", value} for asked, value in pairs)
+
+
+def _place(row: CallRow) -> tuple[float, str]:
+    return row.at, row.call_id
 
 
 def _day(day: str, rows: Sequence[CallRow]) -> DayOfCalls:

@@ -47,7 +47,10 @@ class KeptFact:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which calls: an empty text does not restrict; `principal` restricts to one caller."""
+    """Which calls: an empty text does not restrict; `principal` restricts to one caller.
+
+    `before` goes on where a page ended: the time and id of its last call, newest first.
+    """
 
     since: float
     principal: str = ""
@@ -55,6 +58,7 @@ class Filter:
     tool: str = ""
     decision: str = ""
     limit: int = 200
+    before: tuple[float, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, case, distinct, func, or_, select
+from sqlalchemy import ColumnElement, case, distinct, func, or_, select, tuple_
 from sqlalchemy.engine import RowMapping
 
 from pierhead.adapters.db.engine import Database
@@ -162,7 +162,11 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
         CALLS.c.tool: wanted.tool,
         CALLS.c.decision: wanted.decision,
     }
-    return [_since(wanted.since), *(column == value for column, value in equal.items() if value)]
+    found = [_since(wanted.since), *(column == value for column, value in equal.items() if value)]
+    if wanted.before is not None:
+        at, call_id = wanted.before
+        found.append(tuple_(CALLS.c.at_ms, CALLS.c.call_id) < tuple_(round(at * 1000), call_id))
+    return found
 
 
 def _counted(since: float) -> Any:  # noqa: ANN401 - a select of many columns has no short type

@@ -10,15 +10,20 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Mount, Route
 
+from pierhead.apps.authenticate import Listener
+from pierhead.apps.registry.api.callers import Callers
+from pierhead.apps.registry.api.routes import Api
 from pierhead.apps.registry.internal import PREFIX, Internal
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.web.pages import Web
 from pierhead.apps.registry.web.session import Sessions
 from pierhead.apps.registry.web.site import Site
 from pierhead.apps.registry.web.tickets import Tickets
-from pierhead.bootstrap.wire_registry import AUDITORS, RegistryAdapters
+from pierhead.bootstrap.wire_registry import ADMINS, AUDITORS, RegistryAdapters
+from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
 _REGISTRATIONS_A_MINUTE = 30
+_SIGN_IN_WINDOW_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Parts:
 
     internal: Internal
     site: Site
+    callers: Callers
 
 
 def build(parts: Parts) -> Starlette:
@@ -36,6 +42,7 @@ def build(parts: Parts) -> Starlette:
         Mount(PREFIX, parts.internal.application()),
         Route("/healthz", _alive),
         *MachineSide(desk, Rate(_REGISTRATIONS_A_MINUTE, desk.clock)).routes(),
+        *Api(parts.callers).routes(),
         *Web(parts.site).routes(),
     ]
     return Starlette(routes=routes)
@@ -69,7 +76,10 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         records=adapters.records,
         processes=adapters.states,
         auditors=AUDITORS,
+        admins=ADMINS,
         surface=setting.surface,
         environment=setting.environment,
     )
-    return Parts(internal, site)
+    listener = Listener(adapters.tokens, setting.surface, setting.environment)
+    failed = FailedSignIns(adapters.desk.audit, adapters.clock, _SIGN_IN_WINDOW_S)
+    return Parts(internal, site, Callers(site, listener, failed))

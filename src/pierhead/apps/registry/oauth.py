@@ -111,6 +111,7 @@ class MachineSide:
             Route("/.well-known/openid-configuration/mcp/{server}", self.authorization_server),
             Route("/.well-known/oauth-protected-resource", self.protected_resource),
             Route("/.well-known/oauth-protected-resource/mcp", self.protected_resource),
+            Route("/.well-known/oauth-protected-resource/api/v1", self.protected_api),
             Route("/.well-known/oauth-protected-resource/mcp/{server}", self.protected_resource),
             Route("/oauth/jwks", self.keys),
             Route("/oauth/register", refusing(self.register), methods=["POST"]),
@@ -145,14 +146,17 @@ class MachineSide:
         issuer, name = self.desk.terms.issuer, request.path_params.get("server")
         if name is not None and not _NAME.fullmatch(name):
             return answer({"error": "not_found", "error_description": "no such resource"}, 404)
-        return answer(
-            {
-                "resource": f"{issuer}/mcp/{name}" if name else f"{issuer}/mcp",
-                "authorization_servers": [issuer],
-                "bearer_methods_supported": ["header"],
-                "resource_name": f"{name} on Pierhead" if name else "Pierhead",
-            }
-        )
+        resource = f"{issuer}/mcp/{name}" if name else f"{issuer}/mcp"
+        return self._resource(resource, f"{name} on Pierhead" if name else "Pierhead")
+
+    async def protected_api(self, request: Request) -> Response:
+        """RFC 9728 for the REST API."""
+        del request
+        return self._resource(f"{self.desk.terms.issuer}/api/v1", "The API of Pierhead")
+
+    def _resource(self, resource: str, name: str) -> Response:
+        content = {"resource": resource, "authorization_servers": [self.desk.terms.issuer], "resource_name": name}
+        return answer({**content, "bearer_methods_supported": ["header"]})
 
     async def keys(self, request: Request) -> Response:
         del request

@@ -106,6 +106,19 @@ async def client(browser: Browser) -> object:
     return registered["client_id"]
 
 
+async def test_a_client_gets_a_token_for_the_api_alone(browser: Browser, client: object) -> None:
+    api = f"{PUBLIC_URL}/api/v1"
+    found = (await browser.http.get("/.well-known/oauth-protected-resource/api/v1")).json()
+    answer = await browser.exchange(client, await browser.code(client, resource=api), resource=api)
+    headers = {"authorization": f"Bearer {answer.json()['access_token']}"}
+    # Not by the session: another browser, with nothing but the token.
+    browser.http.cookies.clear()
+
+    assert (found["resource"], found["authorization_servers"]) == (api, [PUBLIC_URL])
+    assert claims(answer.json()["access_token"])["aud"] == api
+    assert (await browser.http.get("/api/v1/me", headers=headers)).json()["person"] == "alice"
+
+
 async def test_a_client_gets_a_token_for_one_server_and_one_person(browser: Browser, client: object) -> None:
     answer = await browser.exchange(client, await browser.code(client))
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 FILLED = {"{name}": "warehouse", "{id}": "0199-00-02"}
 ADDRESSES = [re.sub(r"\{\w+\}", lambda found: FILLED[found[0]], path) for path in PAGES]
-EVERYWHERE = [*ADDRESSES, "/sign-in", "/servers/nothing-here", "/calls/nothing-here"]
+EVERYWHERE = [*ADDRESSES, "/sign-in", "/docs", "/servers/nothing-here", "/calls/nothing-here"]
 
 
 class Visit:

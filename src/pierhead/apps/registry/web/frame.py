@@ -43,7 +43,10 @@ def document(name: str, content: h.Node, around: Around) -> h.Renderable:
             h.a(class_="skip", href="#content")["Skip to content"],
             _bar(around),
             h.main(id="content", tabindex="-1")[content],
-            h.footer["Pierhead governs and records every call. Minutes saved are what owners estimate."],
+            h.footer[
+                "Pierhead governs and records every call. Minutes saved are what owners estimate. ",
+                h.a(href="/docs")["API"],
+            ],
         ],
     ]
 

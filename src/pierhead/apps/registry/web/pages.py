@@ -18,11 +18,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.problem import MODERN, http_status
+from pierhead.apps.registry import openapi
 from pierhead.apps.registry.forms import form_of, query_of
 from pierhead.apps.registry.web import page_authorize, page_sign_in
 from pierhead.apps.registry.web.frame import LOOKS, STATIC, Around, document, heading
 from pierhead.apps.registry.web.page_audit import audit_page, call_page
 from pierhead.apps.registry.web.page_connect import connect_page
+from pierhead.apps.registry.web.page_docs import docs
 from pierhead.apps.registry.web.page_impact import impact_page
 from pierhead.apps.registry.web.page_parts import parts_page
 from pierhead.apps.registry.web.page_servers import server_page, servers_page
@@ -79,6 +81,7 @@ class Web:
             self._route("/sign-in", self._enter, "POST"),
             self._route("/sign-out", self._leave, "POST"),
             self._route("/-/look", self._choose_look, "POST"),
+            self._route("/docs", self._docs),
             self._route("/oauth/authorize", self._authorize),
             self._route("/oauth/continue", self._continue),
             self._route("/oauth/decline", self._decline),
@@ -126,6 +129,11 @@ class Web:
         response = self._answer(request, shown, session, is_twin=is_twin)
         self.site.sessions.write(session, response)
         return response
+
+    async def _docs(self, request: Request) -> Response:
+        shown = docs(openapi.document(self.site.public_url))
+        session = self.site.sessions.read(request) or self.site.sessions.start("")
+        return self._answer(request, shown, session, is_twin=False)
 
     async def _enter(self, request: Request) -> Response:
         form = await form_of(request)

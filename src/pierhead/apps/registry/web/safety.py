@@ -68,12 +68,19 @@ def check_form(request: Request, form: Mapping[str, str], session: Session | Non
 
     Errors: Forbidden `wrong-origin`, for another site's form or one that is too old.
     """
-    host = request.headers.get("host", "")
-    origin = request.headers.get("origin", "")
-    sent_by_us = bool(host) and origin.partition("://")[2] == host
-    if session is None or not sent_by_us or not sessions.is_form_token(session, form.get("token", "")):
+    if (
+        session is None
+        or not is_from_here(request.headers)
+        or not sessions.is_form_token(session, form.get("token", ""))
+    ):
         raise Forbidden("the form is too old or not ours", hint="reload the page and try again", code="wrong-origin")
     return session
+
+
+def is_from_here(headers: Headers) -> bool:
+    """Whether a page of this very host sent it, as the browser says; where it does not say, no."""
+    host = headers.get("host", "")
+    return bool(host) and headers.get("origin", "").partition("://")[2] == host
 
 
 def own_path(path: str) -> str:

@@ -24,7 +24,10 @@ PERIOD_DAYS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Everything the pages need. `auditors` are the groups whose members see everyone's calls."""
+    """Everything the pages and the API need.
+
+    `auditors` are the groups whose members see everyone's calls; `admins` those who may ask for others.
+    """
 
     tokens: TokenDesk
     sessions: Sessions
@@ -33,6 +36,7 @@ class Site:
     records: Records
     processes: Processes
     auditors: frozenset[str]
+    admins: frozenset[str]
     surface: str
     environment: str
 
