@@ -27,6 +27,7 @@ PAGES = {
     "call": "/calls/0199-00-02",
     "impact": "/impact",
     "connect": "/connect",
+    "docs": "/docs",
     "parts": "/-/parts",
     "not-found": "/servers/nothing-here",
 }
