@@ -25,8 +25,10 @@ async def run(setting: RegistrySetting, listener: socket.socket) -> None:
     async with AsyncExitStack() as opened:
         adapters = await registry_adapters(setting, opened)
         letting_go = asyncio.create_task(_let_go(stopping, adapters))
-        await serve(build(parts_of(adapters)), [listener], stopping, drain_s=_DRAIN_S, lifespan="off")
+        parts = parts_of(adapters)
+        await serve(build(parts), [listener], stopping, drain_s=_DRAIN_S, lifespan="off")
         letting_go.cancel()
+        await parts.callers.failed.flush(at_the_end=True)
 
 
 async def _let_go(stopping: asyncio.Event, adapters: RegistryAdapters) -> None:

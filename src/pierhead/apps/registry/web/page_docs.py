@@ -27,7 +27,7 @@ def _docs(document: Document) -> h.Node:
     return [
         heading(
             "API",
-            h.p(class_="read")[info["description"]],
+            h.p(class_="read")[_prose(info["description"])],
             h.p(class_="read quiet")["The same for programs, as OpenAPI: ", to("/openapi.json", "openapi.json")],
         ),
         titled("Who asks", [_scheme(each) for each in components["securitySchemes"].values()]),
@@ -45,7 +45,7 @@ def _tags(document: Document) -> list[Mapping[str, str]]:
 
 
 def _scheme(scheme: Mapping[str, str]) -> h.Node:
-    return h.p(class_="read")[scheme["description"]]
+    return h.p(class_="read")[_prose(scheme["description"])]
 
 
 def _example(document: Document) -> str:
@@ -72,7 +72,7 @@ def _operation(operation: Operation, document: Document) -> h.Node:
     return h.section(class_="tool stack", id=content["operationId"])[
         h.h3[h.code[f"{operation.method} {operation.path}"]],
         h.p(class_="read")[content["summary"]],
-        h.p(class_="read quiet")[content["description"]] if "description" in content else None,
+        h.p(class_="read quiet")[_prose(content["description"])] if "description" in content else None,
         _parameters(content["operationId"], parameters) if parameters else None,
         h.p["Send: ", _shape_of(body)] if body else None,
         _responses(content["operationId"], content["responses"], document),
@@ -81,15 +81,20 @@ def _operation(operation: Operation, document: Document) -> h.Node:
 
 def _parameters(name: str, parameters: Iterable[Document]) -> h.Node:
     columns = [Column("Member"), Column("In"), Column("Means")]
-    rows = [[h.code[each["name"]], each["in"], each["description"]] for each in parameters]
+    rows = [[h.code[each["name"]], each["in"], _prose(each["description"])] for each in parameters]
     return table(f"Members of {name}", columns, rows)
 
 
 def _responses(name: str, responses: Mapping[str, Document], document: Document) -> h.Node:
     columns = [Column("Status"), Column("Means"), Column("Shape")]
     found = [(status, _resolved(each, document)) for status, each in responses.items()]
-    rows = [[h.code[status], each["description"], _shape_of(each)] for status, each in found]
+    rows = [[h.code[status], _prose(each["description"]), _shape_of(each)] for status, each in found]
     return table(f"Answers of {name}", columns, rows)
+
+
+def _prose(text: str) -> h.Node:
+    """The document's words, with what stands in backticks as code."""
+    return [h.code[part] if place % 2 else part for place, part in enumerate(text.split("`"))]
 
 
 def _shape_of(content: Document) -> h.Node:
