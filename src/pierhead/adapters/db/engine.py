@@ -4,6 +4,7 @@
 waits for a writer. SQLite runs in WAL with synchronous=FULL: a commit that returned is on disk.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
@@ -22,6 +23,8 @@ from pierhead.core.errors import Misconfigured
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 _READING: Final = "pierhead_reading"
 _PRAGMAS: Final = ("PRAGMA busy_timeout=5000", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
+_WAL_TRIES: Final = 250
+_WAL_PAUSE_S: Final = 0.02
 _MIGRATION_LOCK: Final = 0x70696572
 
 
@@ -75,7 +78,7 @@ async def open_database(url: str) -> Database:
     Errors: Misconfigured: `database-url`, `database-unreachable`, `database-newer`.
     """
     engine = _engine(url)
-    _probe_file(engine)
+    await _probe_file(engine)
     try:
         async with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
@@ -109,15 +112,26 @@ def _engine(url: str) -> AsyncEngine:
     return engine
 
 
-def _probe_file(engine: AsyncEngine) -> None:
-    """Open a SQLite file once without the driver, whose thread would outlive a failure to connect."""
+async def _probe_file(engine: AsyncEngine) -> None:
+    """Open a SQLite file once without the driver, whose thread would outlive a failure to connect, and enter WAL.
+
+    SQLite does not wait for the lock that entering WAL takes: two that start at once take turns here.
+    """
     if engine.dialect.name != "sqlite":
         return
-    try:
-        with closing(sqlite3.connect(engine.url.database or ":memory:")) as connection:
-            connection.execute("PRAGMA user_version")
-    except sqlite3.Error as failed:
-        raise _unreachable(engine, failed) from None
+    for _ in range(_WAL_TRIES):
+        try:
+            with closing(sqlite3.connect(engine.url.database or ":memory:", timeout=0)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as failed:
+            if failed.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise _unreachable(engine, failed) from None
+        except sqlite3.Error as failed:
+            raise _unreachable(engine, failed) from None
+        else:
+            return
+        await asyncio.sleep(_WAL_PAUSE_S)
+    raise _unreachable(engine, TimeoutError("another process holds its lock"))
 
 
 def _unreachable(engine: AsyncEngine, failed: Exception) -> Misconfigured:
