@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from bench.load import read_window
+from bench.memory import role_of
 from bench.policy import RULES, crowded_snapshot, percentile, spread_snapshot
 from bench.processes import NotStarted, cpu_ns, family, free_port, pss_bytes, started
 from bench.results import Results, Run, Target, table
@@ -99,3 +100,16 @@ def test_a_program_that_does_not_come_up_is_shown_with_its_last_words(tmp_path: 
     command = [sys.executable, "-c", "raise SystemExit('no such day')"]
     with pytest.raises(NotStarted, match="no such day"), started("mayfly", command, free_port(), tmp_path):
         pass
+
+
+@pytest.mark.parametrize(
+    ("command", "role"),
+    [
+        ("python pierhead up --port 1", "supervisor"),
+        ("python -m pierhead run gateway --data d", "gateway"),
+        ("python -m pierhead run server warehouse --data d", "server-warehouse"),
+        ("python -m mcp_server_time", "guest"),
+    ],
+)
+def test_memory_is_told_by_the_role_of_a_process(command: str, role: str) -> None:
+    assert role_of([word.encode() for word in command.split()]) == role
