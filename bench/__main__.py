@@ -9,6 +9,7 @@ import platform
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,8 +51,9 @@ def main(asked: Sequence[str]) -> int:
     RESULTS.write_text(results.as_json())
     targets = [target for name in names for target in SUITES[name][1]]
     print(f"\n{table(results, targets)}\n")
-    missed = sum(results.judge(target) == "missed" for target in targets)
-    print(f"{len(targets) - missed} of {len(targets)} targets met or not measured; {RESULTS.relative_to(ROOT)} written")
+    verdicts = Counter(results.judge(target) for target in targets)
+    counted = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in ("met", "missed", "not measured"))
+    print(f"targets: {counted}; {RESULTS.relative_to(ROOT)} written")
     return 0
 
 

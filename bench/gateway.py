@@ -8,7 +8,7 @@ so that a noisy minute disturbs all alike; each figure is the least disturbed wi
 import json
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from bench.programs.floor import ANSWER
 from bench.results import Results, Target
 
 CONNECTIONS: Final = (1, 16, 64)
-ROUNDS: Final = 1
+ROUNDS: Final = 3
 SECONDS: Final = 2
 _SLOW_SECONDS: Final = 6
 """For a peer that answers some 30 calls a second: a shorter window would end before 64 connections had one answer."""
@@ -110,14 +110,13 @@ def _contestants(stage: Stage) -> list[Contestant]:
     return found
 
 
-def _round(contestants: list[Contestant], connections: int, results: Results) -> None:
-    """One window each. Who refuses or breaks a call is out, and the results say why."""
-    for contestant in tuple(contestants):
+def _round(contestants: Sequence[Contestant], connections: int, results: Results) -> None:
+    """One window each. Where one refuses or breaks a call, or answers none, the results say so."""
+    for contestant in contestants:
         try:
             measured = window(contestant.endpoint, contestant.request, connections, contestant.seconds)
         except Flawed as failed:
-            results.miss(contestant.name, str(failed))
-            contestants.remove(contestant)
+            results.miss(f"{contestant.name}, {connections} connections", str(failed))
         else:
             contestant.windows.setdefault(connections, []).append(measured)
 
