@@ -5,8 +5,6 @@ with the `run` blocks of its page before it; ```yaml fleet``` is loaded as a fle
 """
 
 import ast
-import importlib
-import importlib.util
 import re
 import subprocess
 import sys
@@ -15,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+
+from pierhead.bootstrap import fleet
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _BLOCK: Final = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
@@ -73,10 +73,6 @@ def test_the_running_examples_of_a_page_run_in_order(page: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("example", FLEETS, ids=str)
 def test_a_fleet_file_of_the_documents_loads(example: Example, tmp_path: Path) -> None:
-    if importlib.util.find_spec("pierhead.bootstrap.fleet") is None:
-        pytest.skip("component fleet: pierhead.bootstrap.fleet is not there yet")
-    fleet = importlib.import_module("pierhead.bootstrap.fleet")
-
     file = tmp_path / "fleet.yaml"
     file.write_text(example.code, encoding="utf-8")
     assert fleet.load(file).servers
