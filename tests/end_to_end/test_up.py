@@ -167,6 +167,13 @@ def test_nothing_is_found_where_nothing_runs(tmp_path: Path) -> None:
     assert "no platform is running" in answer.stderr
 
 
+def test_a_server_is_shown_with_its_process_and_its_tools(platform: Up) -> None:
+    shown = json.loads(platform.tell("server", "show", "warehouse", "--json"))
+    assert (shown["stage"], shown["process"]) == ("deployed", "running")
+    assert "run_query" in {tool["name"] for tool in shown["tools"]}
+    assert "process      running" in platform.tell("server", "show", "warehouse")
+
+
 def test_the_note_says_where_the_platform_stands(platform: Up) -> None:
     note = find_running(platform.data)
     assert (note.public_url, note.pid) == (f"http://127.0.0.1:{platform.ports[0]}", platform.process.pid)

@@ -212,6 +212,18 @@ def test_wrong_input_is_named_and_changes_nothing(
     asyncio.run(story())
 
 
+def test_the_state_of_a_process_is_told_back_with_its_reason(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with registry(tmp_path) as meeting:
+            assert await meeting.ask("GET", "/servers/states") == {"states": {}}
+            await meeting.ask("POST", "/servers/clock/state", {"state": "failed", "reason": "exit 1"}, status=204)
+            (known,) = (await meeting.ask("GET", "/servers/states"))["states"].items()
+            assert known[0] == "clock"
+            assert (known[1]["state"], known[1]["reason"], known[1]["since"] > 0) == ("failed", "exit 1", True)
+
+    asyncio.run(story())
+
+
 def test_pages_and_sign_in_are_mounted_beside_the_internal_api(tmp_path: Path) -> None:
     async def story() -> None:
         async with registry(tmp_path) as meeting:

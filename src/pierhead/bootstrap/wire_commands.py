@@ -41,6 +41,10 @@ class Console:
         form = cast("dict[str, object]", json.loads(envelope["payload"]))
         return NowInForce(snapshot_from_form({key: value for key, value in form.items() if key != "issued_at"}))
 
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """What each server's process was last said to do: state, reason, since. Servers never started are missing."""
+        return cast("dict[str, dict[str, Any]]", self.internal.get("/servers/states")["states"])
+
     def fleet(self) -> Fleet:
         return fleet_file.load(Path(self.running.fleet), self.data)
 

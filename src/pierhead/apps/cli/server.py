@@ -55,7 +55,7 @@ def server(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show one server and its tools.
+    """Show one server, its process and its tools.
 
     Example: pierhead server show warehouse
     """
@@ -71,6 +71,7 @@ def server(
         "kind": found.kind,
         "version": found.version,
         "stage": str(found.stage),
+        "process": _process(here.processes().get(name)),
         "description": found.description,
         "url": f"{here.running.public_url}/mcp/{name}",
         "owner": found.owner,
@@ -92,8 +93,15 @@ def server(
     if as_json or output is not Output.TABLE:
         emit(document, output, json=as_json)
         return
-    for key in ("name", "kind", "version", "stage", "description", "url", "owner", "support"):
+    for key in ("name", "kind", "version", "stage", "process", "description", "url", "owner", "support"):
         print(f"{key:<12} {document[key]}")
     print(f"{'access':<12} {', '.join(document['access']) or 'nobody'}")
     columns = ("name", "effect", "approval", "policy", "narrowed", "minutes")
     show(document["tools"], columns, output, json=False)
+
+
+def _process(known: dict[str, Any] | None) -> str:
+    """What its process does, and why if that needs saying."""
+    if known is None:
+        return "not reported"
+    return f"{known['state']}: {known['reason']}" if known["reason"] else known["state"]

@@ -65,6 +65,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         pages=adapters.facts,
         records=adapters.records,
         states=adapters.states,
+        processes=adapters.states,
         desk=adapters.desk,
     )
     is_secure = setting.public_url.startswith("https://")

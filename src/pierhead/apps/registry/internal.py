@@ -19,7 +19,7 @@ from pierhead.apps.problem import wire
 from pierhead.core.errors import Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
 from pierhead.usecases.advance_server import Registration, StateChange, publish_manifest, report_state
 from pierhead.usecases.grant_tokens import Grant, TokenDesk, issue
-from pierhead.usecases.ports_records import Filter, Records
+from pierhead.usecases.ports_records import Filter, Processes, Records
 from pierhead.usecases.ports_registry import Envelope, FactPages, FactStore, ProcessStates
 from pierhead.usecases.report_impact import FORMULA, METHOD, report_impact
 from pierhead.usecases.serve_policy import ServedPolicy
@@ -52,6 +52,7 @@ class Internal:
     pages: FactPages
     records: Records
     states: ProcessStates
+    processes: Processes
     desk: TokenDesk
 
     def application(self) -> "KeyedRoutes":
@@ -60,6 +61,7 @@ class Internal:
             "POST /facts": self.take,
             "POST /servers/{server}/manifest": self.manifest,
             "POST /servers/{server}/state": self.state,
+            "GET /servers/states": self.all_states,
             "POST /tokens": self.token,
             "GET /audit": self.calls,
             "GET /audit/calls/{call_id}": self.call,
@@ -96,6 +98,11 @@ class Internal:
         change = StateChange(request.path_params["server"], state, reason)
         await report_state(change, self.registration.fleet, self.states, self.registration.clock)
         return Response(status_code=204)
+
+    async def all_states(self, _: Request) -> Response:
+        """What every server's process was last said to do."""
+        known = await self.processes.states()
+        return _json({"states": {server: asdict(state) for server, state in known.items()}})
 
     async def token(self, request: Request) -> Response:
         """For `pierhead token`: whoever holds the internal key may speak for anyone of the built-in sign-in."""
