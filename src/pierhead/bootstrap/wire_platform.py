@@ -131,15 +131,29 @@ def _chance() -> float:
 def _reporting(
     client: InternalClient, servers: frozenset[str], talk: Talk
 ) -> Callable[[str, str, str], Awaitable[None]]:
-    """Tell the terminal, and for a server's process the registry; one that is away hears it at the next change."""
+    """Tell the terminal, and for a server's process the registry.
+
+    A registry that is away hears the latest state of each server at the next change of any process: its own return.
+    """
+    untold: dict[str, dict[str, str]] = {}
+    one_at_a_time = asyncio.Lock()  # else an older state could overtake a newer one
 
     async def report(name: str, state: str, reason: str) -> None:
         talk(name, state, reason)
         server = name.removeprefix("server-")
         if server in servers and name != server:
+            untold[server] = {"state": state, "reason": reason}
+        async with one_at_a_time:
             try:
-                await asyncio.to_thread(client.post, f"/servers/{server}/state", {"state": state, "reason": reason})
+                await tell()
             except PierheadError as failed:
                 talk(name, "unreported", failed.message)
+
+    async def tell() -> None:
+        while untold:
+            server, latest = next(iter(untold.items()))
+            await asyncio.to_thread(client.post, f"/servers/{server}/state", latest)
+            if untold[server] is latest:
+                del untold[server]
 
     return report

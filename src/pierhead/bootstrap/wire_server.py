@@ -22,6 +22,7 @@ from pierhead.sdk.governance import DeclaredTool, Governance, govern
 from pierhead.sdk.guest import guest_front, guest_tools
 from pierhead.sdk.host import Application, host, host_guest
 from pierhead.usecases.memory import NoApprovals
+from pierhead.usecases.tell_state import LatestState
 from pierhead.usecases.wire_forms import Manifest
 
 _GUEST_STARTS_S = 30.0
@@ -98,13 +99,13 @@ async def _guest(
     name = setting.entry.name
     log = opened.enter_context(_log(setting))
 
-    async def report(state: str, reason: str) -> None:
-        try:
-            await beside.registry.report_state(name, state, f"guest: {reason}" if reason else "")
-        except UpstreamUnreachable:
-            return  # the registry hears of the next change; a guest must not wait for it
+    async def tell(state: str, reason: str) -> None:
+        await beside.registry.report_state(name, state, f"guest: {reason}" if reason else "")
 
-    guest = StdioGuest(name, GuestCommand(entry.command, entry.environment), log, report)
+    states = LatestState(tell, asyncio.sleep)
+    telling = asyncio.create_task(states.tell_for_ever())
+    opened.push_async_callback(_ended, telling)
+    guest = StdioGuest(name, GuestCommand(entry.command, entry.environment), log, states.report)
     supervision = asyncio.create_task(guest.supervise())
     opened.push_async_callback(_ended, supervision)
     try:
