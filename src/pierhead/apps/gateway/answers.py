@@ -18,8 +18,6 @@ from pierhead.apps.problem import http_status, json_rpc
 from pierhead.core.errors import PierheadError, Unauthenticated
 
 _LONGEST_AGENT: Final = 64
-#: After these the request's body may still be on its way: nobody will read it.
-_CLOSING: Final = frozenset({"body-too-large", "headers-too-large", "unsupported-content"})
 
 
 class Visit:
@@ -85,8 +83,6 @@ def _more(visit: Visit, error: PierheadError) -> list[tuple[bytes, bytes]]:
         headers.append((b"www-authenticate", challenge(visit.public_url, visit.server or "", error)))
     if error.code == "method-not-allowed":
         headers.append((b"allow", b"POST" if visit.server else b"GET, HEAD, POST, PUT, PATCH, DELETE"))
-    if error.code in _CLOSING:
-        headers.append((b"connection", b"close"))
     return headers
 
 

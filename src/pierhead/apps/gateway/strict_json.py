@@ -80,8 +80,8 @@ _EVERY_NUMBER: Final = json.JSONDecoder(
 
 def _check_depth(value: Json) -> None:
     level: list[Json] = [value]
-    for _ in range(DEPTH + 1):
-        level = [child for node in level for child in _children(node)]
+    for _ in range(DEPTH):
+        level = [child for node in level for child in _children(node) if isinstance(child, dict | list)]
         if not level:
             return
     raise NotStrict(f"the body is nested deeper than {DEPTH}")
