@@ -9,7 +9,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from pierhead.apps.gateway.methods import DROPPED, NOTIFICATIONS, REQUESTS, RESPONSE, Method
 from pierhead.apps.gateway.strict_json import NotStrict, is_object, parse
@@ -36,8 +36,7 @@ _LONGEST_TARGET: Final = 2048
 _LONGEST_CLIENT: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """One message that may be carried, once its sender is found to be allowed to."""
 
     method: Method

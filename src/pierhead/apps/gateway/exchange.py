@@ -5,9 +5,8 @@ the client's credentials. Below: `streams`. Above: `relay`, which lets the last 
 recorded. Nothing here decides, and nothing here records.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from pierhead.apps.gateway.asgi import Send
@@ -47,8 +46,7 @@ class Minter(Protocol):
     def mint(self, caller: Caller, server: str, call_id: str, body_digest: str) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(NamedTuple):
     """One message as it arrived, read and authenticated."""
 
     http_method: str

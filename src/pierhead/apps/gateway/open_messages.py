@@ -13,7 +13,7 @@ from pierhead.usecases.list_tools import reachable_server
 from pierhead.usecases.ports import Clock, Rules, Snapshots
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class OpenMessage:
     """One message under way. A listener ends with its token (`until`, seconds since 1970); a call may finish."""
 
@@ -31,21 +31,22 @@ class OpenMessages:
     snapshots: Snapshots
     rules: Rules
     clock: Clock
-    _open: set[OpenMessage] = field(default_factory=set[OpenMessage])
+    _open: dict[Attention, OpenMessage] = field(default_factory=dict[Attention, OpenMessage])
     _decided_on: Snapshot | None = None
 
     def add(self, message: OpenMessage) -> None:
-        self._open.add(message)
+        self._open[message.attention] = message
 
-    def discard(self, message: OpenMessage) -> None:
-        self._open.discard(message)
+    def discard(self, attention: Attention) -> None:
+        """The message that this watches is over, long or not."""
+        self._open.pop(attention, None)
 
     def decide_again(self) -> None:
         """End what is no longer permitted; called twice a second."""
         now, snapshot = self.clock.now(), self.snapshots.current()
         changed = snapshot is not self._decided_on or not isinstance(self.snapshots.age(), Fresh)
         self._decided_on = snapshot
-        for message in tuple(self._open):
+        for message in tuple(self._open.values()):
             if message.listens and now >= message.until:
                 message.attention.end(Unauthenticated("the access token has expired", hint="sign in again"))
             elif changed:
@@ -53,7 +54,7 @@ class OpenMessages:
 
     def end_listeners(self) -> None:
         """The program stops: streams that never end by themselves are ended, calls are left to finish."""
-        for message in tuple(self._open):
+        for message in tuple(self._open.values()):
             if message.listens:
                 message.attention.end(PierheadError("the gateway is stopping", hint="connect again"))
 

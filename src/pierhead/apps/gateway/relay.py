@@ -156,9 +156,10 @@ class Relay:
     async def _carry(self, visit: Visit, inbound: Inbound, call: Call, until: float) -> None:
         """Decide, run, record; then let the last bytes go."""
         at, method = self._at, inbound.method
-        opened = OpenMessage(visit.attention, inbound.caller, call.server, until, method.listens)
-        visit.attention.on_long = lambda: at.open_messages.add(opened)
         lane = await self._lane(visit, method, call, inbound.caller)
+        visit.attention.on_long = lambda: at.open_messages.add(
+            OpenMessage(visit.attention, inbound.caller, call.server, until, method.listens)
+        )
         started, outcome = at.clock.monotonic(), "cancelled"
         at.tally.in_flight += 1
         exchange = visit.exchange = Exchange(inbound, at.upstreams, at.minter, visit.attention)
@@ -171,7 +172,8 @@ class Relay:
             raise
         finally:
             lane.leave()
-            at.open_messages.discard(opened)
+            visit.attention.stop()
+            at.open_messages.discard(visit.attention)
             at.tally.in_flight -= 1
             self._count(call, method, exchange, outcome, at.clock.monotonic() - started)
 

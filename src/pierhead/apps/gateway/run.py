@@ -6,6 +6,7 @@ Not here: what a request means (`relay`).
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Generator
@@ -102,6 +103,7 @@ class Program:
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self.stopping.set)
+        gc.freeze()  # what a program is made of never becomes garbage: spare every collection the walk over it
         serving = asyncio.create_task(front.serve([public]))
         probing = asyncio.create_task(back.serve([diagnostics]))
         ticking = asyncio.create_task(self._tick())

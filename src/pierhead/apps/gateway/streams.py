@@ -142,10 +142,12 @@ class Attention:
         self._timer = loop.call_later(delay_s, self._watch, loop)
 
     def stop(self) -> None:
+        """Watch no more; keeps nothing that leads back here, so that a call leaves no cyclic garbage."""
         if self._timer is not None:
             self._timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
+        self._timer = self._watcher = self.on_long = None
 
     def end(self, why: BaseException) -> None:
         """Cancel the serving task, and say why."""

@@ -16,7 +16,7 @@ from pierhead.core.json import Json
 DEPTH: Final = 64
 
 _LARGEST_EXACT: Final = 2**53 - 1
-_ODD_NUMBER: Final = re.compile(rb"\d{16}|[eE][+-]?\d\d\d")
+_ODD_NUMBER: Final = re.compile(rb"[0-9](?:[0-9]{15}|[eE][+-]?[0-9]{3})")
 """Where a number might be too large: rare, so only then every number is looked at."""
 
 
@@ -49,7 +49,7 @@ def _members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise NotStrict("a member is named twice in one object")
-    if len({name.casefold() for name in members}) != len(members):
+    if len(set(map(str.casefold, members))) != len(members):
         raise NotStrict("two members of one object are named alike but for case")
     return members
 
