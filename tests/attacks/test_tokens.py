@@ -308,8 +308,17 @@ def test_even_with_the_key_an_assertion_must_be_whole() -> None:
     clock = MemoryClock()
     now = int(clock.now())
     whole: dict[str, Any] = {
-        "aud": "warehouse", "iat": now, "exp": now + 10, "jti": "1", "sub": "a", "sub_iss": URL, "groups": [],
-        "wl": "", "sfc": "ide", "env": "local", "bd": BODY,
+        "aud": "warehouse",
+        "iat": now,
+        "exp": now + 10,
+        "jti": "1",
+        "sub": "a",
+        "sub_iss": URL,
+        "groups": [],
+        "wl": "",
+        "sfc": "ide",
+        "env": "local",
+        "bd": BODY,
     }
     assert verifier(clock).verify(forged(whole), BODY)
     for change in ({"exp": now + 3600}, {"exp": True}, {"groups": "a"}, {"groups": [1]}, {"jti": ""}, {"sub": None}):

@@ -1,7 +1,9 @@
 """The gateway before real servers, good ones and bad ones, over real sockets on loopback."""
 
 import asyncio
+import hashlib
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -91,8 +93,6 @@ async def test_a_call_is_recorded_carried_and_answered_unchanged() -> None:
 
 
 async def test_the_server_is_shown_an_assertion_for_this_very_body_once() -> None:
-    import hashlib  # noqa: PLC0415
-
     app = plain()
     async with serving(app) as server, gateway(f"{server}/mcp") as rig:
         await rig.call()
@@ -264,34 +264,36 @@ async def test_each_event_is_passed_on_at_once_and_the_end_waits_for_the_record(
             assert kinds(rig) == ["call-started", "call-finished"]
 
 
+async def listen(rig: Rig, token: str, then: Callable[[], None]) -> None:
+    """Listen to the end; `then` is done at the first event."""
+    sent = headers("subscriptions/listen", authorization=f"Bearer {token}")
+    text = message("subscriptions/listen", {"notifications": {}})
+    async with rig.client.stream("POST", f"{rig.url}/mcp/warehouse", content=text, headers=sent) as answer:
+        parts = answer.aiter_bytes()
+        assert await anext(parts) == b"data: 1\n\n"
+        then()
+        async for _ in parts:
+            pass
+
+
 async def test_an_open_stream_ends_when_its_right_is_withdrawn() -> None:
-    gate, gone = asyncio.Event(), asyncio.Event()
-    async with serving(stream([b"data: 1\n\n"], gate, gone)) as server, gateway(f"{server}/mcp") as rig:
-        sent = headers("subscriptions/listen", authorization=f"Bearer {rig.token()}")
-        text = message("subscriptions/listen", {"notifications": {}})
+    gone = asyncio.Event()
+    async with serving(stream([b"data: 1\n\n"], asyncio.Event(), gone)) as server, gateway(f"{server}/mcp") as rig:
+
+        def withdraw() -> None:
+            old = rig.snapshots.current()
+            rig.snapshots.snapshot = snapshot_of(old.servers.values(), [], revision=2)
+
         with pytest.raises(httpx2.RemoteProtocolError):
-            async with rig.client.stream("POST", f"{rig.url}/mcp/warehouse", content=text, headers=sent) as answer:
-                parts = answer.aiter_bytes()
-                assert await anext(parts) == b"data: 1\n\n"
-                old = rig.snapshots.current()
-                rig.snapshots.snapshot = snapshot_of(old.servers.values(), [], revision=2)
-                async for _ in parts:
-                    pass
+            await listen(rig, rig.token(), withdraw)
         await asyncio.wait_for(gone.wait(), 5)
 
 
-async def test_a_listener_ends_with_its_token_while_a_fresh_one_goes_on() -> None:
-    import time  # noqa: PLC0415
-
-    gate, gone = asyncio.Event(), asyncio.Event()
-    async with serving(stream([b"data: 1\n\n"], gate, gone)) as server, gateway(f"{server}/mcp") as rig:
-        token = rig.token(exp=int(time.time()) + 2)
-        sent = headers("subscriptions/listen", authorization=f"Bearer {token}")
-        text = message("subscriptions/listen", {"notifications": {}})
+async def test_a_listener_ends_with_its_token() -> None:
+    gone = asyncio.Event()
+    async with serving(stream([b"data: 1\n\n"], asyncio.Event(), gone)) as server, gateway(f"{server}/mcp") as rig:
         with pytest.raises(httpx2.RemoteProtocolError):
-            async with rig.client.stream("POST", f"{rig.url}/mcp/warehouse", content=text, headers=sent) as answer:
-                async for _ in answer.aiter_bytes():
-                    pass
+            await listen(rig, rig.token(exp=int(time.time()) + 2), lambda: None)
         await asyncio.wait_for(gone.wait(), 5)
 
 

@@ -91,6 +91,6 @@ def _hides(path: bytes) -> bool:
             plain = bytes.fromhex(code[:2].decode("ascii"))
         except ValueError:
             return True
-        if plain.isalnum() or plain in {b"-", b".", b"_", b"~", b"/", b"\\", b"%", b"\0"}:
+        if len(plain) != 1 or plain.isalnum() or plain in {b"-", b".", b"_", b"~", b"/", b"\\", b"%", b"\0"}:
             return True
     return False

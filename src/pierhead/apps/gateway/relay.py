@@ -36,6 +36,7 @@ from pierhead.usecases.relay_message import relay_message
 
 _LOG: Final = logging.getLogger("pierhead.gateway")
 _NO_BODY: Final = hashlib.sha256(b"").hexdigest()
+_VERSIONS: Final = frozenset({"1.1", "1.0"})
 _LISTENS: Final = {"GET": STREAM, "DELETE": FAREWELL}
 
 
@@ -96,6 +97,8 @@ class Relay:
     async def _serve(self, visit: Visit) -> None:
         scope = visit.scope
         visit.server = server_of(scope["raw_path"])
+        if scope["http_version"] not in _VERSIONS:
+            raise Invalid("this version of HTTP is not served here", hint="speak HTTP/1.1", code="bad-headers")
         visit.fields = self._at.admission.fields(scope["headers"])
         if visit.server is None:
             await self._at.forward.carry(scope, visit.fields, visit.receive, visit.send)
