@@ -1,0 +1,143 @@
+"""The gateway's small parts: the error table, places before a server, the probes, what is counted."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from pierhead.apps.gateway.lanes import Bounds, Lane, Lanes
+from pierhead.apps.gateway.metrics import Tally, family
+from pierhead.apps.probes import Probes, Readiness
+from pierhead.apps.problem import exit_code, http_status, json_rpc, wire
+from pierhead.core import errors
+from pierhead.core.errors import Invalid, LimitExceeded, NotFound, PierheadError
+
+pytestmark = pytest.mark.anyio
+
+
+def every(kind: type[PierheadError]) -> Iterator[type[PierheadError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        if child.__module__ == errors.__name__:
+            yield from every(child)
+
+
+def test_every_error_has_its_row() -> None:
+    seen = {kind: wire(kind("x")) for kind in every(PierheadError)}
+    assert seen[errors.Unauthenticated].http == 401
+    assert seen[errors.RecordFailed].rpc == -31507
+    for kind, row in seen.items():
+        if kind is not PierheadError:
+            assert row != seen[PierheadError], kind
+        assert row.rpc in {-32602, -32603} or row.rpc > -32000, kind
+
+
+def test_a_methods_error_is_read_at_200_in_the_legacy_eras_alone() -> None:
+    unknown = NotFound("Unknown tool: x", code="unknown-tool")
+    assert (http_status(unknown, "2026-07-28"), http_status(unknown, "2025-11-25")) == (400, 200)
+    assert http_status(Invalid("x", code="not-json"), "2025-11-25") == 400
+    assert exit_code(unknown) == 4
+
+
+def test_an_error_on_the_wire_teaches() -> None:
+    body = json_rpc(LimitExceeded("busy", hint="later", code="server-busy"), 7, {"more": 1})
+    assert body == {
+        "jsonrpc": "2.0",
+        "id": 7,
+        "error": {"code": -31429, "message": "busy", "data": {"code": "server-busy", "hint": "later", "more": 1}},
+    }
+
+
+async def test_places_are_given_in_order_and_never_lost() -> None:
+    lane = Lane(Bounds(running=1, waiting=2, wait_s=5))
+    await lane.enter()
+    order: list[int] = []
+
+    async def visit(number: int) -> None:
+        await lane.enter()
+        order.append(number)
+        lane.leave()
+
+    waiting = [asyncio.create_task(visit(number)) for number in (1, 2)]
+    await asyncio.sleep(0)
+    with pytest.raises(LimitExceeded):
+        await lane.enter()
+    lane.leave()
+    await asyncio.gather(*waiting)
+    assert (order, lane.running) == ([1, 2], 0)
+
+
+async def test_who_waits_too_long_or_goes_away_takes_no_place() -> None:
+    lane = Lane(Bounds(running=1, waiting=5, wait_s=0.01))
+    await lane.enter()
+    with pytest.raises(LimitExceeded):
+        await lane.enter()
+    leaving = asyncio.create_task(lane.enter())
+    await asyncio.sleep(0)
+    lane.leave()
+    leaving.cancel()  # the place was given, and its taker goes away in the same moment
+    await asyncio.wait({leaving})
+    assert leaving.cancelled()
+    assert lane.running == 0
+    assert lane.enter_at_once()
+
+
+def test_listeners_have_lanes_of_their_own() -> None:
+    lanes = Lanes(Bounds(running=1), Bounds(running=1))
+    assert lanes.of("a", listens=False).enter_at_once()
+    assert lanes.of("a", listens=True).enter_at_once()
+    assert lanes.of("b", listens=False).enter_at_once()
+    assert not lanes.of("a", listens=False).enter_at_once()
+
+
+async def probe(probes: Probes, path: str, query: bytes = b"", method: str = "GET") -> tuple[int, bytes]:
+    sent: list[dict[str, object]] = []
+
+    async def send(message: object) -> None:
+        sent.append(message)  # type: ignore[arg-type]
+
+    async def receive() -> dict[str, object]:
+        return {}
+
+    await probes({"type": "http", "path": path, "query_string": query, "method": method}, receive, send)
+    return sent[0]["status"], sent[1]["body"]  # type: ignore[return-value]
+
+
+async def test_the_probes_tell_alive_ready_and_started_apart() -> None:
+    faults = {"snapshot": "no snapshot yet"}
+    probes = Probes(Readiness({"snapshot": lambda: faults["snapshot"]}), lambda: b"metrics")
+    assert (await probe(probes, "/healthz"))[0] == 200
+    assert await probe(probes, "/readyz") == (503, b"snapshot: no snapshot yet\n")
+    assert (await probe(probes, "/startupz"))[0] == 503
+    faults["snapshot"] = ""
+    assert (await probe(probes, "/startupz"))[0] == 200
+    faults["snapshot"] = "gone"
+    assert (await probe(probes, "/startupz"))[0] == 200
+    assert b'"fault": "gone"' in (await probe(probes, "/readyz", b"verbose"))[1]
+    assert await probe(probes, "/metrics") == (200, b"metrics")
+    assert (await probe(probes, "/internal"))[0] == 404
+    assert (await probe(probes, "/healthz", method="POST"))[0] == 405
+
+
+def test_labels_stay_few_whatever_clients_call_themselves() -> None:
+    tally = Tally()
+    for number in range(3000):
+        tally.call("s", "t", f"client-{number}/1", "ok", 0.3)
+        tally.message("1999-01-01", f"Claude Code {number}")
+    assert list(tally.calls) == [("s", "t", "other", "ok")]
+    assert tally.messages == {("older", "claude-code"): 3000}
+    assert len(tally._families) <= 1001
+    assert family("") == "unknown"
+
+
+def test_the_histogram_counts_each_call_once_and_up_to_its_bucket() -> None:
+    tally = Tally()
+    for seconds in (0.01, 0.3, 1000.0):
+        tally.call("s", "t", "", "ok", seconds)
+    samples = {
+        sample.labels.get("le", sample.name): sample.value
+        for metric in tally.collect()
+        if metric.name == "pierhead_tool_duration_seconds"
+        for sample in metric.samples
+    }
+    assert (samples["0.01"], samples["0.2"], samples["0.5"], samples["300.0"], samples["+Inf"]) == (1, 1, 2, 2, 3)
