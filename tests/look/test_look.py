@@ -1,9 +1,8 @@
 """Every page in a real browser: light and dark, narrow and wide, by axe, without sideways scroll or script.
 
-Pictures go to tests/look/output, which is not kept; PIERHEAD_UPDATE_IMAGES=1 also renews those of the README.
+Pictures go to tests/look/output, which is not kept. Not here: that of the README (`test_pictures`).
 """
 
-import os
 from collections.abc import Iterator
 
 import httpx2
@@ -179,18 +178,3 @@ def test_nothing_on_a_page_is_stopped_by_its_own_content_policy(window: BrowserC
 
     assert [text for text in said if "404" not in text] == []
     assert fonts == 2
-
-
-@pytest.mark.skipif(not os.environ.get("PIERHEAD_UPDATE_IMAGES"), reason="only when the README's pictures are renewed")
-@pytest.mark.parametrize("name", ["servers", "impact"])
-def test_the_pictures_of_the_readme(browser: Browser, url: str, name: str) -> None:
-    context = browser.new_context(viewport={"width": 1200, "height": 760}, color_scheme="light", device_scale_factor=2)
-    page = context.new_page()
-    sign_in(page, url, "alice")
-    page.goto(f"{url}{PAGES[name]}")
-    target = ROOT / "docs" / "images" / f"{name}.png"
-    target.parent.mkdir(exist_ok=True)
-    page.screenshot(path=target)
-    context.close()
-
-    assert target.stat().st_size > 0
