@@ -1,4 +1,4 @@
-"""The ports of the record in lists: for tests of pages, and the model for the database's contract tests."""
+"""The ports of the record in lists: for tests of pages. Simpler than the database: a call that repeats counts again."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

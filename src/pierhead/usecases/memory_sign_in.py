@@ -1,4 +1,4 @@
-"""The ports of sign-in in dicts: for unit tests, and the model that the database's contract tests compare with."""
+"""The ports of sign-in in dicts: for unit tests. `KnownPeople` also serves the built-in sign-in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The record in lists answers as the database does: the same order, the same filters."""
+"""The record in lists answers in the order and by the filters that its port promises."""
 
 from typing import Any, Final
 
