@@ -90,6 +90,13 @@ async def test_an_empty_journal_asks_nobody() -> None:
     assert registry.batches == []
 
 
+async def test_where_the_registry_stands_is_asked_once_and_nothing_new_is_not_sent() -> None:
+    journal, registry, progress = Journal(lines(3)), Registry(), Shipping()
+    await ship_once("gateway", journal, registry, progress)
+    await ship_once("gateway", journal, registry, progress)
+    assert registry.batches == [0, 3]
+
+
 async def test_a_restarted_writer_goes_on_where_the_registry_stands() -> None:
     journal, registry = Journal(lines(3)), Registry()
     await ship_once("gateway", journal, registry, Shipping())
