@@ -58,14 +58,6 @@ class Registry:
         """Tell what became of a server's process. Errors: UpstreamUnreachable."""
         await self._send("POST", f"/servers/{server}/state", {"state": state, "reason": reason})
 
-    async def issue_token(self, person: str, server: str, ttl_s: int) -> Mapping[str, Any]:
-        """A token of the built-in sign-in; `server` empty means every server. Errors: NotFound, Invalid."""
-        return await self._send("POST", "/tokens", {"person": person, "server": server, "ttl_s": ttl_s})
-
-    async def ask(self, path: str) -> dict[str, Any]:
-        """Read one document of the internal API. Errors: UpstreamUnreachable, NotFound, Invalid."""
-        return await self._send("GET", path)
-
     async def _send(self, method: str, path: str, body: object = None, wait_s: float = 0.0) -> dict[str, Any]:
         content = None if body is None else orjson.dumps(body)
         try:

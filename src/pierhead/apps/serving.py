@@ -18,12 +18,31 @@ KEEP_ALIVE_S: Final = 75
 Application = Callable[..., Awaitable[None]]
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """uvicorn without its signal handlers: the programs have their own, and exit 0."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
+
+
+def server_of(application: Application, *, drain_s: float, **more: Any) -> Server:  # noqa: ANN401 - uvicorn's own names
+    """A server for `application`; `more` are uvicorn's settings that a program chooses for itself."""
+    return Server(
+        uvicorn.Config(
+            cast("Any", application),
+            interface="asgi3",
+            loop="none",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=max(1, int(drain_s)),
+            **more,
+        )
+    )
 
 
 async def serve(
@@ -38,22 +57,7 @@ async def serve(
 
     Errors: whatever the application raises at its start.
     """
-    server = _Server(
-        uvicorn.Config(
-            cast("Any", application),
-            interface="asgi3",
-            loop="none",
-            http="httptools",
-            ws="none",
-            lifespan=lifespan,
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=max(1, int(drain_s)),
-        )
-    )
+    server = server_of(application, drain_s=drain_s, http="httptools", lifespan=lifespan)
     serving = asyncio.create_task(server.serve(list(sockets)))
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)

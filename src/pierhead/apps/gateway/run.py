@@ -9,14 +9,15 @@ import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pierhead.apps.probes import Probes
+from pierhead.apps.serving import server_of
 from pierhead.core.errors import RecordFailed
 
 _HEAD_BYTES: Final = 40 * 1024
@@ -26,7 +27,6 @@ _TICK_S: Final = 0.5
 _DRAIN_S: Final = 27
 _RECORDS_S: Final = 2.0
 _CONNECTIONS: Final = 2000
-_KEEP_ALIVE_S: Final = 75
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -76,14 +76,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._looking = self.loop.call_later(_LOOK_S, self._look)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: this program has its own, and exits 0."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 @dataclass(frozen=True, slots=True)
 class Program:
     """One gateway, ready to run. `tick` is called twice a second; `close` once everything has ended."""
@@ -97,8 +89,10 @@ class Program:
 
     async def run(self, public: socket.socket, diagnostics: socket.socket) -> None:
         """Serve on two bound sockets until `stopping` is set, or a signal sets it; then drain."""
-        front = _Server(_config(self.application, http=BoundedProtocol, limit_concurrency=_CONNECTIONS))
-        back = _Server(_config(self.probes, http="httptools"))
+        front = server_of(
+            self.application, drain_s=_DRAIN_S, http=BoundedProtocol, limit_concurrency=_CONNECTIONS, lifespan="off"
+        )
+        back = server_of(self.probes, drain_s=_DRAIN_S, http="httptools", lifespan="off")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
@@ -134,20 +128,3 @@ async def _recorded(server: uvicorn.Server) -> None:
     left = set(server.server_state.tasks)
     if left:
         await asyncio.wait(left, timeout=_RECORDS_S)
-
-
-def _config(application: Callable[..., Awaitable[None]], **more: Any) -> uvicorn.Config:  # noqa: ANN401
-    return uvicorn.Config(
-        cast("Any", application),
-        interface="asgi3",
-        loop="none",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_S,
-        timeout_graceful_shutdown=_DRAIN_S,
-        **more,
-    )

@@ -61,10 +61,6 @@ class Delivery:
         self.bytes_out = 0
         self.started = False
 
-    @property
-    def is_stream(self) -> bool:
-        return self._is_stream
-
     async def open(self) -> None:
         """Send the start of a stream now: one that only listens may stay silent for long, and its client waits."""
         if self._is_stream:
