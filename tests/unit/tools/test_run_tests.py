@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tools.components import missing_packages, node_is_current
 from tools.findings import ROOT
-from tools.run_tests import command, environment
+from tools.run_tests import command, environment, run
 
 TESTS = """
 import pytest
@@ -103,3 +103,14 @@ def test_node_tools_are_current_when_their_lock_file_is(tmp_path: Path, installe
     assert not node_is_current(tmp_path, tmp_path)
     (tmp_path / ".installed").write_bytes(installed)
     assert node_is_current(tmp_path, tmp_path) is current
+
+
+def test_a_bindings_farewell_does_not_bury_the_summary(capfd: pytest.CaptureFixture[str]) -> None:
+    code = """import sys
+print("3 passed")
+print("nanobind: leaked 2 types!", ' - leaked type "x"', "Traceback: kept", sep="\\n", file=sys.stderr)
+sys.exit(4)"""
+    assert run([sys.executable, "-c", code], {}) == 4
+    told = capfd.readouterr()
+    assert told.out == "3 passed\n"
+    assert told.err == "Traceback: kept\n"
