@@ -21,6 +21,7 @@ _NODE_FILES: Final = ("package.json", "package-lock.json", ".npmrc")
 _DEBIAN: Final = {
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
     "chromium": ("chromium", "/usr/bin/chromium"),
+    "strace": ("strace", "/usr/bin/strace"),
     "fonts-liberation": ("", "/usr/share/fonts/truetype/liberation*/LiberationSans-Regular.ttf"),
 }
 
