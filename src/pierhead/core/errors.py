@@ -1,6 +1,6 @@
 """The error tree and its public codes.
 
-Not here: how an error looks on the wire (`apps/problem.py` is the only table for that).
+Not here: how an error looks on the wire (`core/wire_codes.py` is the only table for that).
 
 Named for what happened. A subclass exists only where a caller branches; a finer case is a `code`.
 Codes are documented in docs/reference/errors.md, grouped as the tree, and never reused.

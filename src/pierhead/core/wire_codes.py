@@ -1,9 +1,11 @@
-"""The only table from an error to its numbers: HTTP status, JSON-RPC code, exit code.
+"""The only table from an error to its numbers: HTTP status, JSON-RPC code, exit code of the command line.
 
-Read by the SDK's host and by `apps/problem.py`, which shape the answer; nobody else knows a number.
-Own JSON-RPC codes lie outside -32768..-32000, as the protocol asks. Exit codes: docs/reference/cli.md.
+Own JSON-RPC codes stand outside -32768..-32000; what the protocol names keeps the protocol's code. Rows are found
+by the error's `code` first, then by its class, nearest first; a test holds every class and every code to a row.
+The SDK's host, `apps/problem` and the command line shape the answer; nobody else knows a number.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -27,34 +29,55 @@ from pierhead.core.errors import (
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
+    """How one kind of error looks outside. `in_band` errors are a method's own: legacy eras read them at 200."""
+
     http: int
     json_rpc: int
     exit: int
+    in_band: bool = False
 
 
-INVALID_PARAMS: Final = -32602
-_CODES: Final = {"unknown-tool": Numbers(400, INVALID_PARAMS, 4)}
-_TYPES: Final[dict[type[PierheadError], Numbers]] = {
-    Unauthenticated: Numbers(401, -31401, 3),
-    Forbidden: Numbers(403, -31403, 6),
-    LimitExceeded: Numbers(429, -31429, 6),
-    PolicyExpired: Numbers(503, -31503, 7),
-    Refused: Numbers(403, -31403, 6),
-    NotFound: Numbers(404, -31404, 4),
-    Conflict: Numbers(409, INVALID_PARAMS, 5),
-    Invalid: Numbers(400, INVALID_PARAMS, 2),
-    ToolTimedOut: Numbers(504, -31504, 7),
-    UpstreamUnreachable: Numbers(502, -31502, 7),
-    ToolFailed: Numbers(500, -31500, 1),
-    RecordFailed: Numbers(503, -31507, 1),
-    Misconfigured: Numbers(500, -32603, 2),
-    PierheadError: Numbers(500, -32603, 1),
+_BY_CLASS: Final[tuple[tuple[type[PierheadError], Numbers], ...]] = (
+    (Unauthenticated, Numbers(401, -31401, 3)),
+    (Forbidden, Numbers(403, -31403, 6)),
+    (LimitExceeded, Numbers(429, -31429, 7)),
+    (PolicyExpired, Numbers(503, -31503, 7)),
+    (Refused, Numbers(403, -31403, 6)),
+    (NotFound, Numbers(404, -31404, 4)),
+    (Conflict, Numbers(409, -31409, 5)),
+    (Invalid, Numbers(400, -32602, 2, in_band=True)),
+    (ToolTimedOut, Numbers(504, -31504, 7)),
+    (UpstreamUnreachable, Numbers(502, -31502, 7)),
+    (ToolFailed, Numbers(502, -31502, 1)),
+    (RecordFailed, Numbers(503, -31507, 7)),
+    (Misconfigured, Numbers(500, -31500, 2)),
+    (PierheadError, Numbers(500, -32603, 1)),
+)
+
+#: Finer cases: a code that looks different from the rest of its class.
+_BY_CODE: Final[Mapping[str, Numbers]] = {
+    # what the protocol itself names
+    "unknown-tool": Numbers(400, -32602, 4, in_band=True),
+    "not-json": Numbers(400, -32700, 2),
+    "not-a-message": Numbers(400, -32600, 2),
+    "unknown-method": Numbers(404, -32601, 2, in_band=True),
+    "header-mismatch": Numbers(400, -32020, 2),
+    "unsupported-version": Numbers(400, -32022, 2),
+    # what HTTP names
+    "bad-headers": Numbers(400, -31400, 2),
+    "wrong-origin": Numbers(403, -31403, 6),
+    "method-not-allowed": Numbers(405, -31405, 2),
+    "body-too-slow": Numbers(408, -31408, 7),
+    "body-too-large": Numbers(413, -31413, 2),
+    "unsupported-content": Numbers(415, -31415, 2),
+    "wrong-host": Numbers(421, -31421, 2),
+    "headers-too-large": Numbers(431, -31431, 2),
+    # what only the command line meets
+    "check-failed": Numbers(400, -32602, 8),
 }
 
 
 def numbers(error: PierheadError) -> Numbers:
-    """The numbers of `error`: those of its code if it has its own, else of the nearest class in the tree."""
-    own = _CODES.get(error.code)
-    if own is not None:
-        return own
-    return next(_TYPES[kind] for kind in type(error).__mro__ if kind in _TYPES)
+    """The row of `error`: that of its code if it has its own, else of the nearest class in the tree."""
+    row = _BY_CODE.get(error.code)
+    return row or next(row for kind, row in _BY_CLASS if isinstance(error, kind))

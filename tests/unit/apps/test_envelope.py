@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pierhead.apps.gateway.envelope import Envelope, Fault, read
 from pierhead.apps.gateway.methods import NOTIFICATIONS, REQUESTS
 from pierhead.apps.gateway.strict_json import NotStrict, parse
-from pierhead.apps.problem import http_status, wire
+from pierhead.apps.problem import http_status
+from pierhead.core.wire_codes import numbers
 
 MODERN = "2026-07-28"
 META = {
@@ -39,7 +40,7 @@ def body(**changes: Any) -> bytes:
 
 def code(found: Envelope | Fault) -> int:
     assert isinstance(found, Fault), found
-    return wire(found.error).rpc
+    return numbers(found.error).json_rpc
 
 
 def test_a_modern_call_is_read() -> None:

@@ -8,9 +8,10 @@ import pytest
 from pierhead.apps.gateway.lanes import Bounds, Lane, Lanes
 from pierhead.apps.gateway.metrics import Tally, family
 from pierhead.apps.probes import Probes, Readiness
-from pierhead.apps.problem import exit_code, http_status, json_rpc, wire
+from pierhead.apps.problem import http_status, json_rpc
 from pierhead.core import errors
 from pierhead.core.errors import Invalid, LimitExceeded, NotFound, PierheadError
+from pierhead.core.wire_codes import numbers
 
 pytestmark = pytest.mark.anyio
 
@@ -23,20 +24,20 @@ def every(kind: type[PierheadError]) -> Iterator[type[PierheadError]]:
 
 
 def test_every_error_has_its_row() -> None:
-    seen = {kind: wire(kind("x")) for kind in every(PierheadError)}
+    seen = {kind: numbers(kind("x")) for kind in every(PierheadError)}
     assert seen[errors.Unauthenticated].http == 401
-    assert seen[errors.RecordFailed].rpc == -31507
+    assert seen[errors.RecordFailed].json_rpc == -31507
     for kind, row in seen.items():
         if kind is not PierheadError:
             assert row != seen[PierheadError], kind
-        assert row.rpc in {-32602, -32603} or row.rpc > -32000, kind
+        assert row.json_rpc in {-32602, -32603} or row.json_rpc > -32000, kind
 
 
 def test_a_methods_error_is_read_at_200_in_the_legacy_eras_alone() -> None:
     unknown = NotFound("Unknown tool: x", code="unknown-tool")
     assert (http_status(unknown, "2026-07-28"), http_status(unknown, "2025-11-25")) == (400, 200)
     assert http_status(Invalid("x", code="not-json"), "2025-11-25") == 400
-    assert exit_code(unknown) == 4
+    assert numbers(unknown).exit == 4
 
 
 def test_an_error_on_the_wire_teaches() -> None:

@@ -58,7 +58,7 @@ def test_every_class_has_a_code_of_its_own_and_numbers(kind: type[PierheadError]
 
 
 def test_a_code_can_have_numbers_of_its_own_and_a_subclass_has_its_own_row() -> None:
-    assert numbers(NotFound("x", code="unknown-tool")) == Numbers(400, -32602, 4)
+    assert numbers(NotFound("x", code="unknown-tool")) == Numbers(400, -32602, 4, in_band=True)
     assert numbers(NotFound("x")) == Numbers(404, -31404, 4)
     assert numbers(Conflict("x")) != numbers(Invalid("x"))
 

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
-from pierhead.apps.problem import wire
+from pierhead.apps.problem import MODERN, http_status
 from pierhead.core.errors import Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
 from pierhead.usecases.advance_server import Registration, StateChange, publish_manifest, report_state
 from pierhead.usecases.grant_tokens import Grant, TokenDesk, issue
@@ -177,7 +177,7 @@ class KeyedRoutes:
 def problem(error: PierheadError) -> Response:
     """An error as this API tells it."""
     content = {"code": error.code, "message": error.message, "hint": error.hint}
-    return _json(content, wire(error).http)
+    return _json(content, http_status(error, MODERN))
 
 
 def _route(name: str, endpoint: Endpoint) -> Route:
