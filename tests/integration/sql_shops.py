@@ -17,7 +17,9 @@ from pierhead.servers.sql.engines.engine import Engine
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
 from pierhead.servers.sql.policy import parse_policy
+from pierhead.servers.sql.schema_lane import SchemaLane
 from pierhead.servers.sql.source import Source
+from pierhead.servers.sql.sql_lane import SqlLane
 
 ANALYST: Mapping[str, Any] = {
     "analyst": {
@@ -45,8 +47,20 @@ class Shop(Protocol):
     def state(self) -> str: ...
 
 
-def source(shop: Shop, roles: Mapping[str, Any] = ANALYST) -> Source:
-    return Source(shop.engine(), parse_policy(roles))
+class Governed:
+    """A source with its lanes, as server.py puts them together."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.open, self.close = source.open, source.close
+        statements = SqlLane(source)
+        schema = SchemaLane(source, statements)
+        self.run_query, self.explain_query = statements.run_query, statements.explain_query
+        self.list_tables, self.describe_table = schema.list_tables, schema.describe_table
+
+
+def source(shop: Shop, roles: Mapping[str, Any] = ANALYST) -> Governed:
+    return Governed(Source(shop.engine(), parse_policy(roles)))
 
 
 @dataclass(frozen=True)

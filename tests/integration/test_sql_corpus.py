@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.sql_shops import CALLER, DuckdbShop, PostgresShop, Shop, SqliteShop, source
+from tests.integration.sql_shops import CALLER, DuckdbShop, Governed, PostgresShop, Shop, SqliteShop, source
 from tests.shop import CANARIES, CORPUS, Entry, analyst_view, entries
 
 from pierhead.core.errors import PierheadError
@@ -14,7 +14,6 @@ from pierhead.sdk.sqlguard import GovernedQuery
 from pierhead.servers.sql.cells import plain
 from pierhead.servers.sql.engines.engine import Limits
 from pierhead.servers.sql.engines.postgres import PostgresEngine
-from pierhead.servers.sql.source import Source
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
@@ -34,14 +33,14 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-async def opened(shop: tuple[str, Shop]) -> AsyncIterator[Source]:
+async def opened(shop: tuple[str, Shop]) -> AsyncIterator[Governed]:
     governed = source(shop[1])
     await governed.open()
     yield governed
     await governed.close()
 
 
-async def outcome(governed: Source, sql: str) -> str:
+async def outcome(governed: Governed, sql: str) -> str:
     """Everything a caller gets to see."""
     try:
         answer = await governed.run_query(CALLER, sql=sql, max_rows=1000, timeout_s=SECONDS)
@@ -89,7 +88,7 @@ def reads(dialect: str) -> list[tuple[str, str]]:
 
 
 async def test_legitimate_reads_return_the_rows_of_the_original(
-    shop: tuple[str, Shop], opened: Source, capsys: pytest.CaptureFixture[str]
+    shop: tuple[str, Shop], opened: Governed, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dialect, loaded = shop
     engine = loaded.engine()
@@ -100,7 +99,7 @@ async def test_legitimate_reads_return_the_rows_of_the_original(
     for identifier, sql in reads(dialect):
         try:
             answer = await opened.run_query(CALLER, sql=sql, max_rows=1000, timeout_s=10.0)
-            original = await engine.run(GovernedQuery(sql.rstrip("; "), (), 0, explain=False), view, limits)
+            original = await engine.run(GovernedQuery(sql.rstrip("; "), (), 0, explain=False), view, {}, limits)
         except PierheadError as refusal:
             differing[identifier] = f"{sql} -> {refusal.code}: {refusal.message} ({refusal.hint})"
             continue

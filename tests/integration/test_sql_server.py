@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.integration.sql_shops import ANALYST, CALLER, DuckdbShop, PostgresShop, Shop, SqliteShop, source
+from tests.integration.sql_shops import ANALYST, CALLER, DuckdbShop, Governed, PostgresShop, Shop, SqliteShop, source
 from tests.shop import CANARIES, analyst_view
 
 from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolTimedOut
@@ -17,7 +17,6 @@ from pierhead.sdk.sqlguard import GovernedQuery
 from pierhead.sdk.testing import platform
 from pierhead.servers.sql import build
 from pierhead.servers.sql.engines.engine import SecondOpinionDiffers
-from pierhead.servers.sql.source import Source
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
@@ -32,14 +31,14 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-async def opened(shop: Shop) -> AsyncIterator[Source]:
+async def opened(shop: Shop) -> AsyncIterator[Governed]:
     governed = source(shop)
     await governed.open()
     yield governed
     await governed.close()
 
 
-async def ask(governed: Source, sql: str, rows: int = 50, seconds: float = 5.0) -> Any:
+async def ask(governed: Governed, sql: str, rows: int = 50, seconds: float = 5.0) -> Any:
     return await governed.run_query(CALLER, sql=sql, max_rows=rows, timeout_s=seconds)
 
 
@@ -97,7 +96,7 @@ async def test_a_client_lists_describes_queries_and_explains(shop: Shop) -> None
             assert "salaries" not in refused.content[0].text
 
 
-async def test_time_is_ended_in_the_engine_while_others_are_answered(opened: Source) -> None:
+async def test_time_is_ended_in_the_engine_while_others_are_answered(opened: Governed) -> None:
     started = time.monotonic()
     endless = asyncio.create_task(ask(opened, ENDLESS, seconds=1.0))
     assert (await ask(opened, "SELECT count(*) FROM products")).rows == [[40]]
@@ -106,7 +105,7 @@ async def test_time_is_ended_in_the_engine_while_others_are_answered(opened: Sou
     assert time.monotonic() - started < 5.0
 
 
-async def test_a_vanished_caller_cancels_in_the_engine(shop: Shop, opened: Source) -> None:
+async def test_a_vanished_caller_cancels_in_the_engine(shop: Shop, opened: Governed) -> None:
     await ask(opened, "SELECT 1")
     task = asyncio.create_task(ask(opened, ENDLESS, seconds=50.0))
     done, _ = await asyncio.wait([task], timeout=0.3)
@@ -128,7 +127,7 @@ async def _nothing_runs(shop: PostgresShop) -> None:
     await owner.close()
 
 
-async def test_large_values_are_cut_and_large_answers_say_so(opened: Source) -> None:
+async def test_large_values_are_cut_and_large_answers_say_so(opened: Governed) -> None:
     wide = await ask(opened, "SELECT c.name || p.name || c.name AS n FROM customers c, products p", rows=1000)
     assert wide.truncated
     assert wide.notice
@@ -141,17 +140,17 @@ async def test_large_values_are_cut_and_large_answers_say_so(opened: Source) -> 
     assert all(len(cell) == 501 for (cell,) in cells)
 
 
-async def test_a_second_opinion_that_differs_refuses(shop: Shop, opened: Source) -> None:
+async def test_a_second_opinion_that_differs_refuses(shop: Shop, opened: Governed) -> None:
     """Had the guard a hole, the engine would still be asked."""
     dialect = {SqliteShop: "sqlite", DuckdbShop: "duckdb", PostgresShop: "postgres"}[type(shop)]
     view = analyst_view(dialect)
     schema = "public" if dialect == "postgres" else "main"
     for hole in (f"SELECT token FROM {schema}.secrets", f"SELECT count(*) FROM {schema}.secrets"):
         with pytest.raises(SecondOpinionDiffers):
-            await opened._engine.confirm(GovernedQuery(hole, view.tables, 1, explain=False), view)
+            await opened.source.engine.confirm(GovernedQuery(hole, view.tables, 1, explain=False), view, {})
 
 
-async def test_errors_never_show_the_drivers_text(opened: Source) -> None:
+async def test_errors_never_show_the_drivers_text(opened: Governed) -> None:
     for sql in ("SELECT CAST(name AS integer) / 0 FROM customers WHERE id = 1", "SELECT nothing.id FROM orders"):
         try:
             await ask(opened, sql)
@@ -160,7 +159,7 @@ async def test_errors_never_show_the_drivers_text(opened: Source) -> None:
             assert not any(word in shown for word in (*CANARIES, "Customer 1", "LINE", "syntax for type"))
 
 
-async def test_a_pooled_session_is_as_it_was_after_every_attempt(opened: Source) -> None:
+async def test_a_pooled_session_is_as_it_was_after_every_attempt(opened: Governed) -> None:
     """Set a variable, a temporary view, a setting; look again with the next call."""
     for poison in (
         "SET search_path = public",
@@ -198,7 +197,7 @@ async def test_a_view_is_readable_only_where_it_is_granted_by_name(shop: Shop) -
     await governed.close()
 
 
-async def test_pages_of_tables_follow_each_other(opened: Source) -> None:
+async def test_pages_of_tables_follow_each_other(opened: Governed) -> None:
     first = await opened.list_tables(CALLER, query="", limit=2, cursor="")
     assert first.next_cursor == "orders"
     rest = await opened.list_tables(CALLER, query="", limit=2, cursor=first.next_cursor)

@@ -9,8 +9,6 @@ of any kind, the policy that makes the view, and the second opinion that the eng
 servers/sql has those. It is an extra (`pierhead[sql]`), shared by the data servers.
 """
 
-from dataclasses import dataclass
-
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
@@ -19,8 +17,9 @@ from pierhead.sdk.sqlguard.lexical import parse
 from pierhead.sdk.sqlguard.names import check_alias_lists, check_columns
 from pierhead.sdk.sqlguard.refusal import CODES, SqlRefused
 from pierhead.sdk.sqlguard.rereading import reread
-from pierhead.sdk.sqlguard.rewriting import bounded, drop_hints, rewrite, written
+from pierhead.sdk.sqlguard.rewriting import bounded, drop_hints, permitted_subquery, rewrite, written
 from pierhead.sdk.sqlguard.scopes import resolve
+from pierhead.sdk.sqlguard.statement import GovernedQuery, numbered, slot, without_slots
 from pierhead.sdk.sqlguard.view import Column, Dialect, PermittedTable, View
 
 __all__ = (
@@ -31,18 +30,11 @@ __all__ = (
     "PermittedTable",
     "SqlRefused",
     "View",
+    "finished",
     "govern",
+    "permitted_subquery",
+    "slot",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class GovernedQuery:
-    """What may run. `limit` is one row more than the caller gets, so that a cut is noticed."""
-
-    sql: str
-    tables: tuple[PermittedTable, ...]
-    limit: int
-    explain: bool  # the caller wrote EXPLAIN in front of it
 
 
 def govern(sql: str, view: View, *, max_rows: int) -> GovernedQuery:
@@ -66,6 +58,17 @@ def _governed(root: exp.Expr, view: View, max_rows: int, *, explain: bool) -> Go
     check_alias_lists(nodes, sources)
     safe = bounded(rewrite(root, nodes, sources, view), max_rows + 1)
     tables = tuple(dict.fromkeys(reference.table for reference in sources.physical))
+    return finished(safe, tables, view, rows=max_rows + 1, explain=explain)
+
+
+def finished(
+    safe: exp.Expr, tables: tuple[PermittedTable, ...], view: View, *, rows: int, explain: bool = False
+) -> GovernedQuery:
+    """A tree made of permitted parts, written out and read once more: the one exit of every lane.
+
+    Units: `rows` is the limit that stands in the tree. Errors: SqlRefused.
+    """
     text = written(safe, view)
-    reread(text, tables, view)
-    return GovernedQuery(text, tables, max_rows + 1, explain)
+    reread(without_slots(text), tables, view)
+    sql, slots = numbered(text, view.dialect)
+    return GovernedQuery(sql, tables, rows, explain, slots)

@@ -12,7 +12,7 @@ from sqlglot import exp
 from pierhead.sdk.sqlguard.dialects import sqlglot_dialect
 from pierhead.sdk.sqlguard.refusal import unsupported
 from pierhead.sdk.sqlguard.scopes import Reference, Sources
-from pierhead.sdk.sqlguard.view import PermittedTable, View
+from pierhead.sdk.sqlguard.view import Column, PermittedTable, View
 
 _DROPPED_HINTS = (exp.IndexTableHint,)
 _ADVISORY_WORDS = frozenset({"SQL_NO_CACHE", "SQL_CACHE", "STRAIGHT_JOIN", "HIGH_PRIORITY"})
@@ -52,7 +52,7 @@ def rewrite(root: exp.Expr, nodes: Iterable[exp.Expr], sources: Sources, view: V
             node.set("alias", exp.TableAlias(this=_quoted(view.fold(node.name, quoted=node.this.quoted), node, view)))
         node.set("this", identifier.copy())
     for reference in sources.physical:
-        replacement = _permitted_subquery(reference, view)
+        replacement = _in_place_of(reference, view)
         if reference.node is root:
             raise unsupported("a bare table")
         reference.node.replace(replacement)
@@ -122,20 +122,39 @@ def _only_row_id(sources: Sources) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def _permitted_subquery(reference: Reference, view: View) -> exp.Subquery:
+def _in_place_of(reference: Reference, view: View) -> exp.Subquery:
     node, table = reference.node, reference.table
-    if not table.columns:
-        raise unsupported(f"reading {table.name}, of which no column is permitted to you,")
-    inner = _physical(table, view)
+    alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name, quoted=True))
+    outer = permitted_subquery(table, view, alias)
+    inner = outer.this.args["from_"].this
     for name in _STAYS_INSIDE:
         inner.set(name, node.args.get(name))
-    columns = [exp.column(exp.to_identifier(column.name, quoted=True)) for column in table.columns]
-    select = exp.Select(expressions=columns, from_=exp.From(this=inner))
-    alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name, quoted=True))
-    outer = exp.Subquery(this=select, alias=alias)
     for name in _MOVES_OUT:
         outer.set(name, node.args.get(name))
     return outer
+
+
+def permitted_subquery(table: PermittedTable, view: View, alias: exp.TableAlias) -> exp.Subquery:
+    """What stands for `table` in any statement: its permitted columns, masked, of the permitted rows.
+
+    Errors: SqlRefused for a table of which no column is permitted.
+    """
+    if not table.columns:
+        raise unsupported(f"reading {table.name}, of which no column is permitted to you,")
+    select = exp.Select(
+        expressions=[_permitted_column(column) for column in table.columns],
+        from_=exp.From(this=_physical(table, view)),
+    )
+    if table.condition is not None:
+        select.set("where", exp.Where(this=table.condition.copy()))
+    return exp.Subquery(this=select, alias=alias)
+
+
+def _permitted_column(column: Column) -> exp.Expr:
+    name = exp.to_identifier(column.name, quoted=True)
+    if column.expression is None:
+        return exp.column(name)
+    return exp.Alias(this=column.expression.copy(), alias=name)
 
 
 def _physical(table: PermittedTable, view: View) -> exp.Table:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from sqlglot import exp
+
 Dialect = Literal["sqlite", "postgres", "duckdb", "mysql", "trino", "tsql", "oracle", "snowflake"]
 
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
@@ -33,20 +35,26 @@ def folded(name: str, dialect: Dialect, *, quoted: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A permitted column. `expression` is reserved for masks: today the column itself is read."""
+    """A permitted column. `expression` is what is read in its place, over columns of its table: a mask."""
 
     name: str
     type: str = ""
+    expression: exp.Expr | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PermittedTable:
-    """A table or view as stored in the engine, with its permitted columns in table order."""
+    """A table or view as stored in the engine, with its permitted columns in table order.
+
+    `condition` keeps the rows a role may see: it stands inside the subquery, over stored columns, and its values
+    are slots.
+    """
 
     schema: str
     name: str
     columns: tuple[Column, ...]
     row_id: str = ""  # SQLite: the permitted INTEGER PRIMARY KEY, which `rowid` stands for
+    condition: exp.Expr | None = None
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,28 @@ class StoredColumn:
     is_nullable: bool
     is_key: bool
     comment: str = ""
+    has_default: bool = False  # may be left out of an insert
+    is_generated: bool = False  # may never be written
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """`columns` of the table that has it point at `target_columns` of another, in the same order."""
+
+    name: str
+    columns: tuple[str, ...]
+    target_schema: str
+    target: str
+    target_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
-    """A table or view. `reads` are the tables a view or a partitioned table may lead the engine to."""
+    """A table or view.
+
+    `primary_key` is in key order, `unique` holds further keys, `reads` the tables a view or a partitioned table may
+    lead the engine to.
+    """
 
     schema: str
     name: str
@@ -31,6 +48,9 @@ class StoredTable:
     rows_estimate: int | None = None
     row_id: str = ""
     reads: frozenset[tuple[str, str]] = frozenset()
+    primary_key: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The tools of a SQL server. Declares; the work is source.py's, the platform is put around it by its host."""
+"""The tools of a SQL server. Declares; the work is done in the lanes, the platform is put around it by its host."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -8,8 +8,10 @@ from pydantic import Field
 
 from pierhead.sdk import Caller, Server
 from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescription, TableList
+from pierhead.servers.sql.schema_lane import SchemaLane
 from pierhead.servers.sql.settings import SqlSettings
 from pierhead.servers.sql.source import Source
+from pierhead.servers.sql.sql_lane import SqlLane
 
 _INSTRUCTIONS = (
     "Read-only SQL over one source. list_tables and describe_table show what you may read; run_query takes one"
@@ -41,12 +43,13 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
         instructions=_INSTRUCTIONS,
         lifespan=running,
     )
-    _declare_schema_tools(server, source)
-    _declare_query_tools(server, source)
+    statements = SqlLane(source)
+    _declare_schema_tools(server, SchemaLane(source, statements))
+    _declare_query_tools(server, statements)
     return server
 
 
-def _declare_schema_tools(server: Server, source: Source) -> None:
+def _declare_schema_tools(server: Server, schema: SchemaLane) -> None:
     @server.tool(policy=_POLICY, effect="read", minutes_saved=2)
     async def list_tables(
         query: str = "",
@@ -56,7 +59,7 @@ def _declare_schema_tools(server: Server, source: Source) -> None:
         caller: Caller,
     ) -> TableList:
         """List the tables you may read. `query` searches names, comments and columns."""
-        return await source.list_tables(caller, query=query, limit=limit, cursor=cursor)
+        return await schema.list_tables(caller, query=query, limit=limit, cursor=cursor)
 
     @server.tool(policy=_POLICY, effect="read", minutes_saved=3)
     async def describe_table(
@@ -67,10 +70,10 @@ def _declare_schema_tools(server: Server, source: Source) -> None:
         caller: Caller,
     ) -> TableDescription:
         """Show the columns of one table you may read, with sample rows if asked."""
-        return await source.describe_table(caller, table=table, columns_like=columns_like, sample_rows=sample_rows)
+        return await schema.describe_table(caller, table=table, columns_like=columns_like, sample_rows=sample_rows)
 
 
-def _declare_query_tools(server: Server, source: Source) -> None:
+def _declare_query_tools(server: Server, statements: SqlLane) -> None:
     @server.tool(policy=_POLICY, effect="read", minutes_saved=10, timeout=65.0)
     async def run_query(
         sql: str,
@@ -80,9 +83,9 @@ def _declare_query_tools(server: Server, source: Source) -> None:
         caller: Caller,
     ) -> QueryResult:
         """Run one SELECT over the tables you may read. Answers are cut at max_rows and 64 KB, and say so."""
-        return await source.run_query(caller, sql=sql, max_rows=max_rows, timeout_s=timeout_s)
+        return await statements.run_query(caller, sql=sql, max_rows=max_rows, timeout_s=timeout_s)
 
     @server.tool(policy=_POLICY, effect="read", minutes_saved=2)
     async def explain_query(sql: str, *, caller: Caller) -> Explanation:
         """Say whether a SELECT may run, as what SQL, and what the engine estimates. Runs nothing."""
-        return await source.explain_query(caller, sql=sql)
+        return await statements.explain_query(caller, sql=sql)

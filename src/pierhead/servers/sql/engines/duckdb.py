@@ -27,6 +27,7 @@ from pierhead.servers.sql.engines.engine import (
     Limits,
     Rows,
     SecondOpinionDiffers,
+    Values,
     out_of_memory,
     rejected,
     took_too_long,
@@ -66,18 +67,20 @@ class DuckdbEngine:
     async def introspect(self) -> Catalog:
         return await self._in_thread(self._introspect)
 
-    async def confirm(self, query: GovernedQuery, view: View) -> None:
-        del view  # DuckDB has no users: what may be read stands in the query alone
+    async def confirm(self, query: GovernedQuery, view: View, values: Values) -> None:
+        del view, values  # DuckDB has no users: what may be read stands in the query alone
         await self._in_thread(functools.partial(self._confirm, query))
 
-    async def estimate(self, query: GovernedQuery, view: View) -> Estimate:
-        await self.confirm(query, view)
-        return await self._in_thread(functools.partial(self._estimate, query))
+    async def estimate(self, query: GovernedQuery, view: View, values: Values) -> Estimate:
+        await self.confirm(query, view, values)
+        return await self._in_thread(functools.partial(self._estimate, query, query.bound(values)))
 
-    async def run(self, query: GovernedQuery, view: View, limits: Limits) -> Rows:
+    async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
         del view
         cursor = self._database.cursor()
-        task = asyncio.ensure_future(self._in_thread(functools.partial(_run, cursor, query, limits)))
+        task = asyncio.ensure_future(
+            self._in_thread(functools.partial(_run, cursor, query, query.bound(values), limits))
+        )
         try:
             return await asyncio.wait_for(asyncio.shield(task), limits.seconds)
         except (TimeoutError, asyncio.CancelledError) as ended:
@@ -137,9 +140,9 @@ class DuckdbEngine:
             if not {_schema_and_table(name) for name in _tables_named(cursor, query.sql)} <= permitted:
                 raise SecondOpinionDiffers
 
-    def _estimate(self, query: GovernedQuery) -> Estimate:
+    def _estimate(self, query: GovernedQuery, bound: list[object]) -> Estimate:
         with self._database.cursor() as cursor, _translated():
-            plan = cursor.execute("EXPLAIN (FORMAT json) " + query.sql).fetchall()
+            plan = cursor.execute("EXPLAIN (FORMAT json) " + query.sql, bound).fetchall()
         found = _ESTIMATED.search(str(plan[0][-1])) if plan else None
         return Estimate(int(found[1]) if found else None, None)
 
@@ -177,9 +180,9 @@ def _table(row: tuple[Any, ...], columns: list[Any], keys: set[tuple[str, ...]])
     return StoredTable(schema, name, kind, own, comment, size)
 
 
-def _run(cursor: duckdb.DuckDBPyConnection, query: GovernedQuery, limits: Limits) -> Rows:
+def _run(cursor: duckdb.DuckDBPyConnection, query: GovernedQuery, bound: list[object], limits: Limits) -> Rows:
     with cursor, _translated():
-        cursor.execute(query.sql)
+        cursor.execute(query.sql, bound)
         fields = [Field(column[0], str(column[1])) for column in cursor.description or ()]
         rows: list[tuple[object, ...]] = []
         size = 0

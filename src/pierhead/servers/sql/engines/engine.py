@@ -5,7 +5,7 @@ run, ends a query in the engine when its time is up or the caller has gone (canc
 never lets driver text out: drivers quote values of rows the caller may not see. Not here: roles, caching.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -49,20 +49,27 @@ class Estimate:
     cost: float | None
 
 
+Values = Mapping[str, object]
+"""What fills the slots of a statement, by name."""
+
+
 class Engine(Protocol):
     async def introspect(self) -> Catalog:
         """The whole schema, read once at start. Errors: UpstreamUnreachable."""
         ...
 
-    async def confirm(self, query: GovernedQuery, view: View) -> None:
+    async def confirm(self, query: GovernedQuery, view: View, values: Values) -> None:
         """The second opinion, before a statement first runs. Errors: SecondOpinionDiffers, Invalid, ToolFailed."""
         ...
 
-    async def run(self, query: GovernedQuery, view: View, limits: Limits) -> Rows:
-        """Errors: ToolTimedOut, Invalid for what the statement got wrong, UpstreamUnreachable."""
+    async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
+        """Fill the slots of the query, and run it.
+
+        Errors: ToolTimedOut, Invalid for what the statement got wrong, UpstreamUnreachable.
+        """
         ...
 
-    async def estimate(self, query: GovernedQuery, view: View) -> Estimate: ...
+    async def estimate(self, query: GovernedQuery, view: View, values: Values) -> Estimate: ...
 
     async def close(self) -> None: ...
 

@@ -26,6 +26,7 @@ from pierhead.servers.sql.engines.engine import (
     Limits,
     Rows,
     SecondOpinionDiffers,
+    Values,
     out_of_memory,
     rejected,
     took_too_long,
@@ -139,22 +140,22 @@ class PostgresEngine:
         self._reads = {(table.schema, table.name): table.reads for table in stored}
         return Catalog("postgres", database, schema, stored)
 
-    async def confirm(self, query: GovernedQuery, view: View) -> None:
+    async def confirm(self, query: GovernedQuery, view: View, values: Values) -> None:
         del view  # what may be read stands in the query; the login is the same for every role
-        await self._plan(query)
+        await self._plan(query, values)
         await self._prepare(query)
 
-    async def estimate(self, query: GovernedQuery, view: View) -> Estimate:
+    async def estimate(self, query: GovernedQuery, view: View, values: Values) -> Estimate:
         del view
-        plan = await self._plan(query)
+        plan = await self._plan(query, values)
         return Estimate(plan.get("Plan Rows"), plan.get("Total Cost"))
 
-    async def run(self, query: GovernedQuery, view: View, limits: Limits) -> Rows:
+    async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
         del view
         prepared = self._prepared.get(query.sql) or await self._prepare(query)
         pool = self._pool or await self._open()
         try:
-            return Rows(prepared.fields, await pool.fetch(prepared.sql, timeout=limits.seconds))
+            return Rows(prepared.fields, await pool.fetch(prepared.sql, *query.bound(values), timeout=limits.seconds))
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
             raise _translated(error, limits.seconds) from None
 
@@ -199,9 +200,11 @@ class PostgresEngine:
         self._prepared[query.sql] = prepared
         return prepared
 
-    async def _plan(self, query: GovernedQuery) -> dict[str, Any]:
+    async def _plan(self, query: GovernedQuery, values: Values) -> dict[str, Any]:
         async with self._connection() as connection:
-            text = await connection.fetchval("EXPLAIN (VERBOSE, FORMAT JSON) " + query.sql, timeout=_CONNECT_SECONDS)
+            text = await connection.fetchval(
+                "EXPLAIN (VERBOSE, FORMAT JSON) " + query.sql, *query.bound(values), timeout=_CONNECT_SECONDS
+            )
         plan = cast("dict[str, Any]", orjson.loads(text)[0]["Plan"])
         named = {(table.schema, table.name) for table in query.tables}
         permitted = named.union(*(self._reads.get(table, frozenset()) for table in named))

@@ -26,6 +26,7 @@ from pierhead.servers.sql.engines.engine import (
     Limits,
     Rows,
     SecondOpinionDiffers,
+    Values,
     out_of_memory,
     rejected,
     took_too_long,
@@ -76,18 +77,20 @@ class SqliteEngine:
     async def introspect(self) -> Catalog:
         return await self._in_thread(self._introspect)
 
-    async def confirm(self, query: GovernedQuery, view: View) -> None:
-        await self._in_thread(functools.partial(self._confirm, query, view))
+    async def confirm(self, query: GovernedQuery, view: View, values: Values) -> None:
+        await self._in_thread(functools.partial(self._confirm, query, view, values))
 
-    async def estimate(self, query: GovernedQuery, view: View) -> Estimate:
+    async def estimate(self, query: GovernedQuery, view: View, values: Values) -> Estimate:
         """SQLite knows row counts of tables only after ANALYZE, and no costs: it confirms, and estimates nothing."""
-        await self.confirm(query, view)
+        await self.confirm(query, view, values)
         return Estimate(None, None)
 
-    async def run(self, query: GovernedQuery, view: View, limits: Limits) -> Rows:
+    async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
         deadline = _Deadline(limits.seconds)
         try:
-            return await self._in_thread(functools.partial(self._run, query, view, limits, deadline))
+            return await self._in_thread(
+                functools.partial(self._run, query, view, query.bound(values), deadline, limits.rows)
+            )
         except asyncio.CancelledError:
             deadline.end()
             raise
@@ -148,20 +151,24 @@ class SqliteEngine:
         row_id = keys[0][0] if len(keys) == 1 and keys[0][1].upper() == "INTEGER" and kind == "table" else ""
         return StoredTable("main", name, "view" if kind == "view" else "table", columns, row_id=row_id)
 
-    def _confirm(self, query: GovernedQuery, view: View) -> None:
+    def _confirm(self, query: GovernedQuery, view: View, values: Values) -> None:
         with self._connection(view) as connection, _translated():
-            connection.execute("EXPLAIN " + query.sql).close()  # compiles it: the authorizer is asked, nothing runs
+            connection.execute(
+                "EXPLAIN " + query.sql, query.bound(values)
+            ).close()  # compiles it: the authorizer is asked, nothing runs
 
-    def _run(self, query: GovernedQuery, view: View, limits: Limits, deadline: "_Deadline") -> Rows:
+    def _run(
+        self, query: GovernedQuery, view: View, bound: list[object], deadline: "_Deadline", most_rows: int
+    ) -> Rows:
         with self._connection(view) as connection, _translated(deadline):
             connection.set_progress_handler(deadline.is_over, _STEPS_BETWEEN_LOOKS)
-            cursor = connection.execute(query.sql)
+            cursor = connection.execute(query.sql, bound)
             rows: list[tuple[object, ...]] = []
             size = 0
             for row in cursor:
                 rows.append(row)
                 size += sum(len(cell) if isinstance(cell, (str, bytes)) else 8 for cell in row)
-                if len(rows) > limits.rows or size > LONGEST_VALUE:
+                if len(rows) > most_rows or size > LONGEST_VALUE:
                     break
             cursor.close()
             return Rows(_fields(cursor.description or (), rows), rows)

@@ -1,0 +1,66 @@
+"""What there is for a caller: the tables of their role and the columns of one. Shows the role's view only.
+
+Not here: rows beyond a few samples, which come through the SQL lane like any statement.
+"""
+
+from pierhead.sdk import Caller
+from pierhead.sdk.sqlguard import PermittedTable
+from pierhead.servers.sql.answers import DescribedColumn, ListedTable, TableDescription, TableList
+from pierhead.servers.sql.source import Ground, Source
+from pierhead.servers.sql.sql_lane import SqlLane
+
+
+class SchemaLane:
+    """Plain functions of a caller; server.py makes tools of them."""
+
+    def __init__(self, source: Source, sql: SqlLane) -> None:
+        self._source = source
+        self._sql = sql
+
+    async def list_tables(self, caller: Caller, *, query: str, limit: int, cursor: str) -> TableList:
+        ground = self._source.ground
+        view = ground.acting(caller).view
+        named = sorted((view.display_name(table), table) for table in view.tables)
+        found = [(name, table) for name, table in named if name > cursor and _mentions(ground, table, query)]
+        page = [_listed(ground, name, table) for name, table in found[:limit]]
+        return TableList(tables=page, next_cursor=page[-1].name if len(found) > limit else None)
+
+    async def describe_table(
+        self, caller: Caller, *, table: str, columns_like: str, sample_rows: int
+    ) -> TableDescription:
+        ground = self._source.ground
+        acting = ground.acting(caller)
+        permitted = acting.table(table)
+        stored = ground.stored(permitted)
+        names = {column.name for column in permitted.columns if columns_like.lower() in column.name.lower()}
+        columns = [
+            DescribedColumn(
+                name=column.name,
+                type=column.type,
+                nullable=column.is_nullable,
+                key=column.is_key,
+                comment=column.comment,
+            )
+            for column in stored.columns
+            if column.name in names
+        ]
+        sample = await self._sql.sample(caller, permitted, [column.name for column in columns], sample_rows)
+        return TableDescription(
+            name=acting.view.display_name(permitted),
+            kind=stored.kind,
+            comment=stored.comment,
+            columns=columns,
+            sample=sample,
+        )
+
+
+def _mentions(ground: Ground, table: PermittedTable, query: str) -> bool:
+    words = (table.name, ground.stored(table).comment, *(column.name for column in table.columns))
+    return any(query.lower() in word.lower() for word in words)
+
+
+def _listed(ground: Ground, name: str, table: PermittedTable) -> ListedTable:
+    stored = ground.stored(table)
+    return ListedTable(
+        name=name, kind=stored.kind, comment=stored.comment, rows_estimate=stored.rows_estimate, operations=["read"]
+    )

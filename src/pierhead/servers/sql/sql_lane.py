@@ -1,0 +1,98 @@
+"""Statements of callers: judged by the guard, confirmed by the engine, run as Pierhead wrote them.
+
+The verdict on a statement, with the SQL that may run, is kept by role, text and row limit while policy and schema
+stay. Not here: the guard itself (sdk/sqlguard), drivers (engines/).
+"""
+
+import asyncio
+from typing import Final
+
+from pierhead.sdk import Caller, Forbidden
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern
+from pierhead.servers.sql.answers import EstimateOfEngine, Explanation, QueryResult, ResultColumn
+from pierhead.servers.sql.cells import fitted
+from pierhead.servers.sql.engines.engine import Limits, Values
+from pierhead.servers.sql.source import Acting, Ground, Source
+
+_VERDICTS_KEPT: Final = 2_000
+_MOST_SAMPLED: Final = 5
+_SAMPLE_SECONDS: Final = 10.0
+_NO_VALUES: Final[Values] = {}
+
+
+class SqlLane:
+    """Plain functions of a caller; server.py makes tools of them."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    async def run_query(self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float) -> QueryResult:
+        ground = self._source.ground
+        acting = ground.acting(caller)
+        limits = Limits(min(max_rows, acting.role.limits.rows), min(timeout_s, acting.role.limits.time))
+        query = await self._governed(ground, acting, sql, limits.rows)
+        answer = await self._source.engine.run(query, acting.view, _NO_VALUES, limits)
+        rows, cut = fitted(answer.rows, limits)
+        return QueryResult.model_construct(
+            columns=[ResultColumn.model_construct(name=field.name, type=field.type) for field in answer.fields],
+            rows=rows,
+            truncated=bool(cut),
+            notice=_notice(cut, len(rows)),
+            tables=[acting.view.display_name(table) for table in query.tables],
+        )
+
+    async def explain_query(self, caller: Caller, *, sql: str) -> Explanation:
+        acting = self._source.ground.acting(caller)
+        try:
+            query = await asyncio.to_thread(govern, sql, acting.view, max_rows=acting.role.limits.rows)
+        except SqlRefused as refusal:
+            reasons = [f"{refusal.code}: {refusal.message}", refusal.hint]
+            return Explanation(verdict="refused", reasons=reasons, sql="", tables=[], estimate=None)
+        estimate = await self._source.engine.estimate(query, acting.view, _NO_VALUES)
+        return Explanation(
+            verdict="permitted",
+            reasons=[f"role {acting.name} may read every table of the statement"],
+            sql=query.sql,
+            tables=[acting.view.display_name(table) for table in query.tables],
+            estimate=EstimateOfEngine(rows=estimate.rows, cost=estimate.cost),
+        )
+
+    async def sample(self, caller: Caller, table: PermittedTable, columns: list[str], count: int) -> list[list[object]]:
+        """A few rows through the same guard as any statement; none for a role without SQL."""
+        ground = self._source.ground
+        acting = ground.acting(caller)
+        if count == 0 or not columns or not acting.role.sql:
+            return []
+        names = ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
+        place = ".".join('"' + part.replace('"', '""') + '"' for part in (table.schema, table.name))
+        text = f"SELECT {names} FROM {place}"  # noqa: S608 - goes through the guard like a caller's
+        limits = Limits(min(count, _MOST_SAMPLED), _SAMPLE_SECONDS)
+        query = await self._governed(ground, acting, text, limits.rows)
+        return fitted((await self._source.engine.run(query, acting.view, _NO_VALUES, limits)).rows, limits)[0]
+
+    async def _governed(self, ground: Ground, acting: Acting, sql: str, rows: int) -> GovernedQuery:
+        """What may run for `sql`: remembered, or judged by the guard and then by the engine."""
+        if not acting.role.sql:
+            raise Forbidden("your role may not run SQL", hint="use list_tables and describe_table", code="sql-is-off")
+        key = (acting.name, sql, rows)
+        known = ground.verdicts.get(key)
+        if known is not None:
+            return known
+        query = await asyncio.to_thread(govern, sql, acting.view, max_rows=rows)
+        if query.explain:
+            raise SqlRefused(
+                "EXPLAIN gives no rows", code="not-a-read", hint="send the statement without EXPLAIN to explain_query"
+            )
+        await self._source.engine.confirm(query, acting.view, _NO_VALUES)
+        if len(ground.verdicts) >= _VERDICTS_KEPT:
+            ground.verdicts.pop(next(iter(ground.verdicts)))
+        ground.verdicts[key] = query
+        return query
+
+
+def _notice(cut: str, count: int) -> str:
+    if cut == "rows":
+        return f"cut after {count} rows; filter, aggregate, or raise max_rows"
+    if cut == "bytes":
+        return f"cut after {count} rows at 64 KB; select fewer columns, filter or aggregate"
+    return ""
