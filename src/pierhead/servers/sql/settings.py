@@ -1,19 +1,17 @@
 """A SQL server's settings: what the fleet file says of it, parsed once into a frozen value."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pierhead.sdk import Misconfigured
+from pierhead.servers.sql.engines.choosing import engine_of
 from pierhead.servers.sql.engines.engine import Engine
 from pierhead.servers.sql.policy import Policy, parse_policy
 
 # Read and enforced by the platform, before a call comes here.
 _OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools"})
-_SCHEMES: Final = "sqlite:///file, duckdb:///file or postgresql://user@host/database"
 
 
 class SqlSettings(BaseModel):
@@ -44,25 +42,5 @@ class SqlSettings(BaseModel):
         return parse_policy(self.roles)
 
     def engine(self) -> Engine:
-        """The engine that the url names. Drivers are imported here, so that only the used one need be installed."""
-        scheme = urlsplit(self.url).scheme
-        if scheme == "sqlite":
-            from pierhead.servers.sql.engines.sqlite import SqliteEngine  # noqa: PLC0415
-
-            return SqliteEngine(_file(self.url))
-        if scheme == "duckdb":
-            from pierhead.servers.sql.engines.duckdb import DuckdbEngine  # noqa: PLC0415
-
-            return DuckdbEngine(_file(self.url))
-        if scheme in ("postgresql", "postgres"):
-            from pierhead.servers.sql.engines.postgres import PostgresEngine  # noqa: PLC0415
-
-            return PostgresEngine(self.url)
-        raise Misconfigured(
-            f"no engine for a url of {scheme or 'no scheme'}", hint=f"write {_SCHEMES}", code="bad-sql-settings"
-        )
-
-
-def _file(url: str) -> Path:
-    """`sqlite:///a.db` is relative, `sqlite:////srv/a.db` absolute, as everywhere."""
-    return Path(url.split(":///", 1)[1] if ":///" in url else "")
+        """The engine that the url names; it connects to nothing yet. Errors: Misconfigured."""
+        return engine_of(self.url)

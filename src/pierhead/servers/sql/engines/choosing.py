@@ -1,0 +1,66 @@
+"""Which engine a URL names: one table, scheme -> how its engine is made.
+
+Drivers are imported where an engine is made, so that only the one in use need be installed. Not here: what a URL
+says besides its scheme (each engine reads its own).
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from pierhead.sdk import Misconfigured
+from pierhead.servers.sql.engines.engine import Engine
+
+
+def _sqlite(url: str) -> Engine:
+    from pierhead.servers.sql.engines.sqlite import SqliteEngine  # noqa: PLC0415
+
+    return SqliteEngine(_file(url))
+
+
+def _duckdb(url: str) -> Engine:
+    from pierhead.servers.sql.engines.duckdb import DuckdbEngine  # noqa: PLC0415
+
+    return DuckdbEngine(_file(url))
+
+
+def _postgres(url: str) -> Engine:
+    from pierhead.servers.sql.engines.postgres import PostgresEngine  # noqa: PLC0415
+
+    return PostgresEngine(url)
+
+
+# One line a scheme: how its engine is made, and the extra that brings its driver.
+_ENGINES: Final[Mapping[str, tuple[Callable[[str], Engine], str]]] = {
+    "sqlite": (_sqlite, "sql"),
+    "duckdb": (_duckdb, "duckdb"),
+    "postgresql": (_postgres, "postgres"),
+    "postgres": (_postgres, "postgres"),
+}
+
+
+def engine_of(url: str) -> Engine:
+    """The engine that `url` names; it connects to nothing yet. Errors: Misconfigured."""
+    scheme = urlsplit(url).scheme
+    if scheme not in _ENGINES:
+        known = ", ".join(sorted(_ENGINES))
+        raise Misconfigured(
+            f"no engine for a url of {scheme or 'no scheme'}",
+            hint=f"write scheme://user@host/database or scheme:///file; schemes: {known}",
+            code="bad-sql-settings",
+        )
+    make, extra = _ENGINES[scheme]
+    try:
+        return make(url)
+    except ModuleNotFoundError as missing:
+        raise Misconfigured(
+            f"the driver of {scheme} is not installed: there is no module {missing.name}",
+            hint=f"install pierhead[{extra}]",
+            code="bad-sql-settings",
+        ) from None
+
+
+def _file(url: str) -> Path:
+    """`sqlite:///a.db` is relative, `sqlite:////srv/a.db` absolute, as everywhere."""
+    return Path(url.split(":///", 1)[1] if ":///" in url else "")
