@@ -216,3 +216,18 @@ def test_a_missing_file_or_unknown_scheme_does_not_start(tmp_path: Path) -> None
     for url in (f"sqlite:///{tmp_path}/none.db", f"duckdb:///{tmp_path}/none.db", "oracle://x", "nothing"):
         with pytest.raises(Misconfigured):
             build("s", {"owner": "o", "support": "#s", "url": url, "roles": {}})
+
+
+async def test_a_login_is_reported_with_what_it_could_do_besides(shop: Shop, opened: Governed) -> None:
+    report = await opened.source.engine.check_login()
+    schema = "public" if isinstance(shop, PostgresShop) else "main"
+    assert {(schema, "secrets"), (schema, "orders")} <= report.readable
+    assert (schema, "secrets") in report.writable
+    if isinstance(shop, PostgresShop):
+        assert report.name
+        assert report.is_superuser
+        assert report.reaches_files
+        assert (schema, "orders") in report.owned
+        assert len(report.dangers) == 3
+    else:
+        assert (report.name, report.dangers) == ("", ())

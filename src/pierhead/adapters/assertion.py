@@ -99,6 +99,10 @@ class Verifier:
     _seen: dict[str, int] = field(default_factory=dict[str, int], repr=False)
     """Assertion ids and when they may be forgotten, oldest first."""
 
+    @property
+    def header(self) -> bytes:
+        return HEADER
+
     def verify(self, header: bytes, body_digest: str) -> tuple[Caller, str]:
         """The caller, and the id of the call (which is also its correlation id).
 

@@ -21,7 +21,12 @@ _REMEMBERED: Final = 10_000
 
 
 class Verifier(Protocol):
-    """Who calls, as only the gateway can say it."""
+    """Who calls: as only the gateway can say it, or as a key proves it where there is no gateway."""
+
+    @property
+    def header(self) -> bytes:
+        """The header that carries the proof, in lower case."""
+        ...
 
     def verify(self, header: bytes, body_digest: str) -> tuple[Caller, str]:
         """The caller and the call's id. Errors: Unauthenticated."""

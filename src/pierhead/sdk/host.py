@@ -105,7 +105,9 @@ class _Door:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
             body = await _whole(receive)
-            caller, call_id = self.verifier.verify(headers.get(ASSERTION_HEADER, b""), hashlib.sha256(body).hexdigest())
+            caller, call_id = self.verifier.verify(
+                headers.get(self.verifier.header, b""), hashlib.sha256(body).hexdigest()
+            )
         except PierheadError as refused:
             await _refuse(refused, send)
             return

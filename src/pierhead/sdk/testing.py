@@ -37,6 +37,10 @@ class MemoryVerifier:
 
     count: int = 0
 
+    @property
+    def header(self) -> bytes:
+        return ASSERTION_HEADER
+
     def verify(self, header: bytes, body_digest: str) -> tuple[Caller, str]:
         del body_digest
         if not header:

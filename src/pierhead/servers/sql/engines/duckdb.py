@@ -8,6 +8,7 @@ bounded by DuckDB's settings. The second opinion is DuckDB's own parser: one SEL
 
 import asyncio
 import functools
+import os
 import re
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from pierhead.servers.sql.engines.engine import (
     Estimate,
     Field,
     Limits,
+    LoginReport,
     Rows,
     SecondOpinionDiffers,
     Values,
@@ -60,6 +62,7 @@ class DuckdbEngine:
     def __init__(self, file: Path) -> None:
         if not file.is_file():
             raise Misconfigured(f"there is no DuckDB file {file.name}", hint="check the url of this source")
+        self._file = file
         self._database = duckdb.connect(str(file), read_only=True, config=_SETTINGS)
         self._reads: dict[tuple[str, str], frozenset[tuple[str, ...]]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="duckdb")
@@ -90,6 +93,11 @@ class DuckdbEngine:
             if isinstance(ended, asyncio.CancelledError):
                 raise
             raise took_too_long(limits.seconds) from None
+
+    async def check_login(self) -> LoginReport:
+        """DuckDB knows no users: what counts is whether this account may write the file."""
+        tables = frozenset((table.schema, table.name) for table in (await self.introspect()).tables)
+        return LoginReport("", tables, tables if os.access(self._file, os.W_OK) else frozenset())
 
     async def close(self) -> None:
         self._database.interrupt()

@@ -52,6 +52,34 @@ class Estimate:
 Values = Mapping[str, object]
 """What fills the slots of a statement, by name."""
 
+TableNames = frozenset[tuple[str, str]]
+"""Schema and name of each."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginReport:
+    """What a source's own login could do if neither guard nor policy stood before it.
+
+    `name` is empty where the engine knows no users. `writable` holds what any means of writing reaches.
+    """
+
+    name: str
+    readable: TableNames
+    writable: TableNames = frozenset()
+    owned: TableNames = frozenset()
+    is_superuser: bool = False
+    reaches_files: bool = False  # or programs, on the machine of the database
+
+    @property
+    def dangers(self) -> tuple[str, ...]:
+        """Why statements of callers should not run under this login; empty for one without such rights."""
+        said = {
+            "is a superuser": self.is_superuser,
+            f"owns {len(self.owned)} tables": bool(self.owned),
+            "reaches files of the database's machine": self.reaches_files,
+        }
+        return tuple(reason for reason, holds in said.items() if holds)
+
 
 class Engine(Protocol):
     async def introspect(self) -> Catalog:
@@ -70,6 +98,10 @@ class Engine(Protocol):
         ...
 
     async def estimate(self, query: GovernedQuery, view: View, values: Values) -> Estimate: ...
+
+    async def check_login(self) -> LoginReport:
+        """What the login could do besides; asks the engine, changes nothing. Errors: UpstreamUnreachable."""
+        ...
 
     async def close(self) -> None: ...
 

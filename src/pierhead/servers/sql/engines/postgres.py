@@ -24,6 +24,7 @@ from pierhead.servers.sql.engines.engine import (
     Estimate,
     Field,
     Limits,
+    LoginReport,
     Rows,
     SecondOpinionDiffers,
     Values,
@@ -98,6 +99,22 @@ WITH RECURSIVE edge AS (
 )
 SELECT r.parent, n.nspname, c.relname FROM reach r JOIN pg_class c ON c.oid = r.child
 JOIN pg_namespace n ON n.oid = c.relnamespace
+"""
+_LOGIN: Final = """
+SELECT rolname, rolsuper, rolsuper OR EXISTS (
+    SELECT FROM pg_roles given WHERE pg_has_role(given.oid, 'USAGE')
+      AND given.rolname IN ('pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program'))
+FROM pg_roles WHERE rolname = current_user
+"""
+_RIGHTS: Final = """
+SELECT n.nspname, c.relname,
+       has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT') AS is_readable,
+       has_any_column_privilege(c.oid, 'INSERT, UPDATE') OR has_table_privilege(c.oid, 'DELETE, TRUNCATE')
+           AS is_writable,
+       pg_has_role(c.relowner, 'USAGE') AS is_owned
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
+  AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 """
 
 # What a caller may be told, by SQLSTATE or its class. The driver's text may hold values of hidden rows.
@@ -179,6 +196,13 @@ class PostgresEngine:
                 except (asyncpg.PostgresError, OSError, ValueError) as error:
                     raise _unreachable() from error
             return self._pool
+
+    async def check_login(self) -> LoginReport:
+        async with self._connection() as connection:
+            name, is_superuser, reaches_files = await connection.fetchrow(_LOGIN)
+            rights = await connection.fetch(_RIGHTS)
+        readable, writable, owned = (frozenset((row[0], row[1]) for row in rights if row[place]) for place in (2, 3, 4))
+        return LoginReport(name, readable, writable, owned, is_superuser, reaches_files)
 
     @asynccontextmanager
     async def _connection(self) -> AsyncGenerator[Any]:

@@ -7,6 +7,7 @@ in backticks because Python 3.11 cannot switch off double-quoted strings. Time i
 
 import asyncio
 import functools
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -24,6 +25,7 @@ from pierhead.servers.sql.engines.engine import (
     Estimate,
     Field,
     Limits,
+    LoginReport,
     Rows,
     SecondOpinionDiffers,
     Values,
@@ -70,6 +72,7 @@ class SqliteEngine:
     def __init__(self, file: Path) -> None:
         if not file.is_file():
             raise Misconfigured(f"there is no SQLite file {file.name}", hint="check the url of this source")
+        self._file = file
         self._uri = f"file:{quote(str(file.resolve()))}?mode=ro"
         self._idle: dict[View | None, list[sqlite3.Connection]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sqlite")
@@ -94,6 +97,11 @@ class SqliteEngine:
         except asyncio.CancelledError:
             deadline.end()
             raise
+
+    async def check_login(self) -> LoginReport:
+        """SQLite knows no users: what counts is whether this account may write the file."""
+        tables = frozenset((table.schema, table.name) for table in (await self.introspect()).tables)
+        return LoginReport("", tables, tables if os.access(self._file, os.W_OK) else frozenset())
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
