@@ -3,7 +3,7 @@
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,7 +43,7 @@ class Shop(Protocol):
     """One loaded shop: an engine over it, and the owner's hand past the product."""
 
     def engine(self) -> Engine: ...
-    def change_protected(self) -> None: ...
+    def change_protected(self, statements: Sequence[str] = PROTECTED) -> None: ...
     def state(self) -> str: ...
 
 
@@ -78,9 +78,9 @@ class SqliteShop:
     def engine(self) -> Engine:
         return SqliteEngine(self.file)
 
-    def change_protected(self) -> None:
+    def change_protected(self, statements: Sequence[str] = PROTECTED) -> None:
         with sqlite3.connect(self.file) as connection:
-            for statement in PROTECTED:
+            for statement in statements:
                 connection.execute(statement)
         connection.close()
 
@@ -105,9 +105,9 @@ class DuckdbShop:
     def engine(self) -> Engine:
         return DuckdbEngine(self.file)
 
-    def change_protected(self) -> None:
+    def change_protected(self, statements: Sequence[str] = PROTECTED) -> None:
         with duckdb.connect(str(self.file)) as connection:
-            for statement in PROTECTED:
+            for statement in statements:
                 connection.execute(statement)
 
     def state(self) -> str:
@@ -139,8 +139,8 @@ class PostgresShop:
     def engine(self) -> Engine:
         return PostgresEngine(self.url)
 
-    def change_protected(self) -> None:
-        self._psql(self.url, ";".join(PROTECTED))
+    def change_protected(self, statements: Sequence[str] = PROTECTED) -> None:
+        self._psql(self.url, ";".join(statements))
 
     def state(self) -> str:
         tables = ";".join(f"SELECT * FROM {table} ORDER BY 1, 2" for table in TABLES)

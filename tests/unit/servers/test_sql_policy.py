@@ -8,7 +8,8 @@ from pierhead.core.errors import Forbidden, Misconfigured
 from pierhead.core.identity import Both, Caller, Principal, User, Workload
 from pierhead.sdk.sqlguard import View
 from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
-from pierhead.servers.sql.policy import compile_view, parse_policy
+from pierhead.servers.sql.policy import parse_policy
+from pierhead.servers.sql.views import compile_view
 
 
 def table(name: str, *columns: str, kind: Any = "table", schema: str = "main") -> StoredTable:
@@ -82,12 +83,13 @@ def test_a_table_outside_the_default_schema_is_named_with_it() -> None:
         ({"a": {"tables": ["customers"], "operation": ["read"]}}, "roles.a.operation"),
         ({"a": {"tables": ["customers"], "operations": ["raed"]}}, "roles.a.tables.customers"),
         ({"a": {}}, "roles.a.tables"),
-        ({"a": {"tables": {"customers": {"operations": ["read", "update"]}}}}, "only read"),
+        ({"a": {"tables": {"customers": {"operations": ["read", "drop"]}}}}, "operations"),
         ({"a": {"tables": {"customers": {"rows": "id.eq.1"}}}}, "row rules"),
-        ({"a": {"tables": {"customers": {"columns": {"mask": {"email": "null"}}}}}}, "masks"),
-        ({"a": {"tables": {"customers": {"columns": {"write": ["name"]}}}}}, "writing"),
+        ({"a": {"tables": {"customers": {"columns": {"mask": {"email": "nul"}}}}}}, "a mask is null, const"),
+        ({"a": {"tables": {"customers": {"columns": {"mask": {"email": "bucket:0"}}}}}}, "a mask is null, const"),
+        ({"a": {"tables": {"customers": {"columns": {"mask": {"email": "last4:2"}}}}}}, "a mask is null, const"),
         ({"a": {"tables": [], "functions": ["net_price"]}}, "functions"),
-        ({"a": {"tables": [], "keys": ["k1"]}}, "keys"),
+        ({"a": {"tables": [], "keys": ["k1"]}, "b": {"tables": []}}, "roles.b"),
         ({"a": {"tables": [], "groups": ["x"]}, "b": {"tables": []}}, "roles.b"),
         ({"a": {"tables": [], "limits": {"rows": 0}}}, "rows"),
         ({"a": {"tables": [], "limits": {"rows": 5000}}}, "rows"),
@@ -109,6 +111,8 @@ def test_what_is_not_understood_or_not_enforced_does_not_load(roles: Any, said: 
         {"custmers": {"operations": ["read"]}},
         {"customers": {"operations": ["read"], "columns": {"exclude": ["emial"]}}},
         {"customers": {"operations": ["read"], "columns": {"include": ["nmae"]}}},
+        {"customers": {"operations": ["read"], "columns": {"mask": {"emial": "null"}}}},
+        {"customers": {"operations": ["read"], "columns": {"write": ["emial"]}}},
     ],
 )
 def test_a_misspelt_name_does_not_start(tables: Any) -> None:
@@ -132,6 +136,50 @@ def test_the_first_role_held_acts_alone() -> None:
     assert policy.acting(caller(principal=both)) == "support"
     with pytest.raises(Forbidden):
         policy.acting(caller(principal=User("https://idp", "bob", frozenset())))
+
+
+def test_a_role_may_be_asked_for_only_where_it_is_held() -> None:
+    policy = parse_policy(
+        {
+            "support": {"tables": [], "groups": ["support"]},
+            "analyst": {"tables": [], "groups": ["analysts"]},
+        }
+    )
+    assert policy.acting(caller("analysts", "support"), "analyst") == "analyst"
+    assert policy.acting(caller("analysts", "support"), "support") == "support"
+    for asked in ("support", "boss", "Analyst", " "):
+        with pytest.raises(Forbidden):
+            policy.acting(caller("analysts"), asked)
+
+
+def test_a_key_holds_the_roles_that_name_it_and_is_no_user_of_that_name() -> None:
+    policy = parse_policy(
+        {
+            "boss": {"tables": [], "users": ["k1"]},
+            "analyst": {"tables": [], "keys": ["k1", "ann"]},
+        }
+    )
+    key = User("pierhead:keys", "k1", frozenset())
+    assert policy.acting(caller(principal=key)) == "analyst"
+    with pytest.raises(Forbidden):
+        policy.acting(caller())
+    assert policy.acting(caller(principal=User("https://idp", "k1", frozenset()))) == "boss"
+
+
+def test_a_masked_column_is_read_as_its_mask_and_a_hashed_one_is_not_there() -> None:
+    masks = {"email": "null", "name": "hash"}
+    (customers,) = view({"customers": {"operations": ["read"], "columns": {"mask": masks}}}).tables
+    assert [column.name for column in customers.columns] == ["id", "email"]
+    assert customers.columns_read == {"id"}
+
+
+@pytest.mark.parametrize(("mask", "type_"), [("year", "text"), ("bucket", "text"), ("bucket", "date"), ("year", "int")])
+def test_a_mask_that_its_column_cannot_take_does_not_start(mask: str, type_: str) -> None:
+    stored = StoredTable("public", "t", "table", (StoredColumn("c", type_, True, False),))
+    catalog = Catalog("postgres", "shop", "public", (stored,))
+    policy = parse_policy({"a": {"tables": {"t": {"operations": ["read"], "columns": {"mask": {"c": mask}}}}}})
+    with pytest.raises(Misconfigured, match=f"{mask} does not fit"):
+        compile_view("a", policy.roles["a"], catalog)
 
 
 def test_a_single_role_without_holders_is_everyones() -> None:

@@ -56,10 +56,22 @@ class PermittedTable:
     row_id: str = ""  # SQLite: the permitted INTEGER PRIMARY KEY, which `rowid` stands for
     condition: exp.Expr | None = None
 
+    @property
+    def columns_read(self) -> frozenset[str]:
+        """The stored columns that reading this table touches: none for a mask that looks at nothing."""
+        plain = {column.name for column in self.columns if column.expression is None}
+        trees = [column.expression for column in self.columns if column.expression is not None]
+        if self.condition is not None:
+            trees.append(self.condition)
+        return frozenset(plain.union(*({each.name for each in tree.find_all(exp.Column)} for tree in trees)))
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class View:
-    """A role's view of a source. An empty `tables` permits nothing."""
+    """A role's view of a source. An empty `tables` permits nothing.
+
+    Equal to itself alone: it is a key in every call, and to hash each table of a schema would cost more than the call.
+    """
 
     dialect: Dialect
     catalog: str

@@ -1,25 +1,33 @@
-"""Who may read what of a source: role -> tables -> operations -> columns -> limits, parsed strictly.
+"""Who may do what with a source: role -> tables -> operations -> columns -> rows -> limits, parsed strictly.
 
-Deny by default: no match means no, an empty list means nothing, an unknown word is an error. What the model
-knows but this version does not enforce is refused when it is loaded, never ignored. Not here: the engine's own
-schema (engines/), against which `view` compiles a role. Above: source.py.
+Deny by default: no match means no, an empty list means nothing, an unknown word is an error. Not here: the engine's
+own schema (engines/), against which views.py compiles a role. Above: views.py, source.py.
 """
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Annotated, Final, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from pierhead.sdk import Caller, Forbidden, Misconfigured
-from pierhead.sdk.sqlguard import Column, PermittedTable, View
-from pierhead.servers.sql.catalog import Catalog, StoredTable
+from pierhead.servers.sql.masks import Mask
 
 MOST_ROWS: Final = 1_000
 MOST_SECONDS: Final = 60.0
+ISSUER_OF_KEYS: Final = "pierhead:keys"
+"""Of a caller who came with an API key: its subject is the key's id, and no user's name."""
 
 Operation = Literal["read", "create", "update", "delete", "call"]
 
@@ -31,6 +39,11 @@ def _seconds(written: object) -> object:
     return float(match[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[match[2]]
 
 
+def _mask(written: str) -> str:
+    Mask.parse(written)
+    return written
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -38,7 +51,7 @@ class _Strict(BaseModel):
 class Columns(_Strict):
     include: list[str] | None = None  # left out: every column but the excluded ones
     exclude: list[str] = []
-    mask: dict[str, str] = {}
+    mask: dict[str, Annotated[str, AfterValidator(_mask)]] = {}
     write: list[str] = []
 
 
@@ -83,6 +96,8 @@ class Role(_Strict):
 
     def is_held_by(self, caller: Caller) -> bool:
         person, workload = caller.person, caller.workload
+        if person is not None and person.issuer == ISSUER_OF_KEYS:
+            return person.subject in self.keys
         return (
             not caller.groups.isdisjoint(self.groups)
             or (person is not None and person.subject in self.users)
@@ -97,15 +112,21 @@ class Policy:
     roles: Mapping[str, Role]
     version: str
 
-    def acting(self, caller: Caller) -> str:
-        """The one role that acts for `caller`: the first in file order that the caller holds.
+    def acting(self, caller: Caller, asked: str = "") -> str:
+        """The one role that acts for `caller`: the first in file order that the caller holds, or the one asked for.
 
-        Rights of several roles are never added up. Errors: Forbidden (`no-role`).
+        Rights of several roles are never added up. Errors: Forbidden (`no-role`), alike for a role that is not held
+        and for one that does not exist.
         """
         for name, role in self.roles.items():
-            if (len(self.roles) == 1 and not role.has_holders) or role.is_held_by(caller):
+            if asked in ("", name) and self._is_held(role, caller):
                 return name
+        if asked:
+            raise Forbidden(f"you do not hold role {asked[:128]}", hint="leave the role out", code="no-role")
         raise Forbidden("you hold no role on this source", hint="ask the owner for a role", code="no-role")
+
+    def _is_held(self, role: Role, caller: Caller) -> bool:
+        return (len(self.roles) == 1 and not role.has_holders) or role.is_held_by(caller)
 
 
 _ROLES: Final = TypeAdapter(dict[str, Role])
@@ -116,10 +137,10 @@ def parse_policy(written: object) -> Policy:
     try:
         roles = _ROLES.validate_python(written)
     except ValidationError as invalid:
-        raise _misconfigured([_fault(error["loc"], error["msg"]) for error in invalid.errors()]) from None
+        raise misconfigured([_fault(error["loc"], error["msg"]) for error in invalid.errors()]) from None
     faults = [*_unenforced(roles), *_unheld(roles)]
     if faults:
-        raise _misconfigured(faults)
+        raise misconfigured(faults)
     digest = hashlib.sha256(_ROLES.dump_json(roles)).hexdigest()
     return Policy(roles, digest[:16])
 
@@ -128,7 +149,7 @@ def _fault(place: tuple[int | str, ...], problem: str) -> str:
     return f"roles.{'.'.join(str(part) for part in place)}: {problem}"
 
 
-def _misconfigured(faults: list[str]) -> Misconfigured:
+def misconfigured(faults: list[str]) -> Misconfigured:
     return Misconfigured(
         "; ".join(faults), hint="correct the roles of this source in the fleet file", code="bad-sql-policy"
     )
@@ -139,68 +160,13 @@ def _unenforced(roles: Mapping[str, Role]) -> Iterator[str]:
     for name, role in roles.items():
         if role.functions:
             yield f"roles.{name}.functions: granting functions is not available yet"
-        if role.keys:
-            yield f"roles.{name}.keys: keys are not available yet"
         for pattern, rule in role.tables.items():
-            yield from (f"roles.{name}.tables.{pattern}.{fault}" for fault in _unenforced_of(rule))
-
-
-def _unenforced_of(rule: TableRule) -> Iterator[str]:
-    if set(rule.operations) - {"read"}:
-        yield "operations: only read is available yet"
-    if rule.columns.mask:
-        yield "columns.mask: masks are not available yet; exclude the column"
-    if rule.columns.write:
-        yield "columns.write: writing is not available yet"
-    if rule.rows is not None:
-        yield "rows: row rules are not available yet; grant a view"
+            if rule.rows is not None:
+                yield f"roles.{name}.tables.{pattern}.rows: row rules are not available yet; grant a view"
 
 
 def _unheld(roles: Mapping[str, Role]) -> Iterator[str]:
     if len(roles) > 1:
         for name, role in roles.items():
             if not role.has_holders:
-                yield f"roles.{name}: of several roles each names its holders (groups, users or workloads)"
-
-
-def compile_view(name: str, role: Role, catalog: Catalog) -> View:
-    """What `role` sees of `catalog`. Errors: Misconfigured for a name that the source does not have."""
-    faults = list(_unknown_names(name, role, catalog))
-    if faults:
-        raise _misconfigured(faults)
-    tables: list[PermittedTable] = []
-    for stored in catalog.tables:
-        rule = _rule_for(role, stored, catalog)
-        if rule is not None and "read" in rule.operations:
-            columns = tuple(Column(column.name, column.type) for column in stored.columns if _sees(rule, column.name))
-            row_id = stored.row_id if any(column.name == stored.row_id for column in columns) else ""
-            tables.append(PermittedTable(stored.schema, stored.name, columns, row_id))
-    return View(catalog.dialect, catalog.catalog, catalog.schema, tuple(tables))
-
-
-def _rule_for(role: Role, stored: StoredTable, catalog: Catalog) -> TableRule | None:
-    """An exact name wins; else the first pattern, and a pattern never takes in a view."""
-    name = catalog.display_name(stored)
-    exact = role.tables.get(name)
-    if exact is not None or stored.kind == "view":
-        return exact
-    return next((rule for pattern, rule in role.tables.items() if fnmatchcase(name, pattern)), None)
-
-
-def _sees(rule: TableRule, column: str) -> bool:
-    included = rule.columns.include is None or column in rule.columns.include
-    return included and column not in rule.columns.exclude
-
-
-def _unknown_names(name: str, role: Role, catalog: Catalog) -> Iterator[str]:
-    """A misspelt name in a policy hides or shows the wrong thing; it does not load."""
-    stored = {catalog.display_name(table): table for table in catalog.tables}
-    for pattern, rule in role.tables.items():
-        matched = [table for known, table in stored.items() if fnmatchcase(known, pattern)]
-        is_pattern = any(sign in pattern for sign in "*?[")
-        if not matched and not is_pattern:
-            yield f"roles.{name}.tables.{pattern}: the source has no such table"
-        offered = {column.name for table in matched for column in table.columns}
-        for column in (*(rule.columns.include or []), *rule.columns.exclude):
-            if matched and column not in offered:
-                yield f"roles.{name}.tables.{pattern}.columns: there is no column {column}"
+                yield f"roles.{name}: of several roles each names its holders (groups, users, workloads or keys)"

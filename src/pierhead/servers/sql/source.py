@@ -11,7 +11,8 @@ from pierhead.sdk import Caller, Invalid
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View
 from pierhead.servers.sql.catalog import Catalog, StoredTable
 from pierhead.servers.sql.engines.engine import Engine
-from pierhead.servers.sql.policy import Policy, Role, compile_view
+from pierhead.servers.sql.policy import Policy, Role
+from pierhead.servers.sql.views import compile_view
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,7 @@ def _translated(deadline: _Deadline | None = None) -> Generator[None]:
 
 def _authorizer(view: View) -> Callable[..., int]:
     """What SQLite asks while compiling: it names the table and column each access really reaches."""
-    readable = {(table.name.lower(), column.name.lower()) for table in view.tables for column in table.columns} | {
+    readable = {(table.name.lower(), column.lower()) for table in view.tables for column in table.columns_read} | {
         (table.name.lower(), "") for table in view.tables
     }
     granted = {table.name.lower() for table in view.tables}
