@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ToolTimedOut,
         UpstreamUnreachable,
         authorize_tool,
+        note,
     )
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "ToolTimedOut",
     "UpstreamUnreachable",
     "authorize_tool",
+    "note",
 ]
 
 

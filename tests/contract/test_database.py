@@ -23,6 +23,7 @@ from pierhead.adapters.db import (
     DatabaseStates,
     open_database,
 )
+from pierhead.adapters.db.migrations import migrate
 from pierhead.core.approval import Approval
 from pierhead.core.audit import Actor, CallFinished, CallLost, CallRefused, CallStarted, Fact, PolicyPublished, Reason
 from pierhead.core.catalog import Effect, Tool
@@ -424,6 +425,22 @@ def test_a_newer_database_is_refused(run: Run, url: str) -> None:
     with pytest.raises(Misconfigured, match="999") as newer:
         run(story)
     assert newer.value.code == "database-newer"
+
+
+def test_a_database_made_before_servers_noted_anything_gains_the_column(run: Run) -> None:
+    async def story(database: Database) -> None:
+        async with database.writing() as connection:
+            await connection.execute(text("ALTER TABLE calls DROP COLUMN details"))
+            await connection.execute(text("UPDATE schema_version SET version = 1"))
+            await connection.run_sync(migrate)
+        facts, writer = DatabaseFacts(database), Writer()
+        ended = CallFinished("a", "ok", "", 10, 1.5, {"tables": ["orders"]})
+        await take_facts("server-warehouse", writer.lines(started("a"), ended), facts)
+        found = await DatabaseRecords(database).call("a")
+        assert found is not None
+        assert found.details == {"tables": ["orders"]}
+
+    run(story)
 
 
 @pytest.mark.parametrize("address", ["mysql://x", "rubbish", "sqlite:////nowhere/at/all.db"])

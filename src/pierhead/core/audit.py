@@ -5,7 +5,8 @@ Not here: writing them (`adapters/journal`), showing them (`apps`).
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.core.call import Call
@@ -98,13 +99,17 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class CallFinished:
-    """How it ended: ok, tool_error, timeout, upstream_error, cancelled, or relayed (the gateway cannot know)."""
+    """How it ended: ok, tool_error, timeout, upstream_error, cancelled, or relayed (the gateway cannot know).
+
+    `details` are what the server noted of it, cut to what a record keeps (see `redaction.kept_details`).
+    """
 
     call_id: str
     outcome: str
     error: str
     bytes_out: int
     duration_ms: float
+    details: Mapping[str, Json] = field(default_factory=dict[str, Json], hash=False)
     kind: str = "call-finished"
 
 

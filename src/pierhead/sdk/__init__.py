@@ -13,6 +13,7 @@ from pierhead.core.identity import Caller
 from pierhead.core.usage import Minutes
 from pierhead.sdk.authorize import authorize_tool
 from pierhead.sdk.server import Server
+from pierhead.usecases.notes import note
 
 __all__ = [
     "Caller",
@@ -26,4 +27,5 @@ __all__ = [
     "ToolTimedOut",
     "UpstreamUnreachable",
     "authorize_tool",
+    "note",
 ]

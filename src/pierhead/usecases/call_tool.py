@@ -24,8 +24,9 @@ from pierhead.core.errors import (
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.policy import ApprovalNeeded, Decision, Match, Permit, Question, Refusal, decide
-from pierhead.core.redaction import redact
+from pierhead.core.redaction import kept_details, redact
 from pierhead.core.snapshot import Snapshot
+from pierhead.usecases.notes import SHEET, Sheet
 from pierhead.usecases.ports import Approvals, Audit, Clock, Ports
 from pierhead.usecases.resolve import no_such_tool, resolve
 
@@ -130,23 +131,28 @@ _OUTCOMES: Final = (
 class finishing:  # noqa: N801 - as `recording_refusals`
     """Record how the call ended, also when its caller goes away: the record is shielded from cancellation."""
 
-    __slots__ = ("_audit", "_call", "_clock", "_started", "outcome")
+    __slots__ = ("_audit", "_before", "_call", "_clock", "_notes", "_started", "outcome")
 
     def __init__(self, call: Call, audit: Audit, clock: Clock) -> None:
         self._call = call
         self._audit = audit
         self._clock = clock
         self._started = clock.monotonic()
+        self._notes: Sheet = {}
         self.outcome: Outcome = _NOT_YET
 
     async def __aenter__(self) -> Self:
+        self._before = SHEET.set(self._notes)
         return self
 
     async def __aexit__(self, _kind: object, failed: BaseException | None, _where: object) -> None:
+        SHEET.reset(self._before)
         ended, error = (_ended(self.outcome), "") if failed is None else _failed(failed)
         size = self.outcome.bytes_out if isinstance(self.outcome, Ran) else 0
         milliseconds = (self._clock.monotonic() - self._started) * 1000
-        await _surely(self._audit.record(CallFinished(self._call.id, ended, error, size, round(milliseconds, 3))))
+        details = kept_details(self._notes) if self._notes else self._notes
+        fact = CallFinished(self._call.id, ended, error, size, round(milliseconds, 3), details)
+        await _surely(self._audit.record(fact))
 
 
 def _ended(outcome: Outcome) -> str:

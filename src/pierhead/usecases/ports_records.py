@@ -5,7 +5,7 @@ Who may see which rows is decided above, by passing `principal`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pierhead.core.json import Json
@@ -18,6 +18,7 @@ class CallRow:
 
     `decision` is permit, refuse or ask; `outcome` is that of CallFinished, `running`, `lost`, or, where nothing
     ran, the code of the refusal. `sentence` is why: the refusal's message, or the last rule's sentence.
+    `details` are what the server noted of it.
     """
 
     call_id: str
@@ -32,6 +33,7 @@ class CallRow:
     sentence: str
     duration_ms: float | None
     minutes: float
+    details: Mapping[str, Json] = field(default_factory=dict[str, Json])
 
 
 @dataclass(frozen=True, slots=True)

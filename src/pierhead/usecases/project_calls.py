@@ -4,6 +4,7 @@ A server's own facts win over the gateway's of the same call: the gateway relays
 ended. Facts of one writer come in order; those of two come in any.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, cast
@@ -33,6 +34,8 @@ class CallState:
     minutes: float = 0.0
     duration_ms: float | None = None
     bytes_out: int = 0
+    details: str = ""
+    """What the server noted, as JSON; empty where it noted nothing."""
 
 
 def rank_of(writer: str) -> int:
@@ -54,6 +57,7 @@ def project(before: CallState | None, rank: int, at_ms: int, fact: Mapping[str, 
                 outcome=cast("str", fact["outcome"]),
                 duration_ms=cast("float", fact["duration_ms"]),
                 bytes_out=cast("int", fact["bytes_out"]),
+                details=_details(fact),
             )
         case "call-lost" if before is not None:
             return replace(before, outcome=LOST)
@@ -90,6 +94,12 @@ def _decision(fact: Mapping[str, object]) -> str:
 def _last_sentence(fact: Mapping[str, object]) -> str:
     reasons = cast("Sequence[Mapping[str, object]]", fact["reasons"])
     return _text(reasons[-1], "sentence") if reasons else ""
+
+
+def _details(fact: Mapping[str, object]) -> str:
+    """Records made before servers could note anything have no such member."""
+    noted = fact.get("details")
+    return json.dumps(noted, ensure_ascii=False, separators=(",", ":")) if noted else ""
 
 
 def _text(form: Mapping[str, object], name: str) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pierhead.core.json import Json
-from pierhead.core.redaction import redact
+from pierhead.core.redaction import kept_details, redact
 
 
 def test_shapes_are_kept_and_values_are_not() -> None:
@@ -61,3 +61,27 @@ def test_no_value_is_ever_kept(value: Json) -> None:
     assert "7351" not in kept
     assert "true" not in kept
     assert "false" not in kept
+
+
+def test_notes_keep_their_values_but_no_secret() -> None:
+    noted: dict[str, Json] = {"rows": 12, "tables": ["orders"], "cut": "", "access_token": "t0p", "is_cut": False}
+    assert kept_details(noted) == {**noted, "access_token": "[secret]"}
+    assert kept_details({"a": {"p" * 70 + "assword": "t0p"}}) == {"a": {"p" * 61 + "...": "[secret]"}}
+
+
+@given(st.dictionaries(st.text(max_size=80), st.text(max_size=5000) | trees | st.lists(st.text()), max_size=80))
+def test_notes_are_small_whatever_is_noted(noted: dict[str, Json]) -> None:
+    assert len(json.dumps(kept_details(noted), ensure_ascii=False)) < 6000
+
+
+def test_what_goes_beyond_the_room_for_notes_says_so() -> None:
+    assert kept_details({"text": "x" * 3000}) == {"text": "x" * 2048 + "[cut]"}
+    many = kept_details({"tables": ["orders"] * 2000})["tables"]
+    assert isinstance(many, list)
+    assert many[-1] == "[cut]"
+    assert 300 < len(many) < 500
+    assert kept_details({f"n{number}": "x" * 1000 for number in range(9)})["[cut]"] is True
+    deep: Json = "end"
+    for _ in range(10):
+        deep = [deep]
+    assert "[deep]" in json.dumps(kept_details({"deep": deep}))

@@ -36,6 +36,7 @@ from pierhead.usecases.memory import (
     NoApprovals,
     snapshot_of,
 )
+from pierhead.usecases.notes import note
 from pierhead.usecases.ports import Audit, Ports
 
 pytestmark = pytest.mark.anyio
@@ -363,3 +364,42 @@ async def test_two_calls_at_once_do_not_mix_their_records(host: Host) -> None:
     for one in calls:
         kinds = [fact.kind for fact in host.audit.facts if getattr(fact, "call_id", "") == one.id]
         assert kinds == ["call-started", "call-finished"]
+
+
+async def test_what_a_tool_notes_is_in_the_record_of_its_end(host: Host) -> None:
+    async def noting(_: Permit) -> Outcome:
+        note(rows=2, cut="rows")
+        await asyncio.to_thread(note, rows=3)
+        return Ran(None, succeeded=True, bytes_out=0)
+
+    host.answer = noting
+    await call_tool(call(), caller(), host.ports())
+    assert host.finished().details == {"rows": 3, "cut": "rows"}
+
+
+async def test_what_a_failing_tool_noted_is_in_the_record_too(host: Host) -> None:
+    async def failing(_: Permit) -> Outcome:
+        note(verdict="refused")
+        raise ToolFailed("no")
+
+    host.answer = failing
+    with pytest.raises(ToolFailed):
+        await call_tool(call(), caller(), host.ports())
+    assert host.finished().details == {"verdict": "refused"}
+
+
+async def test_calls_side_by_side_do_not_note_on_each_other(host: Host) -> None:
+    async def noting(permit: Permit) -> Outcome:
+        note(of=permit.request.call.id)
+        await asyncio.sleep(0)
+        note(again=permit.request.call.id)
+        return Ran(None, succeeded=True, bytes_out=0)
+
+    host.answer = noting
+    await asyncio.gather(*(call_tool(replace(call(), id=str(n)), caller(), host.ports()) for n in range(4)))
+    ends = [fact for fact in host.audit.facts if isinstance(fact, CallFinished)]
+    assert [end.details for end in ends] == [{"of": end.call_id, "again": end.call_id} for end in ends]
+
+
+def test_a_note_outside_a_call_is_no_fault() -> None:
+    note(rows=2)

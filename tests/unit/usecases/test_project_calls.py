@@ -107,3 +107,13 @@ def test_a_fact_that_begins_no_call_makes_none(fact: Fact) -> None:
 def test_a_fact_about_something_else_leaves_the_call_as_it_is() -> None:
     before = after((SERVER, started()))
     assert after((SERVER, started()), (SERVER, PolicyPublished(1, "d", "fleet"))) == before
+
+
+def test_what_a_server_noted_stands_with_the_call() -> None:
+    ended = CallFinished("call-1", "ok", "", 7, 12.5, {"tables": ["café"], "rows": 2})
+    state = after((SERVER, started()), (SERVER, ended))
+    assert state is not None
+    assert state.details == '{"tables":["café"],"rows":2}'
+    old = {name: value for name, value in asdict(CallFinished("call-1", "ok", "", 7, 1.0)).items() if name != "details"}
+    before = project(None, SERVER, 1, json.loads(json.dumps(asdict(started()))))
+    assert (project(before, SERVER, 2, old) or state).details == ""

@@ -204,6 +204,7 @@ def _call(row: RowMapping) -> CallRow:
         sentence=row["sentence"],
         duration_ms=row["duration_ms"],
         minutes=row["minutes"],
+        details=orjson.loads(row["details"]) if row["details"] else {},
     )
 
 

@@ -7,9 +7,9 @@ Why not Alembic yet: docs/decisions/0009-numbered-migrations.md.
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import Connection, Inspector, inspect, select
+from sqlalchemy import DDL, Connection, Inspector, inspect, select
 
-from pierhead.adapters.db.schema import METADATA, VERSION
+from pierhead.adapters.db.schema import CALLS, METADATA, VERSION
 from pierhead.core.errors import Misconfigured
 
 Step = Callable[[Connection], None]
@@ -19,7 +19,14 @@ def _create(connection: Connection) -> None:
     METADATA.create_all(connection)
 
 
-STEPS: Final[tuple[Step, ...]] = (_create,)
+def _add_details(connection: Connection) -> None:
+    """What servers note of their calls. An empty database has the column from its first step."""
+    columns = {column["name"] for column in inspect(connection).get_columns(CALLS.name)}
+    if CALLS.c.details.name not in columns:
+        connection.execute(DDL("ALTER TABLE calls ADD COLUMN details TEXT NOT NULL DEFAULT ''"))
+
+
+STEPS: Final[tuple[Step, ...]] = (_create, _add_details)
 LATEST: Final = len(STEPS)
 
 

@@ -51,6 +51,7 @@ CALLS = Table(
     Column("minutes", Double, nullable=False),
     Column("duration_ms", Double, nullable=True),
     Column("bytes_out", BigInteger, nullable=False),
+    Column("details", Text, nullable=False, server_default=""),
     Index(None, "at_ms"),
     Index(None, "principal", "at_ms"),
     Index(None, "server", "at_ms"),

@@ -68,7 +68,9 @@ def search(
 ) -> None:
     """Find calls, the newest first.
 
-    Examples: pierhead audit search --as bob --decision refuse; pierhead audit search --since 7d --server warehouse
+    The formats beside the table keep every member, also what the server noted of the call.
+
+    Examples: pierhead audit search --as bob --decision refuse; pierhead audit search --since 7d --json
     """
     from pierhead.bootstrap.wire_commands import console  # noqa: PLC0415
 

@@ -9,12 +9,16 @@ of any kind, the policy that makes the view, and the second opinion that the eng
 servers/sql has those. It is an extra (`pierhead[sql]`), shared by the data servers.
 """
 
+from dataclasses import replace
+
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from pierhead.sdk.sqlguard.inspection import inspect
 from pierhead.sdk.sqlguard.lexical import parse
+from pierhead.sdk.sqlguard.literals import without_literals
 from pierhead.sdk.sqlguard.names import check_alias_lists, check_columns
+from pierhead.sdk.sqlguard.reads import columns_read
 from pierhead.sdk.sqlguard.refusal import CODES, SqlRefused
 from pierhead.sdk.sqlguard.rereading import reread
 from pierhead.sdk.sqlguard.rewriting import bounded, drop_hints, permitted_subquery, rewrite, written
@@ -34,6 +38,7 @@ __all__ = (
     "govern",
     "permitted_subquery",
     "slot",
+    "without_literals",
 )
 
 
@@ -56,9 +61,11 @@ def _governed(root: exp.Expr, view: View, max_rows: int, *, explain: bool) -> Go
     sources = resolve(root, view)
     check_columns(nodes, sources, view)
     check_alias_lists(nodes, sources)
+    columns = columns_read(nodes, sources, view)
     safe = bounded(rewrite(root, nodes, sources, view), max_rows + 1)
     tables = tuple(dict.fromkeys(reference.table for reference in sources.physical))
-    return finished(safe, tables, view, rows=max_rows + 1, explain=explain)
+    query = finished(safe, tables, view, rows=max_rows + 1, explain=explain)
+    return replace(query, columns=columns)
 
 
 def finished(

@@ -22,7 +22,8 @@ _MARKS: Final[Mapping[Dialect, str]] = {"postgres": "${}", "oracle": ":{}", "mys
 class GovernedQuery:
     """What may run. `limit` is one row more than the caller gets, so that a cut is noticed.
 
-    `slots` are the names of the values to bind, one for each mark in `sql`, in their order there.
+    `slots` are the names of the values to bind, one for each mark in `sql`, in their order there. `columns` are for
+    the record: what may be read, as `orders.total` or `orders.*`.
     """
 
     sql: str
@@ -30,6 +31,7 @@ class GovernedQuery:
     limit: int
     explain: bool  # the caller wrote EXPLAIN in front of it
     slots: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def bound(self, values: Mapping[str, object]) -> list[object]:
         """The values in the order of the marks. Errors: KeyError, for a slot that nobody filled."""

@@ -3,7 +3,8 @@
 Not here: asking the engine (engines/). Above: policy.py compiles it into a role's view.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -62,6 +63,12 @@ class Catalog:
 
     def display_name(self, table: StoredTable) -> str:
         return table.name if table.schema == self.schema else f"{table.schema}.{table.name}"
+
+    @cached_property
+    def version(self) -> str:
+        """A digest of the shape: what tables, columns and keys there are, not how many rows they hold."""
+        shape = sorted(repr(replace(table, rows_estimate=None, comment="", reads=frozenset())) for table in self.tables)
+        return hashlib.sha256("\n".join(shape).encode()).hexdigest()[:16]
 
     @cached_property
     def by_name(self) -> dict[tuple[str, str], StoredTable]:

@@ -6,6 +6,7 @@ Not here: rows beyond a few samples, which come through the SQL lane like any st
 from pierhead.sdk import Caller
 from pierhead.sdk.sqlguard import PermittedTable
 from pierhead.servers.sql.answers import DescribedColumn, ListedTable, TableDescription, TableList
+from pierhead.servers.sql.notes import note_acting
 from pierhead.servers.sql.source import Ground, Source
 from pierhead.servers.sql.sql_lane import SqlLane
 
@@ -19,7 +20,9 @@ class SchemaLane:
 
     async def list_tables(self, caller: Caller, *, query: str, limit: int, cursor: str) -> TableList:
         ground = self._source.ground
-        view = ground.acting(caller).view
+        acting = ground.acting(caller)
+        note_acting("schema", ground, acting)
+        view = acting.view
         named = sorted((view.display_name(table), table) for table in view.tables)
         found = [(name, table) for name, table in named if name > cursor and _mentions(ground, table, query)]
         page = [_listed(ground, name, table) for name, table in found[:limit]]
@@ -30,6 +33,7 @@ class SchemaLane:
     ) -> TableDescription:
         ground = self._source.ground
         acting = ground.acting(caller)
+        note_acting("schema", ground, acting)
         permitted = acting.table(table)
         stored = ground.stored(permitted)
         names = {column.name for column in permitted.columns if columns_like.lower() in column.name.lower()}

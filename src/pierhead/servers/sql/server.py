@@ -43,7 +43,7 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
         instructions=_INSTRUCTIONS,
         lifespan=running,
     )
-    statements = SqlLane(source)
+    statements = SqlLane(source, records_text=chosen.record_statements)
     _declare_schema_tools(server, SchemaLane(source, statements))
     _declare_query_tools(server, statements)
     return server

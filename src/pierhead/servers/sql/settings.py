@@ -25,6 +25,7 @@ class SqlSettings(BaseModel):
     url: str
     roles: dict[str, object]
     description: str = ""
+    record_statements: bool = False  # the audit keeps statements too, with `?` for every literal
 
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "SqlSettings":

@@ -6,6 +6,7 @@ write_lane.py (parameters). A change of policy or schema is a new Ground, swappe
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from pierhead.sdk import Caller, Invalid
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View
@@ -34,13 +35,21 @@ class Acting:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """A statement that may run, and what the audit keeps of it at each of its runs."""
+
+    query: GovernedQuery
+    noted: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Ground:
     """Policy and schema of one moment, every role compiled, and the verdicts that hold while they do."""
 
     policy: Policy
     catalog: Catalog
     roles: Mapping[str, Acting]
-    verdicts: dict[tuple[object, ...], GovernedQuery] = field(default_factory=dict[tuple[object, ...], GovernedQuery])
+    verdicts: dict[tuple[object, ...], Verdict] = field(default_factory=dict[tuple[object, ...], Verdict])
 
     @classmethod
     def of(cls, policy: Policy, catalog: Catalog) -> "Ground":

@@ -7,12 +7,20 @@ stay. Not here: the guard itself (sdk/sqlguard), drivers (engines/).
 import asyncio
 from typing import Final
 
-from pierhead.sdk import Caller, Forbidden
+from pierhead.sdk import Caller, Forbidden, note
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern
 from pierhead.servers.sql.answers import EstimateOfEngine, Explanation, QueryResult, ResultColumn
 from pierhead.servers.sql.cells import fitted
 from pierhead.servers.sql.engines.engine import Limits, Values
-from pierhead.servers.sql.source import Acting, Ground, Source
+from pierhead.servers.sql.notes import (
+    note_acting,
+    note_answer,
+    note_refusal,
+    note_statement,
+    noting_disagreement,
+    permitted,
+)
+from pierhead.servers.sql.source import Acting, Ground, Source, Verdict
 
 _VERDICTS_KEPT: Final = 2_000
 _MOST_SAMPLED: Final = 5
@@ -23,16 +31,19 @@ _NO_VALUES: Final[Values] = {}
 class SqlLane:
     """Plain functions of a caller; server.py makes tools of them."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, records_text: bool = False) -> None:
         self._source = source
+        self._records_text = records_text
 
     async def run_query(self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float) -> QueryResult:
         ground = self._source.ground
         acting = ground.acting(caller)
+        note_acting("sql", ground, acting)
         limits = Limits(min(max_rows, acting.role.limits.rows), min(timeout_s, acting.role.limits.time))
         query = await self._governed(ground, acting, sql, limits.rows)
         answer = await self._source.engine.run(query, acting.view, _NO_VALUES, limits)
         rows, cut = fitted(answer.rows, limits)
+        note_answer(answer, len(rows), cut)
         return QueryResult.model_construct(
             columns=[ResultColumn.model_construct(name=field.name, type=field.type) for field in answer.fields],
             rows=rows,
@@ -42,13 +53,17 @@ class SqlLane:
         )
 
     async def explain_query(self, caller: Caller, *, sql: str) -> Explanation:
-        acting = self._source.ground.acting(caller)
+        ground = self._source.ground
+        acting = ground.acting(caller)
+        note_acting("sql", ground, acting)
         try:
-            query = await asyncio.to_thread(govern, sql, acting.view, max_rows=acting.role.limits.rows)
+            query = await self._judged(sql, acting, acting.role.limits.rows, runs=False)
         except SqlRefused as refusal:
             reasons = [f"{refusal.code}: {refusal.message}", refusal.hint]
             return Explanation(verdict="refused", reasons=reasons, sql="", tables=[], estimate=None)
-        estimate = await self._source.engine.estimate(query, acting.view, _NO_VALUES)
+        with noting_disagreement(query):
+            estimate = await self._source.engine.estimate(query, acting.view, _NO_VALUES)
+        note(**permitted(query, sql, acting.view, with_text=self._records_text))
         return Explanation(
             verdict="permitted",
             reasons=[f"role {acting.name} may read every table of the statement"],
@@ -77,17 +92,34 @@ class SqlLane:
         key = (acting.name, sql, rows)
         known = ground.verdicts.get(key)
         if known is not None:
-            return known
-        query = await asyncio.to_thread(govern, sql, acting.view, max_rows=rows)
-        if query.explain:
-            raise SqlRefused(
-                "EXPLAIN gives no rows", code="not-a-read", hint="send the statement without EXPLAIN to explain_query"
-            )
-        await self._source.engine.confirm(query, acting.view, _NO_VALUES)
+            note(**known.noted)
+            return known.query
+        query = await self._judged(sql, acting, rows, runs=True)
+        with noting_disagreement(query):
+            await self._source.engine.confirm(query, acting.view, _NO_VALUES)
+        noted = permitted(query, sql, acting.view, with_text=self._records_text)
+        note(**noted)
         if len(ground.verdicts) >= _VERDICTS_KEPT:
             ground.verdicts.pop(next(iter(ground.verdicts)))
-        ground.verdicts[key] = query
+        ground.verdicts[key] = Verdict(query, noted)
         return query
+
+    async def _judged(self, sql: str, acting: Acting, rows: int, *, runs: bool) -> GovernedQuery:
+        """The guard's verdict. A refusal is noted before it is told."""
+        note_statement(sql, acting.view, with_text=self._records_text)
+        try:
+            query = await asyncio.to_thread(govern, sql, acting.view, max_rows=rows)
+            if runs and query.explain:
+                raise _explains()
+        except SqlRefused as refusal:
+            note_refusal(refusal)
+            raise
+        return query
+
+
+def _explains() -> SqlRefused:
+    hint = "send the statement without EXPLAIN to explain_query"
+    return SqlRefused("EXPLAIN gives no rows", code="not-a-read", hint=hint)
 
 
 def _notice(cut: str, count: int) -> str:

@@ -212,12 +212,20 @@ def _call(view: CallView) -> h.Node:
             kind="across",
         ),
         titled("Why", _rules(view.facts)),
+        titled("Noted by the server", facts(_noted(call))) if call.details else None,
         titled("Record", *(_fact(fact, view.now) for fact in view.facts)),
     ]
 
 
 def _counted(call: CallRow) -> str:
     return f"{call.minutes:g} min saved" if call.outcome == "ok" else "no time saved"
+
+
+def _noted(call: CallRow) -> Iterable[tuple[str, h.Node]]:
+    """The server's notes, in its own words: names, numbers and digests."""
+    for name, value in call.details.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        yield name.replace("_", " ").capitalize(), h.bdi[text]
 
 
 def _rules(kept: Iterable[KeptFact]) -> h.Node:

@@ -35,10 +35,14 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """An answer as the engine gave it: driver values, at most one row more than the limit."""
+    """An answer as the engine gave it: driver values, at most one row more than the limit.
+
+    `query_id` is the engine's own name for the run, where it has one: the audit keeps it.
+    """
 
     fields: Sequence[Field]
     rows: Sequence[Sequence[object]]
+    query_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
