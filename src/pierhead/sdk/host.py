@@ -2,11 +2,12 @@
 
 Two ways in, one path: a plain tool called in the stateless revision is answered here without the full protocol
 stack (`short`); everything else goes through `mcp`, with governance as its middleware (`protocol`). Tests hold both
-to the same answers. Not here: sockets, journals, snapshots (bootstrap brings them).
+to the same answers. A server that brings routes has a second host of its tools here (`routes`). Not here: sockets,
+journals, snapshots (bootstrap brings them).
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,11 +19,13 @@ from mcp.server.auth.provider import AccessToken
 from mcp.server.lowlevel import Server as LowLevelServer
 from mcp.server.transport_security import TransportSecuritySettings
 
-from pierhead.core.errors import LimitExceeded, PierheadError, Unauthenticated
+from pierhead.core.binding import request_digest
+from pierhead.core.errors import Invalid, LimitExceeded, PierheadError, Unauthenticated
 from pierhead.core.identity import Caller
 from pierhead.core.wire_codes import numbers
 from pierhead.sdk.governance import Admission, DeclaredTool, Governance, Verifier
 from pierhead.sdk.protocol import ADMISSION, Governed
+from pierhead.sdk.routes import Request, Routing, refusal, send_reply
 from pierhead.sdk.server import Server
 from pierhead.sdk.short import Short
 
@@ -33,10 +36,15 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 ASSERTION_HEADER: Final = b"pierhead-assertion"
 LARGEST_BODY: Final = 4 * 1024 * 1024
+LARGEST_UPLOAD: Final = 10 * 1024 * 1024
+"""To a server's routes, which may ask for less: many rows at once are more than a message."""
 #: Who sent the message that is being answered, for what `mcp` does before its middleware.
 _ADMITTED: Final[ContextVar[Caller]] = ContextVar("pierhead_admitted")
 _PATH: Final = "/mcp"
 _BLANKS: Final = b" \t"
+_ROUTED: Final = frozenset({"/api/v1", "/openapi.json", "/docs"})
+_ROUTED_BELOW: Final = "/api/v1/"
+_ONCE: Final = frozenset({ASSERTION_HEADER, b"authorization", b"content-type", b"idempotency-key", b"pierhead-role"})
 _LOCAL_NAMES: Final = {b"127.0.0.1", b"localhost"}
 _LOCAL: Final = TransportSecuritySettings(
     allowed_hosts=["127.0.0.1:*", "localhost:*"], allowed_origins=["http://127.0.0.1:*", "http://localhost:*"]
@@ -44,9 +52,15 @@ _LOCAL: Final = TransportSecuritySettings(
 
 
 def host(server: Server, governance: Governance, verifier: Verifier) -> Application:
-    """The application of an SDK server, at `/mcp`. Speaks every supported revision; keeps legacy sessions."""
+    """The application of an SDK server, at `/mcp`. Speaks every supported revision; keeps legacy sessions.
+
+    The server's own routes, if it brings any, stand at `/api/v1`, `/openapi.json` and `/docs`.
+    """
     short = Short(server.tools, governance, orjson.dumps(server.low_level.server_info_stamp))
-    return _host(server.low_level, server.tools, governance, verifier, short)
+    door = _host(server.low_level, server.tools, governance, verifier, short)
+    if server.routes is None:
+        return door
+    return _Paths(door, verifier, Routing(server.routes, server.tools, governance))
 
 
 def host_guest(
@@ -104,7 +118,7 @@ class _Door:
         scope["headers"] = [(name, value.strip(_BLANKS)) for name, value in scope["headers"]]
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
-            body = await _whole(receive)
+            body = await _whole(receive, LARGEST_BODY)
             caller, call_id = self.verifier.verify(
                 headers.get(self.verifier.header, b""), hashlib.sha256(body).hexdigest()
             )
@@ -124,6 +138,49 @@ class _Door:
             _ADMITTED.reset(token)
 
 
+@dataclass(frozen=True, slots=True)
+class _Paths:
+    """Leads the requests of a server's own routes to them, and everything else to the door of MCP."""
+
+    door: Application
+    verifier: Verifier
+    routing: Routing
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not _is_routed(scope["path"]):
+            await self.door(scope, receive, send)
+            return
+        try:
+            headers = _joined(scope["headers"])
+            body = await _whole(receive, LARGEST_UPLOAD)
+            path, query, method = scope["raw_path"], scope["query_string"], scope["method"]
+            target = path + b"?" + query if query else path
+            bound = request_digest(method, target, headers, body)
+            caller, call_id = self.verifier.verify(headers.get(self.verifier.header, b""), bound)
+        except PierheadError as refused:
+            await send_reply(refusal(refused), send)
+            return
+        request = Request(method, path, query, headers, body)
+        await self.routing.carry(request, Admission(caller, call_id), receive, send)
+
+
+def _is_routed(path: str) -> bool:
+    return path.startswith(_ROUTED_BELOW) or path in _ROUTED
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """The headers by name, trimmed; what HTTP lets stand twice is joined. Errors: Invalid, for what may not."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in pairs:
+        if name not in headers:
+            headers[name] = value.strip(_BLANKS)
+        elif name in _ONCE:
+            raise Invalid(f"the header {name.decode('latin-1')} is repeated", hint="send it once", code="bad-headers")
+        else:
+            headers[name] += b", " + value.strip(_BLANKS)
+    return headers
+
+
 def _is_plain_post(scope: Message, headers: Mapping[bytes, bytes]) -> bool:
     """Whether nothing in the request's line and headers needs the judgement of the full protocol stack."""
     name, _, port = headers.get(b"host", b"").partition(b":")
@@ -138,18 +195,20 @@ def _is_plain_post(scope: Message, headers: Mapping[bytes, bytes]) -> bool:
     )
 
 
-async def _whole(receive: Receive) -> bytes:
+async def _whole(receive: Receive, largest: int) -> bytes:
     """The request's body. Errors: LimitExceeded; Unauthenticated where the client left before it was whole."""
     message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False):
+    parts: list[bytes] = [message.get("body", b"")]
+    size = len(parts[0])
+    while message.get("more_body", False) and size <= largest:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Unauthenticated("the client left before its request was whole")
-        body += message.get("body", b"")
-        if len(body) > LARGEST_BODY:
-            raise LimitExceeded(f"the body is larger than {LARGEST_BODY} bytes", hint="send less")
-    return body
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+    if size > largest:
+        raise LimitExceeded(f"the body is larger than {largest} bytes", hint="send less", code="body-too-large")
+    return b"".join(parts)
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -31,7 +31,7 @@ def failure(error: PierheadError) -> Answer:
             "code": error.code,
             "message": error.message[:_ERROR_TEXT],
             "hint": error.hint,
-            "retryable": error.code in _RETRYABLE,
+            "retryable": is_retryable(error),
         },
     }
     return Answer(orjson.dumps(body), is_error=True)
@@ -40,6 +40,11 @@ def failure(error: PierheadError) -> Answer:
 _RETRYABLE: Final = frozenset(
     {"tool-timed-out", "upstream-unreachable", "limit-exceeded", "policy-stale", "record-failed"}
 )
+
+
+def is_retryable(error: PierheadError) -> bool:
+    """Whether the same call may succeed later, with nothing changed by the caller."""
+    return error.code in _RETRYABLE
 
 
 def approval_required(waiting: Waiting) -> Answer:

@@ -19,6 +19,7 @@ from pierhead.core.catalog import Stage, Tool
 from pierhead.core.errors import Misconfigured
 from pierhead.core.usage import Minutes
 from pierhead.sdk.authorize import declaration_of, declare
+from pierhead.sdk.routes import Routes
 from pierhead.sdk.tool import BoundTool, bind
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -60,6 +61,8 @@ class Server:
             log_level="WARNING",
         )
         self.tools: dict[str, BoundTool] = {}
+        self.routes: Routes | None = None
+        """HTTP beside MCP, over the same tools: set it before the server is hosted."""
 
     @classmethod
     def adopt(cls, server: MCPServer[Any], *, owner: str, support: str) -> "Server":
