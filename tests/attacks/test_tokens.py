@@ -63,6 +63,11 @@ async def test_a_good_token_is_its_person() -> None:
     assert identity.expires_at == NOW + 600
 
 
+async def test_a_token_carries_what_is_stated_of_its_person() -> None:
+    identity = await Rig().tokens.verify(sign(good(claims={"region": "EU"})).encode(), AUDIENCE)
+    assert identity.user.claims == (("region", "EU"),)
+
+
 CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
     "another issuer": ({"iss": "http://evil"}, "wrong-issuer"),
     "no issuer": ({"iss": ...}, "wrong-issuer"),
@@ -88,6 +93,9 @@ CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
     "no groups": ({"groups": ...}, "bad-groups"),
     "groups as a text": ({"groups": "data-eng"}, "bad-groups"),
     "a group that is no text": ({"groups": ["data-eng", 1]}, "bad-groups"),
+    "claims that are a list": ({"claims": ["x"]}, "bad-claims"),
+    "a claim that is no value": ({"claims": {"region": {"in": ["EU"]}}}, "bad-claims"),
+    "a claim that poses as the subject": ({"claims": {"subject": "root"}}, "bad-claims"),
 }
 
 
@@ -268,6 +276,14 @@ def test_an_assertion_is_its_caller_once() -> None:
     assert refusal(server, header) == "assertion-expired"
 
 
+def test_claims_travel_with_the_person_alone() -> None:
+    clock = MemoryClock()
+    lead = Caller(User(URL, "alice", frozenset(), (("level", 3), ("teams", ("a", "b")))), "ide", "local", "call-1")
+    header = Minter(b"m" * 32, clock).mint(lead, "warehouse", "call-1", BODY)
+    assert verifier(clock).verify(header, BODY)[0] == lead
+    assert b"claims" not in base64.urlsafe_b64decode(minted(clock).split(b".")[1] + b"==")
+
+
 def test_an_assertion_is_for_one_server_one_body_and_a_short_time() -> None:
     clock = MemoryClock()
     header = minted(clock)
@@ -321,7 +337,17 @@ def test_even_with_the_key_an_assertion_must_be_whole() -> None:
         "bd": BODY,
     }
     assert verifier(clock).verify(forged(whole), BODY)
-    for change in ({"exp": now + 3600}, {"exp": True}, {"groups": "a"}, {"groups": [1]}, {"jti": ""}, {"sub": None}):
+    for stated in ({"subject": "root"}, {"x": 1.5}, {"x": None}, 7):
+        assert refusal(verifier(clock), forged({**whole, "claims": stated})) == "assertion-claims"
+    for change in (
+        {"exp": now + 3600},
+        {"exp": True},
+        {"groups": "a"},
+        {"groups": [1]},
+        {"jti": ""},
+        {"sub": None},
+        {"claims": []},
+    ):
         assert refusal(verifier(clock), forged({**whole, **change}))
     for name in whole:
         assert refusal(verifier(clock), forged({key: value for key, value in whole.items() if key != name}))

@@ -15,7 +15,8 @@ from typing import Final, NoReturn, TypeGuard
 
 import orjson
 
-from pierhead.core.errors import Unauthenticated
+from pierhead.core.claims import Claims, claims_form, parse_claims
+from pierhead.core.errors import Invalid, Unauthenticated
 from pierhead.core.identity import ANONYMOUS, Both, Caller, Principal, User, Workload
 from pierhead.usecases.ports import Clock
 
@@ -67,7 +68,7 @@ class Minter:
             self._known.clear()
         server = known[-1]
         user, program = caller.person, caller.workload
-        claims = {
+        claims: dict[str, object] = {
             "aud": server,
             "sub": user.subject if user else "",
             "sub_iss": user.issuer if user else "",
@@ -76,6 +77,8 @@ class Minter:
             "sfc": caller.surface,
             "env": caller.environment,
         }
+        if user and user.claims:
+            claims["claims"] = claims_form(user.claims)
         learnt = server_key(self.master, server), orjson.dumps(claims)[:-1] + b","
         self._known[known] = learnt
         return learnt
@@ -121,7 +124,7 @@ class Verifier:
         if not hmac.compare_digest(texts["bd"], body_digest):
             _refuse("body")
         self._spend(texts["jti"], expires + SKEW_S, now)
-        principal = _principal(texts, claims.get("groups"))
+        principal = _principal(texts, claims.get("groups"), claims.get("claims"))
         return Caller(principal, texts["sfc"], texts["env"], texts["jti"]), texts["jti"]
 
     def _signed_claims(self, header: bytes) -> dict[str, object]:
@@ -158,15 +161,22 @@ def _texts(claims: dict[str, object]) -> dict[str, str]:
     return texts
 
 
-def _principal(texts: dict[str, str], groups: object) -> Principal:
+def _principal(texts: dict[str, str], groups: object, claims: object) -> Principal:
     if not _is_list(groups) or not all(isinstance(group, str) for group in groups):
         _refuse("claims")
     names = frozenset(str(group) for group in groups)
     program = Workload(texts["wl"]) if texts["wl"] else None
     if not texts["sub"]:
         return program or ANONYMOUS
-    user = User(texts["sub_iss"], texts["sub"], names)
+    user = User(texts["sub_iss"], texts["sub"], names, () if claims is None else _claims(claims))
     return Both(user, program) if program else user
+
+
+def _claims(claims: object) -> Claims:
+    try:
+        return parse_claims(claims)
+    except Invalid:
+        _refuse("claims")
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, object]]:

@@ -20,7 +20,8 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, RSAKey
 
-from pierhead.core.errors import ToolFailed, Unauthenticated, UpstreamUnreachable
+from pierhead.core.claims import Claims, parse_claims
+from pierhead.core.errors import Invalid, ToolFailed, Unauthenticated, UpstreamUnreachable
 from pierhead.core.identity import User
 from pierhead.usecases.ports import Clock, Snapshots
 
@@ -137,7 +138,8 @@ class Tokens:
         subject, client = claims.get("sub"), claims.get("client_id", "")
         if not isinstance(subject, str) or not subject or not isinstance(client, str):
             _refuse("no-subject")
-        user = User(self.issuer.name, subject, _names(claims.get("groups"), "bad-groups"))
+        groups = _names(claims.get("groups"), "bad-groups")
+        user = User(self.issuer.name, subject, groups, _claims(claims.get("claims", {})))
         audience = claims.get("aud")
         audiences = frozenset({audience}) if isinstance(audience, str) else _names(audience, "wrong-audience")
         return Identity(user, client, audiences, float(expires))
@@ -222,6 +224,13 @@ def _names(value: object, fault: str) -> frozenset[str]:
     if len(names) != len(value):
         _refuse(fault)
     return names
+
+
+def _claims(value: object) -> Claims:
+    try:
+        return parse_claims(value)
+    except Invalid:
+        _refuse("bad-claims")
 
 
 def _is_object(value: object) -> TypeGuard[dict[str, object]]:

@@ -20,6 +20,7 @@ from pierhead.bootstrap.document import Document, broken, read_document
 from pierhead.bootstrap.plugins import server_kinds
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect
+from pierhead.core.claims import Claims, parse_claims
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.reach import EVERY, Every, Row
 from pierhead.core.rule import Who, parse_who
@@ -67,9 +68,10 @@ class FleetServer:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """People and their groups, workloads, servers; nothing that is not in the file."""
+    """People with their groups and claims, workloads, servers; nothing that is not in the file."""
 
     people: Mapping[str, frozenset[str]] = field(hash=False)
+    claims: Mapping[str, Claims] = field(hash=False)
     workloads: frozenset[str]
     servers: Mapping[str, FleetServer] = field(hash=False)
 
@@ -107,8 +109,17 @@ def _located(command: list[str]) -> list[str]:
     return [found, *command[1:]]
 
 
+def _stated(claims: dict[str, object]) -> dict[str, object]:
+    try:
+        parse_claims(claims)
+    except Invalid as invalid:
+        raise ValueError(invalid.message) from None
+    return claims
+
+
 class _Person(_Strict):
     groups: list[_Group]
+    claims: Annotated[dict[str, object], AfterValidator(_stated)] = {}
 
 
 class _Access(_Strict):
@@ -184,6 +195,7 @@ def load(path: Path, data: Path | None = None) -> Fleet:
         raise _gathered(path, faults)
     return Fleet(
         people={name: frozenset(person.groups) for name, person in file.people.items()},
+        claims={name: parse_claims(person.claims) for name, person in file.people.items() if person.claims},
         workloads=frozenset(file.workloads),
         servers={name: _frozen(name, model, file.servers[name], data) for name, model in servers.items()},
     )

@@ -50,10 +50,11 @@ class Console:
 
     def caller(self, person: str) -> Caller:
         """That person as the built-in sign-in knows them. Errors: NotFound."""
-        groups = self.fleet().people.get(person)
+        fleet = self.fleet()
+        groups = fleet.people.get(person)
         if groups is None:
             raise NotFound(f"nobody is called {person!r} here", hint="the fleet file lists people")
-        return Caller(User(self.running.public_url, person, groups), "ide", "local", "")
+        return Caller(User(self.running.public_url, person, groups, fleet.claims.get(person, ())), "ide", "local", "")
 
 
 @dataclass(frozen=True, slots=True)

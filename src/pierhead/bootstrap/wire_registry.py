@@ -90,7 +90,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
     desk = TokenDesk(
         store=DatabaseSignIn(database),
         signer=signer,
-        people=KnownPeople(setting.fleet.people),
+        people=KnownPeople(setting.fleet.people, setting.fleet.claims),
         audit=DatabaseAudit(database, clock),
         clock=clock,
         terms=Terms(setting.public_url),

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, assert_never
 
+from pierhead.core.claims import Claims, ClaimValue
+
 
 class Party(StrEnum):
     """The two kinds of principal that must each be permitted."""
@@ -23,11 +25,20 @@ class Anonymous:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person: (issuer, subject) is the identity, `groups` what the issuer vouches for."""
+    """A person: (issuer, subject) is the identity, `groups` and `claims` what the issuer vouches for."""
 
     issuer: str
     subject: str
     groups: frozenset[str]
+    claims: Claims = ()
+
+    def claim(self, name: str) -> ClaimValue | None:
+        """The value of a claim, or of `subject` or `groups`, which everyone has; None where nobody stated it."""
+        if name == "subject":
+            return self.subject
+        if name == "groups":
+            return tuple(sorted(self.groups))
+        return next((value for known, value in self.claims if known == name), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ async with platform(server, access="everyone") as running:
     assert running.audit.kinds() == ["call-started", "call-finished"]
 """
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,6 +18,7 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from pierhead.core.catalog import Stage
+from pierhead.core.claims import parse_claims
 from pierhead.core.errors import Unauthenticated
 from pierhead.core.identity import Caller, User
 from pierhead.core.reach import EVERY, Row
@@ -48,7 +49,7 @@ class MemoryVerifier:
         said = orjson.loads(header)
         self.count += 1
         call_id = f"call-{self.count}"
-        user = User(_ISSUER, said["user"], frozenset(said["groups"]))
+        user = User(_ISSUER, said["user"], frozenset(said["groups"]), parse_claims(said.get("claims", {})))
         return Caller(user, "ide", "test", call_id), call_id
 
 
@@ -61,18 +62,25 @@ class Running:
     snapshots: MemorySnapshots
     verifier: MemoryVerifier = field(default_factory=MemoryVerifier)
 
-    def http(self, user: str, groups: Iterable[str]) -> httpx2.AsyncClient:
+    def http(self, user: str, groups: Iterable[str], claims: Mapping[str, object] | None = None) -> httpx2.AsyncClient:
         """An HTTP client whose messages the gateway has let in as `user`."""
-        header = orjson.dumps({"user": user, "groups": sorted(groups)}).decode()
+        header = orjson.dumps({"user": user, "groups": sorted(groups), "claims": claims or {}}).decode()
         return httpx2.AsyncClient(
             transport=httpx2.ASGITransport(self.application), headers={ASSERTION_HEADER.decode(): header}
         )
 
     @asynccontextmanager
-    async def client(self, user: str, groups: Iterable[str] = (), *, mode: str = "auto") -> AsyncGenerator[Client]:
+    async def client(
+        self,
+        user: str,
+        groups: Iterable[str] = (),
+        *,
+        claims: Mapping[str, object] | None = None,
+        mode: str = "auto",
+    ) -> AsyncGenerator[Client]:
         """A real protocol client; `mode` is `auto`, `legacy` or a revision."""
         async with (
-            self.http(user, groups) as http,
+            self.http(user, groups, claims) as http,
             Client(streamable_http_client(URL, http_client=http), mode=mode) as client,
         ):
             yield client

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Final
 
 from pierhead.core.audit import SignInFailed, TokenIssued, TokenRevoked
+from pierhead.core.claims import claims_form
 from pierhead.core.errors import NotFound
 from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.ports_sign_in import (
@@ -236,7 +237,7 @@ async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
         raise NotFound(f"nobody here is called {grant.person!r}", hint=f"known: {', '.join(at.people.names())}")
     now = int(at.clock.now())
     token_id = f"{grant.family}.{secrets.token_urlsafe(8)}"
-    claims = {
+    claims: dict[str, object] = {
         "iss": at.terms.issuer,
         "aud": grant.resource if " " not in grant.resource else grant.resource.split(" "),
         "sub": grant.person,
@@ -246,6 +247,8 @@ async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
         "exp": now + grant.ttl_s,
         "jti": token_id,
     }
+    if stated := at.people.claims(grant.person):
+        claims["claims"] = claims_form(stated)
     await at.audit.record(TokenIssued(token_id, grant.person, grant.client_id, grant.resource))
     return at.signer.sign(claims), float(now + grant.ttl_s)
 

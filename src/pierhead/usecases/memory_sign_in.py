@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pierhead.core.claims import Claims
 from pierhead.usecases.ports_sign_in import Client, Code, RefreshToken, SpentCode, SpentRefreshToken
 
 
@@ -62,9 +63,13 @@ class KnownPeople:
     """Fills `People`: the people of a fleet file, for the built-in sign-in."""
 
     by_name: Mapping[str, frozenset[str]]
+    stated: Mapping[str, Claims] = field(default_factory=dict[str, Claims])
 
     def names(self) -> tuple[str, ...]:
         return tuple(self.by_name)
 
     def groups(self, person: str) -> frozenset[str] | None:
         return self.by_name.get(person)
+
+    def claims(self, person: str) -> Claims:
+        return self.stated.get(person, ())

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from pierhead.core.claims import Claims
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -118,4 +120,8 @@ class People(Protocol):
 
     def groups(self, person: str) -> frozenset[str] | None:
         """The groups, maybe none; None where nobody has that name."""
+        ...
+
+    def claims(self, person: str) -> Claims:
+        """What else is vouched for about that person; empty where nobody has that name."""
         ...

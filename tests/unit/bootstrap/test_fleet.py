@@ -84,6 +84,8 @@ def test_an_empty_list_of_surfaces_means_none_and_a_missing_one_all(tmp_path: Pa
         ("    owner: data-platform\n", "", "line 5: servers.warehouse.owner is missing"),
         ("kind: sql\n", "kind: sql\n    kind: sql\n", "line 7: kind stands here twice"),
         ("url: sqlite:///warehouse.db", "url: [", "line 9"),
+        ("groups: [data-eng]}\nservers", "groups: [], claims: {subject: x}}\nservers", "line 3: people.alice.claims:"),
+        ("groups: [data-eng]}\nservers", "groups: [], claims: {x: 1.5}}\nservers", "line 3: people.alice.claims:"),
         ("groups: [data-eng]}\nservers", "groups: &g [data-eng]}\n  bob: {groups: *g}\nservers", "line 4: an alias"),
         ("people:", "1: 2\npeople:", "line 2: key 1 is not a text"),
     ],

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pierhead.core.audit import SignInFailed, TokenIssued, TokenRevoked
+from pierhead.core.claims import Claims
 from pierhead.usecases.grant_tokens import (
     AuthorizationRequest,
     CodeExchange,
@@ -62,9 +63,13 @@ class World:
     clock: MemoryClock = field(default_factory=MemoryClock)
     people: dict[str, frozenset[str]] = field(default_factory=lambda: {"alice": frozenset({"data-eng", "all"})})
 
+    stated: dict[str, Claims] = field(default_factory=dict[str, Claims])
+
     @property
     def desk(self) -> TokenDesk:
-        return TokenDesk(self.store, PlainSigner(), KnownPeople(self.people), self.audit, self.clock, Terms(ISSUER))
+        return TokenDesk(
+            self.store, PlainSigner(), KnownPeople(self.people, self.stated), self.audit, self.clock, Terms(ISSUER)
+        )
 
     async def tokens(self) -> Tokens:
         return await exchange_code(await self.presented(), CLIENT, self.desk)
@@ -89,6 +94,13 @@ async def test_a_code_becomes_a_token_for_one_person_and_one_server(world: World
     assert claims["groups"] == ["all", "data-eng"]
     assert claims["exp"] - claims["iat"] == tokens.expires_in == 600
     assert world.audit.facts == [TokenIssued(claims["jti"], "alice", "client-1", RESOURCE)]
+    assert "claims" not in claims
+
+
+async def test_a_token_says_what_is_stated_of_its_person(world: World) -> None:
+    world.stated["alice"] = (("region", "EU"), ("teams", ("a", "b")))
+    claims = json.loads((await world.tokens()).access)
+    assert claims["claims"] == {"region": "EU", "teams": ["a", "b"]}
 
 
 async def test_the_issue_is_recorded_or_nothing_is_issued(world: World) -> None:

@@ -83,10 +83,11 @@ def _other(asked: Asked, question: Question) -> Principal:
     """The person, the workload, or the person through it."""
     if not question.user:
         return Workload(question.workload)
-    groups = asked.site.tokens.people.groups(question.user)
+    people = asked.site.tokens.people
+    groups = people.groups(question.user)
     if groups is None:
         raise NotFound(f"nobody here is called {question.user!r}", hint="name a person of the fleet file")
-    user = User(asked.site.public_url, question.user, groups)
+    user = User(asked.site.public_url, question.user, groups, people.claims(question.user))
     return Both(user, Workload(question.workload)) if question.workload else user
 
 

@@ -58,7 +58,7 @@ class Viewer:
 
     def caller(self, site: Site) -> Caller:
         """As whom their AI client would call, so that a page tells what really happens."""
-        user = User(site.public_url, self.person, self.groups)
+        user = User(site.public_url, self.person, self.groups, site.tokens.people.claims(self.person))
         return Caller(user, site.surface, site.environment, correlation_id="")
 
     def sees_all(self, site: Site) -> bool:
