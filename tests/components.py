@@ -1,8 +1,8 @@
 """The real components that tests drive: one function finds or starts each, or skips with what was tried.
 
 `tools/components.py` brings them (`make test`); the node tools also for a lone test run.
-PIERHEAD_TEST_POSTGRES_URL names a running server, which is used and never stopped. What is started here listens on
-127.0.0.1 and is stopped by its own process id.
+PIERHEAD_TEST_POSTGRES_URL and PIERHEAD_TEST_MARIADB_URL name running servers, which are used and never stopped. What
+is started here listens on 127.0.0.1 and is stopped by its own process id.
 """
 
 import os
@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,3 +125,48 @@ def _running_postgres(programs: Path, folder: Path) -> Iterator[str]:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+
+@contextmanager
+def mariadb() -> Iterator[str]:
+    """A MariaDB that belongs to this run: the URL of its superuser, without a database."""
+    given = os.environ.get("PIERHEAD_TEST_MARIADB_URL")
+    if given:
+        yield given.rstrip("/")
+        return
+    places = [shutil.which("mariadbd"), "/usr/sbin/mariadbd", shutil.which("mariadb-install-db")]
+    server = next((place for place in places[:2] if place and Path(place).exists()), None)
+    if server is None or places[2] is None:
+        pytest.skip("component mariadb: no PIERHEAD_TEST_MARIADB_URL, no mariadbd and mariadb-install-db on the path")
+    with tempfile.TemporaryDirectory(prefix="pierhead-mariadb-", ignore_cleanup_errors=True) as folder:
+        yield from _running_mariadb(Path(server), Path(places[2]), Path(folder))
+
+
+def _running_mariadb(server: Path, install: Path, folder: Path) -> Iterator[str]:
+    account = ["--user=mysql"] if os.geteuid() == 0 else []
+    if account:
+        shutil.chown(folder, "mysql")
+    data, port = f"--datadir={folder / 'data'}", free_port()
+    sign_in = "--auth-root-authentication-method=normal"
+    made = [install, "--no-defaults", *account, data, sign_in, "--skip-test-db", "--skip-name-resolve"]
+    subprocess.run(made, cwd=folder, check=True, capture_output=True)
+    options = [f"--port={port}", f"--socket={folder / 'socket'}", "--innodb-flush-log-at-trx-commit=0"]
+    run = [server, "--no-defaults", *account, data, "--bind-address=127.0.0.1", "--skip-name-resolve", *options]
+    with (folder / "log").open("wb") as log, subprocess.Popen(run, cwd=folder, stdout=log, stderr=log) as process:
+        try:
+            _wait_for_port(port, process)
+            yield f"mariadb://root@127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def _wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + STARTING_S
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"MariaDB did not listen on {port} within {STARTING_S} s")

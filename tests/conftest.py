@@ -21,3 +21,10 @@ def postgres_url() -> Iterator[str]:
     """The superuser's URL of a real PostgreSQL, without a database."""
     with components.postgres() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """The superuser's URL of a real MariaDB, without a database."""
+    with components.mariadb() as url:
+        yield url

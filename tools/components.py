@@ -20,6 +20,7 @@ NODE_TARGET: Final = ROOT / ".tools" / "node"
 _NODE_FILES: Final = ("package.json", "package-lock.json", ".npmrc")
 _DEBIAN: Final = {
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
+    "mariadb-server": ("mariadbd", "/usr/sbin/mariadbd"),
     "chromium": ("chromium", "/usr/bin/chromium"),
     "strace": ("strace", "/usr/bin/strace"),
     "fonts-liberation": ("", "/usr/share/fonts/truetype/liberation*/LiberationSans-Regular.ttf"),

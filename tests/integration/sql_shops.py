@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import duckdb
 from tests.shop import CORPUS
@@ -14,6 +15,7 @@ from tests.shop import CORPUS
 from pierhead.core.identity import Caller, User
 from pierhead.servers.sql.engines.duckdb import DuckdbEngine
 from pierhead.servers.sql.engines.engine import Engine
+from pierhead.servers.sql.engines.mysql import MysqlEngine
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
 from pierhead.servers.sql.policy import parse_policy
@@ -146,3 +148,42 @@ class PostgresShop:
         tables = ";".join(f"SELECT * FROM {table} ORDER BY 1, 2" for table in TABLES)
         catalog = "SELECT relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
         return self._psql(self.url, f"{tables};{catalog}")
+
+
+@dataclass(frozen=True)
+class MariadbShop:
+    url: str
+
+    @classmethod
+    def load(cls, url: str) -> "MariadbShop":
+        shop = cls(f"{url}/shop")
+        shop.run((CORPUS / "fixtures" / "mariadb.sql").read_text(encoding="utf-8"), database="")
+        return shop
+
+    def run(self, text: str, database: str = "shop") -> str:
+        """Statements as the owner, by the server's own client."""
+        client = shutil.which("mariadb")
+        assert client, "the client comes with the server's package"
+        place = urlsplit(self.url)
+        command = [client, "--no-defaults", "-h", str(place.hostname), "-P", str(place.port), "-u", str(place.username)]
+        done = subprocess.run(
+            [*command, "-N", "-B", *([database] if database else [])],
+            input=text,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def engine(self) -> Engine:
+        return MysqlEngine(self.url)
+
+    def change_protected(self) -> None:
+        self.run(";".join(statement.replace("'x' || id", "concat('x', id)") for statement in PROTECTED))
+
+    def state(self) -> str:
+        tables = ";".join(f"SELECT * FROM {table} ORDER BY 1, 2" for table in TABLES)
+        catalog = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'shop' ORDER BY 1"
+        settings = "SHOW GLOBAL VARIABLES WHERE variable_name NOT LIKE '%gtid%' AND variable_name NOT IN ('timestamp')"
+        return self.run(f"{tables};SELECT * FROM otherdb.accounts;{catalog};{settings}")

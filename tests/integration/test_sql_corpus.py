@@ -6,7 +6,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.sql_shops import CALLER, DuckdbShop, Governed, PostgresShop, Shop, SqliteShop, source
+from tests.integration.sql_shops import (
+    CALLER,
+    DuckdbShop,
+    Governed,
+    MariadbShop,
+    PostgresShop,
+    Shop,
+    SqliteShop,
+    source,
+)
 from tests.shop import CANARIES, CORPUS, Entry, analyst_view, entries
 
 from pierhead.core.errors import PierheadError
@@ -19,17 +28,31 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
 SECONDS = 3.0
 LOADERS = {"sqlite": SqliteShop.load, "duckdb": DuckdbShop.load}
+SERVED = {"postgres": (PostgresShop.load, "postgres_url"), "mysql": (MariadbShop.load, "mariadb_url")}
 # The rows differ from one run to the next, whoever runs it: the clock, chance, or ties.
-UNSTABLE = ("now()", "current_timestamp", "datetime('now')", "arg_m")
+UNSTABLE = (
+    "now()",
+    "current_timestamp",
+    "datetime('now')",
+    "arg_m",
+    "rn FROM orders LIMIT 20",
+    "ORDER BY s DESC LIMIT 5",
+)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "duckdb", "postgres"])
+@pytest.fixture(scope="module", params=["sqlite", "duckdb", "postgres", "mysql"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Shop]]:
     dialect: str = request.param
-    if dialect == "postgres":
-        yield dialect, PostgresShop.load(request.getfixturevalue("postgres_url"))
+    if dialect in SERVED:
+        yield dialect, served(request, dialect)
     else:
         yield dialect, LOADERS[dialect](tmp_path_factory.mktemp(dialect))
+
+
+def served(request: pytest.FixtureRequest, dialect: str) -> Shop:
+    """The shop, loaded anew, in a server that runs for this session."""
+    load, url = SERVED[dialect]
+    return load(request.getfixturevalue(url))
 
 
 @pytest.fixture
@@ -69,12 +92,12 @@ async def test_attacks_are_refused_or_harmless(
     assert loaded.state() == before, "an attack changed the database"
     assert not [attack for attack, seen in first.items() if any(canary in seen for canary in CANARIES)]
 
-    changed = LOADERS[dialect](tmp_path) if dialect != "postgres" else loaded
+    changed = LOADERS[dialect](tmp_path) if dialect in LOADERS else loaded
     again = await attacked(changed, attacks)  # the same, freshly loaded: what differs here is no dependence
     changed.change_protected()
     other = await attacked(changed, attacks)
-    if dialect == "postgres":
-        PostgresShop.load(request.getfixturevalue("postgres_url"))
+    if dialect in SERVED:
+        served(request, dialect)
     assert {key: seen for key, seen in other.items() if seen != again[key]} == {}
     figures = Counter("refused" if seen.startswith("refused") else "harmless" for seen in first.values())
     with capsys.disabled():

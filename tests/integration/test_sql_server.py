@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,17 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.integration.sql_shops import ANALYST, CALLER, DuckdbShop, Governed, PostgresShop, Shop, SqliteShop, source
+from tests.integration.sql_shops import (
+    ANALYST,
+    CALLER,
+    DuckdbShop,
+    Governed,
+    MariadbShop,
+    PostgresShop,
+    Shop,
+    SqliteShop,
+    source,
+)
 from tests.shop import CANARIES, analyst_view
 
 from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolTimedOut
@@ -23,10 +34,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 ENDLESS = "SELECT count(*) FROM orders a, orders b, orders c, orders d WHERE a.qty + b.qty + c.qty + d.qty > 1"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "duckdb", "postgres"])
+@pytest.fixture(scope="module", params=["sqlite", "duckdb", "postgres", "mysql"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     if request.param == "postgres":
         return PostgresShop.load(request.getfixturevalue("postgres_url"))
+    if request.param == "mysql":
+        return MariadbShop.load(request.getfixturevalue("mariadb_url"))
     return {"sqlite": SqliteShop.load, "duckdb": DuckdbShop.load}[request.param](tmp_path_factory.mktemp("shop"))
 
 
@@ -44,7 +57,7 @@ async def ask(governed: Governed, sql: str, rows: int = 50, seconds: float = 5.0
 
 def address(shop: Shop) -> str:
     match shop:
-        case PostgresShop(url):
+        case PostgresShop(url) | MariadbShop(url):
             return url
         case SqliteShop(file):
             return f"sqlite:///{file}"
@@ -116,6 +129,8 @@ async def test_a_vanished_caller_cancels_in_the_engine(shop: Shop, opened: Gover
     assert (await ask(opened, "SELECT 1")).rows == [[1]]
     if isinstance(shop, PostgresShop):
         await _nothing_runs(shop)
+    if isinstance(shop, MariadbShop):
+        await _nothing_runs_in_mariadb(shop)
 
 
 async def _nothing_runs(shop: PostgresShop) -> None:
@@ -127,7 +142,14 @@ async def _nothing_runs(shop: PostgresShop) -> None:
     await owner.close()
 
 
-async def test_large_values_are_cut_and_large_answers_say_so(opened: Governed) -> None:
+async def _nothing_runs_in_mariadb(shop: MariadbShop) -> None:
+    running = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE '%LIMIT%' AND id <> connection_id()"
+    async with asyncio.timeout(5):
+        while (await asyncio.to_thread(shop.run, running)).strip() != "0":
+            pass
+
+
+async def test_large_values_are_cut_and_large_answers_say_so(shop: Shop, opened: Governed) -> None:
     wide = await ask(opened, "SELECT c.name || p.name || c.name AS n FROM customers c, products p", rows=1000)
     assert wide.truncated
     assert wide.notice
@@ -136,15 +158,17 @@ async def test_large_values_are_cut_and_large_answers_say_so(opened: Governed) -
         "WITH a AS (SELECT name || name || name || name || name AS x FROM products),"
         " b AS (SELECT x || x || x || x || x AS x FROM a) SELECT x || x || x || x FROM b"
     )
+    if isinstance(shop, MariadbShop):  # there || means OR
+        chained = re.sub(r"\w+(?: \|\| \w+)+", lambda found: f"concat({found[0].replace(' || ', ', ')})", chained)
     cells = (await ask(opened, chained)).rows
     assert all(len(cell) == 501 for (cell,) in cells)
 
 
 async def test_a_second_opinion_that_differs_refuses(shop: Shop, opened: Governed) -> None:
     """Had the guard a hole, the engine would still be asked."""
-    dialect = {SqliteShop: "sqlite", DuckdbShop: "duckdb", PostgresShop: "postgres"}[type(shop)]
+    dialect = {SqliteShop: "sqlite", DuckdbShop: "duckdb", PostgresShop: "postgres", MariadbShop: "mysql"}[type(shop)]
     view = analyst_view(dialect)
-    schema = "public" if dialect == "postgres" else "main"
+    schema = {"postgres": "public", "mysql": "shop"}.get(dialect, "main")
     for hole in (f"SELECT token FROM {schema}.secrets", f"SELECT count(*) FROM {schema}.secrets"):
         with pytest.raises(SecondOpinionDiffers):
             await opened.source.engine.confirm(GovernedQuery(hole, view.tables, 1, explain=False), view, {})

@@ -21,7 +21,7 @@ from pierhead.sdk.sqlguard.names import check_alias_lists, check_columns
 from pierhead.sdk.sqlguard.reads import columns_read
 from pierhead.sdk.sqlguard.refusal import CODES, SqlRefused
 from pierhead.sdk.sqlguard.rereading import reread
-from pierhead.sdk.sqlguard.rewriting import bounded, drop_hints, permitted_subquery, rewrite, written
+from pierhead.sdk.sqlguard.rewriting import bounded, drop_hints, permitted_subquery, rewrite, selection, written
 from pierhead.sdk.sqlguard.scopes import resolve
 from pierhead.sdk.sqlguard.statement import GovernedQuery, numbered, slot, without_slots
 from pierhead.sdk.sqlguard.view import Column, Dialect, PermittedTable, View
@@ -37,6 +37,7 @@ __all__ = (
     "finished",
     "govern",
     "permitted_subquery",
+    "selection",
     "slot",
     "without_literals",
 )

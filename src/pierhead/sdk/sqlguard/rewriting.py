@@ -12,7 +12,7 @@ from sqlglot import exp
 from pierhead.sdk.sqlguard.dialects import sqlglot_dialect
 from pierhead.sdk.sqlguard.refusal import unsupported
 from pierhead.sdk.sqlguard.scopes import Reference, Sources
-from pierhead.sdk.sqlguard.view import Column, PermittedTable, View
+from pierhead.sdk.sqlguard.view import Column, Dialect, PermittedTable, View
 
 _DROPPED_HINTS = (exp.IndexTableHint,)
 _ADVISORY_WORDS = frozenset({"SQL_NO_CACHE", "SQL_CACHE", "STRAIGHT_JOIN", "HIGH_PRIORITY"})
@@ -199,3 +199,12 @@ def written(root: exp.Expr, view: View) -> str:
     """The statement as Pierhead writes it: every name quoted, no comment."""
     engine = sqlglot_dialect(view.dialect)
     return engine.generate(root, copy=False, identify=True, comments=False, normalize_functions=False)
+
+
+def selection(table: PermittedTable, columns: Iterable[str], dialect: Dialect) -> str:
+    """A SELECT of columns of one table, as its engine reads names: text for the guard, like a caller's."""
+    names = [exp.column(exp.to_identifier(column, quoted=True)) for column in columns]
+    place = exp.Table(
+        this=exp.to_identifier(table.name, quoted=True), db=exp.to_identifier(table.schema or None, quoted=True)
+    )
+    return sqlglot_dialect(dialect).generate(exp.Select(expressions=names, from_=exp.From(this=place)))

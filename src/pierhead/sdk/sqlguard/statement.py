@@ -15,7 +15,7 @@ from sqlglot import exp
 from pierhead.sdk.sqlguard.view import Dialect, PermittedTable
 
 _SLOT: Final = re.compile("\x02(\\w+)\x03")
-_MARKS: Final[Mapping[Dialect, str]] = {"postgres": "${}", "oracle": ":{}", "mysql": "%s", "snowflake": "%s"}
+_MARKS: Final[Mapping[Dialect, str]] = {"postgres": "${}", "oracle": ":{}", "snowflake": "%s"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import asyncio
 from typing import Final
 
 from pierhead.sdk import Caller, Forbidden, note
-from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern, selection
 from pierhead.servers.sql.answers import EstimateOfEngine, Explanation, QueryResult, ResultColumn
 from pierhead.servers.sql.cells import fitted
 from pierhead.servers.sql.engines.engine import Limits, Values
@@ -78,9 +78,7 @@ class SqlLane:
         acting = ground.acting(caller)
         if count == 0 or not columns or not acting.role.sql:
             return []
-        names = ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
-        place = ".".join('"' + part.replace('"', '""') + '"' for part in (table.schema, table.name))
-        text = f"SELECT {names} FROM {place}"  # noqa: S608 - goes through the guard like a caller's
+        text = selection(table, columns, acting.view.dialect)
         limits = Limits(min(count, _MOST_SAMPLED), _SAMPLE_SECONDS)
         query = await self._governed(ground, acting, text, limits.rows)
         return fitted((await self._source.engine.run(query, acting.view, _NO_VALUES, limits)).rows, limits)[0]

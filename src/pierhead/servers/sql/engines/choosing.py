@@ -31,12 +31,20 @@ def _postgres(url: str) -> Engine:
     return PostgresEngine(url)
 
 
+def _mysql(url: str) -> Engine:
+    from pierhead.servers.sql.engines.mysql import MysqlEngine  # noqa: PLC0415
+
+    return MysqlEngine(url)
+
+
 # One line a scheme: how its engine is made, and the extra that brings its driver.
 _ENGINES: Final[Mapping[str, tuple[Callable[[str], Engine], str]]] = {
     "sqlite": (_sqlite, "sql"),
     "duckdb": (_duckdb, "duckdb"),
     "postgresql": (_postgres, "postgres"),
     "postgres": (_postgres, "postgres"),
+    "mariadb": (_mysql, "mysql"),
+    "mysql": (_mysql, "mysql"),
 }
 
 
