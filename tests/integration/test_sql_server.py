@@ -244,10 +244,10 @@ def test_a_missing_file_or_unknown_scheme_does_not_start(tmp_path: Path) -> None
 
 async def test_a_login_is_reported_with_what_it_could_do_besides(shop: Shop, opened: Governed) -> None:
     report = await opened.source.engine.check_login()
-    schema = "public" if isinstance(shop, PostgresShop) else "main"
+    schema = {PostgresShop: "public", MariadbShop: "shop"}.get(type(shop), "main")
     assert {(schema, "secrets"), (schema, "orders")} <= report.readable
     assert (schema, "secrets") in report.writable
-    if isinstance(shop, PostgresShop):
+    if isinstance(shop, PostgresShop | MariadbShop):
         assert report.name
         assert report.is_superuser
         assert report.reaches_files

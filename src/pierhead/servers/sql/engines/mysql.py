@@ -21,6 +21,7 @@ from pierhead.servers.sql.engines.engine import (
     Estimate,
     Field,
     Limits,
+    LoginReport,
     Rows,
     SecondOpinionDiffers,
     Values,
@@ -29,6 +30,7 @@ from pierhead.servers.sql.engines.engine import (
     took_too_long,
 )
 from pierhead.servers.sql.engines.mysql_catalog import described, names_in
+from pierhead.servers.sql.engines.mysql_login import login_report
 from pierhead.servers.sql.engines.mysql_session import Address, Result, Session, Sessions
 
 _STATEMENTS_KEPT: Final = 1_000
@@ -82,7 +84,8 @@ _REASONS: Final[Mapping[int, str]] = {
 }
 _TIME_IS_UP: Final = frozenset({1205, 1317, 1969, 3024})
 _NO_MEMORY: Final = frozenset({5, 1037, 1038, 1041, 1153, 1301})
-_AWAY: Final = frozenset({1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1226, 1927, 2002, 2003, 2006, 2013})
+_NOT_LET_IN: Final = frozenset({1044, 1045, 1049, 1698, 3118})
+_AWAY: Final = frozenset({1040, 1053, 1129, 1130, 1203, 1226, 1927, 2002, 2003, 2006, 2013})
 # max_session_mem_used is reported as an option that prevents the statement.
 _OPTION_PREVENTS: Final = 1290
 
@@ -136,6 +139,9 @@ class MysqlEngine:
         bound = query.bound(values)
         rows = await self._in_session(lambda session: session.rows(prepared.sql, bound), limits.seconds)
         return Rows(prepared.fields, rows)
+
+    async def check_login(self) -> LoginReport:
+        return await self._in_session(login_report, _CONFIRM_SECONDS)
 
     async def close(self) -> None:
         await self._sessions.close()
@@ -239,6 +245,8 @@ def _translated(error: Exception, seconds: float) -> Exception:
         return took_too_long(seconds)
     if number in _NO_MEMORY or number == _OPTION_PREVENTS:
         return out_of_memory()
+    if number in _NOT_LET_IN:
+        return UpstreamUnreachable("the database refuses this source's login", hint="tell the owner of this source")
     if number in _AWAY or isinstance(error, OSError | asyncmy.errors.InterfaceError):
         return UpstreamUnreachable("the database does not answer", hint="try again later, or tell the owner")
     reason = _REASONS.get(number)

@@ -201,14 +201,16 @@ class Sessions:
 
     async def _opened(self) -> Session:
         session = Session(await self._connect())
+        is_ready = False
         try:
             await session.forbid_several_statements()
             own = _OPENING_MARIADB if session.is_mariadb else _OPENING_MYSQL
             for statement in (own, *_OPENING):
                 await session.say(statement)
-        except BaseException:
-            session.close()
-            raise
+            is_ready = True
+        finally:
+            if not is_ready:
+                session.close()
         return session
 
     async def _kill(self, number: int) -> None:
