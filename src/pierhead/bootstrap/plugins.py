@@ -1,4 +1,5 @@
-"""Plug-ins: the only dynamic import. An entry point of the group `pierhead.servers` is a kind of server.
+"""Plug-ins: the only dynamic import. An entry point of the group `pierhead.servers` is a kind of server, the one of
+`pierhead.databases` what the commands of one database ask (`pierhead.sdk.database`).
 
 Installed is not active: only kinds that the fleet file names are loaded, each in its own process.
 """
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 from pierhead.core.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from pierhead.sdk.database import Databases
     from pierhead.sdk.server import Server
 
 SERVERS: Final = "pierhead.servers"
+DATABASES: Final = "pierhead.databases"
 
 Build = Callable[[str, Mapping[str, object]], "Server"]
 
@@ -38,3 +41,12 @@ def build_server(kind: str, name: str, settings: Mapping[str, object]) -> "Serve
         message = f"server {name}: kind {kind} cannot be loaded: {missing}"
         raise Misconfigured(message, hint=f"pip install 'pierhead[{kind}]'", code="unknown-kind") from None
     return build(name, settings)
+
+
+def databases() -> "Databases":
+    """What serves one database to `serve`, `doctor`, `contract` and `config`. Errors: Misconfigured."""
+    point = next(iter(entry_points(group=DATABASES)), None)
+    if point is None:
+        raise Misconfigured("nothing here serves databases", hint="pip install pierhead", code="unknown-kind")
+    found: Databases = point.load()
+    return found

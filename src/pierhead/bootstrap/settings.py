@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from pierhead.core.errors import Misconfigured
 
@@ -56,12 +56,22 @@ class ShutdownSettings(_Section):
     drain_s: float = Field(25, gt=0, le=300, description="seconds to finish calls and streams after a stop")
 
 
+class ServeSettings(_Section):
+    """What `pierhead serve` serves, where its flags do not say."""
+
+    db: SecretStr = Field(SecretStr(""), description="the url of the database, which may hold a password")
+    password: SecretStr = Field(SecretStr(""), description="the login's password, so that no url need hold it")
+    port: int = Field(8080, ge=0, le=65535, description="the port; 0 takes any that is free")
+    refresh_s: float = Field(30, ge=1, le=86400, description="seconds after which the schema is read again")
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
     platform: PlatformSettings = PlatformSettings()  # pyright: ignore[reportCallIssue] - defaults fill every field
     policy: PolicySettings = PolicySettings()  # pyright: ignore[reportCallIssue]
     shutdown: ShutdownSettings = ShutdownSettings()  # pyright: ignore[reportCallIssue]
+    serve: ServeSettings = ServeSettings()  # pyright: ignore[reportCallIssue]
 
 
 @dataclass(frozen=True, slots=True)

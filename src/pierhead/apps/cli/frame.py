@@ -99,6 +99,13 @@ def emit(document: object, output: Output, *, json: bool) -> None:
     print(yaml.safe_dump(orjson.loads(encoded), sort_keys=False, allow_unicode=True), end="")
 
 
+def json_line(document: object) -> str:
+    """One document on one line, for a program that reads lines."""
+    import orjson  # noqa: PLC0415 - only now
+
+    return orjson.dumps(document).decode()
+
+
 def _console() -> Any:  # noqa: ANN401 - rich is imported on demand
     """Follows NO_COLOR and the terminal; wide where there is none, so that a pipe sees whole lines."""
     from rich.console import Console  # noqa: PLC0415

@@ -24,7 +24,11 @@ _POLICY: Final = "everyone"
 
 def build(name: str, settings: Mapping[str, object]) -> Server:
     """A server over one source; `settings` is its entry of the fleet file. Errors: Misconfigured, at start."""
-    chosen = SqlSettings.parse(name, settings)
+    return assemble(SqlSettings.parse(name, settings))[0]
+
+
+def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
+    """The server, and the source behind it for whoever changes its policy. Errors: Misconfigured."""
     source = Source(chosen.engine(), chosen.parsed_roles())
 
     @asynccontextmanager
@@ -46,7 +50,7 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
     statements = SqlLane(source, records_text=chosen.record_statements)
     _declare_schema_tools(server, SchemaLane(source, statements))
     _declare_query_tools(server, statements)
-    return server
+    return server, source
 
 
 def _declare_schema_tools(server: Server, schema: SchemaLane) -> None:

@@ -72,10 +72,13 @@ class Source:
         self.engine = engine
         self._policy = policy
         self.ground = Ground(policy, Catalog("sqlite", "", "", ()), {})
+        self._is_open = False
 
     async def open(self) -> None:
-        """Read the schema and compile every role. Errors: Misconfigured, UpstreamUnreachable."""
-        self.ground = Ground.of(self._policy, await self.engine.introspect())
+        """Read the schema and compile every role, once. Errors: Misconfigured, UpstreamUnreachable."""
+        if not self._is_open:
+            self.ground = Ground.of(self._policy, await self.engine.introspect())
+            self._is_open = True
 
     async def close(self) -> None:
         await self.engine.close()

@@ -1,0 +1,82 @@
+"""One SQL database for `serve`, `doctor`, `contract` and `config`: the port `pierhead.sdk.database`, filled.
+
+Not here: the server's tools (server.py), who may read what (policy.py), what a login could do (logins.py).
+"""
+
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from pierhead.sdk.database import Change, DatabaseChoice, Finding, Roles
+from pierhead.sdk.server import Server
+from pierhead.servers.sql.grants import grant_script
+from pierhead.servers.sql.logins import findings
+from pierhead.servers.sql.policy import Role, parse_policy
+from pierhead.servers.sql.server import assemble
+from pierhead.servers.sql.settings import SqlSettings
+from pierhead.servers.sql.source import Ground, Source
+
+_OWNER: Final = "whoever started pierhead serve"
+_SUPPORT: Final = "its terminal"
+
+
+class SqlDatabase:
+    """A server over one source, and the hand on its policy."""
+
+    def __init__(self, chosen: DatabaseChoice) -> None:
+        settings = SqlSettings.parse(
+            chosen.name, {"owner": _OWNER, "support": _SUPPORT, "url": chosen.url, "roles": dict(chosen.roles)}
+        )
+        self.server: Server
+        self._source: Source
+        self.server, self._source = assemble(settings)
+
+    async def open(self) -> None:
+        await self._source.open()
+
+    async def close(self) -> None:
+        await self._source.close()
+
+    async def refresh(self) -> None:
+        catalog = await self._source.engine.introspect()
+        if catalog != self._source.ground.catalog:
+            self._source.ground = Ground.of(self._source.ground.policy, catalog)
+
+    def own_tables(self) -> tuple[str, ...]:
+        catalog = self._source.ground.catalog
+        return tuple(table.name for table in catalog.tables if table.schema == catalog.schema)
+
+    def tables(self, role: str) -> tuple[str, ...]:
+        acting = self._source.ground.roles.get(role)
+        return acting.view.table_names if acting else ()
+
+    def use_roles(self, roles: Roles) -> None:
+        self._source.ground = Ground.of(parse_policy(dict(roles)), self._source.ground.catalog)
+
+    async def check_login(self) -> tuple[Finding, ...]:
+        return findings(await self._source.engine.check_login(), self._source.ground)
+
+    def grant_script(self) -> str:
+        return grant_script(self._source.ground)
+
+    def schema(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def changes(self) -> tuple[Change, ...]:
+        return ()
+
+
+class SqlDatabases:
+    """Entry point of the group `pierhead.databases`."""
+
+    def choose(self, chosen: DatabaseChoice) -> SqlDatabase:
+        return SqlDatabase(chosen)
+
+    def check_roles(self, roles: Roles) -> None:
+        parse_policy(dict(roles))
+
+    def roles_schema(self) -> dict[str, Any]:
+        return TypeAdapter(dict[str, Role]).json_schema()
+
+
+DATABASES: Final = SqlDatabases()
