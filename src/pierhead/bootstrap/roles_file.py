@@ -30,7 +30,7 @@ def read_roles(path: Path) -> Roles:
     try:
         values = read_document(path).values
     except Misconfigured as fault:
-        raise _bad(fault.message, "see docs/tutorial/serve-a-database.md") from None
+        raise _bad(fault.message, "see: pierhead config schema roles") from None
     return checked(path, values)
 
 

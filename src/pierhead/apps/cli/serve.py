@@ -7,6 +7,7 @@ Everything is checked before the port answers: a bad url, file, login or role st
 import shlex
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -112,15 +113,16 @@ class _Whole:
         self.drained = True
 
     async def run(self) -> None:
+        from pierhead.bootstrap.wire_serve import served  # noqa: PLC0415 - see the package's docstring
+
+        with closing(self._listener):
+            await self._serve(await served(self._setting, self._say))
+        self._say("pierhead", "stopped", "")
+
+    async def _serve(self, whole: "Served") -> None:
         from pierhead.apps.serve import Program  # noqa: PLC0415 - see the package's docstring
         from pierhead.apps.serve.door import Door, Names  # noqa: PLC0415
-        from pierhead.bootstrap.wire_serve import served  # noqa: PLC0415
 
-        try:
-            whole = await served(self._setting, self._say)
-        except BaseException:
-            self._listener.close()
-            raise
         port = self._setting.port
         names = Names.of(port, self._public_url)
         door = Door(whole.application, whole.verifier, whole.failures, names, f"127.0.0.1:{port}".encode())
@@ -131,7 +133,6 @@ class _Whole:
 
         program = Program(door, (endless,), whole.closing, self._settings.shutdown.drain_s)
         self.drained = await program.run(self._listener, lambda: self._ready(whole))
-        self._say("pierhead", "stopped", "")
 
     def _say(self, name: str, state: str, reason: str) -> None:
         end = f"  {reason}" if reason else ""

@@ -14,6 +14,7 @@ import orjson
 from pierhead.apps.problem import MODERN, http_status, json_rpc
 from pierhead.core.errors import Forbidden, Invalid, PierheadError, Unauthenticated
 from pierhead.sdk.governance import Verifier
+from pierhead.sdk.routes import Reply, refusal, send_reply
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
 Message = MutableMapping[str, Any]
@@ -22,6 +23,11 @@ Application = Callable[..., Awaitable[None]]
 _MCP: Final = "/mcp"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _LONGEST_AGENT: Final = 64
+_PAGE: Final = "/docs"
+_CONTENT_TYPE: Final = b"content-type"
+_CHALLENGE: Final = b"www-authenticate"
+#: A browser asks for it as a password; programs send it as a bearer's.
+_FOR_BROWSERS: Final = b'Basic realm="leave the name empty; the key is the password"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class Door:
         try:
             self.names.check(scope["headers"])
             if scope["path"] == "/healthz":
-                await _answer(send, 200, b"application/json", b'{"status":"ok"}')
+                await send_reply(Reply(200, [(_CONTENT_TYPE, b"application/json")], b'{"status":"ok"}'), send)
                 return
             await self._admit(scope)
         except PierheadError as refused:
@@ -100,23 +106,16 @@ class Door:
 
 
 async def _refuse(scope: Message, error: PierheadError, send: Any) -> None:  # noqa: ANN401 - ASGI
-    status = http_status(error, MODERN)
+    """In the words of what was asked for: MCP's, or those of the routes."""
+    reply = refusal(error)
     if scope["path"] == _MCP:
-        await _answer(send, status, b"application/json", orjson.dumps(json_rpc(error, None)), *_challenge(scope, error))
-        return
-    problem = {"type": "about:blank", "status": status, "title": error.message, "code": error.code, "hint": error.hint}
-    await _answer(send, status, b"application/problem+json", orjson.dumps(problem), *_challenge(scope, error))
+        body = orjson.dumps(json_rpc(error, None))
+        headers = [*_not(reply.headers, _CONTENT_TYPE), (_CONTENT_TYPE, b"application/json")]
+        reply = Reply(http_status(error, MODERN), headers, body)
+    elif scope["path"] == _PAGE and isinstance(error, Unauthenticated):
+        reply = Reply(reply.status, [*_not(reply.headers, _CHALLENGE), (_CHALLENGE, _FOR_BROWSERS)], reply.body)
+    await send_reply(reply, send, is_head=scope["method"] == "HEAD")
 
 
-def _challenge(scope: Message, error: PierheadError) -> list[tuple[bytes, bytes]]:
-    """A browser that opens the documents is asked for the key as a password; programs send it as a bearer's."""
-    if not isinstance(error, Unauthenticated):
-        return []
-    is_page = scope["path"] == "/docs"
-    return [(b"www-authenticate", b'Basic realm="the key is the password"' if is_page else b"Bearer")]
-
-
-async def _answer(send: Any, status: int, kind: bytes, body: bytes, *more: tuple[bytes, bytes]) -> None:  # noqa: ANN401 - ASGI
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), (b"cache-control", b"no-store"), *more]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+def _not(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[tuple[bytes, bytes]]:
+    return [header for header in headers if header[0] != name]
