@@ -14,13 +14,14 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import duckdb
 
 from pierhead.sdk import Misconfigured
 from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.servers.sql.catalog import Catalog
+from pierhead.servers.sql.engines.duckdb_schema import stored_tables
 from pierhead.servers.sql.engines.engine import (
     LONGEST_VALUE,
     Estimate,
@@ -110,33 +111,13 @@ class DuckdbEngine:
     def _introspect(self) -> Catalog:
         with self._database.cursor() as cursor:
             catalog, schema = cursor.execute("SELECT current_database(), current_schema()").fetchone() or ("", "")
-            columns = cursor.execute(
-                "SELECT schema_name, table_name, column_name, data_type, is_nullable, coalesce(comment, '')"
-                " FROM duckdb_columns() WHERE database_name = ? AND NOT internal ORDER BY ALL",
-                [catalog],
-            ).fetchall()
-            order = cursor.execute(
-                "SELECT schema_name, table_name, column_name, column_index FROM duckdb_columns()"
-                " WHERE database_name = ? AND NOT internal",
-                [catalog],
-            ).fetchall()
-            keys = cursor.execute(
-                "SELECT schema_name, table_name, unnest(constraint_column_names) FROM duckdb_constraints()"
-                " WHERE database_name = ? AND constraint_type = 'PRIMARY KEY'",
-                [catalog],
-            ).fetchall()
-            listed = cursor.execute(
-                "SELECT schema_name, table_name, 'table', coalesce(comment, ''), estimated_size FROM duckdb_tables()"
-                " WHERE database_name = ? AND NOT internal UNION ALL"
-                " SELECT schema_name, view_name, 'view', coalesce(comment, ''), NULL FROM duckdb_views()"
-                " WHERE database_name = ? AND NOT internal ORDER BY ALL",
-                [catalog, catalog],
-            ).fetchall()
-            read = {(row[0], row[1]): _read_by_view(cursor, row[0], row[1]) for row in listed if row[2] == "view"}
-        place = {tuple(row[:3]): row[3] for row in order}
-        columns.sort(key=lambda row: (row[0], row[1], place[row[0], row[1], row[2]]))
-        self._reads = read
-        return Catalog("duckdb", catalog, schema, tuple(_table(row, columns, set(keys)) for row in listed))
+            stored = stored_tables(cursor, catalog)
+            self._reads = {
+                (table.schema, table.name): _read_by_view(cursor, table.schema, table.name)
+                for table in stored
+                if table.kind == "view"
+            }
+        return Catalog("duckdb", catalog, schema, stored)
 
     def _confirm(self, query: GovernedQuery) -> None:
         with self._database.cursor() as cursor, _translated():
@@ -176,16 +157,6 @@ def _read_by_view(cursor: duckdb.DuckDBPyConnection, schema: str, view: str) -> 
 def _schema_and_table(name: str) -> tuple[str, ...]:
     parts = [part.replace('""', '"').strip('"') for part in _NAME_PARTS.findall(name)]
     return tuple(parts[-2:])
-
-
-def _table(row: tuple[Any, ...], columns: list[Any], keys: set[tuple[str, ...]]) -> StoredTable:
-    schema, name, kind, comment, size = row
-    own = tuple(
-        StoredColumn(column, type_, bool(nullable), (schema, name, column) in keys, note)
-        for column_schema, table, column, type_, nullable, note in columns
-        if (column_schema, table) == (schema, name)
-    )
-    return StoredTable(schema, name, kind, own, comment, size)
 
 
 def _run(cursor: duckdb.DuckDBPyConnection, query: GovernedQuery, bound: list[object], limits: Limits) -> Rows:

@@ -18,7 +18,7 @@ import orjson
 
 from pierhead.sdk import UpstreamUnreachable
 from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.servers.sql.catalog import Catalog
 from pierhead.servers.sql.engines.engine import (
     LONGEST_CELL,
     Estimate,
@@ -32,6 +32,7 @@ from pierhead.servers.sql.engines.engine import (
     rejected,
     took_too_long,
 )
+from pierhead.servers.sql.engines.postgres_schema import stored_tables
 
 _CONNECTIONS: Final = 16
 _STATEMENTS_KEPT: Final = 1_000
@@ -74,32 +75,6 @@ _NARROW: Final = frozenset(
     ]
 )
 
-_TABLES: Final = """
-SELECT c.oid, n.nspname, c.relname, c.relkind IN ('v', 'm') AS is_view, c.reltuples::bigint AS rows,
-       coalesce(obj_description(c.oid, 'pg_class'), '') AS comment
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'
-  AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
-ORDER BY n.nspname, c.relname
-"""
-_COLUMNS: Final = """
-SELECT a.attrelid, a.attname, format_type(a.atttypid, a.atttypmod) AS type, NOT a.attnotnull AS is_nullable,
-       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = a.attrelid AND i.indisprimary AND a.attnum = ANY (i.indkey))
-           AS is_key,
-       coalesce(col_description(a.attrelid, a.attnum), '') AS comment
-FROM pg_attribute a WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum
-"""
-_READS: Final = """
-WITH RECURSIVE edge AS (
-  SELECT r.ev_class AS parent, d.refobjid AS child FROM pg_rewrite r JOIN pg_depend d ON d.objid = r.oid
-  WHERE d.classid = 'pg_rewrite'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
-  UNION SELECT inhparent, inhrelid FROM pg_inherits
-), reach AS (
-  SELECT parent, child FROM edge UNION SELECT r.parent, e.child FROM reach r JOIN edge e ON e.parent = r.child
-)
-SELECT r.parent, n.nspname, c.relname FROM reach r JOIN pg_class c ON c.oid = r.child
-JOIN pg_namespace n ON n.oid = c.relnamespace
-"""
 _LOGIN: Final = """
 SELECT rolname, rolsuper, rolsuper OR EXISTS (
     SELECT FROM pg_roles given WHERE pg_has_role(given.oid, 'USAGE')
@@ -150,10 +125,7 @@ class PostgresEngine:
     async def introspect(self) -> Catalog:
         async with self._connection() as connection:
             database, schema = await connection.fetchrow("SELECT current_database(), 'public'") or ("", "")
-            tables = await connection.fetch(_TABLES)
-            columns = await connection.fetch(_COLUMNS)
-            reads = await connection.fetch(_READS)
-        stored = tuple(_stored(tables, columns, reads))
+            stored = await stored_tables(connection)
         self._reads = {(table.schema, table.name): table.reads for table in stored}
         return Catalog("postgres", database, schema, stored)
 
@@ -243,14 +215,6 @@ class PostgresEngine:
 
 async def _nothing_to_reset(_connection: object) -> None:
     """No permitted statement changes a session; a reset would cost a round trip each call."""
-
-
-def _stored(tables: list[Any], columns: list[Any], reads: list[Any]) -> Iterator[StoredTable]:
-    for oid, schema, name, is_view, rows, comment in tables:
-        own = tuple(StoredColumn(*column[1:]) for column in columns if column[0] == oid)
-        reached = frozenset((row[1], row[2]) for row in reads if row[0] == oid)
-        estimate = rows if rows >= 0 else None
-        yield StoredTable(schema, name, "view" if is_view else "table", own, comment, estimate, reads=reached)
 
 
 def _cut(sql: str, attributes: tuple[Any, ...]) -> str:

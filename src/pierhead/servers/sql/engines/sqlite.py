@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from pierhead.sdk import Misconfigured
 from pierhead.sdk.sqlguard import GovernedQuery, View, functions
-from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.servers.sql.catalog import Catalog
 from pierhead.servers.sql.engines.engine import (
     LONGEST_VALUE,
     Estimate,
@@ -33,6 +33,7 @@ from pierhead.servers.sql.engines.engine import (
     rejected,
     took_too_long,
 )
+from pierhead.servers.sql.engines.sqlite_schema import stored_tables
 
 _THREADS: Final = 4
 _STEPS_BETWEEN_LOOKS: Final = 20_000
@@ -135,29 +136,7 @@ class SqliteEngine:
 
     def _introspect(self) -> Catalog:
         with self._connection(None) as connection:
-            listed = connection.execute(
-                "SELECT name, type FROM main.sqlite_schema WHERE type IN ('table', 'view') ORDER BY name"
-            ).fetchall()
-            # SQLite's own tables, and the ones virtual tables keep their content in, are nobody's to read.
-            shadows = {
-                row[0]
-                for row in connection.execute("SELECT name FROM pragma_table_list WHERE type IN ('shadow', 'virtual')")
-            }
-            tables = [
-                self._table(connection, name, kind)
-                for name, kind in listed
-                if not name.startswith("sqlite_") and name not in shadows
-            ]
-        return Catalog("sqlite", "", "main", tuple(tables))
-
-    def _table(self, connection: sqlite3.Connection, name: str, kind: str) -> StoredTable:
-        rows = connection.execute(
-            "SELECT name, type, \"notnull\", pk FROM pragma_table_info(?, 'main') ORDER BY cid", (name,)
-        ).fetchall()
-        columns = tuple(StoredColumn(column, declared, not notnull, pk > 0) for column, declared, notnull, pk in rows)
-        keys = [(column, declared) for column, declared, _, pk in rows if pk]
-        row_id = keys[0][0] if len(keys) == 1 and keys[0][1].upper() == "INTEGER" and kind == "table" else ""
-        return StoredTable("main", name, "view" if kind == "view" else "table", columns, row_id=row_id)
+            return Catalog("sqlite", "", "main", stored_tables(connection))
 
     def _confirm(self, query: GovernedQuery, view: View, values: Values) -> None:
         with self._connection(view) as connection, _translated():
