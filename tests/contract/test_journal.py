@@ -3,7 +3,9 @@
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,7 @@ class WatchedDisk(SystemDisk):
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.threads: list[str] = []
         self.fails: dict[str, int] = {}
 
     def write(self, file: int, data: bytes, offset: int) -> int:
@@ -69,6 +72,7 @@ class WatchedDisk(SystemDisk):
 
     def sync(self, file: int) -> None:
         self._note("sync")
+        self.threads.append(threading.current_thread().name)
         super().sync(file)
 
     def truncate(self, file: int, size: int) -> None:
@@ -115,6 +119,81 @@ def test_records_that_wait_together_share_one_sync(tmp_path: Path) -> None:
 
     assert asyncio.run(run()) < 20
     assert verify(tmp_path / "gateway").records == 200
+
+
+def test_refusals_that_wait_together_share_one_sync(tmp_path: Path) -> None:
+    async def run() -> int:
+        disk = WatchedDisk()
+        journal = Journal.open(tmp_path, "gateway", CLOCK, disk=disk)
+        await asyncio.gather(*(journal.record(PolicyPublished(number, "d", "ann")) for number in range(200)))
+        syncs = disk.calls.count("sync")
+        journal.close()
+        return syncs
+
+    assert asyncio.run(run()) < 20
+    assert verify(tmp_path / "gateway").records == 200
+
+
+@dataclass
+class SteppingClock:
+    """Each look at it is `step` seconds after the one before."""
+
+    step: float
+    time: float = 1_795_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        self.time += self.step
+        return self.time
+
+
+@pytest.mark.parametrize(("step", "writer"), [(0.0001, "MainThread"), (0.002, "journal")])
+def test_a_lone_call_is_recorded_on_the_spot_while_the_disk_is_quick(tmp_path: Path, step: float, writer: str) -> None:
+    async def run() -> list[str]:
+        disk = WatchedDisk()
+        journal = Journal.open(tmp_path, "gateway", SteppingClock(step), disk=disk)
+        for name in "abcd":
+            await journal.record(started(name))
+            await journal.record(finished(name))
+            await asyncio.sleep(0)
+        journal.close()
+        return disk.threads
+
+    assert asyncio.run(run())[1:8] == [writer] * 7
+    assert verify(tmp_path / "gateway").records == 8
+
+
+def test_a_record_beside_an_open_call_leaves_the_loop_free(tmp_path: Path) -> None:
+    async def run() -> list[str]:
+        disk = WatchedDisk()
+        journal = Journal.open(tmp_path, "gateway", SteppingClock(0.0), disk=disk)
+        await journal.record(started("long"))
+        disk.threads.clear()
+        for name in "ab":
+            await journal.record(started(name))
+            await journal.record(finished(name))
+        threads = list(disk.threads)
+        journal.close()
+        return threads
+
+    assert asyncio.run(run()) == ["journal"] * 4
+
+
+def test_a_lone_record_that_the_disk_refuses_is_refused(tmp_path: Path) -> None:
+    async def run() -> None:
+        disk = WatchedDisk()
+        journal = Journal.open(tmp_path, "gateway", SteppingClock(0.0), disk=disk)
+        disk.fails = {"sync": errno.EIO}
+        with pytest.raises(RecordFailed, match="could not be made durable"):
+            await journal.record(started("a"))
+        disk.fails = {}
+        await journal.record(started("b"))
+        journal.close()
+
+    asyncio.run(run())
+    assert [record.payload[12:13] for record in read(tmp_path / "gateway")] == [b"b"]
 
 
 def test_an_intent_without_an_outcome_is_lost_at_restart_and_only_once(tmp_path: Path) -> None:

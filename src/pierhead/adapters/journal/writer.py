@@ -1,7 +1,9 @@
-"""Appending facts: one thread, one write and one sync for all records that wait.
+"""Appending facts: one write and one sync for all records that wait, by a thread; a lone record by its own caller.
 
-`record` returns when its fact is on disk. A disk that fails refuses every waiting record and each later one
-until it takes writes again; no restart is needed. Above: `usecases/call_tool` through the port Audit.
+`record` returns when its fact is on disk. Handing one record to a thread and back costs as much CPU as its sync, so
+while one call is under way and the disk is quick, its records are written on the spot (docs/decisions/0022). A disk
+that fails refuses every waiting record and each later one until it takes writes again; no restart is needed. Above:
+`usecases/call_tool` through the port Audit.
 """
 
 import asyncio
@@ -25,6 +27,8 @@ from pierhead.core.errors import Misconfigured, RecordFailed
 from pierhead.usecases.ports import Clock
 
 _LARGEST_BATCH: Final = 1024
+_BRIEF_S: Final = 0.001
+"""How long an event loop may stand still for a record that nobody shares."""
 _HINT: Final = "free space or repair the disk under the data directory; calls go on by themselves"
 
 
@@ -52,6 +56,8 @@ class Journal:
         self._waiting: deque[_Waiting] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._ringing: asyncio.AbstractEventLoop | None = None
+        self._writing = threading.Lock()
+        self._is_calm = True  # the last commit was brief, and of one record
         self._failure = ""
         self._is_closed = False
         self._cursor = (0, segments.current.path, 0)
@@ -91,7 +97,9 @@ class Journal:
             raise RecordFailed("the journal is full and the registry takes nothing", hint="start the registry")
         loop = asyncio.get_running_loop()
         written: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((fact, _encode(fact), written))
+        waiting = (fact, _encode(fact), written)
+        if not (self._is_alone(fact, loop) and self._write_now(waiting)):
+            self._waiting.append(waiting)
         if self._ringing is not loop:
             # Once for all that this turn of the loop records: waking the thread costs more than a record.
             self._ringing = loop
@@ -130,6 +138,25 @@ class Journal:
         self._segments.close()
         os.close(self._lock)
 
+    def _is_alone(self, fact: Fact, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether nobody is in sight to share a sync with: no other call, and nothing else in this turn of the loop."""
+        if self._waiting or not self._is_calm:
+            return False
+        if isinstance(fact, CallFinished) and fact.call_id in self._unfinished:
+            return len(self._unfinished) == 1
+        return not self._unfinished and self._ringing is not loop
+
+    def _write_now(self, waiting: _Waiting) -> bool:
+        """Write on the spot; False if the thread is at it."""
+        if not self._writing.acquire(blocking=False):
+            return False
+        try:
+            failure = self._try([waiting])
+        finally:
+            self._writing.release()
+        _settle([waiting[2]], failure)
+        return True
+
     def _ring(self) -> None:
         self._ringing = None
         if self._waiting and self._bell.empty():
@@ -140,8 +167,11 @@ class Journal:
         while is_open:
             self._bell.get()
             is_open = not self._is_closed  # read first: what was recorded before the close is still written
-            while batch := self._batch():
-                _answer(batch, self._try(batch))
+            while self._waiting:
+                with self._writing:
+                    batch = self._batch()
+                    failure = self._try(batch)
+                _answer(batch, failure)
 
     def _batch(self) -> list[_Waiting]:
         """What waits now: also what came during the last sync."""
@@ -166,7 +196,9 @@ class Journal:
             head, line = next_line(head, time_ms, payload)
             written.append(line)
         written.append(b"")
+        before = self._clock.monotonic()
         self._segments.append(b"\n".join(written), head.sequence)
+        self._is_calm = len(batch) == 1 and self._clock.monotonic() - before < _BRIEF_S
         self._note([fact for fact, _ in batch])
         self._head = head
 
