@@ -4,9 +4,11 @@ Not here: any rule about what may run. Below: sqlglot alone.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
+from sqlglot.dialects.mysql import MySQL
 from sqlglot.dialects.sqlite import SQLite
 
 from pierhead.sdk.sqlguard.view import Dialect
@@ -21,11 +23,29 @@ class QuotedSQLite(SQLite):
         IDENTIFIERS: ClassVar = ["`", '"', ("[", "]")]
 
 
+class MariaDB(MySQL):
+    """MySQL, written so that MariaDB reads it too: it has no REGEXP_LIKE, and it has MEDIAN.
+
+    sqlglot's compiled writers cannot be derived from, so what they write otherwise is written here, from the
+    inside out, and stands in the tree as text.
+    """
+
+    def generate(self, expression: exp.Expr, copy: bool = True, **opts: Any) -> str:  # noqa: ANN401 - sqlglot's
+        tree = expression.copy() if copy else expression
+        for node in reversed(list(tree.find_all(exp.RegexpLike, exp.Median))):
+            parts = [super(MariaDB, self).generate(part, **opts) for part in node.iter_expressions()]
+            if isinstance(node, exp.Median):
+                node.replace(exp.Var(this=f"MEDIAN({parts[0]})"))
+            elif not node.args.get("flag"):
+                node.replace(exp.Var(this=f"(({parts[0]}) REGEXP ({parts[1]}))"))
+        return super().generate(tree, copy=False, **opts)
+
+
 _INSTANCES: Mapping[Dialect, SqlglotDialect] = {
     "sqlite": QuotedSQLite(),
     "postgres": SqlglotDialect.get_or_raise("postgres"),
     "duckdb": SqlglotDialect.get_or_raise("duckdb"),
-    "mysql": SqlglotDialect.get_or_raise("mysql"),
+    "mysql": MariaDB(),
     "trino": SqlglotDialect.get_or_raise("trino"),
     "tsql": SqlglotDialect.get_or_raise("tsql"),
     "oracle": SqlglotDialect.get_or_raise("oracle"),

@@ -57,7 +57,8 @@ _ARGUMENTS = {
     "Order": "this expressions",
     "Ordered": "this desc nulls_first",
     "Group": "expressions grouping_sets cube rollup all",
-    "DataType": "this expressions nested nullable",
+    "DataType": "this expressions nested nullable kind",
+    "JSONValue": "this path returning",
     "TableSample": "this method size percent rows seed bucket_numerator bucket_denominator bucket_field expressions",
 }
 _STRUCTURES = {name: frozenset(arguments.split()) for name, arguments in _ARGUMENTS.items()}
@@ -137,14 +138,19 @@ def _check_structure(node: exp.Expr, name: str, allowed: frozenset[str], dialect
     if isinstance(node, exp.Select) and not node.expressions:
         raise SqlRefused("a SELECT without columns", code="parse", hint="name columns, or *")
     if isinstance(node, exp.DataType):
-        if node.this.name in _TYPES_REFUSED if isinstance(node.this, exp.DType) else True:
-            raise unsupported("a cast to this type")
+        _check_type(node)
     elif isinstance(node, exp.In):
         _check_in(node, dialect)
     elif isinstance(node, exp.Table):
         _check_table(node, dialect)
     elif isinstance(node, exp.Lateral):
         _check_lateral(node, dialect)
+
+
+def _check_type(node: exp.DataType) -> None:
+    is_known = isinstance(node.this, exp.DType) and node.this.name not in _TYPES_REFUSED
+    if not is_known or (node.args.get("kind") and node.this is not exp.DType.CHARACTER_SET):
+        raise unsupported("a cast to this type")
 
 
 def _check_in(node: exp.In, dialect: Dialect) -> None:
