@@ -1,5 +1,6 @@
 """`pierhead serve` as a newcomer meets it: one command, a key, real clients; and what follows it as it runs."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.serving_database import Serving, serving
+from tests.serving_database import Serving, serving, within
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(180)]
 
@@ -119,3 +120,30 @@ def test_ctrl_c_finishes_what_is_open(tmp_path: Path) -> None:
         os.kill(running.process.pid, signal.SIGTERM)
         assert running.process.wait(30) == 0
         assert time.monotonic() - began < 20
+
+
+def test_a_key_made_while_it_runs_is_honoured_and_a_revoked_one_is_not(shop: Serving) -> None:
+    made = json.loads(shop.tell("key", "create", "--role", "local", "--claim", "region=EU", "--json"))
+    with shop.http(key=made["key"]) as http:
+        within(5, lambda: http.get("/api/v1/").status_code != 401)
+        shop.tell("key", "revoke", made["id"])
+        within(5, lambda: http.get("/api/v1/").status_code == 401)
+        assert http.get("/api/v1/").json()["code"] == "revoked-key"
+    [listed] = [key for key in json.loads(shop.tell("key", "list", "--json")) if key["id"] == made["id"]]
+    assert (listed["state"], listed["claims"]) == ("revoked", {"region": "EU"})
+    file = shop.data / "keys" / "api-keys.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert made["key"] not in file.read_text()
+
+
+async def test_a_made_key_calls_in_its_role(shop: Serving) -> None:
+    made = json.loads(shop.tell("key", "create", "--role", "local", "--expires", "1h", "--json"))
+
+    def is_honoured() -> bool:
+        with shop.http(key=made["key"]) as http:
+            return http.get("/nothing").status_code == 404
+
+    within(5, is_honoured)
+    async with shop.mcp(key=made["key"]) as client:
+        answer = await client.call_tool("run_query", {"sql": "SELECT count(*) FROM orders"})
+        assert answer.structured_content["rows"] == [[3]]

@@ -18,7 +18,8 @@ from typing import Any, Final, cast
 import orjson
 
 from pierhead.core.api_key import ISSUER, ApiKey, check_key
-from pierhead.core.errors import Misconfigured, Unauthenticated
+from pierhead.core.claims import claims_form, parse_claims
+from pierhead.core.errors import Invalid, Misconfigured, Unauthenticated
 from pierhead.core.identity import Caller, User
 from pierhead.usecases.ports import Clock, Ids
 
@@ -45,8 +46,8 @@ class KeyFile:
             raise self._bad(f"can be read by others (mode {mode:o})", f"chmod 600 {self.path}")
         try:
             document = cast("dict[str, Any]", orjson.loads(text))
-            return {entry["id"]: ApiKey(**entry) for entry in document[_LIST]}
-        except (ValueError, KeyError, TypeError):
+            return {entry["id"]: _read(entry) for entry in document[_LIST]}
+        except (ValueError, KeyError, TypeError, Invalid):
             raise self._bad("is damaged", "move it away and make new keys: pierhead key create") from None
 
     def change(self, change: Callable[[Keys], Keys]) -> None:
@@ -57,7 +58,7 @@ class KeyFile:
             unfinished = self.path.with_suffix(".new")
             unfinished.unlink(missing_ok=True)
             unfinished.touch(mode=0o600)
-            document = {_LIST: [asdict(key) for key in changed.values()]}
+            document = {_LIST: [_form(key) for key in changed.values()]}
             unfinished.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
             unfinished.rename(self.path)
 
@@ -73,6 +74,24 @@ class KeyFile:
 
     def _bad(self, what: str, hint: str) -> Misconfigured:
         return Misconfigured(f"key file {self.path} {what}", hint=hint, code="bad-key-file")
+
+
+def _read(entry: dict[str, Any]) -> ApiKey:
+    """Errors: KeyError, TypeError, ValueError, Invalid."""
+    revoked = entry["revoked"]
+    return ApiKey(
+        id=str(entry["id"]),
+        digest=str(entry["digest"]),
+        role=str(entry["role"]),
+        created=float(entry["created"]),
+        expires=float(entry["expires"]),
+        revoked=None if revoked is None else float(revoked),
+        claims=parse_claims(entry["claims"]),
+    )
+
+
+def _form(key: ApiKey) -> dict[str, Any]:
+    return {**asdict(key), "claims": claims_form(key.claims)}
 
 
 @dataclass(slots=True)
@@ -97,7 +116,7 @@ class KeyVerifier:
         del body_digest  # a key stands for its holder, not for one body
         key = check_key(_credential(header), self.keys, self.clock.now())
         call_id = self.ids.new()
-        return Caller(User(ISSUER, key.id, frozenset()), self.surface, self.environment, call_id), call_id
+        return Caller(User(ISSUER, key.id, frozenset(), key.claims), self.surface, self.environment, call_id), call_id
 
 
 def _credential(header: bytes) -> bytes:

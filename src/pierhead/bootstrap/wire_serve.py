@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from pierhead.adapters.api_keys import KeyFile, KeyVerifier
+from pierhead.adapters.api_keys import KeyVerifier
 from pierhead.adapters.journal import Journal
 from pierhead.adapters.system import SystemClock, SystemIds
 from pierhead.bootstrap.follow_files import Followed, Talk
@@ -22,6 +22,7 @@ from pierhead.bootstrap.roles_file import Roles, read_roles
 from pierhead.bootstrap.running import prepare_directory
 from pierhead.bootstrap.serve_roles import Narrowing, first_role
 from pierhead.bootstrap.wire_commands import NowInForce
+from pierhead.bootstrap.wire_keys import key_place
 from pierhead.core.api_key import ID_BYTES, SECRET_BYTES, KeyRequest, new_key
 from pierhead.core.catalog import Stage
 from pierhead.core.errors import UpstreamUnreachable
@@ -38,10 +39,6 @@ from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 _WINDOW_S: Final = 60.0
 _KEY_LIVES_S: Final = 12 * 3600.0
 _UNNAMED: Final = re.compile(r"[^a-z0-9]+")
-
-
-def key_file(data: Path) -> KeyFile:
-    return KeyFile(data / "keys" / "api-keys.json")
 
 
 def contract_file(data: Path, url: str) -> Path:
@@ -159,7 +156,7 @@ def _followed(
     credential, own = new_key(asked, verifier.clock.now(), secrets.token_bytes(ID_BYTES + SECRET_BYTES))
     is_without_sql = bool(_dangers(findings)) and not setting.is_loopback and not setting.trusts_login
     narrowing = Narrowing(reads_only=setting.is_read_only, without_sql=is_without_sql)
-    followed = Followed(database, verifier, setting.roles, key_file(setting.data), own, narrowing, talk)
+    followed = Followed(database, verifier, setting.roles, key_place(setting.data).file, own, narrowing, talk)
     followed.start(written)
     return credential, followed
 

@@ -9,9 +9,10 @@ import hmac
 import re
 from base64 import b32encode, urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
+from pierhead.core.claims import Claims
 from pierhead.core.errors import Invalid, Unauthenticated
 
 ISSUER: Final = "pierhead:keys"
@@ -22,8 +23,6 @@ ID_BYTES: Final = 5
 LONGEST_S: Final = 366 * 86_400
 
 _CREDENTIAL: Final = re.compile(rb"ph_([a-z2-7]{8})_([A-Za-z0-9_-]{43})")
-_CLAIM: Final = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-_LONGEST_CLAIM: Final = 256
 _ANOTHER: Final = "make another: pierhead key create"
 
 
@@ -40,7 +39,7 @@ class ApiKey:
     created: float
     expires: float
     revoked: float | None = None
-    claims: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    claims: Claims = ()
 
     def state(self, now: float) -> str:
         """`live`, `expired` or `revoked`."""
@@ -51,20 +50,16 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyRequest:
-    """What is asked of a new key. Errors: Invalid, for a life or a claim that cannot be."""
+    """What is asked of a new key. Errors: Invalid, for a life that cannot be."""
 
     role: str
     lifetime_s: float
-    claims: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    claims: Claims = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.lifetime_s <= LONGEST_S:
             message = "a key lives longer than no time and at most 366 days"
             raise Invalid(message, hint="write --expires 30d", code="bad-key-request")
-        for name, value in self.claims.items():
-            if not _CLAIM.fullmatch(name) or not value or len(value) > _LONGEST_CLAIM:
-                message = f"cannot take the claim {name[:64]!r}"
-                raise Invalid(message, hint="write --claim region=EU", code="bad-key-request")
 
 
 def new_key(asked: KeyRequest, now: float, chance: bytes) -> tuple[str, ApiKey]:

@@ -15,7 +15,7 @@ def test_a_flag_beats_the_environment_which_beats_the_file(tmp_path: Path) -> No
     resolved = read_settings({("platform", "port"): 3333}, file, environment)
     platform = resolved.settings.platform
     assert (platform.port, platform.diagnostics_port, platform.environment) == (3333, 2223, "file")
-    sources = {origin.key: origin.source for origin in resolved.origins}
+    sources = {origin.key: origin.source for origin in resolved.origins if origin.section == "platform"}
     assert sources["port"] == "flag"
     assert sources["diagnostics_port"] == "env PIERHEAD__PLATFORM__DIAGNOSTICS_PORT"
     assert sources["environment"] == f"file {file}"
