@@ -27,7 +27,8 @@ _EXOTIC = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f-\xa0\u00ad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ud800-\udfff\ufeff\ufff0-\uffff]"
 )
 _EXECUTABLE_COMMENT = re.compile(
-    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`|(?P<executable>/\*M?!)""", re.DOTALL
+    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`|(?:\#|--(?=\s))[^\n]*|/\*(?!M?!).*?\*/|(?P<executable>/\*M?!)""",
+    re.DOTALL,
 )
 _EXPLAIN = re.compile(r"\s*EXPLAIN(?=[\s(])", re.IGNORECASE)
 _READS = frozenset({"SELECT", "WITH", "VALUES", "("})
