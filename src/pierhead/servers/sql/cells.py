@@ -68,6 +68,36 @@ def plain(value: object) -> object:
     return convert(value) if convert else _text(str(value))
 
 
+def exact(value: object) -> object:
+    """`value` whole, as what JSON carries exactly: lists and mappings keep their form, nothing is cut."""
+    if value is None or value is True or value is False or type(value) is str:
+        return value
+    convert = _WHOLE.get(type(value))
+    return convert(value) if convert else str(value)
+
+
+def _list(values: Sequence[object]) -> list[object]:
+    return [exact(value) for value in values]
+
+
+def _mapping(values: Mapping[object, object]) -> dict[str, object]:
+    return {str(name): exact(value) for name, value in values.items()}
+
+
+def _hex(value: bytes) -> str:
+    return "\\x" + value.hex()
+
+
+_WHOLE: Final[Mapping[type, Callable[[Any], object]]] = {
+    **_PLAIN,
+    bytes: _hex,
+    bytearray: _hex,
+    list: _list,
+    tuple: _list,
+    dict: _mapping,
+}
+
+
 def fitted(rows: Sequence[Sequence[object]], limits: Limits) -> tuple[list[list[object]], str]:
     """The rows that fit, and why the rest was cut: `rows`, `bytes` or nothing."""
     fitting: list[list[object]] = []

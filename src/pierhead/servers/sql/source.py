@@ -11,7 +11,7 @@ from typing import Any
 from pierhead.sdk import Caller, Invalid
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View
 from pierhead.servers.sql.catalog import Catalog, StoredTable
-from pierhead.servers.sql.engines.engine import Engine
+from pierhead.servers.sql.engines.engine import Engine, Limits, Values
 from pierhead.servers.sql.policy import Policy, Role
 from pierhead.servers.sql.views import compile_view
 
@@ -40,6 +40,16 @@ class Verdict:
 
     query: GovernedQuery
     noted: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Everything one run needs: what a lane makes of a request, and either host gives to the engine."""
+
+    query: GovernedQuery
+    view: View
+    values: Values
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ stay. Not here: the guard itself (sdk/sqlguard), drivers (engines/).
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from pierhead.sdk import Caller, Forbidden, note
@@ -20,7 +21,7 @@ from pierhead.servers.sql.notes import (
     noting_disagreement,
     permitted,
 )
-from pierhead.servers.sql.source import Acting, Ground, Source, Verdict
+from pierhead.servers.sql.source import Acting, Ground, Ready, Source, Verdict
 
 _VERDICTS_KEPT: Final = 2_000
 _MOST_SAMPLED: Final = 5
@@ -36,21 +37,30 @@ class SqlLane:
         self._records_text = records_text
 
     async def run_query(self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float) -> QueryResult:
-        ground = self._source.ground
-        acting = ground.acting(caller)
-        note_acting("sql", ground, acting)
-        limits = Limits(min(max_rows, acting.role.limits.rows), min(timeout_s, acting.role.limits.time))
-        query = await self._governed(ground, acting, sql, limits.rows)
-        answer = await self._source.engine.run(query, acting.view, _NO_VALUES, limits)
-        rows, cut = fitted(answer.rows, limits)
+        ready = await self.ready(caller, sql=sql, limits=Limits(max_rows, timeout_s))
+        answer = await self._source.engine.run(ready.query, ready.view, ready.values, ready.limits)
+        rows, cut = fitted(answer.rows, ready.limits)
         note_answer(answer, len(rows), cut)
         return QueryResult.model_construct(
             columns=[ResultColumn.model_construct(name=field.name, type=field.type) for field in answer.fields],
             rows=rows,
             truncated=bool(cut),
             notice=_notice(cut, len(rows)),
-            tables=[acting.view.display_name(table) for table in query.tables],
+            tables=[ready.view.display_name(table) for table in ready.query.tables],
         )
+
+    async def ready(self, caller: Caller, *, sql: str, limits: Limits) -> Ready:
+        """The caller's statement, permitted and within the limits of the role; it has not run."""
+        ground = self._source.ground
+        acting = ground.acting(caller)
+        note_acting("sql", ground, acting)
+        limits = replace(
+            limits,
+            rows=min(limits.rows, acting.role.limits.rows),
+            seconds=min(limits.seconds, acting.role.limits.time),
+        )
+        query = await self._governed(ground, acting, sql, limits.rows)
+        return Ready(query, acting.view, _NO_VALUES, limits)
 
     async def explain_query(self, caller: Caller, *, sql: str) -> Explanation:
         ground = self._source.ground

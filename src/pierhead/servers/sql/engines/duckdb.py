@@ -10,7 +10,7 @@ import asyncio
 import functools
 import os
 import re
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ import duckdb
 from pierhead.sdk import Misconfigured
 from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.servers.sql.catalog import Catalog
+from pierhead.servers.sql.engines.batches import Batches
 from pierhead.servers.sql.engines.duckdb_schema import stored_tables
 from pierhead.servers.sql.engines.engine import (
     LONGEST_VALUE,
@@ -95,6 +96,31 @@ class DuckdbEngine:
                 raise
             raise took_too_long(limits.seconds) from None
 
+    async def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
+        del view
+        batches, cursor = Batches(limits.seconds), self._database.cursor()
+        opened = _batches(cursor, query, query.bound(values), batches)
+        try:
+            while (rows := await self._step(opened, cursor, batches, limits.seconds)) is not None:
+                yield rows
+        finally:
+            await asyncio.shield(self._in_thread(opened.close))
+
+    async def _step(
+        self, opened: Generator[Rows], cursor: duckdb.DuckDBPyConnection, batches: Batches, seconds: float
+    ) -> Rows | None:
+        """The next batch; at the end of its time, or cancelled, the statement is interrupted and waited for."""
+        step = asyncio.ensure_future(self._in_thread(functools.partial(next, opened, None)))
+        try:
+            return await asyncio.wait_for(asyncio.shield(step), batches.seconds_left())
+        except (TimeoutError, asyncio.CancelledError) as ended:
+            cursor.interrupt()
+            await asyncio.wait({step})
+            step.exception()
+            if isinstance(ended, asyncio.CancelledError):
+                raise
+            raise took_too_long(seconds) from None
+
     async def check_login(self) -> LoginReport:
         """DuckDB knows no users: what counts is whether this account may write the file."""
         tables = frozenset((table.schema, table.name) for table in (await self.introspect()).tables)
@@ -162,13 +188,28 @@ def _schema_and_table(name: str) -> tuple[str, ...]:
 def _run(cursor: duckdb.DuckDBPyConnection, query: GovernedQuery, bound: list[object], limits: Limits) -> Rows:
     with cursor, _translated():
         cursor.execute(query.sql, bound)
-        fields = [Field(column[0], str(column[1])) for column in cursor.description or ()]
+        fields = [Field(column[0], str(column[1]), str(column[1]) == "JSON") for column in cursor.description or ()]
         rows: list[tuple[object, ...]] = []
         size = 0
         while len(rows) <= limits.rows and size < LONGEST_VALUE and (batch := cursor.fetchmany(_BATCH)):
             rows += batch
             size += sum(len(cell) for row in batch for cell in row if isinstance(cell, (str, bytes)))
         return Rows(fields, rows)
+
+
+def _batches(
+    cursor: duckdb.DuckDBPyConnection, query: GovernedQuery, bound: list[object], batches: Batches
+) -> Generator[Rows]:
+    with cursor, _translated():
+        cursor.execute(query.sql, bound)
+        fields = [Field(column[0], str(column[1]), str(column[1]) == "JSON") for column in cursor.description or ()]
+        rows = cursor.fetchmany(batches.size)
+        yield Rows(fields, rows)
+        while rows:
+            batches.learn(rows)
+            rows = cursor.fetchmany(batches.size)
+            if rows:
+                yield Rows(fields, rows)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ run, ends a query in the engine when its time is up or the caller has gone (canc
 never lets driver text out: drivers quote values of rows the caller may not see. Not here: roles, caching.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -20,17 +20,21 @@ LONGEST_VALUE: Final = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of one call. Units: seconds, rows, bytes of encoded answer (about)."""
+    """Of one call. Units: rows, seconds, bytes of encoded answer (about), characters of one cell."""
 
     rows: int
     seconds: float
     bytes: int = MOST_BYTES
+    cell: int = LONGEST_CELL
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
+    """A column of an answer. `is_json`: its values are JSON, written as text."""
+
     name: str
     type: str
+    is_json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,14 @@ class Engine(Protocol):
         """
         ...
 
+    def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
+        """As `run`, but in batches, each with its fields, so that memory stays bounded however many rows come.
+
+        The first batch comes also when it has no rows. `limits.seconds` is the time of the whole. Whoever stops
+        early closes the generator, which ends the statement in the engine.
+        """
+        ...
+
     async def estimate(self, query: GovernedQuery, view: View, values: Values) -> Estimate: ...
 
     async def check_login(self) -> LoginReport:
@@ -108,6 +120,17 @@ class Engine(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+async def no_stream() -> AsyncGenerator[Rows]:
+    """What `stream` is of an engine whose driver has no cursor in the server.
+
+    Errors: Invalid (`not-on-this-engine`), at the first step.
+    """
+    raise Invalid(
+        "this source's engine gives no streams", hint="ask for at most 1,000 rows at once", code="not-on-this-engine"
+    )
+    yield  # makes it a generator
 
 
 class SecondOpinionDiffers(ToolFailed):

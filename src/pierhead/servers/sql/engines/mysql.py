@@ -7,7 +7,7 @@ Not here: opening sessions (mysql_session.py), the schema (mysql_catalog.py).
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from pierhead.servers.sql.engines.engine import (
     Rows,
     SecondOpinionDiffers,
     Values,
+    no_stream,
     out_of_memory,
     rejected,
     took_too_long,
@@ -139,6 +140,10 @@ class MysqlEngine:
         bound = query.bound(values)
         rows = await self._in_session(lambda session: session.rows(prepared.sql, bound), limits.seconds)
         return Rows(prepared.fields, rows)
+
+    def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
+        del query, view, values, limits
+        return no_stream()
 
     async def check_login(self) -> LoginReport:
         return await self._in_session(login_report, _CONFIRM_SECONDS)

@@ -19,6 +19,7 @@ import orjson
 from pierhead.sdk import UpstreamUnreachable
 from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.servers.sql.catalog import Catalog
+from pierhead.servers.sql.engines.batches import Batches
 from pierhead.servers.sql.engines.engine import (
     LONGEST_CELL,
     Estimate,
@@ -120,7 +121,7 @@ class PostgresEngine:
         self._pool: Any = None  # asyncpg.Pool, whose methods it leaves partly untyped
         self._opening = asyncio.Lock()
         self._reads: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {}
-        self._prepared: dict[str, _Prepared] = {}
+        self._prepared: dict[tuple[str, int], _Prepared] = {}
 
     async def introspect(self) -> Catalog:
         async with self._connection() as connection:
@@ -141,12 +142,27 @@ class PostgresEngine:
 
     async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
         del view
-        prepared = self._prepared.get(query.sql) or await self._prepare(query)
+        prepared = self._prepared.get((query.sql, limits.cell)) or await self._prepare(query, limits.cell)
         pool = self._pool or await self._open()
         try:
             return Rows(prepared.fields, await pool.fetch(prepared.sql, *query.bound(values), timeout=limits.seconds))
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
             raise _translated(error, limits.seconds) from None
+
+    async def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
+        """By a server-side cursor, which needs a transaction; the session makes it read only."""
+        del view
+        prepared = self._prepared.get((query.sql, limits.cell)) or await self._prepare(query, limits.cell)
+        batches = Batches(limits.seconds)
+        async with self._connection(limits.seconds) as connection, connection.transaction():
+            cursor = await connection.cursor(prepared.sql, *query.bound(values), timeout=batches.seconds_left())
+            rows = await cursor.fetch(batches.size, timeout=batches.seconds_left())
+            yield Rows(prepared.fields, rows)
+            while rows:
+                batches.learn(rows)
+                rows = await cursor.fetch(batches.size, timeout=batches.seconds_left())
+                if rows:
+                    yield Rows(prepared.fields, rows)
 
     async def close(self) -> None:
         if self._pool is not None:
@@ -177,23 +193,22 @@ class PostgresEngine:
         return LoginReport(name, readable, writable, owned, is_superuser, reaches_files)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[Any]:
+    async def _connection(self, seconds: float = _CONNECT_SECONDS) -> AsyncGenerator[Any]:
         pool = self._pool or await self._open()
         try:
             async with pool.acquire(timeout=_CONNECT_SECONDS) as connection:
                 yield connection
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
-            raise _translated(error, _CONNECT_SECONDS) from None
+            raise _translated(error, seconds) from None
 
-    async def _prepare(self, query: GovernedQuery) -> _Prepared:
+    async def _prepare(self, query: GovernedQuery, cell: int = LONGEST_CELL) -> _Prepared:
         async with self._connection() as connection:
             attributes = (await connection.prepare(query.sql, timeout=_CONNECT_SECONDS)).get_attributes()
         if len(self._prepared) >= _STATEMENTS_KEPT:
             self._prepared.pop(next(iter(self._prepared)))
-        prepared = _Prepared(
-            _cut(query.sql, attributes), tuple(Field(each.name, each.type.name) for each in attributes)
-        )
-        self._prepared[query.sql] = prepared
+        fields = tuple(Field(each.name, each.type.name, _is_json(each.type.name)) for each in attributes)
+        prepared = _Prepared(_cut(query.sql, attributes, cell), fields)
+        self._prepared[query.sql, cell] = prepared
         return prepared
 
     async def _plan(self, query: GovernedQuery, values: Values) -> dict[str, Any]:
@@ -217,23 +232,28 @@ async def _nothing_to_reset(_connection: object) -> None:
     """No permitted statement changes a session; a reset would cost a round trip each call."""
 
 
-def _cut(sql: str, attributes: tuple[Any, ...]) -> str:
+def _cut(sql: str, attributes: tuple[Any, ...], cell: int) -> str:
     """The statement with its wide columns cut to one character more than a cell may have."""
     if all(attribute.type.name in _NARROW for attribute in attributes):
         return sql
     names = [f"c{position}" for position in range(len(attributes))]
     columns = ", ".join(
-        _cut_column(name, attribute.type.name) + " AS " + _quoted(attribute.name)
+        _cut_column(name, attribute.type.name, cell) + " AS " + _quoted(attribute.name)
         for name, attribute in zip(names, attributes, strict=True)
     )
     return f"SELECT {columns} FROM ({sql}) AS answer({', '.join(names)})"  # noqa: S608 - made of the guard's text
 
 
-def _cut_column(name: str, type_: str) -> str:
+def _is_json(type_: str) -> bool:
+    """Whether `_cut` gives a value of this type as JSON text."""
+    return type_ not in _NARROW and type_ not in _TEXTS and type_ != "bytea"
+
+
+def _cut_column(name: str, type_: str, cell: int) -> str:
     if type_ in _NARROW:
         return name
     text = f"{name}::text" if type_ in _TEXTS | {"json", "jsonb", "bytea"} else f"to_jsonb({name})::text"
-    return f"left({text}, {LONGEST_CELL + 1})"
+    return f"left({text}, {cell + 1})"
 
 
 def _quoted(name: str) -> str:

@@ -10,9 +10,9 @@ import functools
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from urllib.parse import quote
 from pierhead.sdk import Misconfigured
 from pierhead.sdk.sqlguard import GovernedQuery, View, functions
 from pierhead.servers.sql.catalog import Catalog
+from pierhead.servers.sql.engines.batches import Batches
 from pierhead.servers.sql.engines.engine import (
     LONGEST_VALUE,
     Estimate,
@@ -99,6 +100,27 @@ class SqliteEngine:
             deadline.end()
             raise
 
+    async def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
+        deadline, batches = _Deadline(limits.seconds), Batches(limits.seconds)
+        opened = self._batches(query, view, query.bound(values), deadline, batches)
+        try:
+            while (rows := await self._step(opened, deadline)) is not None:
+                yield rows
+        finally:
+            deadline.end()
+            await asyncio.shield(self._in_thread(opened.close))
+
+    async def _step(self, opened: Generator[Rows], deadline: "_Deadline") -> Rows | None:
+        """The next batch. Cancelled, it ends the statement, and waits until the thread has seen it."""
+        step = asyncio.ensure_future(self._in_thread(functools.partial(next, opened, None)))
+        try:
+            return await asyncio.shield(step)
+        except asyncio.CancelledError:
+            deadline.end()
+            await asyncio.wait({step})
+            step.exception()
+            raise
+
     async def check_login(self) -> LoginReport:
         """SQLite knows no users: what counts is whether this account may write the file."""
         tables = frozenset((table.schema, table.name) for table in (await self.introspect()).tables)
@@ -159,6 +181,25 @@ class SqliteEngine:
                     break
             cursor.close()
             return Rows(_fields(cursor.description or (), rows), rows)
+
+    def _batches(
+        self, query: GovernedQuery, view: View, bound: list[object], deadline: "_Deadline", batches: Batches
+    ) -> Generator[Rows]:
+        """The answer in batches; its connection is given back at the end, or when this is closed."""
+        with self._connection(view) as connection, _translated(deadline):
+            connection.set_progress_handler(deadline.is_over, _STEPS_BETWEEN_LOOKS)
+            cursor = connection.execute(query.sql, bound)
+            with closing(cursor):
+                rows = cursor.fetchmany(batches.size)
+                fields = _fields(cursor.description or (), rows)
+                yield Rows(fields, rows)
+                while rows:
+                    batches.learn(rows)
+                    rows = cursor.fetchmany(batches.size)
+                    if deadline.is_over():
+                        raise took_too_long(deadline.seconds)
+                    if rows:
+                        yield Rows(fields, rows)
 
 
 def _fields(description: Sequence[tuple[object, ...]], rows: Sequence[Sequence[object]]) -> list[Field]:
