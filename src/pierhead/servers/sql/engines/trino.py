@@ -1,0 +1,243 @@
+"""Trino and Presto: the statement protocol of the SDK, one coordinator, one catalog.
+
+The second opinion is the planner's: EXPLAIN (TYPE IO) names every table a statement would read, through views and
+functions alike. Time ends in the engine (`query_max_run_time`, queueing included); a call that goes away, or has
+read enough, ends its statement there, too. Values are written as literals of known types (sdk/statements): EXPLAIN
+takes no parameters, and what is confirmed must be what runs. These engines have no sessions to poison and, as
+governed here, no writes: what there is of transactions differs by connector. Not here: who may read what.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, cast
+
+import httpx2
+import orjson
+
+from pierhead.sdk import Invalid, ToolTimedOut
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.sdk.statements import Running, StatementClient, StatementFailed, filled
+from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.servers.sql.engines.engine import (
+    LONGEST_VALUE,
+    Estimate,
+    Field,
+    Limits,
+    Rows,
+    SecondOpinionDiffers,
+    Values,
+    out_of_memory,
+    rejected,
+    took_too_long,
+)
+from pierhead.servers.sql.engines.trino_place import Place
+
+_CONNECTIONS: Final = 16
+_CONNECT_S: Final = 5.0
+_READ_S: Final = 30.0  # of one page; coordinators answer within a second, with an empty page if need be
+_ASKING_S: Final = 20.0
+_LATER_S: Final = 1.0  # the client ends that much after the engine should have
+
+_TABLES: Final = """
+SELECT table_schema, table_name, table_type FROM {catalog}.information_schema.tables
+WHERE table_schema <> 'information_schema' ORDER BY 1, 2
+"""
+_COLUMNS: Final = """
+SELECT table_schema, table_name, column_name, data_type, is_nullable, coalesce(comment, ''), column_default
+FROM {catalog}.information_schema.columns WHERE table_schema <> 'information_schema'
+ORDER BY table_schema, table_name, ordinal_position
+"""
+_COMMENTS: Final = """
+SELECT schema_name, table_name, comment FROM system.metadata.table_comments
+WHERE catalog_name = ? AND comment IS NOT NULL
+"""
+_STORED_VIEWS: Final = """
+SELECT schema_name, name FROM system.metadata.materialized_views WHERE catalog_name = ?
+"""
+
+# What a caller may be told, by the engine's name of the error. Its text may hold values of hidden rows.
+_REASONS: Final[Mapping[str, str]] = {
+    "COLUMN_NOT_FOUND": "there is no such column where it is used",
+    "FUNCTION_NOT_FOUND": "there is no such function or operator for these types",
+    "AMBIGUOUS_NAME": "a column name is ambiguous",
+    "EXPRESSION_NOT_AGGREGATE": "a column must appear in GROUP BY or in an aggregate",
+    "TYPE_MISMATCH": "types do not match",
+    "TYPE_NOT_FOUND": "there is no such type",
+    "PERMISSION_DENIED": "the source's own login may not read this",
+    "SUBQUERY_MULTIPLE_ROWS": "a subquery gave more than one row",
+    "DIVISION_BY_ZERO": "a value does not fit the operation",
+    "INVALID_CAST_ARGUMENT": "a value does not fit the operation",
+    "INVALID_FUNCTION_ARGUMENT": "a value does not fit the operation",
+    "NUMERIC_VALUE_OUT_OF_RANGE": "a value does not fit the operation",
+    "TABLE_NOT_FOUND": "a table of the source is no longer there",
+}
+_TIMES: Final = frozenset({"EXCEEDED_TIME_LIMIT", "ABANDONED_QUERY", "EXCEEDED_CPU_LIMIT"})
+
+
+class TrinoEngine:
+    """One catalog of one coordinator, under one login or, where the place says so, as each caller."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+        self._http = httpx2.AsyncClient(
+            timeout=httpx2.Timeout(_READ_S, connect=_CONNECT_S), limits=limits, trust_env=False, verify=place.trust()
+        )
+        self._client = StatementClient(self._http, place.coordinator, place.flavour)
+        self._views: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
+
+    async def introspect(self) -> Catalog:
+        catalog = _quoted(self._place.catalog)
+        tables, columns, comments, stored_views = await asyncio.gather(
+            self._asked(_TABLES.format(catalog=catalog)),
+            self._asked(_COLUMNS.format(catalog=catalog)),
+            self._asked_if_there(_COMMENTS),
+            self._asked_if_there(_STORED_VIEWS),
+        )
+        views = {(row[0], row[1]) for row in stored_views}
+        views |= {(row[0], row[1]) for row in tables if row[2] != "BASE TABLE"}
+        notes = {(row[0], row[1]): row[2] for row in comments}
+        own: dict[tuple[str, str], list[StoredColumn]] = {}
+        for schema, table, name, kind, nullable, note, default in columns:
+            column = StoredColumn(name, kind, nullable == "YES", is_key=False, comment=note, has_default=bool(default))
+            own.setdefault((schema, table), []).append(column)
+        stored = tuple(_stored(place, own[place], views, notes.get(place, "")) for place in _places(tables, own))
+        self._views = dict.fromkeys(views, frozenset())
+        return Catalog("trino", self._place.catalog, self._place.schema, stored)
+
+    async def confirm(self, query: GovernedQuery, view: View, values: Values) -> None:
+        del view  # what may be read stands in the query; the login is the same for every role
+        await self._plan(query, values)
+
+    async def estimate(self, query: GovernedQuery, view: View, values: Values) -> Estimate:
+        del view
+        expected: dict[str, object] = (await self._plan(query, values)).get("estimate") or {}
+        rows, cost = (_number(expected.get(key)) for key in ("outputRowCount", "cpuCost"))
+        return Estimate(None if rows is None else round(rows), cost)
+
+    async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
+        fields: Sequence[Field] = ()
+        rows: list[Sequence[object]] = []
+        async for batch in self.stream(query, view, values, limits):
+            fields = batch.fields
+            rows += batch.rows
+        return Rows(fields, rows)
+
+    async def stream(
+        self, query: GovernedQuery, view: View, values: Values, limits: Limits
+    ) -> AsyncGenerator[Rows, None]:
+        """The rows of `run`, a page at a time; the first batch tells the columns, and may hold no row."""
+        del view
+        session = self._place.session(limits.seconds)
+        most_bytes = max(LONGEST_VALUE, limits.bytes)
+        count = 0
+        with _translated(limits.seconds):
+            async with self._client.running(
+                _with_values(query, values), session, seconds=limits.seconds + _LATER_S, is_read=True
+            ) as statement:
+                async for batch in statement.batches():
+                    count += len(batch)
+                    yield Rows(_fields(statement), batch)
+                    if count > limits.rows or statement.bytes_read > most_bytes:
+                        return
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _plan(self, query: GovernedQuery, values: Values) -> dict[str, Any]:
+        """What the engine would do for a statement; every table it would read is one that may be read."""
+        plan = await self._explained(_with_values(query, values))
+        permitted = {(table.schema, table.name) for table in query.tables}
+        for named in tuple(permitted & self._views.keys()):
+            permitted |= self._views[named] or await self._read_by(named)
+        if plan.get("outputTable") or not _inputs(plan, self._place.catalog) <= permitted:
+            raise SecondOpinionDiffers
+        return plan
+
+    async def _read_by(self, view: tuple[str, str]) -> frozenset[tuple[str, str]]:
+        """What a view leads the engine to, asked once."""
+        name = ".".join(_quoted(part) for part in (self._place.catalog, *view))
+        plan = await self._explained(f"TABLE {name}")
+        self._views[view] = read = frozenset(_inputs(plan, self._place.catalog))
+        return read
+
+    async def _explained(self, sql: str) -> dict[str, Any]:
+        rows = await self._asked("EXPLAIN (TYPE IO, FORMAT JSON) " + sql)
+        return cast("dict[str, Any]", orjson.loads(rows[0][0]))
+
+    async def _asked(self, sql: str) -> list[list[Any]]:
+        """The whole answer to a question of our own."""
+        session = self._place.session(_ASKING_S)
+        rows: list[list[Any]] = []
+        with _translated(_ASKING_S):
+            async with self._client.running(sql, session, seconds=_ASKING_S, is_read=True) as statement:
+                async for batch in statement.batches():
+                    rows += batch
+        return rows
+
+    async def _asked_if_there(self, sql: str) -> list[list[Any]]:
+        """The answer of a table of metadata that some engines lack, or show to nobody."""
+        try:
+            return await self._asked(filled(sql, [self._place.catalog]))
+        except Invalid:
+            return []
+
+
+def _places(tables: list[list[Any]], own: Mapping[tuple[str, str], object]) -> list[tuple[str, str]]:
+    """The tables that have columns to show; a table may vanish between two questions."""
+    return [place for row in tables if (place := (row[0], row[1])) in own]
+
+
+def _stored(
+    place: tuple[str, str], columns: list[StoredColumn], views: set[tuple[str, str]], comment: str
+) -> StoredTable:
+    schema, name = place
+    return StoredTable(schema, name, "view" if place in views else "table", tuple(columns), comment)
+
+
+def _inputs(plan: Mapping[str, Any], catalog: str) -> set[tuple[str, str]]:
+    """The tables a plan reads; one of another catalog than `catalog` gets a name that no table of ours has."""
+    found: set[tuple[str, str]] = set()
+    for entry in cast("list[dict[str, Any]]", plan.get("inputTableColumnInfos") or []):
+        table: dict[str, Any] = entry["table"]
+        place: dict[str, str] = table["schemaTable"]
+        schema, name = place["schema"], place["table"]
+        found.add((schema, name) if table["catalog"] == catalog else ("", f"{table['catalog']}.{schema}.{name}"))
+    return found
+
+
+def _with_values(query: GovernedQuery, values: Values) -> str:
+    try:
+        return filled(query.sql, query.bound(values))
+    except ValueError:
+        raise rejected("a value does not fit the operation") from None
+
+
+def _fields(statement: Running) -> tuple[Field, ...]:
+    return tuple(Field(column.name, column.type) for column in statement.columns)
+
+
+def _number(written: object) -> float | None:
+    """Costs that the engine does not know are written as NaN."""
+    return float(written) if isinstance(written, int | float) and written == written else None  # noqa: PLR0124
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def _translated(seconds: float) -> Generator[None]:
+    """The engine's errors into ours. Their text may hold values or hidden names, so none of it is passed on."""
+    try:
+        yield
+    except StatementFailed as failed:
+        if failed.name in _TIMES:
+            raise took_too_long(seconds) from None
+        if failed.kind == "INSUFFICIENT_RESOURCES":
+            raise out_of_memory() from None
+        reason = _REASONS.get(failed.name)
+        raise (rejected(reason) if reason else rejected()) from None
+    except ToolTimedOut:
+        raise took_too_long(seconds) from None
