@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 from tests import components
+from tests.coordinators import coordinator
+from tools.java_engines import PRESTO, TRINO
 
 # Both look at the clock: a busy machine is no fault of the code. What is generated and checked stays the same.
 settings.register_profile("pierhead", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,3 +30,17 @@ def mariadb_url() -> Iterator[str]:
     """The superuser's URL of a real MariaDB, without a database."""
     with components.mariadb() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def trino_address() -> Iterator[str]:
+    """A real Trino, as `http://host:port`."""
+    with coordinator(TRINO) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def presto_address() -> Iterator[str]:
+    """A real coordinator that speaks with `X-Presto-` headers."""
+    with coordinator(PRESTO) as address:
+        yield address

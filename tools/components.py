@@ -1,6 +1,7 @@
 """The real components that tests drive: brought here once, or politely left out.
 
-Debian packages, where this is a Debian and we may install; clients and suites from `tools/node` into .tools/node.
+Debian packages, where this is a Debian and we may install; clients and suites from `tools/node` into .tools/node;
+Trino and Presto from Maven (java_engines.py).
 What could not be had is not an error here: the tests that need it skip with `component NAME: what was tried`, and
 in CI (PIERHEAD_REQUIRE=all) such a skip fails. Not here: starting components (the tests do).
 """
@@ -13,7 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from tools import java_engines
 from tools.findings import ROOT
+from tools.java_engines import PRESTO, TRINO
 
 NODE_SOURCE: Final = ROOT / "tools" / "node"
 NODE_TARGET: Final = ROOT / ".tools" / "node"
@@ -29,7 +32,7 @@ _DEBIAN: Final = {
 
 def prepare() -> None:
     """Bring what is missing and can be had; say what could not."""
-    for problem in (_debian(), bring_node()):
+    for problem in (_debian(), bring_node(), java_engines.bring(TRINO), java_engines.bring(PRESTO)):
         if problem:
             print(f"· {problem}", flush=True)
 

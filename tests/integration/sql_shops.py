@@ -1,9 +1,11 @@
 """The corpus's shop in real engines, each with the login of its owner: only the product protects."""
 
+import asyncio
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +20,8 @@ from pierhead.servers.sql.engines.engine import Engine
 from pierhead.servers.sql.engines.mysql import MysqlEngine
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
+from pierhead.servers.sql.engines.trino import TrinoEngine
+from pierhead.servers.sql.engines.trino_place import Place
 from pierhead.servers.sql.policy import parse_policy
 from pierhead.servers.sql.schema_lane import SchemaLane
 from pierhead.servers.sql.source import Source
@@ -39,6 +43,17 @@ PROTECTED = (
     "UPDATE customers SET email = 'x' || id",
 )
 TABLES = ("customers", "products", "orders", "secrets", "salaries", "leaky", "order_totals")
+
+
+_CHANGED_ANEW = """DROP TABLE secrets;
+CREATE TABLE secrets AS SELECT 1 AS id, CAST('another' AS varchar) AS token;
+CREATE TABLE others AS SELECT id, CAST('nobody' AS varchar) AS employee, CAST(1 AS decimal(12, 2)) AS amount
+  FROM salaries;
+DROP TABLE salaries;
+ALTER TABLE others RENAME TO salaries;
+CREATE TABLE others AS SELECT id, name, 'x' || CAST(id AS varchar) AS email, region, created_at FROM customers;
+DROP TABLE customers;
+ALTER TABLE others RENAME TO customers"""
 
 
 class Shop(Protocol):
@@ -115,6 +130,40 @@ class DuckdbShop:
     def state(self) -> str:
         with duckdb.connect(str(self.file)) as connection:
             return str([connection.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in TABLES])
+
+
+@dataclass(frozen=True)
+class CoordinatorShop:
+    """In a real Trino or Presto, where the memory connector has no UPDATE."""
+
+    url: str
+
+    @classmethod
+    def load(cls, address: str, scheme: str) -> "CoordinatorShop":
+        shop = cls(address.replace("http://", f"{scheme}://pierhead@") + "/hive/sales")
+        text = (CORPUS / "fixtures" / "trino.sql").read_text(encoding="utf-8")
+        shop._answers(part for part in text.split(";\n") if part.strip())
+        return shop
+
+    def _answers(self, statements: Iterable[str]) -> list[object]:
+        async def asked() -> list[object]:
+            engine = TrinoEngine(Place.parse(self.url))
+            answers = [await engine._asked(statement) for statement in statements]
+            await engine.close()
+            return answers
+
+        with ThreadPoolExecutor(1) as thread:  # a loop of its own, also for a test that runs in one
+            return thread.submit(asyncio.run, asked()).result()
+
+    def engine(self) -> Engine:
+        return TrinoEngine(Place.parse(self.url))
+
+    def change_protected(self) -> None:
+        """As PROTECTED, by tables made anew."""
+        self._answers(_CHANGED_ANEW.split(";\n"))
+
+    def state(self) -> str:
+        return str(self._answers(["SHOW TABLES", *(f"SELECT * FROM {table} ORDER BY 1, 2" for table in TABLES)]))
 
 
 @dataclass(frozen=True)

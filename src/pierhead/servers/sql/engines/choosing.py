@@ -37,6 +37,13 @@ def _mysql(url: str) -> Engine:
     return MysqlEngine(url)
 
 
+def _trino(url: str) -> Engine:
+    from pierhead.servers.sql.engines.trino import TrinoEngine  # noqa: PLC0415
+    from pierhead.servers.sql.engines.trino_place import Place  # noqa: PLC0415
+
+    return TrinoEngine(Place.parse(url))
+
+
 # One line a scheme: how its engine is made, and the extra that brings its driver.
 _ENGINES: Final[Mapping[str, tuple[Callable[[str], Engine], str]]] = {
     "sqlite": (_sqlite, "sql"),
@@ -45,6 +52,8 @@ _ENGINES: Final[Mapping[str, tuple[Callable[[str], Engine], str]]] = {
     "postgres": (_postgres, "postgres"),
     "mariadb": (_mysql, "mysql"),
     "mysql": (_mysql, "mysql"),
+    "trino": (_trino, "sql"),
+    "presto": (_trino, "sql"),
 }
 
 

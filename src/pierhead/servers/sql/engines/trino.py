@@ -24,6 +24,7 @@ from pierhead.servers.sql.engines.engine import (
     Estimate,
     Field,
     Limits,
+    LoginReport,
     Rows,
     SecondOpinionDiffers,
     Values,
@@ -37,6 +38,7 @@ _CONNECTIONS: Final = 16
 _CONNECT_S: Final = 5.0
 _READ_S: Final = 30.0  # of one page; coordinators answer within a second, with an empty page if need be
 _ASKING_S: Final = 20.0
+_MOST_CHECKED: Final = 500
 _LATER_S: Final = 1.0  # the client ends that much after the engine should have
 
 _TABLES: Final = """
@@ -117,12 +119,11 @@ class TrinoEngine:
         return Estimate(None if rows is None else round(rows), cost)
 
     async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
-        fields: Sequence[Field] = ()
+        last = Rows((), ())
         rows: list[Sequence[object]] = []
-        async for batch in self.stream(query, view, values, limits):
-            fields = batch.fields
-            rows += batch.rows
-        return Rows(fields, rows)
+        async for last in self.stream(query, view, values, limits):
+            rows += last.rows
+        return Rows(last.fields, rows, last.query_id)
 
     async def stream(
         self, query: GovernedQuery, view: View, values: Values, limits: Limits
@@ -138,9 +139,28 @@ class TrinoEngine:
             ) as statement:
                 async for batch in statement.batches():
                     count += len(batch)
-                    yield Rows(_fields(statement), batch)
+                    yield Rows(_fields(statement), batch, statement.query_id)
                     if count > limits.rows or statement.bytes_read > most_bytes:
                         return
+
+    async def check_login(self) -> LoginReport:
+        """What the login may write, asked by having an INSERT validated: the engine checks rights and runs nothing."""
+        catalog = await self.introspect()
+        tables = [(table.schema, table.name) for table in catalog.tables if table.kind == "table"]
+        writable: set[tuple[str, str]] = set()
+        for place in tables[:_MOST_CHECKED]:
+            name = ".".join(_quoted(part) for part in (self._place.catalog, *place))
+            if await self._is_valid(f"INSERT INTO {name} TABLE {name}"):
+                writable.add(place)
+        readable = frozenset((table.schema, table.name) for table in catalog.tables)
+        return LoginReport(self._place.login, readable, frozenset(writable))
+
+    async def _is_valid(self, sql: str) -> bool:
+        try:
+            await self._asked("EXPLAIN (TYPE VALIDATE) " + sql)
+        except Invalid:
+            return False
+        return True
 
     async def close(self) -> None:
         await self._http.aclose()

@@ -1,0 +1,117 @@
+"""Real coordinators of Trino and Presto for tests: unpacked by tools/java_engines.py, one started for a whole run.
+
+PIERHEAD_TEST_TRINO_URL and PIERHEAD_TEST_PRESTO_URL name running ones (`http://host:port`), which are used and never
+stopped. The catalog `hive` is the memory connector: its tables are the test's own.
+"""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tests.components import free_port
+from tools import java_engines
+from tools.java_engines import PRESTO, TRINO, JavaEngine
+
+_STARTING_S: Final = 180
+_STOPPING_S: Final = 20
+_FILES: Final = 8192  # Trino refuses to start with fewer than 4,096
+_OPENED: Final = (
+    "io lang lang.ref lang.reflect net nio security text util util.concurrent util.concurrent.atomic util.regex"
+)
+_CONFIG: Final = """coordinator=true
+node-scheduler.include-coordinator=true
+http-server.http.port={port}
+discovery.uri=http://127.0.0.1:{port}
+query.max-memory=300MB
+query.max-memory-per-node=200MB
+{more}"""
+_NODE: Final = """node.environment=test
+node.id={name}
+node.bind-ip=127.0.0.1
+node.internal-address=127.0.0.1
+catalog.config-dir={catalogs}
+"""
+
+
+@contextmanager
+def coordinator(engine: JavaEngine) -> Iterator[str]:
+    """The address of a coordinator that answers statements."""
+    given = os.environ.get(f"PIERHEAD_TEST_{engine.name.upper()}_URL")
+    if given:
+        yield given.rstrip("/")
+        return
+    if not (engine.home / ".installed").is_file():
+        pytest.skip(f"component {engine.name}: no .tools/{engine.folder}; `make test` installs it with mvn")
+    java = java_engines.java(engine)
+    if java is None:
+        pytest.skip(f"component {engine.name}: no Java of {engine.oldest_java} to {engine.newest_java} was found")
+    with tempfile.TemporaryDirectory(prefix=f"pierhead-{engine.name}-", ignore_cleanup_errors=True) as folder:
+        port = free_port()
+        _configure(engine, Path(folder), port)
+        yield from _running(engine, java, Path(folder), port)
+
+
+def _configure(engine: JavaEngine, folder: Path, port: int) -> None:
+    catalogs = folder / "catalog"
+    catalogs.mkdir()
+    (catalogs / "hive.properties").write_text("connector.name=memory\n", encoding="utf-8")
+    (catalogs / "tpch.properties").write_text("connector.name=tpch\n", encoding="utf-8")
+    more = "discovery-server.enabled=true\nquery.max-total-memory-per-node=300MB\n" if engine is PRESTO else ""
+    node = _NODE.format(name=engine.name, catalogs=catalogs)
+    (folder / "config.properties").write_text(_CONFIG.format(port=port, more=more) + node, encoding="utf-8")
+
+
+def _command(engine: JavaEngine, java: Path, folder: Path) -> Sequence[str | Path]:
+    """The server itself: the launcher in front of it would only wait for it."""
+    options = ["-Xmx1G", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError", "-Djdk.attach.allowAttachSelf=true"]
+    if engine is TRINO:
+        options += ["--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"]
+        main = "io.trino.server.TrinoServer"
+    else:
+        opened = [f"java.{name}" for name in _OPENED.split()]
+        opened += ["javax.security.auth", "javax.security.auth.login", "jdk.internal.loader", "sun.security.action"]
+        options += [f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in opened]
+        main = "io.prestosql.server.PrestoServer"
+    config = f"-Dconfig={folder / 'config.properties'}"
+    return [java, *options, config, f"-Dplugin.dir={engine.home / 'plugin'}", "-cp", f"{engine.home / 'lib'}/*", main]
+
+
+def _running(engine: JavaEngine, java: Path, folder: Path, port: int) -> Iterator[str]:
+    log = folder / "log"
+    command = ["/bin/sh", "-c", f'ulimit -n {_FILES} && exec "$@"', "sh", *_command(engine, java, folder)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
+    try:
+        _wait(process, f"http://127.0.0.1:{port}", log)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is None:
+            os.killpg(process.pid, sign)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_STOPPING_S)
+
+
+def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    until = time.monotonic() + _STARTING_S
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(f"{address}/v1/info", timeout=5) as answer:  # noqa: S310 - our own address
+                if b'"starting":false' in answer.read():
+                    return
+        except OSError:
+            pass
+        time.sleep(0.2)
+    raise AssertionError("the coordinator did not start:\n" + log.read_text(encoding="utf-8", errors="replace")[-3000:])
