@@ -148,9 +148,10 @@ class CoordinatorShop:
     def _answers(self, statements: Iterable[str]) -> list[object]:
         async def asked() -> list[object]:
             engine = TrinoEngine(Place.parse(self.url))
-            answers = [await engine._asked(statement) for statement in statements]
-            await engine.close()
-            return answers
+            try:
+                return [await engine._asked(statement) for statement in statements]
+            finally:
+                await engine.close()
 
         with ThreadPoolExecutor(1) as thread:  # a loop of its own, also for a test that runs in one
             return thread.submit(asyncio.run, asked()).result()
