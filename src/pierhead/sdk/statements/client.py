@@ -140,8 +140,8 @@ class StatementClient:
     async def _end(self, uri: str, session: Session) -> None:
         """End the statement in the engine, and see that it has ended. What cannot be ended now, its own limits end."""
         deadline = asyncio.get_running_loop().time() + _ENDING_S
-        request = _Request("DELETE", self._checked(uri), session.later_headers(self._flavour))
         try:
+            request = _Request("DELETE", self._checked(uri), session.later_headers(self._flavour))
             await self._sent(request, deadline)
             while uri:  # a statement that was ended answers with its failure, or is known no more
                 uri = (await self.following(uri, session, deadline))[0].next_uri
