@@ -88,6 +88,7 @@ def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> tuple[Ap
     """A server written with the SDK."""
     entry = setting.entry
     server = build_server(entry.kind, entry.name, entry.settings)
+    server.folder = setting.data / "servers" / entry.name
     application = host(server, _governance(beside, entry.name, server.tools), verifier)
     return application, _manifest(setting, server.version, server.manifest())
 

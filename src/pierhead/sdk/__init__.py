@@ -1,6 +1,7 @@
 """What a server author imports. Light: no database, no web framework of ours, no policy engine."""
 
 from pierhead.core.errors import (
+    Conflict,
     Forbidden,
     Invalid,
     Misconfigured,
@@ -11,12 +12,14 @@ from pierhead.core.errors import (
 )
 from pierhead.core.identity import Caller
 from pierhead.core.usage import Minutes
+from pierhead.sdk.asking import ask_for
 from pierhead.sdk.authorize import authorize_tool
 from pierhead.sdk.server import Server
 from pierhead.usecases.notes import note
 
 __all__ = [
     "Caller",
+    "Conflict",
     "Forbidden",
     "Invalid",
     "Minutes",
@@ -26,6 +29,7 @@ __all__ = [
     "ToolFailed",
     "ToolTimedOut",
     "UpstreamUnreachable",
+    "ask_for",
     "authorize_tool",
     "note",
 ]

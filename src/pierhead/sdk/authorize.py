@@ -13,6 +13,7 @@ from pierhead.core.catalog import Effect
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
+from pierhead.usecases.told_by_tools import Asks, Offered
 
 _MARK: Final = "__pierhead_declaration__"
 _BY_EFFECT: Final = {
@@ -35,32 +36,46 @@ class Declaration:
     minutes: Minutes
     idempotent: bool
     timeout_s: float
+    asks: Asks | None = None
+    """Says what a call's arguments need besides `approval`."""
+    offered: Offered | None = None
+    """Says to whom the tool exists, of those whom `policy` admits."""
 
 
-def declare(
+def declare(  # noqa: PLR0913 - the declaration is the point
     *,
     policy: str,
     effect: str,
     minutes_saved: float | Minutes,
-    approval: str | None = None,
+    approval: str | Asks | None = None,
     idempotent: bool = False,
     timeout: float = 30.0,
+    offered: Offered | None = None,
 ) -> Declaration:
     """Read a declaration as an author writes it.
 
-    `approval` left out means the default of the effect: `destructive` needs `approve`, the others none.
+    `approval` left out means the default of the effect: `destructive` needs `approve`, the others none. A function
+    of caller and arguments says the class of each call; it is asked before anything runs.
     Units: `timeout` in seconds, up to an hour; `minutes_saved` in minutes a successful call.
     Errors: Misconfigured (`bad-declaration`), saying which member is wrong and what is allowed.
     """
     kind = _member(Effect, effect, "effect")
-    asked = _BY_EFFECT[kind] if approval is None else _member(Approval, approval, "approval")
-    if kind is Effect.DESTRUCTIVE and asked is Approval.NONE:
+    asks = approval if callable(approval) else None
+    asked = _asked(kind, approval)
+    if kind is Effect.DESTRUCTIVE and asked is Approval.NONE and asks is None:
         raise _wrong(
             "a destructive tool needs an approval", "leave approval out, or name confirm, approve or four-eyes"
         )
     if not 0 < timeout <= _LONGEST_S:
         raise _wrong(f"timeout {timeout} is not between 0 and {_LONGEST_S:.0f} seconds", "choose one that is")
-    return Declaration(_policy(policy), kind, asked, _minutes(minutes_saved), idempotent, timeout)
+    return Declaration(_policy(policy), kind, asked, _minutes(minutes_saved), idempotent, timeout, asks, offered)
+
+
+def _asked(kind: Effect, approval: str | Asks | None) -> Approval:
+    """What every call of the tool needs, whatever its arguments."""
+    if approval is None:
+        return _BY_EFFECT[kind]
+    return Approval.NONE if callable(approval) else _member(Approval, approval, "approval")
 
 
 def authorize_tool(
@@ -68,7 +83,7 @@ def authorize_tool(
     policy: str,
     effect: str,
     minutes_saved: float | Minutes,
-    approval: str | None = None,
+    approval: str | Asks | None = None,
     idempotent: bool = False,
     timeout: float = 30.0,
 ) -> Callable[[Function], Function]:

@@ -11,11 +11,14 @@ from pierhead.core.call import Call, Opaque, Outcome, Parsed, digest
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.identity import Caller
 from pierhead.core.snapshot import Age, Snapshot
+from pierhead.sdk.asking import MayAsk
+from pierhead.sdk.authorize import Declaration
 from pierhead.sdk.tool import Arguments, as_json
 from pierhead.usecases.call_tool import call_tool, recording_refusals
 from pierhead.usecases.list_tools import list_tools, may_use, reachable_server
 from pierhead.usecases.match_rules import REACH_AND_USE, Remembered, SnapshotRules
 from pierhead.usecases.ports import Approvals, Audit, Clock, Ports, Rules, Snapshots, Upstream
+from pierhead.usecases.told_by_tools import ToldByTools
 
 _REMEMBERED: Final = 10_000
 
@@ -41,6 +44,9 @@ class DeclaredTool(Protocol):
         ...
 
     def declared(self) -> Tool: ...
+
+    @property
+    def declaration(self) -> Declaration: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,9 @@ def govern(
     """Put the ports of one server process together: reach and use are both asked, over the tools that are live."""
     live = LiveTools(snapshots, server, tools)
     rules = Remembered(SnapshotRules(live, REACH_AND_USE), _REMEMBERED)
-    return Governance(server, live, rules, approvals, audit, clock)
+    asks = {name: asking for name, tool in tools.items() if (asking := tool.declaration.asks) is not None}
+    offered = {name: offering for name, tool in tools.items() if (offering := tool.declaration.offered) is not None}
+    return Governance(server, live, ToldByTools(rules, asks, offered), approvals, audit, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,5 +149,7 @@ class Governance:
 
     async def run(self, call: Call, caller: Caller, upstream: Upstream) -> Outcome:
         """Carry the call through `call_tool`."""
-        ports = Ports(self.snapshots, self.rules, self.approvals, self.audit, self.clock, upstream)
+        ports = Ports(
+            self.snapshots, self.rules, self.approvals, self.audit, self.clock, MayAsk(upstream, self.approvals)
+        )
         return await call_tool(call, caller, ports)

@@ -38,7 +38,7 @@ def failure(error: PierheadError) -> Answer:
 
 
 _RETRYABLE: Final = frozenset(
-    {"tool-timed-out", "upstream-unreachable", "limit-exceeded", "policy-stale", "record-failed"}
+    {"tool-timed-out", "upstream-unreachable", "limit-exceeded", "policy-stale", "record-failed", "locked"}
 )
 
 

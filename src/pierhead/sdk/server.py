@@ -7,6 +7,7 @@ prompts and resources.
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from mcp.server import CacheHint
@@ -21,6 +22,7 @@ from pierhead.core.usage import Minutes
 from pierhead.sdk.authorize import declaration_of, declare
 from pierhead.sdk.routes import Routes
 from pierhead.sdk.tool import BoundTool, bind
+from pierhead.usecases.told_by_tools import Asks, Offered
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Lifespan = Callable[[MCPServer[Any]], AbstractAsyncContextManager[Any]]
@@ -46,6 +48,8 @@ class Server:
         instructions: str | None = None,
         lifespan: Lifespan | None = None,
     ) -> None:
+        self.folder: Path | None = None
+        """Where it may keep files of its own; whoever hosts it says so before it starts, or it keeps none."""
         self.name = name
         self.owner = owner
         self.support = support
@@ -91,16 +95,19 @@ class Server:
         policy: str,
         effect: str,
         minutes_saved: float | Minutes,
-        approval: str | None = None,
+        approval: str | Asks | None = None,
         idempotent: bool = False,
         timeout: float = 30.0,
+        offered: Offered | None = None,
         name: str | None = None,
         title: str | None = None,
     ) -> Callable[[Function], Function]:
         """Declare a function as a tool; its signature and docstring are what clients see.
 
         `policy` says who may use it (`group:data-eng or user:ann`), `effect` what it may do (`read`, `write`,
-        `destructive`), `approval` who must say yes first, `minutes_saved` the estimate for one success.
+        `destructive`), `approval` who must say yes first (or a function that says it), `minutes_saved` the estimate for
+        one success.
+        `offered` may hide it from some whom `policy` admits: a server that has roles of its own knows them.
         Units: `timeout` in seconds. Errors: Misconfigured (`bad-declaration`), at load.
         """
         declaration = declare(
@@ -110,6 +117,7 @@ class Server:
             approval=approval,
             idempotent=idempotent,
             timeout=timeout,
+            offered=offered,
         )
 
         def register(function: Function) -> Function:

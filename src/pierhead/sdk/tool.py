@@ -147,7 +147,7 @@ def bind(
     strict = _strict(metadata.arg_model)
     plain = registered.context_kwarg is None and not registered.resolved_params and metadata.output_schema is not None
     schema = metadata.output_schema
-    if schema is not None and declaration.approval is not Approval.NONE:
+    if schema is not None and (declaration.approval is not Approval.NONE or declaration.asks is not None):
         schema = widened(schema)
     registered.parameters = _closed(strict.model_json_schema(by_alias=True))
     registered.fn_metadata = _StrictMetadata(
@@ -265,7 +265,7 @@ def _meta(declaration: Declaration) -> dict[str, Any]:
     return {
         "io.pierhead/tool": {
             "effect": str(declaration.effect),
-            "approval": str(declaration.approval),
+            "approval": str(declaration.approval) if declaration.asks is None else "by arguments",
             "minutes_saved": declaration.minutes.mode,
         }
     }
