@@ -21,22 +21,37 @@ from pierhead.sdk.sqlguard.names import check_alias_lists, check_columns
 from pierhead.sdk.sqlguard.reads import columns_read
 from pierhead.sdk.sqlguard.refusal import CODES, SqlRefused
 from pierhead.sdk.sqlguard.rereading import reread
-from pierhead.sdk.sqlguard.rewriting import bounded, drop_hints, permitted_subquery, rewrite, selection, written
+from pierhead.sdk.sqlguard.rewriting import (
+    bounded,
+    drop_hints,
+    permitted_column,
+    permitted_subquery,
+    physical,
+    rewrite,
+    selection,
+    written,
+)
 from pierhead.sdk.sqlguard.scopes import resolve
 from pierhead.sdk.sqlguard.statement import GovernedQuery, numbered, slot, without_slots
 from pierhead.sdk.sqlguard.view import Column, Dialect, PermittedTable, View
+from pierhead.sdk.sqlguard.writing import GovernedWrite, Writing, finished_write
 
 __all__ = (
     "CODES",
     "Column",
     "Dialect",
     "GovernedQuery",
+    "GovernedWrite",
     "PermittedTable",
     "SqlRefused",
     "View",
+    "Writing",
     "finished",
+    "finished_write",
     "govern",
+    "permitted_column",
     "permitted_subquery",
+    "physical",
     "selection",
     "slot",
     "without_literals",

@@ -142,22 +142,24 @@ def permitted_subquery(table: PermittedTable, view: View, alias: exp.TableAlias)
     if not table.columns:
         raise unsupported(f"reading {table.name}, of which no column is permitted to you,")
     select = exp.Select(
-        expressions=[_permitted_column(column) for column in table.columns],
-        from_=exp.From(this=_physical(table, view)),
+        expressions=[permitted_column(column) for column in table.columns],
+        from_=exp.From(this=physical(table, view)),
     )
     if table.condition is not None:
         select.set("where", exp.Where(this=table.condition.copy()))
     return exp.Subquery(this=select, alias=alias)
 
 
-def _permitted_column(column: Column) -> exp.Expr:
+def permitted_column(column: Column) -> exp.Expr:
+    """What is read for a column: itself, or its mask under its name."""
     name = exp.to_identifier(column.name, quoted=True)
     if column.expression is None:
         return exp.column(name)
     return exp.Alias(this=column.expression.copy(), alias=name)
 
 
-def _physical(table: PermittedTable, view: View) -> exp.Table:
+def physical(table: PermittedTable, view: View) -> exp.Table:
+    """The stored table itself, by its full name. Only for what this guard builds."""
     parts = {"this": table.name, "db": table.schema, "catalog": view.catalog}
     if view.dialect in ("sqlite", "mysql", "oracle"):
         del parts["catalog"]

@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import AsyncGenerator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -23,6 +23,7 @@ from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.servers.sql.catalog import Catalog
 from pierhead.servers.sql.engines.batches import Batches
 from pierhead.servers.sql.engines.duckdb_schema import stored_tables
+from pierhead.servers.sql.engines.duckdb_writes import DuckdbWriter
 from pierhead.servers.sql.engines.engine import (
     LONGEST_VALUE,
     Estimate,
@@ -36,6 +37,7 @@ from pierhead.servers.sql.engines.engine import (
     rejected,
     took_too_long,
 )
+from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 
 _THREADS: Final = 4
 _BATCH: Final = 64
@@ -59,13 +61,14 @@ Result = TypeVar("Result")
 
 
 class DuckdbEngine:
-    """One database file."""
+    """One database file, opened for reading alone unless some role may write."""
 
     def __init__(self, file: Path) -> None:
         if not file.is_file():
             raise Misconfigured(f"there is no DuckDB file {file.name}", hint="check the url of this source")
         self._file = file
         self._database = duckdb.connect(str(file), read_only=True, config=_SETTINGS)
+        self._writer: DuckdbWriter | None = None
         self._reads: dict[tuple[str, str], frozenset[tuple[str, ...]]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="duckdb")
 
@@ -126,8 +129,31 @@ class DuckdbEngine:
         tables = frozenset((table.schema, table.name) for table in (await self.introspect()).tables)
         return LoginReport("", tables, tables if os.access(self._file, os.W_OK) else frozenset())
 
+    def will_write(self) -> None:
+        """Open the file anew: a process cannot hold it both ways, and from here on no other process can hold it."""
+        if self._writer is not None:
+            return
+        self._database.close()
+        try:
+            self._database = duckdb.connect(str(self._file), read_only=False, config=_SETTINGS)
+        except duckdb.Error:
+            self._database = duckdb.connect(str(self._file), read_only=True, config=_SETTINGS)
+            raise Misconfigured(
+                f"{self._file.name} is in use, so it cannot be opened for writing",
+                hint="start again once nobody else holds the file",
+            ) from None
+        self._writer = DuckdbWriter(self._database)
+
+    def transaction(self, view: View, limits: Limits) -> AbstractAsyncContextManager[Transaction]:
+        del view  # as in `confirm`
+        if self._writer is None:
+            raise not_on_this_engine()
+        return self._writer.transaction(limits)
+
     async def close(self) -> None:
         self._database.interrupt()
+        if self._writer is not None:
+            self._writer.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._database.close()
 
@@ -187,6 +213,7 @@ def _schema_and_table(name: str) -> tuple[str, ...]:
 
 def _run(cursor: duckdb.DuckDBPyConnection, query: GovernedQuery, bound: list[object], limits: Limits) -> Rows:
     with cursor, _translated():
+        cursor.execute("BEGIN TRANSACTION READ ONLY")  # the file may be open for writing; ends with the cursor
         cursor.execute(query.sql, bound)
         fields = [Field(column[0], str(column[1]), str(column[1]) == "JSON") for column in cursor.description or ()]
         rows: list[tuple[object, ...]] = []

@@ -9,7 +9,7 @@ never crosses the wire. The second opinion is the planner's: EXPLAIN names every
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -17,7 +17,7 @@ import asyncpg
 import orjson
 
 from pierhead.sdk import UpstreamUnreachable
-from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View
 from pierhead.servers.sql.catalog import Catalog
 from pierhead.servers.sql.engines.batches import Batches
 from pierhead.servers.sql.engines.engine import (
@@ -34,6 +34,8 @@ from pierhead.servers.sql.engines.engine import (
     took_too_long,
 )
 from pierhead.servers.sql.engines.postgres_schema import stored_tables
+from pierhead.servers.sql.engines.postgres_writes import WRITING_SESSION, PostgresWriter
+from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 
 _CONNECTIONS: Final = 16
 _STATEMENTS_KEPT: Final = 1_000
@@ -122,6 +124,7 @@ class PostgresEngine:
         self._opening = asyncio.Lock()
         self._reads: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {}
         self._prepared: dict[tuple[str, int], _Prepared] = {}
+        self._writer: PostgresWriter | None = None
 
     async def introspect(self) -> Catalog:
         async with self._connection() as connection:
@@ -164,7 +167,22 @@ class PostgresEngine:
                 if rows:
                     yield Rows(prepared.fields, rows)
 
+    def will_write(self) -> None:
+        session = {**self._session, **WRITING_SESSION}
+        self._writer = self._writer or PostgresWriter(lambda: self._connect(session), self._reached)
+
+    def transaction(self, view: View, limits: Limits) -> AbstractAsyncContextManager[Transaction]:
+        del view  # as in `confirm`
+        if self._writer is None:
+            raise not_on_this_engine()
+        return self._writer.transaction(limits)
+
+    def _reached(self, table: PermittedTable) -> frozenset[tuple[str, str]]:
+        return self._reads.get((table.schema, table.name), frozenset())
+
     async def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
         if self._pool is not None:
             self._pool.terminate()
             self._pool = None
@@ -172,18 +190,21 @@ class PostgresEngine:
     async def _open(self) -> Any:  # noqa: ANN401 - as self._pool
         async with self._opening:
             if self._pool is None:
-                try:
-                    self._pool = await _create_pool(
-                        self._dsn,
-                        min_size=1,
-                        max_size=_CONNECTIONS,
-                        timeout=_CONNECT_SECONDS,
-                        server_settings=self._session,
-                        reset=_nothing_to_reset,
-                    )
-                except (asyncpg.PostgresError, OSError, ValueError) as error:
-                    raise _unreachable() from error
+                self._pool = await self._connect(self._session)
             return self._pool
+
+    async def _connect(self, session: Mapping[str, str]) -> Any:  # noqa: ANN401 - as self._pool
+        try:
+            return await _create_pool(
+                self._dsn,
+                min_size=1,
+                max_size=_CONNECTIONS,
+                timeout=_CONNECT_SECONDS,
+                server_settings=dict(session),
+                reset=_nothing_to_reset,
+            )
+        except (asyncpg.PostgresError, OSError, ValueError) as error:
+            raise _unreachable() from error
 
     async def check_login(self) -> LoginReport:
         async with self._connection() as connection:

@@ -9,10 +9,9 @@ import asyncio
 import functools
 import os
 import sqlite3
-import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import AbstractAsyncContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from pierhead.sdk import Misconfigured
 from pierhead.sdk.sqlguard import GovernedQuery, View, functions
 from pierhead.servers.sql.catalog import Catalog
 from pierhead.servers.sql.engines.batches import Batches
+from pierhead.servers.sql.engines.deadline import Deadline
 from pierhead.servers.sql.engines.engine import (
     LONGEST_VALUE,
     Estimate,
@@ -35,6 +35,8 @@ from pierhead.servers.sql.engines.engine import (
     took_too_long,
 )
 from pierhead.servers.sql.engines.sqlite_schema import stored_tables
+from pierhead.servers.sql.engines.sqlite_writes import SqliteWriter
+from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 
 _THREADS: Final = 4
 _STEPS_BETWEEN_LOOKS: Final = 20_000
@@ -75,7 +77,9 @@ class SqliteEngine:
         if not file.is_file():
             raise Misconfigured(f"there is no SQLite file {file.name}", hint="check the url of this source")
         self._file = file
-        self._uri = f"file:{quote(str(file.resolve()))}?mode=ro"
+        place = quote(str(file.resolve()))
+        self._uri = f"file:{place}?mode=ro"
+        self._writer: SqliteWriter | None = None
         self._idle: dict[View | None, list[sqlite3.Connection]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sqlite")
 
@@ -91,7 +95,7 @@ class SqliteEngine:
         return Estimate(None, None)
 
     async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
-        deadline = _Deadline(limits.seconds)
+        deadline = Deadline(limits.seconds)
         try:
             return await self._in_thread(
                 functools.partial(self._run, query, view, query.bound(values), deadline, limits.rows)
@@ -101,7 +105,7 @@ class SqliteEngine:
             raise
 
     async def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
-        deadline, batches = _Deadline(limits.seconds), Batches(limits.seconds)
+        deadline, batches = Deadline(limits.seconds), Batches(limits.seconds)
         opened = self._batches(query, view, query.bound(values), deadline, batches)
         try:
             while (rows := await self._step(opened, deadline)) is not None:
@@ -110,7 +114,7 @@ class SqliteEngine:
             deadline.end()
             await asyncio.shield(self._in_thread(opened.close))
 
-    async def _step(self, opened: Generator[Rows], deadline: "_Deadline") -> Rows | None:
+    async def _step(self, opened: Generator[Rows], deadline: Deadline) -> Rows | None:
         """The next batch. Cancelled, it ends the statement, and waits until the thread has seen it."""
         step = asyncio.ensure_future(self._in_thread(functools.partial(next, opened, None)))
         try:
@@ -126,7 +130,17 @@ class SqliteEngine:
         tables = frozenset((table.schema, table.name) for table in (await self.introspect()).tables)
         return LoginReport("", tables, tables if os.access(self._file, os.W_OK) else frozenset())
 
+    def will_write(self) -> None:
+        self._writer = self._writer or SqliteWriter(self._uri.replace("?mode=ro", "?mode=rw"))
+
+    def transaction(self, view: View, limits: Limits) -> AbstractAsyncContextManager[Transaction]:
+        if self._writer is None:
+            raise not_on_this_engine()
+        return self._writer.transaction(_authorizer(view), Deadline(limits.seconds), limits)
+
     async def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
         self._threads.shutdown(wait=True, cancel_futures=True)
         for connections in self._idle.values():
             for connection in connections:
@@ -166,9 +180,7 @@ class SqliteEngine:
                 "EXPLAIN " + query.sql, query.bound(values)
             ).close()  # compiles it: the authorizer is asked, nothing runs
 
-    def _run(
-        self, query: GovernedQuery, view: View, bound: list[object], deadline: "_Deadline", most_rows: int
-    ) -> Rows:
+    def _run(self, query: GovernedQuery, view: View, bound: list[object], deadline: Deadline, most_rows: int) -> Rows:
         with self._connection(view) as connection, _translated(deadline):
             connection.set_progress_handler(deadline.is_over, _STEPS_BETWEEN_LOOKS)
             cursor = connection.execute(query.sql, bound)
@@ -183,7 +195,7 @@ class SqliteEngine:
             return Rows(_fields(cursor.description or (), rows), rows)
 
     def _batches(
-        self, query: GovernedQuery, view: View, bound: list[object], deadline: "_Deadline", batches: Batches
+        self, query: GovernedQuery, view: View, bound: list[object], deadline: Deadline, batches: Batches
     ) -> Generator[Rows]:
         """The answer in batches; its connection is given back at the end, or when this is closed."""
         with self._connection(view) as connection, _translated(deadline):
@@ -210,23 +222,8 @@ def _fields(description: Sequence[tuple[object, ...]], rows: Sequence[Sequence[o
     ]
 
 
-class _Deadline:
-    """Asked by SQLite every few thousand steps; also ended from outside, when the caller has gone."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._until = time.monotonic() + seconds
-        self._ended = False
-
-    def end(self) -> None:
-        self._ended = True
-
-    def is_over(self) -> bool:
-        return self._ended or time.monotonic() > self._until
-
-
 @contextmanager
-def _translated(deadline: _Deadline | None = None) -> Generator[None]:
+def _translated(deadline: Deadline | None = None) -> Generator[None]:
     """Driver errors into ours. Their text may hold values or hidden names, so none of it is passed on."""
     try:
         yield
