@@ -68,6 +68,8 @@ _BY_CODE: Final[Mapping[str, Numbers]] = {
     "wrong-origin": Numbers(403, -31403, 6),
     "method-not-allowed": Numbers(405, -31405, 2),
     "body-too-slow": Numbers(408, -31408, 7),
+    "precondition-failed": Numbers(412, -32602, 5, in_band=True),
+    "precondition-required": Numbers(428, -32602, 2, in_band=True),
     "body-too-large": Numbers(413, -31413, 2),
     "unsupported-content": Numbers(415, -31415, 2),
     "wrong-host": Numbers(421, -31421, 2),

@@ -31,6 +31,7 @@ class DescribedColumn(_Answer):
     nullable: bool
     key: bool
     comment: str
+    writable: bool
 
 
 class ResultColumn(_Answer):
@@ -52,6 +53,18 @@ class QueryResult(_Answer):
     truncated: bool
     notice: str = Field(description="what was cut and how to narrow the statement")
     tables: list[str]
+
+
+class WrittenRows(_Answer):
+    affected: int
+    key: list[str] = Field(description="the columns of the key")
+    keys: list[list[Any]] = Field(description="of the written rows, in the order of writing")
+    columns: list[ResultColumn]
+    rows: list[list[Any]] | None = Field(description="if asked for, or a sample of a dry run")
+    truncated: bool
+    dry_run: bool = Field(description="nothing was kept")
+    etag: str = Field(description="of the row, if one was written; pass it as if_match")
+    replayed: bool = Field(description="the first answer to this idempotency_key")
 
 
 class EstimateOfEngine(_Answer):

@@ -15,6 +15,7 @@ from pierhead.servers.sql.policy import Role, parse_policy
 from pierhead.servers.sql.server import assemble
 from pierhead.servers.sql.settings import SqlSettings
 from pierhead.servers.sql.source import Ground, Source
+from pierhead.servers.sql.write_lane import ready_to_write
 
 _OWNER: Final = "whoever started pierhead serve"
 _SUPPORT: Final = "its terminal"
@@ -25,8 +26,16 @@ class SqlDatabase:
 
     def __init__(self, chosen: DatabaseChoice) -> None:
         settings = SqlSettings.parse(
-            chosen.name, {"owner": _OWNER, "support": _SUPPORT, "url": chosen.url, "roles": dict(chosen.roles)}
+            chosen.name,
+            {
+                "owner": _OWNER,
+                "support": _SUPPORT,
+                "url": chosen.url,
+                "roles": dict(chosen.roles),
+                "read_only": chosen.is_read_only,
+            },
         )
+        self._is_read_only = chosen.is_read_only
         self.server: Server
         self._source: Source
         self.server, self._source = assemble(settings)
@@ -51,7 +60,10 @@ class SqlDatabase:
         return acting.view.table_names if acting else ()
 
     def use_roles(self, roles: Roles) -> None:
-        self._source.ground = Ground.of(parse_policy(dict(roles)), self._source.ground.catalog)
+        policy = parse_policy(dict(roles))
+        ground = Ground.of(policy.reading() if self._is_read_only else policy, self._source.ground.catalog)
+        ready_to_write(self._source.engine, ground.policy)
+        self._source.ground = ground
 
     async def check_login(self) -> tuple[Finding, ...]:
         return findings(await self._source.engine.check_login(), self._source.ground)

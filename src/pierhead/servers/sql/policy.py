@@ -7,8 +7,8 @@ own schema (engines/), against which views.py compiles a role. Above: views.py, 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Final, Literal, cast
+from dataclasses import dataclass, replace
+from typing import Annotated, Final, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from pierhead.sdk import Caller, Forbidden, Misconfigured
+from pierhead.servers.sql.approvals import Needed
 from pierhead.servers.sql.masks import Mask
 
 MOST_ROWS: Final = 1_000
@@ -44,6 +45,16 @@ def _mask(written: str) -> str:
     return written
 
 
+def _approval(written: str | dict[str, str]) -> str | dict[str, str]:
+    for text in (written,) if isinstance(written, str) else written.values():
+        Needed.parse(text)
+    return written
+
+
+WriteApproval = Annotated[str | dict[Literal["create", "update", "delete"], str], AfterValidator(_approval)]
+"""One class for every write, or one for each operation: approvals.py reads it."""
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -52,13 +63,20 @@ class Columns(_Strict):
     include: list[str] | None = None  # left out: every column but the excluded ones
     exclude: list[str] = []
     mask: dict[str, Annotated[str, AfterValidator(_mask)]] = {}
-    write: list[str] = []
+    write: list[str] | None = None  # left out: every column that is seen as it is
+
+    def shows_as_it_is(self, column: str) -> bool:
+        """Whether the role reads the column, and not a mask of it."""
+        included = self.include is None or column in self.include
+        return included and column not in self.exclude and column not in self.mask
 
 
 class TableRule(_Strict):
     operations: list[Operation] = []
     columns: Columns = Columns()
     rows: str | None = None
+    approval: WriteApproval | None = None
+    require_if_match: bool = False
 
 
 class Limits(_Strict):
@@ -75,6 +93,7 @@ class Role(_Strict):
     workloads: list[str] = []
     keys: list[str] = []
     sql: bool = True
+    approval: WriteApproval | None = None  # of tables that say nothing of their own
     functions: list[str] = []
     limits: Limits = Limits()
 
@@ -112,6 +131,18 @@ class Policy:
     roles: Mapping[str, Role]
     version: str
 
+    @property
+    def written(self) -> frozenset[str]:
+        """The operations that write which some role has somewhere."""
+        granted = {each for role in self.roles.values() for rule in role.tables.values() for each in rule.operations}
+        return frozenset(granted & {"create", "update", "delete"})
+
+    def reading(self) -> Self:
+        """The same roles without what writes: a source that is read only, whatever they say."""
+        return replace(
+            self, roles={name: _reading(role) for name, role in self.roles.items()}, version=self.version + "r"
+        )
+
     def acting(self, caller: Caller, asked: str = "") -> str:
         """The one role that acts for `caller`: the first in file order that the caller holds, or the one asked for.
 
@@ -127,6 +158,14 @@ class Policy:
 
     def _is_held(self, role: Role, caller: Caller) -> bool:
         return (len(self.roles) == 1 and not role.has_holders) or role.is_held_by(caller)
+
+
+def _reading(role: Role) -> Role:
+    tables = {
+        name: rule.model_copy(update={"operations": [each for each in rule.operations if each in ("read", "call")]})
+        for name, rule in role.tables.items()
+    }
+    return role.model_copy(update={"tables": tables})
 
 
 _ROLES: Final = TypeAdapter(dict[str, Role])
@@ -161,6 +200,8 @@ def _unenforced(roles: Mapping[str, Role]) -> Iterator[str]:
         if role.functions:
             yield f"roles.{name}.functions: granting functions is not available yet"
         for pattern, rule in role.tables.items():
+            if {"update", "delete"}.intersection(rule.operations) and "read" not in rule.operations:
+                yield f"roles.{name}.tables.{pattern}.operations: update and delete need read, to say which rows"
             if rule.rows is not None:
                 yield f"roles.{name}.tables.{pattern}.rows: row rules are not available yet; grant a view"
 

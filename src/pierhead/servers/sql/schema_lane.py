@@ -7,7 +7,8 @@ from pierhead.sdk import Caller
 from pierhead.sdk.sqlguard import PermittedTable
 from pierhead.servers.sql.answers import DescribedColumn, ListedTable, TableDescription, TableList
 from pierhead.servers.sql.notes import note_acting
-from pierhead.servers.sql.source import Ground, Source
+from pierhead.servers.sql.rights import columns_written, operations
+from pierhead.servers.sql.source import Acting, Ground, Source
 from pierhead.servers.sql.sql_lane import SqlLane
 
 
@@ -25,7 +26,7 @@ class SchemaLane:
         view = acting.view
         named = sorted((view.display_name(table), table) for table in view.tables)
         found = [(name, table) for name, table in named if name > cursor and _mentions(ground, table, query)]
-        page = [_listed(ground, name, table) for name, table in found[:limit]]
+        page = [_listed(ground, acting, name, table) for name, table in found[:limit]]
         return TableList(tables=page, next_cursor=page[-1].name if len(found) > limit else None)
 
     async def describe_table(
@@ -37,6 +38,7 @@ class SchemaLane:
         permitted = acting.table(table)
         stored = ground.stored(permitted)
         names = {column.name for column in permitted.columns if columns_like.lower() in column.name.lower()}
+        written = columns_written(ground, acting, permitted)
         columns = [
             DescribedColumn(
                 name=column.name,
@@ -44,6 +46,7 @@ class SchemaLane:
                 nullable=column.is_nullable,
                 key=column.is_key,
                 comment=column.comment,
+                writable=column.name in written,
             )
             for column in stored.columns
             if column.name in names
@@ -63,8 +66,12 @@ def _mentions(ground: Ground, table: PermittedTable, query: str) -> bool:
     return any(query.lower() in word.lower() for word in words)
 
 
-def _listed(ground: Ground, name: str, table: PermittedTable) -> ListedTable:
+def _listed(ground: Ground, acting: Acting, name: str, table: PermittedTable) -> ListedTable:
     stored = ground.stored(table)
     return ListedTable(
-        name=name, kind=stored.kind, comment=stored.comment, rows_estimate=stored.rows_estimate, operations=["read"]
+        name=name,
+        kind=stored.kind,
+        comment=stored.comment,
+        rows_estimate=stored.rows_estimate,
+        operations=list(operations(ground, acting, table)),
     )

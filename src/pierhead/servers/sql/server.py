@@ -8,10 +8,14 @@ from pydantic import Field
 
 from pierhead.sdk import Caller, Server
 from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescription, TableList
+from pierhead.servers.sql.engines.transactions import WritingEngine
+from pierhead.servers.sql.idempotency import FileKeys
 from pierhead.servers.sql.schema_lane import SchemaLane
 from pierhead.servers.sql.settings import SqlSettings
 from pierhead.servers.sql.source import Source
 from pierhead.servers.sql.sql_lane import SqlLane
+from pierhead.servers.sql.write_lane import WriteLane, ready_to_write
+from pierhead.servers.sql.write_tools import declare_write_tools
 
 _INSTRUCTIONS = (
     "Read-only SQL over one source. list_tables and describe_table show what you may read; run_query takes one"
@@ -30,14 +34,18 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
 def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     """The server, and the source behind it for whoever changes its policy. Errors: Misconfigured."""
     source = Source(chosen.engine(), chosen.parsed_roles())
+    keys = FileKeys()
 
     @asynccontextmanager
     async def running(_server: object) -> AsyncGenerator[Source]:
+        keys.file = server.folder / "written-keys.db" if server.folder is not None else None
+        ready_to_write(source.engine, source.ground.policy)
         await source.open()
         try:
             yield source
         finally:
             await source.close()
+            await keys.close()
 
     server = Server(
         chosen.name,
@@ -50,6 +58,8 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     statements = SqlLane(source, records_text=chosen.record_statements)
     _declare_schema_tools(server, SchemaLane(source, statements))
     _declare_query_tools(server, statements)
+    if not chosen.read_only and isinstance(source.engine, WritingEngine):
+        declare_write_tools(server, WriteLane(source, keys, chosen.name), _POLICY)
     return server, source
 
 

@@ -25,6 +25,7 @@ class SqlSettings(BaseModel):
     url: str
     roles: dict[str, object]
     description: str = ""
+    read_only: bool = False  # overrides every role: nothing is opened for writing, and no tool writes
     record_statements: bool = False  # the audit keeps statements too, with `?` for every literal
 
     @classmethod
@@ -40,7 +41,8 @@ class SqlSettings(BaseModel):
             ) from None
 
     def parsed_roles(self) -> Policy:
-        return parse_policy(self.roles)
+        policy = parse_policy(self.roles)
+        return policy.reading() if self.read_only else policy
 
     def engine(self) -> Engine:
         """The engine that the url names; it connects to nothing yet. Errors: Misconfigured."""

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pierhead.sdk.sqlguard import Column, PermittedTable, View
 from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
 from pierhead.servers.sql.masks import Mask
-from pierhead.servers.sql.policy import Role, TableRule, misconfigured
+from pierhead.servers.sql.policy import Columns, Role, TableRule, misconfigured
 
 
 def compile_view(name: str, role: Role, catalog: Catalog) -> View:
@@ -25,7 +25,7 @@ def compile_view(name: str, role: Role, catalog: Catalog) -> View:
     for stored in catalog.tables:
         rule = rule_for(role, stored, catalog)
         if rule is not None and "read" in rule.operations:
-            tables.append(_permitted(rule, stored, catalog))
+            tables.append(permitted_table(rule, stored, catalog))
     return View(catalog.dialect, catalog.catalog, catalog.schema, tuple(tables))
 
 
@@ -38,7 +38,10 @@ def rule_for(role: Role, stored: StoredTable, catalog: Catalog) -> TableRule | N
     return next((rule for pattern, rule in role.tables.items() if fnmatchcase(name, pattern)), None)
 
 
-def _permitted(rule: TableRule, stored: StoredTable, catalog: Catalog) -> PermittedTable:
+def permitted_table(rule: TableRule, stored: StoredTable, catalog: Catalog, *, shown: bool = True) -> PermittedTable:
+    """The table with its permitted columns; not `shown`, with none, for a role that writes and does not read."""
+    if not shown:
+        rule = rule.model_copy(update={"columns": Columns(include=[])})
     columns = tuple(_column(rule, column, catalog) for column in stored.columns if _sees(rule, column.name))
     row_id = stored.row_id if any(column.name == stored.row_id for column in columns) else ""
     return PermittedTable(stored.schema, stored.name, columns, row_id)
@@ -72,7 +75,7 @@ def _unknown_names(name: str, role: Role, catalog: Catalog) -> Iterator[str]:
             yield f"roles.{name}.tables.{pattern}: the source has no such table"
         offered = {column.name for table in matched for column in table.columns}
         rules = rule.columns
-        for column in (*(rules.include or []), *rules.exclude, *rules.mask, *rules.write):
+        for column in (*(rules.include or []), *rules.exclude, *rules.mask, *(rules.write or [])):
             if matched and column not in offered:
                 yield f"roles.{name}.tables.{pattern}.columns: there is no column {column}"
 

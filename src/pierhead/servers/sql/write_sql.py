@@ -1,0 +1,190 @@
+"""Writes as trees: one table by its full name, columns by name, every value a slot, the role's rows and no others.
+
+Each statement gives back what it wrote: the columns the role sees, as it sees them; then the key; then whether the
+row lies within the role's rows. Not here: whether it may be (rights.py), running it (write_lane.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlglot import exp
+
+from pierhead.sdk.sqlguard import (
+    GovernedQuery,
+    GovernedWrite,
+    Writing,
+    finished,
+    finished_write,
+    permitted_column,
+    permitted_subquery,
+    physical,
+    slot,
+)
+from pierhead.servers.sql.engines.engine import Values
+from pierhead.servers.sql.filter_sql import as_type
+from pierhead.servers.sql.rights import Writable
+from pierhead.servers.sql.types import ColumnType, column_type, stored
+from pierhead.servers.sql.writes import OnConflict
+
+_EXCLUDED: Final = "excluded"
+_LOCKING: Final = frozenset({"postgres", "mysql", "oracle"})
+
+
+@dataclass(frozen=True, slots=True)
+class OnKey:
+    """What happens to a row whose key is there already. `keys` empty means any key."""
+
+    action: OnConflict
+    keys: tuple[str, ...] = ()
+
+
+def insert_statement(table: Writable, columns: Sequence[str], count: int, conflict: OnKey) -> GovernedWrite:
+    """`count` rows of the same columns. Slots are those of `cells`."""
+    merged = tuple(column for column in columns if column not in conflict.keys) if conflict.action == "merge" else ()
+    tuples = [exp.Tuple(expressions=[_place(table, row, name) for name in columns]) for row in range(count)]
+    tree = exp.Insert(
+        this=exp.Schema(this=physical(table.seen, table.view), expressions=[_name(column) for column in columns]),
+        expression=exp.Values(expressions=tuples),
+        returning=_returning(table),
+    )
+    if conflict.action != "error":
+        tree.set("conflict", _conflict(table, conflict, merged))
+    return finished_write(
+        Writing(tree, "insert", table.seen, frozenset(columns), frozenset(merged), _reads(table, conflict.keys)),
+        table.view,
+    )
+
+
+def update_statement(table: Writable, columns: Sequence[str], where: exp.Expr) -> GovernedWrite:
+    """The same values for every row of the role's that `where` finds. Slots: of `cells`, row 0, and of `where`."""
+    tree = exp.Update(
+        this=physical(table.seen, table.view),
+        expressions=[exp.EQ(this=_column(name), expression=_place(table, 0, name)) for name in columns],
+        where=exp.Where(this=_within(table, where)),
+        returning=_returning(table),
+    )
+    reads = _reads(table, _names(where))
+    return finished_write(Writing(tree, "update", table.seen, updates=frozenset(columns), reads=reads), table.view)
+
+
+def delete_statement(table: Writable, where: exp.Expr) -> GovernedWrite:
+    """Every row of the role's that `where` finds."""
+    tree = exp.Delete(
+        this=physical(table.seen, table.view), where=exp.Where(this=_within(table, where)), returning=_returning(table)
+    )
+    return finished_write(Writing(tree, "delete", table.seen, reads=_reads(table, _names(where))), table.view)
+
+
+def targets_query(table: Writable, where: exp.Expr, most: int, *, is_compared: bool) -> GovernedQuery:
+    """The rows that `where` finds, at most `most`; to compare them: as the role sees them, locked where engines can."""
+    alias = exp.TableAlias(this=_name("target"))
+    seen = table.seen.columns if is_compared else table.seen.columns[:1]
+    tree = exp.Select(
+        expressions=[_column(column.name) for column in seen],
+        from_=exp.From(this=permitted_subquery(table.seen, table.view, alias)),
+        where=exp.Where(this=where.copy()),
+        limit=exp.Limit(expression=exp.Literal.number(most)),
+    )
+    if is_compared and table.view.dialect in _LOCKING:
+        tree.set("locks", [exp.Lock(update=True)])
+    return finished(tree, (table.seen,), table.view, rows=most)
+
+
+def key_condition(table: Writable) -> exp.Expr:
+    """The row of one key; its slots are those of `key_values`."""
+    parts = [
+        exp.EQ(this=_column(name), expression=as_type(slot(f"k{place}"), _type(table, name), table.view.dialect))
+        for place, name in enumerate(table.key)
+    ]
+    return exp.and_(*parts)
+
+
+def key_values(table: Writable, row: Mapping[str, Any]) -> dict[str, object]:
+    """Errors: Invalid, naming the column."""
+    return {f"k{place}": _cell(table, name, row[name]) for place, name in enumerate(table.key)}
+
+
+def cells(table: Writable, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Values:
+    """What fills the places of `rows`; a row without a column gives it null. Errors: Invalid, naming the column."""
+    dialect = table.view.dialect
+    placed = [(name, _number(table, name), _type(table, name)) for name in columns]
+    return {
+        f"r{row}c{number}": stored(written.get(name), type_, name, dialect)
+        for row, written in enumerate(rows)
+        for name, number, type_ in placed
+    }
+
+
+def _cell(table: Writable, name: str, value: object) -> object:
+    return stored(value, _type(table, name), name, table.view.dialect)
+
+
+def _type(table: Writable, name: str) -> ColumnType:
+    declared = next(column.type for column in table.stored.columns if column.name == name)
+    return column_type(declared, table.view.dialect)
+
+
+def _place(table: Writable, row: int, name: str) -> exp.Expr:
+    return as_type(slot(f"r{row}c{_number(table, name)}"), _type(table, name), table.view.dialect)
+
+
+def _number(table: Writable, name: str) -> int:
+    return next(place for place, column in enumerate(table.stored.columns) if column.name == name)
+
+
+def _conflict(table: Writable, conflict: OnKey, merged: Sequence[str]) -> exp.OnConflict:
+    keys = [_name(key) for key in conflict.keys]
+    if not merged:
+        return exp.OnConflict(conflict_keys=keys or None, action=exp.var("DO NOTHING"))
+    return exp.OnConflict(
+        conflict_keys=keys,
+        action=exp.var("DO UPDATE"),
+        expressions=[exp.EQ(this=_column(name), expression=_column(name, _EXCLUDED)) for name in merged],
+        where=exp.Where(this=_qualified(table)) if table.seen.condition is not None else None,
+    )
+
+
+def _qualified(table: Writable) -> exp.Expr:
+    """The row rule over the stored row: beside it stands the row that was to be inserted."""
+    condition = _condition(table)
+    for column in condition.find_all(exp.Column):
+        if not column.table:
+            column.set("table", _name(table.seen.name))
+    return condition
+
+
+def _within(table: Writable, where: exp.Expr) -> exp.Expr:
+    found = exp.Paren(this=where.copy())
+    return found if table.seen.condition is None else exp.And(this=exp.Paren(this=_condition(table)), expression=found)
+
+
+def _condition(table: Writable) -> exp.Expr:
+    return table.seen.condition.copy() if table.seen.condition is not None else exp.true()
+
+
+def _returning(table: Writable) -> exp.Returning:
+    seen = [permitted_column(column) for column in table.seen.columns]
+    keys = [_column(name) for name in table.key]
+    one, nothing = exp.Literal.number(1), exp.Literal.number(0)
+    holds: exp.Expr = one
+    if table.seen.condition is not None:
+        holds = exp.Case(ifs=[exp.If(this=_condition(table), true=one)], default=nothing)
+    aliased = [exp.Alias(this=part, alias=_name(f"pierhead_{place}")) for place, part in enumerate((*keys, holds))]
+    return exp.Returning(expressions=[*seen, *aliased])
+
+
+def _reads(table: Writable, more: Sequence[str]) -> frozenset[str]:
+    return table.seen.columns_read.union(table.key, more)
+
+
+def _names(tree: exp.Expr) -> tuple[str, ...]:
+    return tuple(column.name for column in tree.find_all(exp.Column))
+
+
+def _name(name: str) -> exp.Identifier:
+    return exp.to_identifier(name, quoted=True)
+
+
+def _column(name: str, table: str = "") -> exp.Column:
+    return exp.column(_name(name), table=_name(table) if table else None)
