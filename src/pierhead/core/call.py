@@ -4,10 +4,10 @@ Below: `catalog`, `identity`. Above: `policy` decides on a Request, `usecases/ca
 """
 
 import hashlib
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring
 from typing import Final, assert_never
 
 from pierhead.core.catalog import Server, Tool
@@ -108,17 +108,29 @@ def digest(value: Json) -> str:
 
 def _encode(value: Json) -> str:
     match value:
-        case None | bool() | str():
-            return json.dumps(value, ensure_ascii=False)
+        case str():
+            return encode_basestring(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
         case int() | float():
             return _number(value)
         case Mapping():
-            members = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be", "surrogatepass"))
-            return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{_encode(v)}" for k, v in members) + "}"
+            return (
+                "{" + ",".join([f"{encode_basestring(name)}:{_encode(value[name])}" for name in _ordered(value)]) + "}"
+            )
         case Sequence():
-            return "[" + ",".join(_encode(item) for item in value) + "]"
+            return "[" + ",".join([_encode(item) for item in value]) + "]"
         case _:
             assert_never(value)
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    """By UTF-16 code units, as RFC 8785 wants it; of ASCII that is any order of texts."""
+    if all(name.isascii() for name in names):
+        return sorted(names)
+    return sorted(names, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
 
 
 def _number(value: int | float) -> str:  # noqa: PYI041 - the two are told apart here

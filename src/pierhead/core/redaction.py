@@ -8,7 +8,7 @@ What a server notes of a call on purpose (`kept_details`) keeps its values, and 
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final, assert_never
+from typing import Final, assert_never, cast
 
 from pierhead.core.json import Json
 
@@ -55,7 +55,25 @@ def kept_details(noted: Mapping[str, Json]) -> Mapping[str, Json]:
 
     Shapes: what goes beyond becomes `[cut]`, also in the middle of a list; texts are cut at 2,048 characters.
     """
-    return _Room(_ROOM).members(noted, _DEPTH)
+    return noted if _is_small(noted) else _Room(_ROOM).members(noted, _DEPTH)
+
+
+def _is_small(noted: Mapping[str, Json]) -> bool:
+    """Whether plainly nothing has to be cut or withheld, which is so of nearly all notes."""
+    size = 0
+    for name, value in noted.items():
+        size += len(name) + 8
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, list):
+            if not set(map(type, value)) <= {str}:
+                return False
+            size += len("".join(cast("list[str]", value))) + 3 * len(value)
+        elif isinstance(value, Mapping | Sequence):
+            return False
+        if len(name) > _LONGEST_NAME or _known_secret(name):
+            return False
+    return size < _LONGEST_TEXT
 
 
 class _Room:

@@ -8,7 +8,7 @@ assertion binds (`host`), what the routes are (the server).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from pierhead.core.call import Outcome, Parsed, Ran, Waiting, digest
@@ -20,6 +20,7 @@ from pierhead.sdk.governance import Admission, DeclaredTool, Governance
 from pierhead.sdk.problem import MEDIA_TYPE, problem
 from pierhead.sdk.result import timed_out
 from pierhead.sdk.tool import CALLER, Arguments, as_json, taught
+from pierhead.sdk.watch import Watch
 from pierhead.usecases.call_tool import recording_refusals
 
 Message = MutableMapping[str, Any]
@@ -28,7 +29,6 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
 
 ERA: Final = "rest"
-_UNWATCHED_S: Final = 0.05
 _CLIENT: Final = 100
 _LOG: Final = logging.getLogger(__name__)
 _BASE_HEADERS: Final = (
@@ -200,7 +200,7 @@ class Routing:
         client = request.headers.get(b"user-agent", b"").decode("latin-1")[:_CLIENT]
         stream = Stream(send)
         calls = Calls(self.governance, self.tools, admission, client, stream)
-        watch = _Watch(receive)
+        watch = Watch(receive)
         watch.begin()
         try:
             reply = await self._answer(request, calls)
@@ -252,36 +252,3 @@ async def send_reply(reply: Reply, send: Send, *, is_head: bool = False) -> None
 def _with_base(headers: Headers) -> list[tuple[bytes, bytes]]:
     named = {name for name, _ in headers}
     return [*headers, *(each for each in _BASE_HEADERS if each[0] not in named)]
-
-
-@dataclass(slots=True)
-class _Watch:
-    """Cancels the task that serves a request when its client goes; begins only when it is not over in a moment."""
-
-    receive: Receive
-    client_left: bool = False
-    _task: "asyncio.Task[Any] | None" = None
-    _timer: asyncio.TimerHandle | None = None
-    _watcher: "asyncio.Task[None] | None" = field(default=None)
-
-    def begin(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._task = asyncio.current_task()
-        self._timer = loop.call_later(_UNWATCHED_S, self._watch)
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._watcher is not None:
-            self._watcher.cancel()
-        self._timer = self._watcher = self._task = None
-
-    def _watch(self) -> None:
-        self._watcher = asyncio.ensure_future(self._wait())
-
-    async def _wait(self) -> None:
-        while (await self.receive())["type"] != "http.disconnect":
-            pass
-        if self._task is not None:
-            self.client_left = True
-            self._task.cancel()

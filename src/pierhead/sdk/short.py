@@ -20,6 +20,7 @@ from pierhead.sdk.governance import Admission, Governance
 from pierhead.sdk.protocol import protocol_error
 from pierhead.sdk.result import Answer, approval_required, failure, timed_out
 from pierhead.sdk.tool import CALLER, BoundTool
+from pierhead.sdk.watch import Watch
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -63,7 +64,7 @@ class Short:
         short = self._read(headers, body)
         if short is None or not self.governance.may_see(short.tool.name, admission.caller):
             return False
-        answered = await _unless_gone(asyncio.ensure_future(self._respond(short, admission)), receive)
+        answered = await _unless_gone(self._respond(short, admission), receive)
         if answered is None:
             return True
         status, text = answered
@@ -136,19 +137,18 @@ class _Body:
         return Ran(answer, succeeded=not answer.is_error, bytes_out=len(answer.encoded))
 
 
-async def _unless_gone(work: "asyncio.Future[_Answered]", receive: Receive) -> "_Answered | None":
-    """Wait for the work; None, and the work cancelled, if the client leaves: in this revision that is its cancel."""
-    gone = asyncio.ensure_future(receive())
+async def _unless_gone(work: Awaitable[_Answered], receive: Receive) -> "_Answered | None":
+    """Do the work; None, and the work cancelled, if the client leaves: in this revision that is its cancel."""
+    watch = Watch(receive)
+    watch.begin()
     try:
-        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            return work.result()
-        work.cancel()
-        await asyncio.wait({work})
+        return await work
+    except asyncio.CancelledError:
+        if not watch.client_left:
+            raise
         return None
     finally:
-        work.cancel()
-        gone.cancel()
+        watch.stop()
 
 
 def _failed(request_id: str | int, error: MCPError) -> _Answered:

@@ -29,6 +29,7 @@ from pierhead.core.snapshot import Snapshot
 from pierhead.usecases.notes import SHEET, Sheet
 from pierhead.usecases.ports import Approvals, Audit, Clock, Ports
 from pierhead.usecases.resolve import no_such_tool, resolve
+from pierhead.usecases.steadfast import Steadfast
 
 
 async def call_tool(call: Call, caller: Caller, at: Ports) -> Outcome:
@@ -183,6 +184,9 @@ def _failed(failed: BaseException) -> tuple[str, str]:
 
 async def _surely(recording: Awaitable[None]) -> None:
     """Wait for the record however often the caller is cancelled meanwhile, then let the cancellation go on."""
+    if isinstance(recording, Steadfast):
+        await recording
+        return
     record = asyncio.ensure_future(recording)
     try:
         await asyncio.shield(record)

@@ -25,6 +25,7 @@ from pierhead.core.audit import CallFinished, CallLost, CallStarted, Fact
 from pierhead.core.chain import next_line
 from pierhead.core.errors import Misconfigured, RecordFailed
 from pierhead.usecases.ports import Clock
+from pierhead.usecases.steadfast import Steadfast
 
 _LARGEST_BATCH: Final = 1024
 _BRIEF_S: Final = 0.001
@@ -40,7 +41,7 @@ class Limits:
     capacity_bytes: int = 2 * 2**30
 
 
-_Waiting = tuple[Fact, bytes, "asyncio.Future[None]"]
+_Waiting = tuple[Fact, bytes, Steadfast]
 
 
 class Journal:
@@ -85,8 +86,8 @@ class Journal:
         journal._thread.start()
         return journal
 
-    def record(self, fact: Fact) -> "asyncio.Future[None]":
-        """Done once `fact` is on disk. A plain future, not a coroutine: who waits for it needs no task.
+    def record(self, fact: Fact) -> Steadfast:
+        """Done once `fact` is on disk, and not cancelled before: who waits for it needs neither task nor shield.
 
         Errors: RecordFailed, and then it is not, nor will it be after a repair.
         """
@@ -96,7 +97,7 @@ class Journal:
             # Outcomes of calls that ran are still taken: refusing them would hide an effect.
             raise RecordFailed("the journal is full and the registry takes nothing", hint="start the registry")
         loop = asyncio.get_running_loop()
-        written: asyncio.Future[None] = loop.create_future()
+        written = Steadfast(loop=loop)
         waiting = (fact, _encode(fact), written)
         if not (self._is_alone(fact, loop) and self._write_now(waiting)):
             self._waiting.append(waiting)
@@ -279,7 +280,7 @@ def _hold(directory: Path) -> int:
 
 def _answer(batch: list[_Waiting], failure: str) -> None:
     """Tell the callers, in their own loop; a loop that is gone has nobody left to tell."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[Steadfast]] = {}
     for _, _, written in batch:
         by_loop.setdefault(written.get_loop(), []).append(written)
     for loop, waiting in by_loop.items():
@@ -287,7 +288,7 @@ def _answer(batch: list[_Waiting], failure: str) -> None:
             loop.call_soon_threadsafe(_settle, waiting, failure)
 
 
-def _settle(waiting: list["asyncio.Future[None]"], failure: str) -> None:
+def _settle(waiting: list[Steadfast], failure: str) -> None:
     for written in waiting:
         if written.done():
             continue
