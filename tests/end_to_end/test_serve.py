@@ -3,13 +3,15 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
-from tests.serving_database import Serving, serving, within
+from tests.serving_database import Serving, pierhead, serving, within
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(180)]
 
@@ -147,3 +149,83 @@ async def test_a_made_key_calls_in_its_role(shop: Serving) -> None:
     async with shop.mcp(key=made["key"]) as client:
         answer = await client.call_tool("run_query", {"sql": "SELECT count(*) FROM orders"})
         assert answer.structured_content["rows"] == [[3]]
+
+
+def may_read(running: Serving, table: str, key: str = "") -> bool:
+    return table in names(running, key)
+
+
+def names(running: Serving, key: str = "") -> list[str]:
+    """The tables that a key may read, as `list_tables` says."""
+    return anyio.run(_names, running, key)
+
+
+async def _names(running: Serving, key: str) -> list[str]:
+    async with running.mcp(key) as client:
+        listed = (await client.call_tool("list_tables", {})).structured_content
+        return [table["name"] for table in listed["tables"]]
+
+
+def test_roles_follow_the_file_while_it_runs(tmp_path: Path) -> None:
+    with serving(f"sqlite:///{make_shop(tmp_path)}", tmp_path / "data") as running:
+        assert "secrets" in names(running)
+        running.tell("config", "set", "roles.analyst.tables", "orders,products")
+        running.tell("config", "set", "roles.analyst.operations", "read")
+        within(5, lambda: names(running) == ["orders", "products"])
+        key = json.loads(running.tell("key", "create", "--role", "analyst", "--json"))["key"]
+        (running.data / "roles.yaml").write_text("roles: {analyst: {tables: [orders], operations: [fly]}}")
+        within(5, lambda: "kept as they were" in running.log.read_text())
+        assert names(running) == ["orders", "products"]
+        (running.data / "roles.yaml").write_text("roles: {analyst: {tables: [unheard_of], operations: [read]}}")
+        within(5, lambda: "unheard_of" in running.log.read_text())
+        assert names(running, key) == ["orders", "products"]
+        (running.data / "roles.yaml").write_text("roles: {analyst: {tables: [products], operations: [read]}}")
+        within(5, lambda: names(running, key) == ["products"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "said"),
+    [
+        (("--db", "sqlite:///nowhere.db"), 2, "there is no SQLite file"),
+        (("--db", "sqlite:///not-a-database.db"), 2, "cannot be read as a SQLite database"),
+        (("--db", "duckdb:///nowhere.duckdb"), 2, "there is no DuckDB file"),
+        (("--db", "duckdb:///not-a-database.db"), 2, "cannot be opened as a DuckDB database"),
+        (("--db", "redis://localhost"), 2, "no engine for a url of redis"),
+        (("--db", "shop.db"), 2, "no engine"),
+        (("--db", "postgresql://nobody@127.0.0.1:1/none"), 7, "does not answer"),
+        (("--db", "sqlite:///shop.db", "--roles", "missing.yaml"), 2, "cannot read"),
+        (("--db", "sqlite:///shop.db", "--roles", "bad.yaml"), 2, "roles.analyst.tables.orders.operations"),
+        (("--db", "sqlite:///shop.db", "--roles", "strange.yaml"), 2, "no such table"),
+        (("--db", "sqlite:///shop.db", "--port", "{taken}"), 2, "cannot be used"),
+        (("--db", "sqlite:///shop.db", "--host", "0.0.0.0"), 2, "nothing here encrypts"),  # noqa: S104 - it is refused
+        (("--db", "sqlite:///shop.db", "--read-onyl"), 2, "No such option"),
+        ((), 2, "no database is named"),
+    ],
+)
+def test_bad_input_starts_nothing_and_says_why(tmp_path: Path, flags: tuple[str, ...], code: int, said: str) -> None:
+    make_shop(tmp_path)
+    (tmp_path / "not-a-database.db").write_text("this is no database, whatever its name says\n" * 100)
+    (tmp_path / "bad.yaml").write_text("roles: {analyst: {tables: [orders], operations: read}}\n")
+    (tmp_path / "strange.yaml").write_text("roles: {analyst: {tables: [unheard_of], operations: [read]}}\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        given = [flag.format(taken=taken.getsockname()[1]) for flag in flags]
+        port = [] if "--port" in given else ["--port", "0"]
+        done = pierhead("serve", *given, *port, "--data", "data", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert said in done.stderr
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()[-4:]] == ["error", "cause", "hint", "docs"]
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data" / "journal").exists()
+
+
+def test_a_schema_of_two_hundred_tables_is_served_at_once(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "wide.db")
+    for number in range(200):
+        columns = ", ".join(f"c{place} TEXT" for place in range(12))
+        connection.execute(f"CREATE TABLE t{number} (id INTEGER PRIMARY KEY, {columns})")
+    connection.commit()
+    connection.close()
+    with serving(f"sqlite:///{tmp_path / 'wide.db'}", tmp_path / "data") as running:
+        print(f"200 tables: ready in {running.facts['seconds']} s")
+        assert len(running.facts["tables"]) == 200
+        assert running.facts["seconds"] < 5

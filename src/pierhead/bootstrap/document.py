@@ -37,15 +37,23 @@ def read_document(path: Path) -> Document:
     """Read a YAML file. Errors: Misconfigured (`bad-fleet`), naming file and line."""
     try:
         text = path.read_text("utf-8")
-        root = _compose(path, text)
     except OSError as failed:
         message = f"cannot read {path}: {failed.strerror}"
         raise Misconfigured(message, hint="name a fleet file that can be read", code="bad-fleet") from None
     except UnicodeDecodeError:
         raise broken(path, 1, "the file is not UTF-8", "save it as UTF-8") from None
+    return parse_document(path, text)
+
+
+def parse_document(path: Path, text: str) -> Document:
+    """The document in `text`, which stands or will stand in that file. Errors: as `read_document`."""
+    try:
+        root = _compose(path, text)
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 1
         raise broken(path, line, fault.problem or "not YAML", "correct the YAML there") from None
+    except yaml.YAMLError:
+        raise broken(path, 1, "the file holds characters that no text has", "save it as plain text") from None
     if not isinstance(root, yaml.MappingNode):
         raise broken(path, 1, "the file is not a mapping", "begin with people: and servers:")
     reading = _Reading(path)

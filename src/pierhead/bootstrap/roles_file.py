@@ -1,21 +1,25 @@
 """The roles file of a database: who may do what with it. YAML in, plain values out; changed whole or not at all.
 
 `pierhead config set roles.…` writes it, `pierhead serve` reads it and follows it. It lies in the data directory unless
-`--roles` names another. Not here: how its text is edited (`roles_edit`), what a role means (the plug-in).
+`--roles` names another. Not here: how its text is edited (`yaml_edit`), what a role means (the plug-in).
 """
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, cast
 
-from pierhead.bootstrap.document import read_document
+from pierhead.bootstrap.document import parse_document, read_document
 from pierhead.bootstrap.plugins import databases
+from pierhead.bootstrap.yaml_edit import has_content, with_value
 from pierhead.core.errors import Misconfigured
 
 _NAME: Final = "roles.yaml"
 _KEY: Final = "roles"
+
+NOBODY: Final = "nobody"
+"""No key is called so: stands where a role has no holder yet, which must not read as everyone."""
 
 Roles = Mapping[str, Mapping[str, object]]
 
@@ -43,24 +47,44 @@ def checked(path: Path, values: Mapping[str, object]) -> Roles:
     roles = values.get(_KEY)
     if not isinstance(roles, dict) or not roles:
         raise _bad(f"{path} defines no roles", "begin with roles:, then a name for each")
+    named = cast("dict[str, object]", roles)
     try:
-        databases().check_roles(cast("dict[str, object]", roles))
+        databases().check_roles({name: _with_holder(role) for name, role in named.items()})
     except Misconfigured as fault:
         raise _bad(f"{path}: {fault.message}", "see: pierhead config schema roles") from None
     return cast("Roles", roles)
 
 
-def replace(path: Path, edit: Callable[[str], str]) -> None:
-    """Change the file's text, whole or not at all; what `edit` raises leaves it as it was. Errors: Misconfigured."""
+def _with_holder(role: object) -> object:
+    """Keys hold the roles of a served database, and they are made later."""
+    return {"keys": [NOBODY], **cast("dict[str, object]", role)} if isinstance(role, dict) else role
+
+
+def changed_roles(path: Path, place: tuple[str, ...], value: object) -> None:
+    """Set one member, check the whole, replace the file: all of it or nothing. Errors: Misconfigured.
+
+    Tables written out with their columns are not replaced by a mere list: what hides a column would be gone.
+    """
     try:
         text = path.read_text("utf-8") if path.exists() else ""
-        changed = edit(text)
+        edited = with_value(path, text, place, value)
+        _refuse_loss(path, text, place, value)
+        checked(path, parse_document(path, edited).values)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
-        unfinished.write_text(changed, "utf-8")
+        unfinished.write_text(edited, "utf-8")
         unfinished.rename(path)
-    except OSError as failed:
-        raise _bad(f"cannot write {path}: {failed.strerror}", "choose another: --roles FILE") from None
+    except (OSError, UnicodeDecodeError) as failed:
+        raise _bad(f"cannot change {path}: {failed}", "choose another: --roles FILE") from None
+
+
+def _refuse_loss(path: Path, text: str, place: tuple[str, ...], value: object) -> None:
+    before: object = parse_document(path, text).values if has_content(text) else {}
+    for part in place:
+        before = cast("Mapping[str, object]", before).get(part) if isinstance(before, Mapping) else None
+    if isinstance(before, Mapping) and before and not isinstance(value, Mapping):
+        name = ".".join(place)
+        raise _bad(f"{path}: {name} is written out in full", "edit the file: a list would lose what stands there")
 
 
 def _bad(message: str, hint: str) -> Misconfigured:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
+from pierhead.bootstrap.roles_file import NOBODY
 from pierhead.core.api_key import ApiKey
 
 LOCAL: Final = "local"
 """The role where no file defines any: it reads the default schema."""
 
-_NOBODY: Final = "nobody"  # no key is called so: a role without a key must not read as everyone's
 _READ_ONLY: Final = "-read-only"
 
 Role = Mapping[str, object]
@@ -58,7 +58,7 @@ def roles_in_force(
 def _held(role: Role, made: list[tuple[str, str]], name: str) -> Role:
     listed = cast("list[object]", role.get("keys", []))
     ids = [key_id for role_name, key_id in made if role_name == name]
-    return {**role, "keys": [*listed, *ids] or [_NOBODY]}
+    return {**role, "keys": [*listed, *ids] or [NOBODY]}
 
 
 def _narrowed(role: Role, narrowing: Narrowing) -> Role:

@@ -88,7 +88,12 @@ class SqlDatabases:
         parse_policy(dict(roles))
 
     def roles_schema(self) -> dict[str, Any]:
-        return TypeAdapter(dict[str, Role]).json_schema()
+        """The long form, as the model has it, and beside it the short one, which its validator spells out."""
+        schema = TypeAdapter(dict[str, Role]).json_schema()
+        members = schema["$defs"]["Role"]["properties"]
+        members["tables"] = {"anyOf": [members["tables"], {"type": "array", "items": {"type": "string"}}]}
+        members["operations"] = schema["$defs"]["TableRule"]["properties"]["operations"]
+        return schema
 
 
 DATABASES: Final = SqlDatabases()

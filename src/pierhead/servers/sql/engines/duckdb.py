@@ -67,7 +67,11 @@ class DuckdbEngine:
         if not file.is_file():
             raise Misconfigured(f"there is no DuckDB file {file.name}", hint="check the url of this source")
         self._file = file
-        self._database = duckdb.connect(str(file), read_only=True, config=_SETTINGS)
+        try:
+            self._database = duckdb.connect(str(file), read_only=True, config=_SETTINGS)
+        except duckdb.Error as failed:
+            message = f"{file.name} cannot be opened as a DuckDB database: {failed}"
+            raise Misconfigured(message, hint="check the url of this source, and who else has it open") from None
         self._writer: DuckdbWriter | None = None
         self._reads: dict[tuple[str, str], frozenset[tuple[str, ...]]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="duckdb")

@@ -84,7 +84,11 @@ class SqliteEngine:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sqlite")
 
     async def introspect(self) -> Catalog:
-        return await self._in_thread(self._introspect)
+        try:
+            return await self._in_thread(self._introspect)
+        except sqlite3.DatabaseError as failed:
+            message = f"{self._file.name} cannot be read as a SQLite database: {failed}"
+            raise Misconfigured(message, hint="check the url of this source, and who may read the file") from None
 
     async def confirm(self, query: GovernedQuery, view: View, values: Values) -> None:
         await self._in_thread(functools.partial(self._confirm, query, view, values))
