@@ -59,6 +59,11 @@ def note_answer(answer: Rows, count: int, cut: str) -> None:
         note(query_id=answer.query_id)
 
 
+def note_count(count: int) -> None:
+    """What came of a stream, whose rows were written as they came."""
+    note(rows=count, cut="")
+
+
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

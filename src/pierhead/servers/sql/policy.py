@@ -26,6 +26,7 @@ from pierhead.servers.sql.approvals import Needed
 from pierhead.servers.sql.masks import Mask
 
 MOST_ROWS: Final = 1_000
+MOST_STREAMED: Final = 100_000
 MOST_SECONDS: Final = 60.0
 ISSUER_OF_KEYS: Final = "pierhead:keys"
 """Of a caller who came with an API key: its subject is the key's id, and no user's name."""
@@ -82,6 +83,11 @@ class TableRule(_Strict):
 class Limits(_Strict):
     rows: int = Field(default=MOST_ROWS, ge=1, le=MOST_ROWS)
     time: Annotated[float, BeforeValidator(_seconds)] = Field(default=MOST_SECONDS, gt=0, le=MOST_SECONDS)
+
+    @property
+    def most_streamed(self) -> int:
+        """Rows of an answer that is written as it comes: what is written here holds for it, too."""
+        return self.rows if "rows" in self.model_fields_set else MOST_STREAMED
 
 
 class Role(_Strict):

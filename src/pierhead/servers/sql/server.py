@@ -10,6 +10,7 @@ from pierhead.sdk import Caller, Server
 from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescription, TableList
 from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.idempotency import FileKeys
+from pierhead.servers.sql.rest.routes import Lanes, RestRoutes
 from pierhead.servers.sql.schema_lane import SchemaLane
 from pierhead.servers.sql.settings import SqlSettings
 from pierhead.servers.sql.source import Source
@@ -56,10 +57,12 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
         lifespan=running,
     )
     statements = SqlLane(source, records_text=chosen.record_statements)
-    _declare_schema_tools(server, SchemaLane(source, statements))
+    schema = SchemaLane(source, statements)
+    _declare_schema_tools(server, schema)
     _declare_query_tools(server, statements)
     if not chosen.read_only and isinstance(source.engine, WritingEngine):
         declare_write_tools(server, WriteLane(source, keys, chosen.name), _POLICY)
+    server.routes = RestRoutes(Lanes(source, statements, schema), chosen.name, server.version)
     return server, source
 
 

@@ -46,6 +46,7 @@ class Verdict:
 class Ready:
     """Everything one run needs: what a lane makes of a request, and either host gives to the engine."""
 
+    engine: Engine
     query: GovernedQuery
     view: View
     values: Values

@@ -5,6 +5,8 @@ stay. Not here: the guard itself (sdk/sqlguard), drivers (engines/).
 """
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -21,6 +23,7 @@ from pierhead.servers.sql.notes import (
     noting_disagreement,
     permitted,
 )
+from pierhead.servers.sql.policy import MOST_ROWS
 from pierhead.servers.sql.source import Acting, Ground, Ready, Source, Verdict
 
 _VERDICTS_KEPT: Final = 2_000
@@ -37,8 +40,8 @@ class SqlLane:
         self._records_text = records_text
 
     async def run_query(self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float) -> QueryResult:
-        ready = await self.ready(caller, sql=sql, limits=Limits(max_rows, timeout_s))
-        answer = await self._source.engine.run(ready.query, ready.view, ready.values, ready.limits)
+        async with self.ready(caller, sql=sql, limits=Limits(max_rows, timeout_s)) as ready:
+            answer = await ready.engine.run(ready.query, ready.view, ready.values, ready.limits)
         rows, cut = fitted(answer.rows, ready.limits)
         note_answer(answer, len(rows), cut)
         return QueryResult.model_construct(
@@ -49,18 +52,21 @@ class SqlLane:
             tables=[ready.view.display_name(table) for table in ready.query.tables],
         )
 
-    async def ready(self, caller: Caller, *, sql: str, limits: Limits) -> Ready:
-        """The caller's statement, permitted and within the limits of the role; it has not run."""
+    @asynccontextmanager
+    async def ready(self, caller: Caller, *, sql: str, limits: Limits) -> AsyncGenerator[Ready]:
+        """The caller's statement, permitted and within the limits of the role; it runs inside the context."""
         ground = self._source.ground
         acting = ground.acting(caller)
         note_acting("sql", ground, acting)
+        own = acting.role.limits
+        most = own.rows if limits.rows <= MOST_ROWS else own.most_streamed
         limits = replace(
             limits,
-            rows=min(limits.rows, acting.role.limits.rows),
+            rows=min(limits.rows, most),
             seconds=min(limits.seconds, acting.role.limits.time),
         )
         query = await self._governed(ground, acting, sql, limits.rows)
-        return Ready(query, acting.view, _NO_VALUES, limits)
+        yield Ready(self._source.engine, query, acting.view, _NO_VALUES, limits)
 
     async def explain_query(self, caller: Caller, *, sql: str) -> Explanation:
         ground = self._source.ground

@@ -222,10 +222,11 @@ def _run(cursor: duckdb.DuckDBPyConnection, query: GovernedQuery, bound: list[ob
         fields = [Field(column[0], str(column[1]), str(column[1]) == "JSON") for column in cursor.description or ()]
         rows: list[tuple[object, ...]] = []
         size = 0
-        while len(rows) <= limits.rows and size < LONGEST_VALUE and (batch := cursor.fetchmany(_BATCH)):
+        most_bytes = max(LONGEST_VALUE, limits.bytes)
+        while len(rows) <= limits.rows and size < most_bytes and (batch := cursor.fetchmany(_BATCH)):
             rows += batch
             size += sum(len(cell) for row in batch for cell in row if isinstance(cell, (str, bytes)))
-        return Rows(fields, rows)
+        return Rows(fields, rows, is_cut=len(rows) <= limits.rows and size >= most_bytes)
 
 
 def _batches(

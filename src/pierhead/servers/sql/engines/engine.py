@@ -41,12 +41,14 @@ class Field:
 class Rows:
     """An answer as the engine gave it: driver values, at most one row more than the limit.
 
-    `query_id` is the engine's own name for the run, where it has one: the audit keeps it.
+    `query_id` is the engine's own name for the run, where it has one: the audit keeps it. `is_cut`: the engine
+    stopped below the limit of rows, since those it has are too large already.
     """
 
     fields: Sequence[Field]
     rows: Sequence[Sequence[object]]
     query_id: str = ""
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)

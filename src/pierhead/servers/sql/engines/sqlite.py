@@ -102,7 +102,7 @@ class SqliteEngine:
         deadline = Deadline(limits.seconds)
         try:
             return await self._in_thread(
-                functools.partial(self._run, query, view, query.bound(values), deadline, limits.rows)
+                functools.partial(self._run, query, view, query.bound(values), deadline, limits)
             )
         except asyncio.CancelledError:
             deadline.end()
@@ -184,7 +184,7 @@ class SqliteEngine:
                 "EXPLAIN " + query.sql, query.bound(values)
             ).close()  # compiles it: the authorizer is asked, nothing runs
 
-    def _run(self, query: GovernedQuery, view: View, bound: list[object], deadline: Deadline, most_rows: int) -> Rows:
+    def _run(self, query: GovernedQuery, view: View, bound: list[object], deadline: Deadline, limits: Limits) -> Rows:
         with self._connection(view) as connection, _translated(deadline):
             connection.set_progress_handler(deadline.is_over, _STEPS_BETWEEN_LOOKS)
             cursor = connection.execute(query.sql, bound)
@@ -193,10 +193,11 @@ class SqliteEngine:
             for row in cursor:
                 rows.append(row)
                 size += sum(len(cell) if isinstance(cell, (str, bytes)) else 8 for cell in row)
-                if len(rows) > most_rows or size > LONGEST_VALUE:
+                if len(rows) > limits.rows or size > max(LONGEST_VALUE, limits.bytes):
                     break
             cursor.close()
-            return Rows(_fields(cursor.description or (), rows), rows)
+            is_cut = len(rows) <= limits.rows and size > max(LONGEST_VALUE, limits.bytes)
+            return Rows(_fields(cursor.description or (), rows), rows, is_cut=is_cut)
 
     def _batches(
         self, query: GovernedQuery, view: View, bound: list[object], deadline: Deadline, batches: Batches

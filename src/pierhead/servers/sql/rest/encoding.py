@@ -17,7 +17,9 @@ from pierhead.servers.sql.cells import exact
 from pierhead.servers.sql.engines.engine import Field
 
 _OPTIONS: Final = orjson.OPT_STRICT_INTEGER | orjson.OPT_NON_STR_KEYS
+_EXACT: Final = orjson.OPT_NON_STR_KEYS  # for what went through `exact` already
 _LINE: Final = _OPTIONS | orjson.OPT_APPEND_NEWLINE
+_EXACT_LINE: Final = _EXACT | orjson.OPT_APPEND_NEWLINE
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _SPECIAL: Final = frozenset(',"\r\n')
 
@@ -44,21 +46,21 @@ def objects(fields: Fields, rows: Sequence[Row]) -> bytes:
     try:
         encoded = orjson.dumps(shaped, exact, _OPTIONS)
     except orjson.JSONEncodeError:
-        return orjson.dumps(_exactly(shaped), exact, _OPTIONS)
+        return orjson.dumps(_exactly(shaped), exact, _EXACT)
     if b"null" in encoded and _has_odd_numbers(rows):  # orjson writes an infinity as null
-        return orjson.dumps(_exactly(shaped), exact, _OPTIONS)
+        return orjson.dumps(_exactly(shaped), exact, _EXACT)
     return encoded
 
 
 def lines(fields: Fields, rows: Sequence[Row]) -> bytes:
     """The rows as JSON objects, one a line."""
     shaped = _objects(fields, rows, one_line=True)
-    if _has_odd_numbers(rows):
-        shaped = _exactly(shaped)
-    try:
-        return b"".join([orjson.dumps(row, exact, _LINE) for row in shaped])
-    except orjson.JSONEncodeError:
-        return b"".join([orjson.dumps(row, exact, _LINE) for row in _exactly(shaped)])
+    if not _has_odd_numbers(rows):
+        try:
+            return b"".join([orjson.dumps(row, exact, _LINE) for row in shaped])
+        except orjson.JSONEncodeError:
+            pass  # an integer that JSON's readers would round
+    return b"".join([orjson.dumps(row, exact, _EXACT_LINE) for row in _exactly(shaped)])
 
 
 def one_object(fields: Fields, row: Row) -> bytes:
@@ -135,5 +137,5 @@ def as_text(cell: object) -> str:
         return "true" if cell else "false"
     value = exact(cell)
     if isinstance(value, (list, dict, tuple)):
-        return orjson.dumps(value, cast("Callable[[object], object]", exact), _OPTIONS).decode()
+        return orjson.dumps(value, cast("Callable[[object], object]", exact), _EXACT).decode()
     return str(value)

@@ -1,0 +1,112 @@
+"""From a path to what answers it: one table of routes, and each answer inside one governed call of a tool.
+
+    /                      /{table}                /{table}/{key}         /{table}/_query
+    /_sql  /_sql/explain   /_schema[/{table}]      /{source}/_table/...   /{source}/_schema
+
+Not here: what a route does (the modules beside this one), who asks and what is recorded (the SDK).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from pierhead.sdk import Invalid, NotFound
+from pierhead.sdk.routes import Calls, Reply, Request, refusal
+from pierhead.servers.sql.rest.asked import BASE, Asked
+from pierhead.servers.sql.rest.docs_page import HEADERS
+from pierhead.servers.sql.rest.documents import Documents, Library
+from pierhead.servers.sql.rest.replies import VARY, matches
+from pierhead.servers.sql.rest.schema_routes import SchemaRoutes
+from pierhead.servers.sql.rest.sql_routes import SqlRoutes
+from pierhead.servers.sql.schema_lane import SchemaLane
+from pierhead.servers.sql.source import Source
+from pierhead.servers.sql.sql_lane import SqlLane
+
+Handler = Callable[[Asked], Awaitable[Reply | None]]
+Methods = Mapping[str, Handler]
+
+_OPENAPI: Final = b"/openapi.json"
+_DOCS: Final = b"/docs"
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """What REST hosts."""
+
+    source: Source
+    sql: SqlLane
+    schema: SchemaLane
+
+
+class RestRoutes:
+    """The routes of one source; `name` is the server's, `version` its own."""
+
+    def __init__(self, lanes: Lanes, name: str, version: str) -> None:
+        self._source = lanes.source
+        self._name = name.encode()
+        self._library = Library(name, version)
+        sql, schema = SqlRoutes(lanes.sql), SchemaRoutes(lanes.source, lanes.schema)
+        self._root: Methods = _reading(schema.tables)
+        self._fixed: Mapping[tuple[bytes, ...], Methods] = {
+            (): self._root,
+            (b"_sql",): {"POST": sql.run},
+            (b"_sql", b"explain"): {"POST": sql.explain},
+            (b"_schema",): _reading(schema.whole),
+        }
+        self._one_table: Methods = _reading(schema.one)
+
+    async def answer(self, request: Request, calls: Calls) -> Reply | None:
+        """Answer one request. Errors: any PierheadError, which the host tells as a problem."""
+        if request.path in (_OPENAPI, _DOCS):
+            return self._document(request, calls)
+        asked = Asked(request, calls, _parts(request.path))
+        methods = self._methods(asked.parts)
+        handler = methods.get(request.method)
+        if handler is None:
+            return _not_allowed(request.method, methods)
+        return await handler(asked)
+
+    def _methods(self, parts: tuple[bytes, ...]) -> Methods:
+        found = self._fixed.get(parts)
+        if found is None and len(parts) == 2 and parts[0] == b"_schema":  # noqa: PLR2004 - and a table's name
+            found = self._one_table
+        if found is None:
+            raise NotFound("no such route", hint="/openapi.json names the routes you may use")
+        return found
+
+    def _document(self, request: Request, calls: Calls) -> Reply:
+        """The documents of the caller's role: behind the same sign-in as what they describe."""
+        if request.method not in ("GET", "HEAD"):
+            return _not_allowed(request.method, self._root)
+        tools = calls.visible()
+        ground = self._source.ground
+        acting = ground.acting(calls.caller)
+        kept = self._library.documents(ground, acting, tools)
+        headers = [(b"etag", kept.tag), VARY, (b"cache-control", b"private, no-cache")]
+        if matches(request.headers.get(b"if-none-match", b""), kept.tag):
+            return Reply(304, headers, b"")
+        return _of_kind(request.path, kept, headers)
+
+
+def _of_kind(path: bytes, kept: Documents, headers: list[tuple[bytes, bytes]]) -> Reply:
+    if path == _DOCS:
+        return Reply(200, [*HEADERS, *headers], kept.page)
+    return Reply(200, [(b"content-type", b"application/json"), *headers], kept.json)
+
+
+def _reading(handler: Handler) -> Methods:
+    return {"GET": handler, "HEAD": handler}
+
+
+def _parts(path: bytes) -> tuple[bytes, ...]:
+    """The raw segments below the base; one slash at the end is taken as none."""
+    below = path.removeprefix(BASE).removeprefix(b"/").removesuffix(b"/")
+    return tuple(below.split(b"/")) if below else ()
+
+
+def _not_allowed(method: str, methods: Methods) -> Reply:
+    allowed = ", ".join(methods)
+    problem = refusal(
+        Invalid(f"{method[:16]} does not work here", hint=f"methods are: {allowed}", code="method-not-allowed")
+    )
+    return Reply(problem.status, [*problem.headers, (b"allow", allowed.encode())], problem.body)
