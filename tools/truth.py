@@ -19,7 +19,10 @@ from tools.findings import Source
 _METRIC: Final = re.compile(r"\bpierhead_[a-z0-9_]*(?:_(?:total|seconds|bytes|tokens|info|up|successful|drift|open))\b")
 _ROUTE_CALLS: Final = {"Route", "WebSocketRoute"}
 _VERBS: Final = {"get", "post", "put", "patch", "delete", "route", "_route"}
-_RELAYED: Final = b"/mcp/("
+_RELAYED: Final = {
+    b"/mcp/(": ("/mcp/{server}",),
+    b"/data/(": ("/data/{server}/api/v1", "/data/{server}/openapi.json", "/data/{server}/docs"),
+}
 
 
 def error_codes(files: Iterable[Source]) -> set[str]:
@@ -125,7 +128,7 @@ def routes(files: Iterable[Source]) -> set[str]:
     """Every path that `apps` serves, as written there.
 
     From route tables and decorators, from a `PAGES` or `ROUTES` table (`GET /path`), from the cases of a `match` on a
-    path, and the relay's own pattern, which is the one path that plain ASGI reads by hand.
+    path, and the relay's own patterns, the only paths that plain ASGI reads by hand.
     """
     return {path for source in files for node in ast.walk(source.tree()) for path in _paths_at(node)}
 
@@ -141,8 +144,8 @@ def _paths_at(node: ast.AST) -> Iterator[str]:
                     yield key.value.rpartition(" ")[2]
         case ast.MatchValue(value=ast.Constant(value=str(path))) if path.startswith("/"):
             yield path
-        case ast.Constant(value=bytes(pattern)) if pattern.startswith(_RELAYED):
-            yield "/mcp/{server}"
+        case ast.Constant(value=bytes(pattern)) if pattern.startswith(tuple(_RELAYED)):
+            yield from next(paths for start, paths in _RELAYED.items() if pattern.startswith(start))
         case _:
             pass
 

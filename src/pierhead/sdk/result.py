@@ -11,6 +11,7 @@ import orjson
 from pierhead.core.call import Waiting
 from pierhead.core.errors import PierheadError, ToolTimedOut
 from pierhead.core.policy import Permit
+from pierhead.core.problem import is_retryable
 
 _ERROR_TEXT: Final = 1024
 
@@ -35,16 +36,6 @@ def failure(error: PierheadError) -> Answer:
         },
     }
     return Answer(orjson.dumps(body), is_error=True)
-
-
-_RETRYABLE: Final = frozenset(
-    {"tool-timed-out", "upstream-unreachable", "limit-exceeded", "policy-stale", "record-failed", "locked"}
-)
-
-
-def is_retryable(error: PierheadError) -> bool:
-    """Whether the same call may succeed later, with nothing changed by the caller."""
-    return error.code in _RETRYABLE
 
 
 def approval_required(waiting: Waiting) -> Answer:

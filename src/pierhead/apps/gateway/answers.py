@@ -1,10 +1,12 @@
 """One visit to the public port, and the answers the gateway gives itself: refusals, and a bare "accepted".
 
 A refusal on an MCP endpoint is a JSON-RPC body with the message's id, whatever its HTTP status: a bare 4xx would
-make clients that speak both eras try the other. Below: `apps/problem`, the only table. Above: `relay`.
+make clients that speak both eras try the other. On the data lane it is a problem document (RFC 9457). Below:
+`apps/problem`, the only table. Above: `relay`.
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 
 import orjson
@@ -16,6 +18,7 @@ from pierhead.apps.gateway.exchange import Exchange
 from pierhead.apps.gateway.streams import Attention
 from pierhead.apps.problem import http_status, json_rpc
 from pierhead.core.errors import PierheadError, Unauthenticated
+from pierhead.core.problem import MEDIA_TYPE, problem
 
 _LONGEST_AGENT: Final = 64
 
@@ -25,6 +28,7 @@ class Visit:
 
     __slots__ = (
         "attention",
+        "data_path",
         "era",
         "exchange",
         "extra",
@@ -43,6 +47,8 @@ class Visit:
         self.send = send
         self.public_url = public_url
         self.server: str | None = None
+        self.data_path: bytes | None = None
+        """The path on the server, of a request of the data lane."""
         self.fields: Fields = {}
         self.message_id: str | int | None = None
         self.era = ASSUMED
@@ -61,13 +67,18 @@ async def answer(visit: Visit, error: PierheadError) -> None:
     """Say why not. Once the client has seen the start of an answer, only silence is left: the connection closes."""
     if visit.exchange is not None and visit.exchange.started:
         return
-    if visit.server is None:
+    status, kind = http_status(error, visit.era), b"application/json"
+    if visit.data_path is not None:
+        status, told = problem(error)
+        kind, body = MEDIA_TYPE, orjson.dumps({**told, "title": HTTPStatus(status).phrase})
+    elif visit.server is None:
         detail = {"code": error.code, "message": error.message, "hint": error.hint}
         body = orjson.dumps({"error": detail})
     else:
         body = orjson.dumps(json_rpc(error, visit.message_id, visit.extra))
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *_more(visit, error)]
-    await visit.send({"type": "http.response.start", "status": http_status(error, visit.era), "headers": headers})
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *_more(visit, error)]
+    await visit.send({"type": "http.response.start", "status": status, "headers": headers})
+    body = b"" if visit.scope["method"] == "HEAD" else body
     await visit.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
@@ -82,7 +93,8 @@ def _more(visit: Visit, error: PierheadError) -> list[tuple[bytes, bytes]]:
     if isinstance(error, Unauthenticated):
         headers.append((b"www-authenticate", challenge(visit.public_url, visit.server or "", error)))
     if error.code == "method-not-allowed":
-        headers.append((b"allow", b"POST" if visit.server else b"GET, HEAD, POST, PUT, PATCH, DELETE"))
+        is_message = visit.server is not None and visit.data_path is None
+        headers.append((b"allow", b"POST" if is_message else b"GET, HEAD, POST, PUT, PATCH, DELETE"))
     return headers
 
 

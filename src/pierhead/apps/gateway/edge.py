@@ -13,13 +13,18 @@ from pierhead.apps.gateway.asgi import Receive
 from pierhead.core.errors import Forbidden, Invalid
 
 LARGEST_BODY: Final = 4 * 1024 * 1024
+LARGEST_UPLOAD: Final = 10 * 1024 * 1024
+"""Of the data lane: many rows at once are more than a message."""
 
 _HEADER_BYTES: Final = 32 * 1024
 _HEADER_COUNT: Final = 100
 _ONCE: Final = frozenset(
     {b"host", b"authorization", b"content-length", b"content-type", b"content-encoding", b"origin"}
+    | {b"idempotency-key", b"pierhead-role"}
 )
 _SERVER: Final = re.compile(rb"/mcp/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})")
+_DATA: Final = re.compile(rb"/data/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})(/api/v1(?:/[!-~]*)?|/openapi\.json|/docs)")
+_AMBIGUOUS: Final = (b"//", b"/./", b"/../", b"\\")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
 Fields = dict[bytes, bytes]
@@ -90,38 +95,52 @@ def server_of(raw_path: bytes) -> str | None:
     return found[1].decode() if found else None
 
 
-def check_content(fields: Fields) -> None:
-    """Plain JSON of a size we read; raises Invalid."""
+def data_target_of(raw_path: bytes) -> tuple[str, bytes] | None:
+    """The server that a raw path of the data lane names, and the path on it; spelt in one way only."""
+    found = _DATA.fullmatch(raw_path)
+    if found is None or any(odd in found[2] for odd in _AMBIGUOUS) or found[2].endswith((b"/.", b"/..")):
+        return None
+    return found[1].decode(), found[2]
+
+
+def check_plain(fields: Fields) -> None:
+    """A body that is not compressed; raises Invalid."""
     if fields.get(b"content-encoding", b"identity") != b"identity":
         raise Invalid("the body is compressed", hint="send it plain", code="unsupported-content")
+
+
+def check_content(fields: Fields) -> None:
+    """Plain JSON of a size we read; raises Invalid."""
+    check_plain(fields)
     kind = fields.get(b"content-type", b"").partition(b";")[0].strip().lower()
     if kind != b"application/json":
         raise Invalid("the body is not declared as JSON", hint="send application/json", code="unsupported-content")
 
 
-async def body_of(receive: Receive, fields: Fields) -> bytes:
+async def body_of(receive: Receive, fields: Fields, largest: int = LARGEST_BODY) -> bytes:
     """The request's body, whole.
 
-    Errors: Invalid, beyond 4 MiB; Gone.
+    Errors: Invalid, beyond `largest` bytes; Gone.
     """
     announced = fields.get(b"content-length", b"0")
-    if not announced.isdigit() or int(announced) > LARGEST_BODY:
-        raise _too_large()
+    if not announced.isdigit() or int(announced) > largest:
+        raise _too_large(largest)
     message = await receive()
     body: bytes = message.get("body", b"")
-    if message["type"] == "http.request" and not message.get("more_body", False) and len(body) <= LARGEST_BODY:
+    if message["type"] == "http.request" and not message.get("more_body", False) and len(body) <= largest:
         return body
     parts, size = [body], len(body)
-    while message["type"] == "http.request" and message.get("more_body", False) and size <= LARGEST_BODY:
+    while message["type"] == "http.request" and message.get("more_body", False) and size <= largest:
         message = await receive()
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-    if size > LARGEST_BODY:
-        raise _too_large()
+    if size > largest:
+        raise _too_large(largest)
     if message["type"] != "http.request":
         raise Gone
     return b"".join(parts)
 
 
-def _too_large() -> Invalid:
-    return Invalid("the body is larger than 4 MiB", hint="send less at once", code="body-too-large")
+def _too_large(largest: int) -> Invalid:
+    megabytes = largest // (1024 * 1024)
+    return Invalid(f"the body is larger than {megabytes} MiB", hint="send less at once", code="body-too-large")

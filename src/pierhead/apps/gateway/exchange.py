@@ -3,6 +3,7 @@
 Runs only against a Permit. Sends the headers of a short allow-list, the assertion, and the original body; never
 the client's credentials. Below: `streams`. Above: `relay`, which lets the last bytes go once the outcome is
 recorded. Nothing here decides, and nothing here records.
+Its kin for the data lane: `data`.
 """
 
 from functools import lru_cache
@@ -33,7 +34,7 @@ _PASSED: Final = frozenset(
         b"baggage",
     }
 )
-_DROPPED: Final = HOP | {b"set-cookie", b"www-authenticate", b"x-accel-buffering"}
+DROPPED: Final = HOP | {b"set-cookie", b"www-authenticate", b"x-accel-buffering"}
 _GRACE_S: Final = 5.0
 _BODIES: Final = (b"application/json", b"text/event-stream")
 _REDIRECT, _CLIENT_FAULT, _SERVER_FAULT = 300, 400, 500
@@ -56,6 +57,8 @@ class Inbound(NamedTuple):
     method: Method
     caller: Caller
     send: Send
+    target: bytes = b""
+    """Path and query on the server, where it is not the server's MCP endpoint."""
 
 
 class Exchange:
@@ -78,16 +81,20 @@ class Exchange:
         Errors: UpstreamUnreachable, also for answers no server of ours gives; ToolTimedOut.
         """
         server, inbound = permit.request.server, self._inbound
-        origin, start = _address(server.upstream)
+        origin, start = _address(server.upstream, inbound.target)
         request = self._request(start, server, permit.request.call.id)
-        first_byte_s = permit.request.tool.timeout_s + _GRACE_S
-        repeatable = inbound.method.repeatable
         self._attention.begin()
         answer = None
         try:
-            answer = await self._upstreams.send(origin, request, first_byte_s=first_byte_s, repeatable=repeatable)
+            answer = await self._upstreams.send(
+                origin,
+                request,
+                first_byte_s=self._patience(permit) + _GRACE_S,
+                repeatable=inbound.method.repeatable,
+                head_only=inbound.http_method == "HEAD",
+            )
             self._judge(answer)
-            self._delivery = delivery = Delivery(answer, _DROPPED, inbound.send)
+            self._delivery = delivery = Delivery(answer, DROPPED, inbound.send)
             if inbound.method.listens:
                 await delivery.open()
             await delivery.pump()
@@ -111,12 +118,20 @@ class Exchange:
         inbound = self._inbound
         parts = [inbound.http_method.encode(), start]
         for name, value in inbound.fields.items():
-            if name in _PASSED or name.startswith(b"mcp-param-"):
+            if self._passes(name):
                 parts += (name, b": ", value, b"\r\n")
         assertion = self._minter.mint(inbound.caller, server.name, call_id, inbound.digest)
         parts += (b"pierhead-assertion: ", assertion, b"\r\ncontent-length: %d\r\n\r\n" % len(inbound.body))
         parts.append(inbound.body)
         return b"".join(parts)
+
+    def _passes(self, name: bytes) -> bool:
+        """Whether a header of the client goes on to the server."""
+        return name in _PASSED or name.startswith(b"mcp-param-")
+
+    def _patience(self, permit: Permit) -> float:
+        """How long the server may think, in seconds."""
+        return permit.request.tool.timeout_s
 
     def _judge(self, answer: Answer) -> None:
         """Only what an MCP server answers may pass."""
@@ -137,13 +152,13 @@ def _has_body_of(answer: Answer, kinds: tuple[bytes, ...]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _address(upstream: str) -> tuple[Origin, bytes]:
+def _address(upstream: str, target: bytes = b"") -> tuple[Origin, bytes]:
     """Where a server listens, and how a request to it goes on after its HTTP method."""
     url = urlsplit(upstream)
     if url.scheme != "http" or not url.hostname or not url.port:
         raise UpstreamUnreachable("the server has not said where it listens", hint="try again in a few seconds")
-    start = f" {url.path or '/'} HTTP/1.1\r\nhost: {url.netloc}\r\n"
-    return (url.hostname, url.port), start.encode("ascii")
+    place = target or (url.path or "/").encode("ascii")
+    return (url.hostname, url.port), b" %b HTTP/1.1\r\nhost: %b\r\n" % (place, url.netloc.encode("ascii"))
 
 
 def origin_of(upstream: str) -> Origin | None:

@@ -75,12 +75,12 @@ class Forward:
 
 
 def is_public(path: bytes) -> bool:
-    """Whether a raw path may leave for the registry: spelt in one way only, not internal, and no MCP endpoint."""
+    """Whether a raw path may leave for the registry: spelt in one way only, not internal, and no server's."""
     if not path.startswith(b"/") or any(odd in path for odd in (b"//", b"/./", b"/../", b"\\", b";", b"\0")):
         return False
     if path.endswith((b"/.", b"/..")) or _hides(path):
         return False
-    return not path.lower().startswith((b"/internal", b"/mcp"))
+    return not path.lower().startswith((b"/internal", b"/mcp", b"/data"))
 
 
 def _hides(path: bytes) -> bool:

@@ -82,3 +82,9 @@ DROPPED: Final = Method("notification", True, False, Governed.DROPPED)
 STREAM: Final = Method("GET", False, True, Governed.PASSED, repeatable=True, listens=True)
 FAREWELL: Final = Method("DELETE", False, True, Governed.PASSED)
 """A legacy client's listening stream, and the end of its MCP session."""
+
+DATA: Final[Mapping[str, Method]] = {
+    verb: Method(f"data/{verb.lower()}", True, True, Governed.READ, repeatable=verb in ("GET", "HEAD"))
+    for verb in ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
+}
+"""A request of the data lane, by its HTTP method: which tool it stands for is known to the server alone."""

@@ -2,7 +2,8 @@
 
 `Relay` hosts `call_tool` and `relay_message`: every message goes through one of them or is refused here. Below:
 `edge` (headers, sizes), `envelope` (what the bytes say), `exchange` (to the server and back), `answers` (refusals),
-`open_messages` (what is decided again while it runs). Not here: sockets and signals (`run`).
+`open_messages` (what is decided again while it runs), `data` (a server's own routes). Not here: sockets and
+signals (`run`).
 """
 
 import asyncio
@@ -14,7 +15,8 @@ from typing import Final
 from pierhead.apps.authenticate import Listener
 from pierhead.apps.gateway.answers import Visit, accept, answer
 from pierhead.apps.gateway.asgi import Receive, Scope, Send
-from pierhead.apps.gateway.edge import Admission, Gone, body_of, check_content, server_of
+from pierhead.apps.gateway.data import DataExchange, check_kind, read_request
+from pierhead.apps.gateway.edge import Admission, Gone, body_of, check_content, data_target_of, server_of
 from pierhead.apps.gateway.envelope import ASSUMED, LEGACY, Envelope, Fault, read
 from pierhead.apps.gateway.exchange import Exchange, Inbound, Minter
 from pierhead.apps.gateway.forward import Forward
@@ -97,6 +99,8 @@ class Relay:
     async def _serve(self, visit: Visit) -> None:
         scope = visit.scope
         visit.server = server_of(scope["raw_path"])
+        if (data := data_target_of(scope["raw_path"])) is not None:
+            visit.server, visit.data_path = data
         if scope["http_version"] not in _VERSIONS:
             raise Invalid("this version of HTTP is not served here", hint="speak HTTP/1.1", code="bad-headers")
         visit.fields = self._at.admission.fields(scope["headers"])
@@ -105,6 +109,9 @@ class Relay:
             return
         call_id = self._at.ids.new()
         caller, until = await self._signed_in(visit, visit.server, call_id)
+        if visit.data_path is not None:
+            await self._data(visit, caller, until)
+            return
         match scope["method"]:
             case "POST":
                 await self._message(visit, caller, until)
@@ -150,6 +157,14 @@ class Relay:
         call = _call(visit, caller, method.name, Opaque(_NO_BODY, 0), visit.user_agent)
         await self._carry(visit, _inbound(visit, caller, method, b"", _NO_BODY), call, until)
 
+    async def _data(self, visit: Visit, caller: Caller, until: float) -> None:
+        """One request to a server's own routes."""
+        at = self._at
+        inbound, call = await read_request(visit, caller)
+        async with recording_refusals(call, caller, at.audit):
+            check_kind(call.server, caller, at.snapshots, at.rules)
+        await self._carry(visit, inbound, call, until)
+
     async def _drop(self, visit: Visit, caller: Caller, call: Call) -> None:
         """A notification nobody needs: acknowledged, if its sender may send here at all."""
         async with recording_refusals(call, caller, self._at.audit):
@@ -165,7 +180,8 @@ class Relay:
         )
         started, outcome = at.clock.monotonic(), "cancelled"
         at.tally.in_flight += 1
-        exchange = visit.exchange = Exchange(inbound, at.upstreams, at.minter, visit.attention)
+        kind = DataExchange if inbound.target else Exchange
+        exchange = visit.exchange = kind(inbound, at.upstreams, at.minter, visit.attention)
         try:
             await self._govern(call, inbound.caller, method, exchange)
             await exchange.finish()
