@@ -82,7 +82,8 @@ async def test_rows_come_as_a_page(http: httpx2.AsyncClient) -> None:
 
 
 async def test_rows_come_as_csv(http: httpx2.AsyncClient) -> None:
-    sql = "SELECT id, CASE WHEN id = 101 THEN '=1+1' ELSE 'a \"b\", c' END AS t, NULL AS n FROM products ORDER BY id LIMIT 2"
+    text = "CASE WHEN id = 101 THEN '=1+1' ELSE 'a \"b\", c' END"
+    sql = f"SELECT id, {text} AS t, NULL AS n FROM products ORDER BY id LIMIT 2"
     answer = await ask(http, sql, "text/csv")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
     rows = list(csv.reader(io.StringIO(answer.text)))

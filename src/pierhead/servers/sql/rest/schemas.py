@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pierhead.sdk.sqlguard import Dialect, PermittedTable
-from pierhead.servers.sql.catalog import StoredColumn
+from pierhead.servers.sql.catalog import StoredTable
 from pierhead.servers.sql.policy import Operation
+from pierhead.servers.sql.rights import writable
 from pierhead.servers.sql.source import Acting, Ground
 from pierhead.servers.sql.types import Family, column_type
 from pierhead.servers.sql.views import rule_for
 
 Schema = dict[str, Any]
 
+_WRITES: Final = frozenset({"create", "update", "delete"})
 _SEGMENTS: Final = ("_sql", "_schema", "_rpc", "_table", "_query")
 
 
@@ -27,6 +29,7 @@ class ShownColumn:
     is_nullable: bool
     is_masked: bool
     is_writable: bool
+    is_readable: bool
     comment: str
 
 
@@ -44,31 +47,37 @@ class ShownTable:
 
 
 def shown_tables(ground: Ground, acting: Acting) -> tuple[ShownTable, ...]:
-    """Every table of a role, by name."""
-    tables = sorted(acting.view.tables, key=acting.view.display_name)
-    return tuple(_shown(ground, acting, table) for table in tables)
+    """Every table of a role, by name: those it reads, and those it only writes."""
+    seen = {(table.schema, table.name): table for table in acting.view.tables}
+    found = (_shown(ground, acting, stored, seen.get((stored.schema, stored.name))) for stored in ground.catalog.tables)
+    return tuple(sorted((table for table in found if table is not None), key=lambda table: table.name))
 
 
-def _shown(ground: Ground, acting: Acting, table: PermittedTable) -> ShownTable:
-    stored = ground.stored(table)
+def _shown(ground: Ground, acting: Acting, stored: StoredTable, seen: PermittedTable | None) -> ShownTable | None:
     rule = rule_for(acting.role, stored, ground.catalog)
-    operations = tuple(rule.operations) if rule else ()
-    writes = frozenset(rule.columns.write) if rule else frozenset[str]()
-    by_name = {column.name: column for column in stored.columns}
+    if rule is None or not rule.operations:
+        return None
+    name = ground.catalog.display_name(stored)
+    operations = tuple(rule.operations)
+    writes = stored.kind == "table" and not _WRITES.isdisjoint(operations)
+    writable_columns = frozenset(writable(ground, acting, name).columns) if writes else frozenset[str]()
+    read = {column.name: column.expression is not None for column in seen.columns} if seen else {}
     columns = tuple(
-        _shown_column(by_name[column.name], is_masked=column.expression is not None, writes=writes)
-        for column in table.columns
+        ShownColumn(
+            column.name,
+            column.type,
+            column.is_nullable,
+            is_masked=read.get(column.name, False),
+            is_writable=column.name in writable_columns,
+            is_readable=column.name in read,
+            comment=column.comment,
+        )
+        for column in stored.columns
+        if column.name in read or column.name in writable_columns
     )
-    plain = {column.name for column in columns if not column.is_masked}
+    plain = {column.name for column in columns if column.is_readable and not column.is_masked}
     key = stored.primary_key if plain.issuperset(stored.primary_key) else ()
-    return ShownTable(
-        acting.view.display_name(table), stored.kind, stored.comment, ground.catalog.dialect, columns, key, operations
-    )
-
-
-def _shown_column(stored: StoredColumn, *, is_masked: bool, writes: frozenset[str]) -> ShownColumn:
-    may_write = not stored.is_generated and not is_masked and (not writes or stored.name in writes)
-    return ShownColumn(stored.name, stored.type, stored.is_nullable, is_masked, may_write, stored.comment)
+    return ShownTable(name, stored.kind, stored.comment, ground.catalog.dialect, columns, key, operations)
 
 
 def path_name(table: str) -> str:
@@ -137,6 +146,8 @@ def _cell(column: ShownColumn, dialect: Dialect) -> Schema:
         schema["description"] = text
     if not column.is_writable:
         schema["readOnly"] = True
+    if not column.is_readable:
+        schema["writeOnly"] = True
     return schema
 
 
