@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 FLIGHTS = 336_776
 COUNT = "select count(*) as flights from flights"
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
-TOOLS = ["describe_table", "explain_query", "list_tables", "run_query"]
+TOOLS = ["describe_table", "explain_query", "list_tables", "query_table", "run_query"]
 
 
 class SignedIn:

@@ -81,7 +81,7 @@ async def test_a_client_lists_describes_queries_and_explains(shop: Shop) -> None
     )
     async with platform(server, access="everyone") as running, running.client("ann") as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert set(tools) == {"list_tables", "describe_table", "run_query", "explain_query"}
+        assert set(tools) == {"list_tables", "describe_table", "query_table", "run_query", "explain_query"}
         assert all(tool.output_schema and tool.annotations.read_only_hint for tool in tools.values())
         listed = (await client.call_tool("list_tables", {})).structured_content
         assert [table["name"] for table in listed["tables"]] == ["customers", "orders", "products"]

@@ -67,6 +67,15 @@ class WrittenRows(_Answer):
     replayed: bool = Field(description="the first answer to this idempotency_key")
 
 
+class TableRows(_Answer):
+    columns: list[ResultColumn]
+    rows: list[list[Any]] = Field(description="cells in the order of columns; related rows are nested")
+    truncated: bool
+    notice: str = Field(description="what was cut and how to go on")
+    total: int | None = None
+    next_cursor: str | None = None
+
+
 class EstimateOfEngine(_Answer):
     rows: int | None
     cost: float | None

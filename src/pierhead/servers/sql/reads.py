@@ -113,7 +113,6 @@ class Page:
     offset: int
     next_cursor: str | None
     total: int | None
-    embedded: frozenset[str]
 
 
 def read_values(request: ReadRequest) -> Iterator[Scalar]:

@@ -149,6 +149,8 @@ class _SelectReader(Reader):
         """A column, an aggregate (`total.sum()`, `sum(total)`, `count(*)`), or related rows."""
         begin, is_quoted = self.place, self.starts('"')
         name = self._plain_name()
+        if name == "*":
+            raise self.fault("a column")
         if not is_quoted and name in AGGREGATES and self.starts("("):
             return Selected(self._aggregated(cast("Aggregate", name)), cast=self._cast())
         while self.starts(".") and not self._is_aggregate():  # a table of another schema

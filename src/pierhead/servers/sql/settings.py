@@ -1,5 +1,7 @@
 """A SQL server's settings: what the fleet file says of it, parsed once into a frozen value."""
 
+import hashlib
+import secrets
 from collections.abc import Mapping
 from typing import Final
 
@@ -26,6 +28,7 @@ class SqlSettings(BaseModel):
     roles: dict[str, object]
     description: str = ""
     read_only: bool = False  # overrides every role: nothing is opened for writing, and no tool writes
+    cursor_key: str = ""  # signs cursors; servers that share load share it. Left out: one of this process
     record_statements: bool = False  # the audit keeps statements too, with `?` for every literal
 
     @classmethod
@@ -39,6 +42,9 @@ class SqlSettings(BaseModel):
             raise Misconfigured(
                 faults, hint="correct the server's entry in the fleet file", code="bad-sql-settings"
             ) from None
+
+    def signing_key(self) -> bytes:
+        return hashlib.sha256(self.cursor_key.encode()).digest() if self.cursor_key else secrets.token_bytes(32)
 
     def parsed_roles(self) -> Policy:
         policy = parse_policy(self.roles)

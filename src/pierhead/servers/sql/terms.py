@@ -26,12 +26,13 @@ class Term:
 
 
 class ColumnTerms:
-    """Operands as columns of one table. Unknown and hidden columns get the same answer."""
+    """Operands as columns of one table, and which were `used`. Unknown and hidden columns get the same answer."""
 
     def __init__(self, columns: Sequence[Column], dialect: Dialect, alias: str = "") -> None:
         self._columns = {column.name: column for column in columns}
         self._dialect: Dialect = dialect
         self._alias = alias
+        self.used: set[str] = set()
 
     def __call__(self, operand: Operand) -> Term:
         if operand.aggregate:
@@ -54,6 +55,7 @@ class ColumnTerms:
         return found
 
     def reached(self, column: Column, operand: Operand) -> Term:
+        self.used.add(column.name)
         place = exp.column(
             exp.to_identifier(column.name, quoted=True),
             table=exp.to_identifier(self._alias, quoted=True) if self._alias else None,
@@ -70,6 +72,9 @@ class ColumnTerms:
 
 
 def path_name(operand: Operand) -> str:
+    """As callers write it."""
+    if not operand.path:
+        return operand.column
     arrows = ["->"] * (len(operand.path) - 1) + ["->>" if operand.as_text else "->"]
     return operand.column + "".join(f"{arrow}{key}" for arrow, key in zip(arrows, operand.path, strict=True))
 

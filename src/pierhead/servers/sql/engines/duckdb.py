@@ -55,6 +55,8 @@ _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
 _ESTIMATED: Final = re.compile(r'"Estimated Cardinality":\s*"?~?(\d+)')
 
 _PLANNED: Final = re.compile(r'"Table":\s*"([^"]+)"')
+# A mark of a value, or a quoted text or name that may hold one: a statement can be asked about without its values.
+_MARK: Final = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\?""")
 _NAME_PARTS: Final = re.compile(r'"(?:[^"]|"")*"|[^.]+')
 
 Result = TypeVar("Result")
@@ -192,8 +194,9 @@ class DuckdbEngine:
         return Estimate(int(found[1]) if found else None, None)
 
 
-def _tables_named(cursor: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+def _tables_named(cursor: duckdb.DuckDBPyConnection, governed: str) -> set[str]:
     """The tables DuckDB's parser finds; where it cannot say without binding (ASOF), those of the plan."""
+    sql = _MARK.sub(lambda found: found[0] if len(found[0]) > 1 else "NULL", governed)
     try:
         return cursor.get_table_names(sql, qualified=True)
     except duckdb.BinderException:

@@ -1,0 +1,227 @@
+"""Reads by parameters: one request, one statement, one page; the lane of `query_table` and of REST.
+
+    page = await lane.read(caller, request)               # Page: fields, rows, next_cursor, total
+    async for rows in lane.stream(caller, request, ceiling): ...
+
+The statement of a shape is written once and kept while policy and schema stay; a request then fills its slots. Not
+here: what a request is (reads.py), its SQL (read_sql.py), how cells become JSON (cells.py, rest/).
+"""
+
+import asyncio
+import functools
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from pierhead.sdk import Caller, Invalid, note
+from pierhead.servers.sql.blanks import fill
+from pierhead.servers.sql.cursors import Cursors, Place, same_order
+from pierhead.servers.sql.engines.engine import Field, Limits, Rows, Values
+from pierhead.servers.sql.notes import note_acting, note_answer, noting_disagreement, permitted
+from pierhead.servers.sql.policy import MOST_ROWS
+from pierhead.servers.sql.read_sql import PageOf, Written, written_count, written_read
+from pierhead.servers.sql.reads import FOR_AGENTS, Ceiling, Cut, Page, ReadRequest, read_shape, read_values
+from pierhead.servers.sql.source import Acting, Ground, Source, Verdict
+
+_SHAPES_KEPT: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Verdict):
+    """The statement of one shape, among the verdicts of a ground."""
+
+    written: Written
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What one call stands on: read once, so that it sees one policy."""
+
+    caller: Caller
+    ground: Ground
+    acting: Acting
+
+    def values(self, written: Written, request: ReadRequest, place: Place | None) -> Values:
+        """What fills the statement's slots. Errors: Invalid (`bad-value`)."""
+        dialect = self.acting.view.dialect
+        values = fill(written.blanks, read_values(request), dialect)
+        if place is None or not place.values:
+            return values
+        ended = [value for value in place.values if value is not None]
+        if dialect == "sqlite":  # its values come back as they were: its columns hold any type
+            return values | {blank.slot: value for blank, value in zip(written.after, ended, strict=True)}
+        return values | fill(written.after, ended, dialect)
+
+
+class ReadLane:
+    """`cursors` holds the key that cursors are signed with."""
+
+    def __init__(self, source: Source, cursors: Cursors) -> None:
+        self._source = source
+        self._cursors = cursors
+
+    async def read(self, caller: Caller, request: ReadRequest, ceiling: Ceiling = FOR_AGENTS) -> Page:
+        """One page of what `caller` may see of the request.
+
+        Errors: Forbidden (`no-role`); Invalid, naming what is unknown or does not fit; ToolTimedOut.
+        """
+        on = self._standing(caller)
+        rows = _page_rows(request, on.acting, ceiling)
+        bound_to = _bound_to(on, request)
+        place = self._cursors.opened(request.cursor, bound_to) if request.cursor else None
+        page = _page_of(request, place, rows)
+        write = functools.partial(written_read, page=page)
+        written, values = await self._kept(on, request, ("read", page), write, place)
+        limits = _limits(on.acting, ceiling, rows, written)
+        answer = await self._source.engine.run(written.query, on.acting.view, values, limits)
+        given, cut = _cut(answer.rows, rows, limits, written)
+        note_answer(answer, len(given), cut)
+        goes_on = len(answer.rows) > len(given) and bool(given)
+        return Page(
+            table=request.table,
+            fields=_fields(written, answer.fields),
+            rows=[row[: len(written.fields)] for row in given] if written.order else given,
+            truncated=cut or ("rows" if goes_on and rows < (request.selection.limit or rows) else ""),
+            limit=rows,
+            offset=page.offset,
+            next_cursor=self._next(written, page, given, limits, bound_to) if goes_on else None,
+            total=await self._total(on, request, page, None if goes_on or not given else len(given)),
+        )
+
+    async def stream(self, caller: Caller, request: ReadRequest, ceiling: Ceiling) -> AsyncGenerator[Rows]:
+        """Every row of the request, in batches, up to the ceiling: for answers that are written as they come.
+
+        Errors: as `read`; Invalid (`not-on-this-engine`).
+        """
+        on = self._standing(caller)
+        own = on.acting.role.limits.rows
+        most = ceiling.rows if own == MOST_ROWS else min(ceiling.rows, own)
+        rows = most if request.selection.limit is None else min(most, request.selection.limit)
+        page = PageOf(rows, request.selection.offset, goes_on=False)
+        write = functools.partial(written_read, page=page)
+        written, values = await self._kept(on, request, ("stream", page), write)
+        async for batch in self._source.engine.stream(
+            written.query, on.acting.view, values, _limits(on.acting, ceiling, rows, written)
+        ):
+            yield Rows(_fields(written, batch.fields), batch.rows, batch.query_id)
+
+    def _standing(self, caller: Caller) -> _Standing:
+        ground = self._source.ground
+        acting = ground.acting(caller)
+        note_acting("read", ground, acting)
+        return _Standing(caller, ground, acting)
+
+    async def _kept(
+        self,
+        on: _Standing,
+        request: ReadRequest,
+        of: tuple[object, ...],
+        write: Callable[[ReadRequest, Ground, Acting], Written],
+        place: Place | None = None,
+    ) -> tuple[Written, Values]:
+        """The statement of this shape, remembered, or written and confirmed by the engine; and what fills its slots."""
+        key = (*of, on.acting.name, read_shape(request))
+        known = on.ground.verdicts.get(key)
+        if isinstance(known, _Kept):
+            note(**known.noted)
+            return known.written, on.values(known.written, request, place)
+        written = await asyncio.to_thread(write, request, on.ground, on.acting)
+        values = on.values(written, request, place)
+        with noting_disagreement(written.query):
+            await self._source.engine.confirm(written.query, on.acting.view, values)
+        noted = permitted(written.query, repr(key), on.acting.view, with_text=False)
+        note(**noted)
+        if len(on.ground.verdicts) >= _SHAPES_KEPT:
+            on.ground.verdicts.pop(next(iter(on.ground.verdicts)))
+        on.ground.verdicts[key] = _Kept(written.query, noted, written)
+        return written, values
+
+    async def _total(self, on: _Standing, request: ReadRequest, page: PageOf, seen: int | None) -> int | None:
+        """The count that was asked for. A first page that is the last one has counted already."""
+        if not request.count:
+            return None
+        if seen is not None and page.nulls is None and page.offset == 0:
+            return seen
+        if request.count == "estimated":
+            guess = await self._estimated(on, request)
+            if guess is not None:
+                return guess
+        written, values = await self._kept(on, request, ("count",), written_count)
+        limits = Limits(1, on.acting.role.limits.time)
+        answer = await self._source.engine.run(written.query, on.acting.view, values, limits)
+        return int(str(answer.rows[0][0]))
+
+    async def _estimated(self, on: _Standing, request: ReadRequest) -> int | None:
+        """What the engine expects. Where a row rule hides rows it would tell of them, so there it is not asked."""
+        write = functools.partial(written_count, is_estimated=True)
+        written, values = await self._kept(on, request, ("estimate",), write)
+        if any(table.condition is not None for table in written.query.tables):
+            return None
+        return (await self._source.engine.estimate(written.query, on.acting.view, values)).rows
+
+    def _next(
+        self, written: Written, page: PageOf, given: Sequence[Sequence[object]], limits: Limits, bound_to: str
+    ) -> str | None:
+        """Where the page ended: by the values of its last row, or by counting where rows have no key."""
+        if written.order:
+            values = tuple(given[-1][place] for place in written.order)
+            sealed = self._cursors.sealed(Place(values), bound_to) if same_order(values, limits.cell) else None
+            if sealed is not None or page.nulls is not None:
+                return sealed
+        return self._cursors.sealed(Place(offset=page.offset + len(given)), bound_to)
+
+
+def _page_rows(request: ReadRequest, acting: Acting, ceiling: Ceiling) -> int:
+    asked = ceiling.default_rows if request.selection.limit is None else request.selection.limit
+    return min(asked, ceiling.rows, acting.role.limits.rows)
+
+
+def _page_of(request: ReadRequest, place: Place | None, rows: int) -> PageOf:
+    if place is None:
+        return PageOf(rows, request.selection.offset)
+    return PageOf(rows, nulls=place.nulls) if place.values else PageOf(rows, place.offset)
+
+
+def _limits(acting: Acting, ceiling: Ceiling, rows: int, written: Written) -> Limits:
+    """Related rows come as one cell, which may be as long as the whole answer."""
+    cell = ceiling.bytes if any(field.type == "json" for field in written.fields) else ceiling.cell
+    return Limits(rows, min(ceiling.seconds, acting.role.limits.time), ceiling.bytes, cell)
+
+
+def _cut(
+    rows: Sequence[Sequence[object]], most: int, limits: Limits, written: Written
+) -> tuple[Sequence[Sequence[object]], Cut]:
+    """The rows that fit into the answer; at least one, if it is whole."""
+    size = 0
+    for count, row in enumerate(rows[:most]):
+        size += sum([len(cell) + 3 if isinstance(cell, str | bytes) else 8 for cell in row])
+        if size > limits.bytes:
+            if count:
+                return rows[:count], "bytes"
+            _check_whole(row, limits, written)
+    return rows[:most], ""
+
+
+def _check_whole(row: Sequence[object], limits: Limits, written: Written) -> None:
+    for field, cell in zip(written.fields, row, strict=False):
+        if field.type == "json" and isinstance(cell, str) and len(cell) > limits.cell:
+            raise Invalid(
+                f"the rows related to one row exceed {limits.bytes} bytes",
+                hint=f"give {field.name} fewer columns or a limit, as in {field.name}.limit=10",
+                code="too-large",
+            )
+
+
+def _fields(written: Written, answered: Sequence[Field]) -> list[Field]:
+    """Names and types: as the engine says them, or, for what it has no type for, as the schema does."""
+    return [
+        own if own.is_json or not there.type else Field(own.name, there.type, there.is_json)
+        for own, there in zip(written.fields, answered, strict=False)
+    ]
+
+
+def _bound_to(on: _Standing, request: ReadRequest) -> str:
+    """All that a cursor goes with: another filter, order, role or policy takes it for nothing."""
+    selection = request.selection
+    parts = (request.table, selection.columns, selection.embeds, selection.filter, selection.order, request.having)
+    return repr((on.acting.name, on.ground.policy.version, on.ground.catalog.version, parts))

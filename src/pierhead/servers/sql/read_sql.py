@@ -1,0 +1,272 @@
+"""A read as one statement: levels nested by relations, filters, order, groups and pages, over permitted subqueries.
+
+    written = written_read(request, ground, acting, page)     # Written: query, blanks, fields, order
+
+Every table stands as its permitted subquery, every value as a slot, and the tree leaves through the guard's one exit.
+Related rows come back as JSON, built by the engine. Not here: running it (read_lane.py), JSON (json_sql.py), engines
+that build none (embedding.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlglot import exp
+
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, finished, permitted_subquery
+from pierhead.servers.sql.blanks import Blank
+from pierhead.servers.sql.engines.engine import Field
+from pierhead.servers.sql.filter_sql import joined, write_condition
+from pierhead.servers.sql.filters import bad_filter
+from pierhead.servers.sql.json_sql import BUILDS_JSON, json_cell, objects_listed, row_object
+from pierhead.servers.sql.keysets import after
+from pierhead.servers.sql.levels import Level, Output, Sorting, ordered, related
+from pierhead.servers.sql.reads import Embed, ReadRequest, Selection
+from pierhead.servers.sql.relations import Pairs, Relation, Relations
+from pierhead.servers.sql.source import Acting, Ground
+
+MOST_RELATED: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PageOf:
+    """Which rows: at most `rows`, after `offset` of them, or after a row of whose order values `nulls` are null."""
+
+    rows: int
+    offset: int = 0
+    nulls: tuple[bool, ...] | None = None
+    goes_on: bool = True  # whether a cursor will be wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A statement for one shape of requests.
+
+    `blanks` are filled by `read_values(request)`, `after` by the values of a cursor. The first `len(fields)` columns
+    are the answer's; `order` says which columns hold the order values, empty if no page can go on by values.
+    """
+
+    query: GovernedQuery
+    blanks: tuple[Blank, ...]
+    after: tuple[Blank, ...]
+    fields: tuple[Field, ...]
+    order: tuple[int, ...]
+    table: PermittedTable
+
+
+def written_read(request: ReadRequest, ground: Ground, acting: Acting, page: PageOf) -> Written:
+    """Errors: Invalid, naming what is unknown, masked, or not to be combined; SqlRefused."""
+    writer = _Writer(ground, acting)
+    root = writer.level(acting.table(request.table), request.selection)
+    root.check_outputs()
+    having = writer.having(request, root)
+    sortings = root.sortings(is_total=True)
+    goes_on = page.goes_on and bool(root.key) and not root.is_grouped
+    beyond: tuple[Blank, ...] = ()
+    if page.nulls is not None:
+        condition, beyond = after(sortings, page.nulls, root.dialect)
+        root.where.append(condition)
+    results = [exp.alias_(each.term.expression, each.name, quoted=True) for each in root.outputs]
+    hidden = [exp.alias_(each.term.expression.copy(), f"__order{n}", quoted=True) for n, each in enumerate(sortings)]
+    tree = writer.select(root, [*results, *(hidden if goes_on else [])])
+    _group(tree, root, having)
+    _bound(tree, ordered(sortings), page.rows + 1, page.offset)
+    query = writer.finished(tree, page.rows + 1)
+    places = range(len(results), len(results) + len(hidden)) if goes_on else range(0)
+    return Written(query, tuple(writer.blanks), beyond, _fields(root.outputs), tuple(places), root.table)
+
+
+def written_count(request: ReadRequest, ground: Ground, acting: Acting, *, is_estimated: bool = False) -> Written:
+    """How many rows, or groups, the request has on all its pages; if `is_estimated`, what an engine can estimate.
+
+    Errors: as `written_read`.
+    """
+    writer = _Writer(ground, acting)
+    root = writer.level(acting.table(request.table), request.selection)
+    having = writer.having(request, root)
+    tree = writer.select(root, [exp.alias_(exp.Literal.number(1), "one", quoted=True)])
+    _group(tree, root, having)
+    if not is_estimated:
+        counted = exp.Subquery(this=tree, alias=exp.TableAlias(this=_name("counted")))
+        tree = exp.Select(expressions=[exp.alias_(exp.Count(this=exp.Star()), "total", quoted=True)])
+        tree.set("from_", exp.From(this=counted))
+    query = writer.finished(tree, 1)
+    return Written(query, tuple(writer.blanks), (), (Field("total", "bigint"),), (), root.table)
+
+
+def _group(tree: exp.Select, level: Level, having: exp.Expr | None = None) -> None:
+    if level.is_grouped and level.groups:
+        tree.set("group", exp.Group(expressions=level.groups))
+    if having is not None:
+        tree.set("having", exp.Having(this=having))
+
+
+class _Writer:
+    """Writes one statement. Blanks are gathered in the order of `read_values`."""
+
+    def __init__(self, ground: Ground, acting: Acting) -> None:
+        self._ground = ground
+        self._acting = acting
+        self._relations = Relations(ground, acting)
+        self._count = 0
+        self.blanks: list[Blank] = []
+        self._tables: list[PermittedTable] = []
+        self._levels: list[Level] = []
+
+    def level(self, table: PermittedTable, selection: Selection) -> Level:
+        """A table with everything below it."""
+        view = self._acting.view
+        level = Level(table, self._ground.stored(table), selection, self._alias(), view.dialect)
+        self._levels.append(level)
+        if selection.filter is not None:
+            written = write_condition(selection.filter, level.terms, view.dialect, named=f"{level.alias}_")
+            self.blanks += written.blanks
+            level.where.append(written.expression)
+        for embed in selection.embeds:
+            self._embed(level, embed)
+        return level
+
+    def having(self, request: ReadRequest, root: Level) -> exp.Expr | None:
+        if request.having is None:
+            return None
+        if not root.is_grouped:
+            raise bad_filter("having goes with aggregates in select", "filter columns with a filter")
+        written = write_condition(request.having, root.of_result, root.dialect, named="having_")
+        self.blanks += written.blanks
+        return written.expression
+
+    def select(self, level: Level, results: Sequence[exp.Expr]) -> exp.Select:
+        """`results` of the level's rows: its table, joins and conditions."""
+        tree = exp.Select(expressions=list(results), from_=exp.From(this=self._subquery(level.table, level.alias)))
+        if level.joins:
+            tree.set("joins", [join.copy() for join in level.joins])
+        if level.where:
+            tree.set("where", exp.Where(this=joined(exp.And, [part.copy() for part in level.where])))
+        return tree
+
+    def finished(self, tree: exp.Expr, rows: int) -> GovernedQuery:
+        """Through the guard's one exit, with the columns that the record names."""
+        view = self._acting.view
+        query = finished(tree, tuple(dict.fromkeys(self._tables)), view, rows=rows)
+        columns = {f"{view.display_name(each.table)}.{name}" for each in self._levels for name in each.terms.used}
+        return replace(query, columns=tuple(sorted(columns)))
+
+    def _alias(self) -> str:
+        self._count += 1
+        return f"t{self._count}"
+
+    def _subquery(self, table: PermittedTable, alias: str) -> exp.Subquery:
+        self._tables.append(table)
+        return permitted_subquery(table, self._acting.view, exp.TableAlias(this=_name(alias)))
+
+    def _embed(self, level: Level, embed: Embed) -> None:
+        relation = self._relations.named(level.table, embed)
+        inner = self.level(relation.target, embed.selection)
+        if embed.is_spread:
+            self._spread(level, inner, relation, embed)
+            return
+        inner.check_outputs()
+        if inner.outputs:
+            level.outputs.append(related(embed.title, self._collected(level, inner, relation)))
+        if embed.is_inner:
+            some = self._linked(level, inner, relation, [exp.Literal.number(1)])
+            level.where.append(exp.Paren(this=exp.Exists(this=some)))
+
+    def _spread(self, level: Level, inner: Level, relation: Relation, embed: Embed) -> None:
+        """The one related row beside the level's own columns."""
+        if relation.is_many:
+            raise bad_filter(f"{embed.relation[:128]} has many rows, so it cannot be spread", "leave out the dots")
+        if inner.is_grouped or inner.selection.order or inner.selection.limit is not None:
+            raise bad_filter(f"{embed.relation[:128]} is one row: it has no order, limit or aggregates")
+        on = joined(exp.And, [*_links(level.alias, inner.alias, relation.pairs), *inner.where])
+        kind = {"kind": "INNER"} if embed.is_inner else {"side": "LEFT"}
+        level.joins.append(exp.Join(this=self._subquery(inner.table, inner.alias), on=on, **kind))
+        level.joins.extend(inner.joins)
+        level.outputs.extend(inner.outputs)
+
+    def _linked(self, level: Level, inner: Level, relation: Relation, results: Sequence[exp.Expr]) -> exp.Select:
+        """The related rows of one row of `level`."""
+        tree = self.select(inner, results)
+        links = _links(level.alias, inner.alias, relation.pairs)
+        if relation.junction is not None:
+            between = f"{inner.alias}_between"
+            on = joined(exp.And, _links(between, inner.alias, relation.junction.pairs))
+            tree.append("joins", exp.Join(this=self._subquery(relation.junction.table, between), on=on, kind="INNER"))
+            links = _links(level.alias, between, relation.pairs)
+        where = tree.args.get("where")
+        conditions = [*links, *([where.this] if where else [])]
+        tree.set("where", exp.Where(this=joined(exp.And, conditions)))
+        return tree
+
+    def _collected(self, level: Level, inner: Level, relation: Relation) -> exp.Expr:
+        """The related rows as one JSON value: a list, or for a relation to one, its object or null."""
+        dialect = inner.dialect
+        if dialect not in BUILDS_JSON:
+            raise bad_filter("related rows are not available on this engine", "read the tables one after the other")
+        cells = [
+            each.term.expression if each.is_json else json_cell(each.term.expression, each.term.type, dialect)
+            for each in inner.outputs
+        ]
+        results = [exp.alias_(cell, each.name, quoted=True) for cell, each in zip(cells, inner.outputs, strict=True)]
+        sortings = inner.sortings(is_total=relation.is_many)
+        repeats = sortings if dialect == "duckdb" and relation.is_many else []
+        hidden = [exp.alias_(each.term.expression.copy(), f"__order{n}", quoted=True) for n, each in enumerate(repeats)]
+        rows = self._linked(level, inner, relation, [*results, *hidden])
+        _group(rows, inner)
+        most = min(inner.selection.limit if inner.selection.limit is not None else MOST_RELATED, self._most_rows())
+        _bound(rows, ordered(sortings), most if relation.is_many else 1, inner.selection.offset)
+        row = f"{inner.alias}_row"
+        one = row_object(row, [(each.name, _is_json(each)) for each in inner.outputs], dialect)
+        if relation.is_many:
+            one = objects_listed(one, _again(repeats, row), dialect)
+        whole = exp.Select(expressions=[one])
+        whole.set("from_", exp.From(this=exp.Subquery(this=rows, alias=exp.TableAlias(this=_name(row)))))
+        return exp.Subquery(this=whole)
+
+    def _most_rows(self) -> int:
+        return min(MOST_RELATED, self._acting.role.limits.rows)
+
+
+def _links(own: str, other: str, pairs: Pairs) -> list[exp.Expr]:
+    return [
+        exp.Paren(
+            this=exp.EQ(
+                this=exp.column(_name(there), table=_name(other)), expression=exp.column(_name(here), table=_name(own))
+            )
+        )
+        for here, there in pairs
+    ]
+
+
+def _again(sortings: Sequence[Sorting], row: str) -> list[exp.Ordered]:
+    """An order, said of the hidden columns that hold its values."""
+    return [
+        exp.Ordered(
+            this=exp.column(_name(f"__order{place}"), table=_name(row)),
+            desc=each.is_descending,
+            nulls_first=each.nulls_first,
+        )
+        for place, each in enumerate(sortings)
+    ]
+
+
+def _is_json(output: Output) -> bool:
+    return output.is_json or output.term.type.family == "json"
+
+
+def _fields(outputs: Sequence[Output]) -> tuple[Field, ...]:
+    return tuple(
+        Field(each.name, "json" if each.is_json else each.term.type.name, is_json=_is_json(each)) for each in outputs
+    )
+
+
+def _bound(tree: exp.Select, order: list[exp.Expr], rows: int, offset: int) -> None:
+    if order:
+        tree.set("order", exp.Order(expressions=order))
+    tree.set("limit", exp.Limit(expression=exp.Literal.number(rows)))
+    if offset:
+        tree.set("offset", exp.Offset(expression=exp.Literal.number(offset)))
+
+
+def _name(text: str) -> exp.Identifier:
+    return exp.to_identifier(text, quoted=True)
