@@ -7,7 +7,8 @@ policy that lives in this process. Not here: the listener (`apps/serve`), what t
 import asyncio
 import re
 import secrets
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -137,6 +138,17 @@ async def open_database(database: Database) -> None:
         why = f": {failed.__cause__}" if failed.__cause__ else ""
         hint = "check the url, the password, and that the database runs"
         raise UpstreamUnreachable(f"{failed.message}{why}", hint=hint) from None
+
+
+@asynccontextmanager
+async def opened_database(url: str) -> AsyncGenerator[Database]:
+    """A database with no role and no contract, for a look at it. Errors: as `open_database`."""
+    database = databases().choose(DatabaseChoice(database_name(url), url, {}))
+    try:
+        await open_database(database)
+        yield database
+    finally:
+        await database.close()
 
 
 def _written(setting: ServeSetting) -> Roles | None:

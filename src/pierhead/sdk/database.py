@@ -17,7 +17,7 @@ Roles = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class DatabaseChoice:
-    """One database to open. `contract` is where its locked schema lies, whether or not there is one."""
+    """One database to open. `contract` is where its locked schema lies, if it is to be held to one that is there."""
 
     name: str
     url: str
@@ -80,12 +80,12 @@ class Database(Protocol):
         """How an administrator makes a login that can do what the roles need and nothing else."""
         ...
 
-    def schema(self) -> dict[str, Any]:
-        """The schema as a contract locks it."""
+    def changes(self, contract: Path) -> tuple[Change, ...]:
+        """How the schema differs from the one locked there. Errors: NotFound, without one; Misconfigured."""
         ...
 
-    def changes(self) -> tuple[Change, ...]:
-        """How the schema differs from the locked one; none without a contract. Errors: Misconfigured."""
+    def lock(self, contract: Path, mode: str) -> None:
+        """Lock the schema as it is now; an empty `mode` keeps the one there. Errors: Misconfigured."""
         ...
 
 

@@ -20,7 +20,7 @@ def main() -> None:
 
 def application() -> typer.Typer:
     """The commands that work. One that a later version brings is absent, not a stub."""
-    from pierhead.apps.cli import access, call, config, doctor, inspect, key, programs, record, serve, server  # noqa: PLC0415
+    from pierhead.apps.cli import access, call, config, contract, doctor, inspect, key, programs, record, serve, server  # noqa: PLC0415
 
     app = typer.Typer(
         name="pierhead",
@@ -31,7 +31,7 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (programs, serve, key, access, call, server, record, inspect, config, doctor):
+    for module in (programs, serve, key, contract, access, call, server, record, inspect, config, doctor):
         module.register(app)
     return app
 

@@ -3,11 +3,11 @@
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from pierhead.apps.cli.frame import ConfigOption, DataOption, JsonOption, Output, OutputOption, settings_of, show
+from pierhead.apps.cli.frame import ConfigOption, DataOption, JsonOption, Output, OutputOption, emit, settings_of, show
 from pierhead.core.errors import PierheadError
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
+    db: Annotated[str, typer.Option("--db", help="Check this database's login instead, and print its grants.")] = "",
+    roles: Annotated[Path | None, typer.Option("--roles", help="The roles file. Default: DATA/roles.yaml")] = None,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
     data: DataOption = None,
@@ -30,12 +32,30 @@ def doctor(
 ) -> None:
     """Check settings, keys, disk and the running platform. Exit code 8 if something is wrong.
 
-    Example: pierhead doctor
+    With --db: what the database's login may do besides what the roles need, and the script of one that may do no more.
+    Examples: pierhead doctor; pierhead doctor --db postgresql://reader@db/shop
     """
     settings = settings_of(data, config).settings
+    if db:
+        _check_login(db, roles, settings, output, as_json=as_json)
+        return
     rows = [{"check": name, "ok": not fault, "finding": fault or "ok"} for name, fault in _findings(settings)]
     show(rows, ("check", "finding"), output, json=as_json)
     if not all(row["ok"] for row in rows):
+        raise typer.Exit(_CHECK_FAILED)
+
+
+def _check_login(db: str, roles: Path | None, settings: "Settings", output: Output, *, as_json: bool) -> None:
+    from pierhead.bootstrap.wire_login import check_login  # noqa: PLC0415 - see the package's docstring
+
+    found = check_login(db, roles, settings)
+    rows = [{"check": each.check, "level": each.level, "finding": each.said} for each in found.findings]
+    if as_json or output is not Output.TABLE:
+        emit({"findings": rows, "script": found.script}, output, json=as_json)
+    else:
+        show(rows, ("check", "level", "finding"), output, json=False)
+        print(found.script, end="")
+    if any(each.level == "danger" for each in found.findings):
         raise typer.Exit(_CHECK_FAILED)
 
 

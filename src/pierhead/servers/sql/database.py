@@ -3,12 +3,15 @@
 Not here: the server's tools (server.py), who may read what (policy.py), what a login could do (logins.py).
 """
 
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import TypeAdapter
 
+from pierhead.sdk import NotFound
 from pierhead.sdk.database import Change, DatabaseChoice, Finding, Roles
 from pierhead.sdk.server import Server
+from pierhead.servers.sql.contract import Contract, Mode, differences
 from pierhead.servers.sql.grants import grant_script
 from pierhead.servers.sql.logins import findings
 from pierhead.servers.sql.policy import Role, parse_policy
@@ -36,6 +39,7 @@ class SqlDatabase:
             },
         )
         self._is_read_only = chosen.is_read_only
+        self._asked = settings.parsed_roles()
         self.server: Server
         self._source: Source
         self.server, self._source = assemble(settings)
@@ -60,22 +64,30 @@ class SqlDatabase:
         return acting.view.table_names if acting else ()
 
     def use_roles(self, roles: Roles) -> None:
-        policy = parse_policy(dict(roles))
+        policy = self._asked = parse_policy(dict(roles))
         ground = Ground.of(policy.reading() if self._is_read_only else policy, self._source.ground.catalog)
         ready_to_write(self._source.engine, ground.policy)
         self._source.ground = ground
 
     async def check_login(self) -> tuple[Finding, ...]:
-        return findings(await self._source.engine.check_login(), self._source.ground)
+        return findings(await self._source.engine.check_login(), self._source.ground, self._asked)
 
     def grant_script(self) -> str:
-        return grant_script(self._source.ground)
+        return grant_script(self._source.ground, self._asked)
 
-    def schema(self) -> dict[str, Any]:
-        raise NotImplementedError
+    def changes(self, contract: Path) -> tuple[Change, ...]:
+        return differences(_required(contract), self._source.ground.catalog)
 
-    def changes(self) -> tuple[Change, ...]:
-        return ()
+    def lock(self, contract: Path, mode: str) -> None:
+        chosen = Mode(mode) if mode else _required(contract).mode
+        Contract.of(self._source.ground.catalog, chosen).write(contract)
+
+
+def _required(contract: Path) -> Contract:
+    found = Contract.read(contract)
+    if found is None:
+        raise NotFound(f"there is no contract {contract}", hint="lock the schema: pierhead contract lock --db URL")
+    return found
 
 
 class SqlDatabases:

@@ -10,43 +10,52 @@ from typing import Final
 import orjson
 
 from pierhead.sdk.sqlguard import Dialect
+from pierhead.servers.sql.catalog import StoredTable
+from pierhead.servers.sql.policy import Policy
 from pierhead.servers.sql.source import Ground
+from pierhead.servers.sql.views import rule_for
 
 _LOGIN: Final = "pierhead_reader"
+_VERBS: Final[Mapping[str, str]] = {"create": "INSERT", "update": "UPDATE", "delete": "DELETE"}
 _PASSWORD: Final = "CHANGE-ME"  # noqa: S105 - a place to write one
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What the roles of a source read of one table; `is_whole` where that is every column."""
+    """What the roles of a source need of one table; `reads_all` where that is every column of it."""
 
     schema: str
     table: str
     columns: tuple[str, ...]
-    is_whole: bool
+    reads_all: bool
+    writes: tuple[str, ...]
 
 
-def needs(ground: Ground) -> tuple[Need, ...]:
-    """What all roles together need, table by table in the order of the schema."""
-    found: list[Need] = []
-    for stored in ground.catalog.tables:
-        permitted = [
-            table
-            for acting in ground.roles.values()
-            for table in acting.view.tables
-            if (table.schema, table.name) == (stored.schema, stored.name)
-        ]
-        if permitted:
-            names = {column.name for table in permitted for column in table.columns}
-            columns = tuple(column.name for column in stored.columns if column.name in names)
-            found.append(Need(stored.schema, stored.name, columns, len(columns) == len(stored.columns)))
-    return tuple(found)
+def needs(ground: Ground, policy: Policy) -> tuple[Need, ...]:
+    """What all roles of a policy together need, table by table in the order of the schema."""
+    found = (_need(ground, policy, stored) for stored in ground.catalog.tables)
+    return tuple(need for need in found if need.columns or need.writes)
 
 
-def grant_script(ground: Ground) -> str:
+def _need(ground: Ground, policy: Policy, stored: StoredTable) -> Need:
+    read = {
+        column
+        for acting in ground.roles.values()
+        for table in acting.view.tables
+        if (table.schema, table.name) == (stored.schema, stored.name)
+        for column in table.columns_read
+    }
+    rules = (rule_for(role, stored, ground.catalog) for role in policy.roles.values())
+    done = {operation for rule in rules if rule for operation in rule.operations}
+    writes = tuple(verb for operation, verb in _VERBS.items() if operation in done) if stored.kind == "table" else ()
+    columns = tuple(column.name for column in stored.columns if column.name in read or writes)
+    return Need(stored.schema, stored.name, columns, len(columns) == len(stored.columns), writes)
+
+
+def grant_script(ground: Ground, policy: Policy) -> str:
     """The script, ready to be read by an administrator."""
     write = _SCRIPTS[ground.catalog.dialect]
-    return "\n".join(write(ground.catalog.catalog, needs(ground))) + "\n"
+    return "\n".join(write(ground.catalog.catalog, needs(ground, policy))) + "\n"
 
 
 def _double(name: str) -> str:
@@ -61,8 +70,10 @@ def _bracket(name: str) -> str:
     return "[" + name.replace("]", "]]") + "]"
 
 
-def _columns(need: Need, quoted: Callable[[str], str]) -> str:
-    return "" if need.is_whole else " (" + ", ".join(map(quoted, need.columns)) + ")"
+def _rights(need: Need, quoted: Callable[[str], str]) -> str:
+    """What is granted, column by column where not every column is read."""
+    columns = "" if need.reads_all else " (" + ", ".join(map(quoted, need.columns)) + ")"
+    return ", ".join((f"SELECT{columns}", *need.writes))
 
 
 def _schemas(wanted: tuple[Need, ...]) -> list[str]:
@@ -73,14 +84,15 @@ def _postgres(database: str, wanted: tuple[Need, ...]) -> Iterator[str]:
     yield "-- PostgreSQL: run as an administrator of this database; write a password first."
     yield f"CREATE ROLE {_LOGIN} LOGIN PASSWORD '{_PASSWORD}'"
     yield "  NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT;"
-    yield f"ALTER ROLE {_LOGIN} SET default_transaction_read_only = on;"
+    if not any(need.writes for need in wanted):
+        yield f"ALTER ROLE {_LOGIN} SET default_transaction_read_only = on;"
     yield f"ALTER ROLE {_LOGIN} SET statement_timeout = '61s';"
     yield f"GRANT CONNECT ON DATABASE {_double(database)} TO {_LOGIN};"
     for schema in _schemas(wanted):
         yield f"GRANT USAGE ON SCHEMA {_double(schema)} TO {_LOGIN};"
     for need in wanted:
         place = f"{_double(need.schema)}.{_double(need.table)}"
-        yield f"GRANT SELECT{_columns(need, _double)} ON {place} TO {_LOGIN};"
+        yield f"GRANT {_rights(need, _double)} ON {place} TO {_LOGIN};"
 
 
 def _mysql(_database: str, wanted: tuple[Need, ...]) -> Iterator[str]:
@@ -89,7 +101,7 @@ def _mysql(_database: str, wanted: tuple[Need, ...]) -> Iterator[str]:
     yield f"CREATE USER {account} IDENTIFIED BY '{_PASSWORD}';"
     for need in wanted:
         place = f"{_backtick(need.schema)}.{_backtick(need.table)}"
-        yield f"GRANT SELECT{_columns(need, _backtick)} ON {place} TO {account};"
+        yield f"GRANT {_rights(need, _backtick)} ON {place} TO {account};"
 
 
 def _tsql(_database: str, wanted: tuple[Need, ...]) -> Iterator[str]:
@@ -98,7 +110,7 @@ def _tsql(_database: str, wanted: tuple[Need, ...]) -> Iterator[str]:
     yield f"CREATE USER {_LOGIN} FOR LOGIN {_LOGIN};"
     for need in wanted:
         place = f"OBJECT::{_bracket(need.schema)}.{_bracket(need.table)}"
-        yield f"GRANT SELECT{_columns(need, _bracket)} ON {place} TO {_LOGIN};"
+        yield f"GRANT {_rights(need, _bracket)} ON {place} TO {_LOGIN};"
     yield f"DENY VIEW DEFINITION TO {_LOGIN};"
 
 
@@ -107,9 +119,10 @@ def _oracle(_database: str, wanted: tuple[Need, ...]) -> Iterator[str]:
     yield f'CREATE USER {_LOGIN} IDENTIFIED BY "{_PASSWORD}";'
     yield f"GRANT CREATE SESSION TO {_LOGIN};"
     for need in wanted:
-        if not need.is_whole:
+        if not need.reads_all:
             yield f"-- no grant of single columns: make a view of {', '.join(need.columns)} and grant that instead"
-        yield f"GRANT READ ON {_double(need.schema)}.{_double(need.table)} TO {_LOGIN};"
+        rights = ", ".join(("READ", *need.writes))
+        yield f"GRANT {rights} ON {_double(need.schema)}.{_double(need.table)} TO {_LOGIN};"
 
 
 def _snowflake(database: str, wanted: tuple[Need, ...]) -> Iterator[str]:
@@ -122,18 +135,24 @@ def _snowflake(database: str, wanted: tuple[Need, ...]) -> Iterator[str]:
         yield f"GRANT USAGE ON SCHEMA {_double(database)}.{_double(schema)} TO ROLE {_LOGIN};"
     for need in wanted:
         place = f"{_double(database)}.{_double(need.schema)}.{_double(need.table)}"
-        if not need.is_whole:
+        if not need.reads_all:
             yield f"-- no grant of single columns: make a view of {', '.join(need.columns)} and grant that instead"
-        yield f"GRANT SELECT ON TABLE {place} TO ROLE {_LOGIN};"
+        yield f"GRANT {', '.join(('SELECT', *need.writes))} ON TABLE {place} TO ROLE {_LOGIN};"
 
 
 def _trino(catalog: str, wanted: tuple[Need, ...]) -> Iterator[str]:
     yield "# Trino and Presto: rules for file-based access control (security.config-file)"
     tables = [
-        {"user": _LOGIN, "catalog": catalog, "schema": need.schema, "table": need.table, "privileges": ["SELECT"]}
+        {
+            "user": _LOGIN,
+            "catalog": catalog,
+            "schema": need.schema,
+            "table": need.table,
+            "privileges": ["SELECT", *need.writes],
+        }
         for need in wanted
     ]
-    rules = {"catalogs": [{"user": _LOGIN, "catalog": catalog, "allow": "read-only"}], "tables": tables}
+    rules = {"catalogs": [{"user": _LOGIN, "catalog": catalog, "allow": "all"}], "tables": tables}
     yield orjson.dumps(rules, option=orjson.OPT_INDENT_2).decode()
 
 

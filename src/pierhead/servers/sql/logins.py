@@ -10,26 +10,29 @@ from typing import Final
 from pierhead.sdk.database import Finding
 from pierhead.servers.sql.engines.engine import LoginReport, TableNames
 from pierhead.servers.sql.grants import needs
+from pierhead.servers.sql.policy import Policy
 from pierhead.servers.sql.source import Ground
 
 _SHOWN: Final = 6
 
 
-def findings(report: LoginReport, ground: Ground) -> tuple[Finding, ...]:
+def findings(report: LoginReport, ground: Ground, policy: Policy) -> tuple[Finding, ...]:
     """One line a question; `danger` is what the SQL lane should not run under."""
-    return tuple(_findings(report, ground))
+    return tuple(_findings(report, ground, policy))
 
 
-def _findings(report: LoginReport, ground: Ground) -> Iterator[Finding]:
+def _findings(report: LoginReport, ground: Ground, policy: Policy) -> Iterator[Finding]:
     yield Finding("login", "ok", report.name or "the engine knows no users; its file is the border")
     if report.name:
         yield _danger("superuser", holds=report.is_superuser, said="every grant and every row rule is passed by")
         owned = f"owns {_listed(report.owned, ground)}: an owner may read, change and drop them"
         yield _danger("ownership", holds=bool(report.owned), said=owned)
         yield _danger("files", holds=report.reaches_files, said="reaches files or programs of the database's machine")
-    yield _advice("writing", report.writable, "can write", ground)
-    needed = frozenset((need.schema, need.table) for need in needs(ground))
-    yield _advice("beyond the roles", report.readable - needed, "can read what no role reads:", ground)
+    wanted = needs(ground, policy)
+    written = frozenset((need.schema, need.table) for need in wanted if need.writes)
+    yield _advice("writing", report.writable - written, "can write what no role writes:", ground)
+    read = frozenset((need.schema, need.table) for need in wanted)
+    yield _advice("reading", report.readable - read, "can read what no role reads:", ground)
 
 
 def _danger(check: str, *, holds: bool, said: str) -> Finding:
