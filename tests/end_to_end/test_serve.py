@@ -114,6 +114,10 @@ async def test_calls_and_refusals_are_on_a_whole_record(shop: Serving) -> None:
     assert '"call-started"' in records
     assert shop.facts["key_id"] in records
     assert '"sign-in-failed"' in records
+    [last, *_] = reversed(json.loads(shop.tell("audit", "tail", "-n", "1", "--json")))
+    assert (last["principal"], last["tool"], last["outcome"]) == (shop.facts["key_id"], "run_query", "ok")
+    assert shop.facts["key_id"] in shop.tell("audit", "search", "--server", "shop")
+    assert shop.facts["key_id"] not in shop.tell("audit", "search", "--server", "other")
 
 
 def test_ctrl_c_finishes_what_is_open(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ Above: `pierhead audit verify`. Not here: searching and exporting (the internal 
 from dataclasses import dataclass
 from pathlib import Path
 
-from pierhead.adapters.db import DatabaseRecords, open_database
 from pierhead.adapters.journal import Report, verify_all
 from pierhead.core.errors import NotFound
 from pierhead.usecases.ports_records import ChainState
@@ -46,6 +45,8 @@ async def verify(data: Path) -> Verified:
 
 
 async def _registry(file: Path) -> ChainState:
+    from pierhead.adapters.db import DatabaseRecords, open_database  # noqa: PLC0415 - an extra, which `serve` goes without
+
     database = await open_database(f"sqlite:///{file}")
     try:
         return await DatabaseRecords(database).chain()

@@ -39,15 +39,15 @@ def tail(
 
     Examples: pierhead audit tail; pierhead audit tail -n 5 -f
     """
-    from pierhead.bootstrap.wire_commands import console  # noqa: PLC0415 - see the package's docstring
+    from pierhead.bootstrap.wire_records import records  # noqa: PLC0415 - see the package's docstring
 
-    here = console(data_of(data, config))
-    calls: list[dict[str, Any]] = here.internal.get("/audit", {"limit": count})["calls"]
+    here = records(data_of(data, config))
+    calls = here.calls({"limit": count})
     show([_row(call) for call in reversed(calls)], _COLUMNS, output, json=as_json)
     seen = {call["call_id"] for call in calls}
     while follow:
         time.sleep(_FOLLOW_S)
-        fresh = [call for call in here.internal.get("/audit", {"limit": count})["calls"] if call["call_id"] not in seen]
+        fresh = [call for call in here.calls({"limit": count}) if call["call_id"] not in seen]
         for call in reversed(fresh):
             print("  ".join(str(_row(call)[column]) for column in _COLUMNS), flush=True)
         seen |= {call["call_id"] for call in fresh}
@@ -72,10 +72,10 @@ def search(
 
     Examples: pierhead audit search --as bob --decision refuse; pierhead audit search --since 7d --json
     """
-    from pierhead.bootstrap.wire_commands import console  # noqa: PLC0415
+    from pierhead.bootstrap.wire_records import records  # noqa: PLC0415
 
     asked = {"since": time_ago(since), "principal": who, "server": server, "tool": tool, "decision": decision}
-    calls = console(data_of(data, config)).internal.get("/audit", {**asked, "limit": count})["calls"]
+    calls = records(data_of(data, config)).calls({**asked, "limit": count})
     show([_row(call) for call in calls], _COLUMNS, output, json=as_json)
 
 
