@@ -16,6 +16,7 @@ HARMLESS = {
     "duckdb-d120": "a whole row is its permitted columns",
     "duckdb-d122": "a star is the permitted columns",
     "duckdb-d127": "a whole row is its permitted columns",
+    "tsql-d121": "FOR JSON shapes permitted columns",
 }
 # Left to limits that only a running engine has.
 LEFT_TO_LIMITS = {"trino-d117": "the cost of a regular expression"}

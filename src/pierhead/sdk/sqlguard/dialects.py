@@ -3,15 +3,20 @@
 Not here: any rule about what may run. Below: sqlglot alone.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
 from sqlglot.dialects.mysql import MySQL
+from sqlglot.dialects.oracle import Oracle
 from sqlglot.dialects.sqlite import SQLite
 
 from pierhead.sdk.sqlguard.view import Dialect
+
+# Strings and quoted names are passed over.
+_EXCEPT = re.compile(r"""(?P<kept>'(?:[^']|'')*'|"[^"]*")|\bEXCEPT\b""")
 
 
 class QuotedSQLite(SQLite):
@@ -41,6 +46,14 @@ class MariaDB(MySQL):
         return super().generate(tree, copy=False, **opts)
 
 
+class OracleWithMinus(Oracle):
+    """Oracle, which reads EXCEPT only since 21c and MINUS always."""
+
+    def generate(self, expression: exp.Expr, copy: bool = True, **opts: Any) -> str:  # noqa: ANN401 - sqlglot's
+        text = super().generate(expression, copy=copy, **opts)
+        return _EXCEPT.sub(lambda found: found[0] if found["kept"] else "MINUS", text)
+
+
 _INSTANCES: Mapping[Dialect, SqlglotDialect] = {
     "sqlite": QuotedSQLite(),
     "postgres": SqlglotDialect.get_or_raise("postgres"),
@@ -48,7 +61,7 @@ _INSTANCES: Mapping[Dialect, SqlglotDialect] = {
     "mysql": MariaDB(),
     "trino": SqlglotDialect.get_or_raise("trino"),
     "tsql": SqlglotDialect.get_or_raise("tsql"),
-    "oracle": SqlglotDialect.get_or_raise("oracle"),
+    "oracle": OracleWithMinus(),
     "snowflake": SqlglotDialect.get_or_raise("snowflake"),
 }
 

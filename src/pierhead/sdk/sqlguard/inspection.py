@@ -38,7 +38,10 @@ _PLAIN_NODES = words(
 # refused: INTO, FOR UPDATE, hints with an effect, time travel, OPTION, SETTINGS, FORMAT, CONNECT BY …
 _ARGUMENTS = {
     "Select": "with_ expressions distinct from_ laterals joins pivots where group having qualify windows order"
-    " limit offset sample",
+    " limit offset sample for_",
+    "ForClause": "kind expressions",
+    "QueryOption": "this expression",
+    "XMLKeyValueOption": "this expression",
     "Subquery": "this alias with_ laterals joins pivots order limit offset sample",
     "Union": "with_ this expression distinct by_name order limit offset side kind",
     "Except": "with_ this expression distinct by_name order limit offset",
@@ -70,6 +73,14 @@ _WORD = re.compile(r"[A-Za-z0-9_ ]*")
 _WIDTH = re.compile(r"\d+")
 _QUERY_ROOTS = (exp.Select, exp.SetOperation, exp.Values, exp.Subquery, exp.Pivot)
 _SEQUENCE_COLUMNS = frozenset({"NEXTVAL", "CURRVAL"})
+_STARTS_A_STATEMENT = words(
+    """
+    ALTER BACKUP BEGIN BREAK BULK CHECKPOINT CLOSE COMMIT CONTINUE CREATE DBCC DEALLOCATE DECLARE DELETE DENY DISABLE
+    DROP ENABLE END EXEC EXECUTE FETCH GO GOTO GRANT IF INSERT KILL MERGE OPEN PRINT RAISERROR RECEIVE RECONFIGURE
+    RESTORE RETURN REVERT REVOKE ROLLBACK SAVE SELECT SEND SET SETUSER SHUTDOWN THROW TRUNCATE UPDATE USE WAITFOR
+    WHILE WITH
+    """
+)
 _TYPES_REFUSED = frozenset(
     {"USERDEFINED", "UNKNOWN", "XML", "AGGREGATEFUNCTION", "SIMPLEAGGREGATEFUNCTION", "OBJECT_IDENTIFIER"}
 )
@@ -119,12 +130,31 @@ def _check_node(node: exp.Expr, dialect: Dialect) -> None:
         _check_function(node, dialect)
     elif name not in _PLAIN_NODES:
         raise unsupported(_in_words(name))
-    elif isinstance(node, exp.Dot):
+    else:
+        _check_plain(node, dialect)
+
+
+def _check_plain(node: exp.Expr, dialect: Dialect) -> None:
+    if isinstance(node, exp.Dot):
         _check_dot(node)
     elif isinstance(node, exp.Column):
         _check_column(node, dialect)
+    elif isinstance(node, exp.Alias | exp.TableAlias):
+        _check_alias(node, dialect)
     elif isinstance(node, exp.ByteString) and (dialect != "postgres" or "\\" in node.name):
         raise unsupported("an escape string with backslashes", "write the characters themselves")
+
+
+def _check_alias(node: exp.Alias | exp.TableAlias, dialect: Dialect) -> None:
+    """`SELECT 1 COMMIT` is two statements in T-SQL, which needs no semicolon; parsed, it is an alias."""
+    alias = node.args.get("alias") if isinstance(node, exp.Alias) else node.this
+    is_bare = dialect == "tsql" and isinstance(alias, exp.Identifier) and not alias.quoted
+    if is_bare and alias.name.upper() in _STARTS_A_STATEMENT:
+        raise SqlRefused(
+            f"{alias.name.upper()} starts another statement",
+            code="several-statements",
+            hint="write a name like this in brackets",
+        )
 
 
 def _in_words(name: str) -> str:
@@ -145,12 +175,20 @@ def _check_structure(node: exp.Expr, name: str, allowed: frozenset[str], dialect
         _check_table(node, dialect)
     elif isinstance(node, exp.Lateral):
         _check_lateral(node, dialect)
+    elif isinstance(node, exp.ForClause):
+        _check_for(node)
 
 
 def _check_type(node: exp.DataType) -> None:
     is_known = isinstance(node.this, exp.DType) and node.this.name not in _TYPES_REFUSED
     if not is_known or (node.args.get("kind") and node.this is not exp.DType.CHARACTER_SET):
         raise unsupported("a cast to this type")
+
+
+def _check_for(node: exp.ForClause) -> None:
+    """FOR JSON shapes the answer. FOR XML and FOR BROWSE are refused: they can add keys of the table below."""
+    if str(node.args.get("kind")).upper() != "JSON":
+        raise unsupported("FOR XML or FOR BROWSE", "use FOR JSON, or no FOR at all")
 
 
 def _check_in(node: exp.In, dialect: Dialect) -> None:

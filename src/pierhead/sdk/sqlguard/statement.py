@@ -15,7 +15,7 @@ from sqlglot import exp
 from pierhead.sdk.sqlguard.view import Dialect, PermittedTable
 
 _SLOT: Final = re.compile("\x02(\\w+)\x03")
-_MARKS: Final[Mapping[Dialect, str]] = {"postgres": "${}", "oracle": ":{}", "snowflake": "%s"}
+_MARKS: Final[Mapping[Dialect, str]] = {"postgres": "${}", "oracle": ":{}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,4 @@ def numbered(text: str, dialect: Dialect) -> tuple[str, tuple[str, ...]]:
         names.append(found[1])
         return mark.format(len(names))
 
-    if mark == "%s" and _SLOT.search(text):
-        text = text.replace("%", "%%")  # such drivers read every other percent sign as a mark, too
     return _SLOT.sub(placed, text), tuple(names)
