@@ -10,12 +10,14 @@ from pathlib import Path
 import asyncpg
 import duckdb
 import pytest
+from tests.integration.sql_shops import MariadbShop
 
 from pierhead.core.errors import Invalid, ToolTimedOut
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View
 from pierhead.sdk.sqlguard.view import Column, Dialect
 from pierhead.servers.sql.engines.duckdb import DuckdbEngine
 from pierhead.servers.sql.engines.engine import Engine, Limits
+from pierhead.servers.sql.engines.mysql import MysqlEngine
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
 
@@ -58,30 +60,44 @@ def postgres(_folder: Path, url: Callable[[], str]) -> Engine:
     return PostgresEngine(url())
 
 
-ENGINES = {"sqlite": sqlite, "duckdb": duck, "postgres": postgres}
+def mariadb(_folder: Path, url: Callable[[], str]) -> Engine:
+    shop = MariadbShop(f"{url()}/streams")
+    shop.run(
+        "CREATE OR REPLACE DATABASE streams; USE streams; CREATE TABLE many (id int PRIMARY KEY, name varchar(40))"
+        f" AS SELECT seq AS id, concat('name number ', seq) AS name FROM seq_1_to_{MANY}",
+        database="",
+    )
+    return shop.engine()
+
+
+ENGINES = {"sqlite": sqlite, "duckdb": duck, "postgres": postgres, "mariadb": mariadb}
 
 
 @pytest.fixture(scope="module", params=ENGINES)
 def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return ENGINES[request.param](tmp_path_factory.mktemp("many"), lambda: request.getfixturevalue("postgres_url"))
+    server = "mariadb_url" if request.param == "mariadb" else "postgres_url"
+    return ENGINES[request.param](tmp_path_factory.mktemp("many"), lambda: request.getfixturevalue(server))
 
 
 @pytest.fixture
 async def engine(loaded: Engine) -> AsyncIterator[Engine]:
-    """A PostgreSQL pool belongs to the loop that made it, so each test leaves none behind."""
+    """A pool belongs to the loop that made it, so each test leaves none behind."""
     yield loaded
-    if isinstance(loaded, PostgresEngine):
+    if isinstance(loaded, PostgresEngine | MysqlEngine):
         await loaded.close()
 
 
 def view(engine: Engine) -> View:
     dialects: dict[type, Dialect] = {SqliteEngine: "sqlite", DuckdbEngine: "duckdb", PostgresEngine: "postgres"}
+    dialects[MysqlEngine] = "mysql"
     table = PermittedTable("main", "many", (Column("id"), Column("name")))
     return View(dialects[type(engine)], "", "main", (table,))
 
 
 def asks(sql: str, engine: Engine) -> GovernedQuery:
     """A statement as the guard would have written it: names in the search path of a session are the system's alone."""
+    if isinstance(engine, MysqlEngine):  # without a limit of its own a statement has that of the session
+        return GovernedQuery(sql if "LIMIT" in sql else f"{sql} LIMIT {MANY}", (), MANY, explain=False)
     schema = "public" if isinstance(engine, PostgresEngine) else "main"
     return GovernedQuery(sql.replace("many", f"{schema}.many"), (), MANY, explain=False)
 
@@ -136,8 +152,10 @@ async def test_an_empty_answer_has_its_columns(engine: Engine) -> None:
 
 
 async def test_a_reader_that_stops_ends_the_statement_and_frees_the_engine(engine: Engine) -> None:
+    # MariaDB copies what a cursor reads, so there it is as long as a stream of a caller may be.
+    longest = "SELECT * FROM many" + (" LIMIT 100000" if isinstance(engine, MysqlEngine) else "")
     for _ in range(20):  # more than any engine has connections or threads
-        async with aclosing(engine.stream(asks("SELECT * FROM many", engine), view(engine), {}, LIMITS)) as batches:
+        async with aclosing(engine.stream(asks(longest, engine), view(engine), {}, LIMITS)) as batches:
             async for rows in batches:
                 assert len(rows.rows) > 0
                 break

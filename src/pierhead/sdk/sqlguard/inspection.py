@@ -148,8 +148,9 @@ def _check_plain(node: exp.Expr, dialect: Dialect) -> None:
 def _check_alias(node: exp.Alias | exp.TableAlias, dialect: Dialect) -> None:
     """`SELECT 1 COMMIT` is two statements in T-SQL, which needs no semicolon; parsed, it is an alias."""
     alias = node.args.get("alias") if isinstance(node, exp.Alias) else node.this
-    is_bare = dialect == "tsql" and isinstance(alias, exp.Identifier) and not alias.quoted
-    if is_bare and alias.name.upper() in _STARTS_A_STATEMENT:
+    if dialect != "tsql" or not isinstance(alias, exp.Identifier) or alias.quoted:
+        return
+    if alias.name.upper() in _STARTS_A_STATEMENT:
         raise SqlRefused(
             f"{alias.name.upper()} starts another statement",
             code="several-statements",

@@ -7,15 +7,17 @@ Not here: opening sessions (mysql_session.py), the schema (mysql_catalog.py).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import asyncmy
 
 from pierhead.sdk import UpstreamUnreachable
 from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.servers.sql.catalog import Catalog
+from pierhead.servers.sql.engines.batches import Batches
 from pierhead.servers.sql.engines.engine import (
     LONGEST_CELL,
     Estimate,
@@ -25,7 +27,6 @@ from pierhead.servers.sql.engines.engine import (
     Rows,
     SecondOpinionDiffers,
     Values,
-    no_stream,
     out_of_memory,
     rejected,
     took_too_long,
@@ -36,7 +37,10 @@ from pierhead.servers.sql.engines.mysql_session import Address, Result, Session,
 
 _STATEMENTS_KEPT: Final = 1_000
 _CONFIRM_SECONDS: Final = 10.0
+_CONNECT_SECONDS: Final = 10.0
 _NARROW_BYTES: Final = 8_000
+_BYTES_OF_A_CHARACTER: Final = 4
+_JSON: Final = 245
 _LACKS_RIGHTS_BELOW_A_VIEW: Final = 1345
 _OUTERMOST: Final = 1
 
@@ -90,6 +94,8 @@ _AWAY: Final = frozenset({1040, 1053, 1129, 1130, 1203, 1226, 1927, 2002, 2003, 
 # max_session_mem_used is reported as an option that prevents the statement.
 _OPTION_PREVENTS: Final = 1290
 
+_Answer = TypeVar("_Answer")
+
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
@@ -102,7 +108,7 @@ class MysqlEngine:
 
     def __init__(self, url: str) -> None:
         self._sessions = Sessions(Address.parse(url))
-        self._prepared: dict[str, _Prepared] = {}
+        self._prepared: dict[tuple[str, int], _Prepared] = {}
         self._known: frozenset[tuple[str, str]] = frozenset()
         self._reads: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {}
         self._inside: Mapping[tuple[str, str], frozenset[str]] = {}
@@ -136,14 +142,28 @@ class MysqlEngine:
 
     async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
         del view
-        prepared = self._prepared.get(query.sql) or await self._prepare(query)
+        prepared = await self._prepared_for(query, limits.cell)
         bound = query.bound(values)
         rows = await self._in_session(lambda session: session.rows(prepared.sql, bound), limits.seconds)
         return Rows(prepared.fields, rows)
 
-    def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
-        del query, view, values, limits
-        return no_stream()
+    async def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
+        """By a cursor of the server: its rows stay there until they are fetched."""
+        del view
+        prepared = await self._prepared_for(query, limits.cell)
+        batches, bound = Batches(limits.seconds), query.bound(values)
+        async with self._session() as session:
+            cursor = await self._within(session, session.cursor(prepared.sql, bound), batches.seconds_left(), limits)
+            try:
+                rows = await self._within(session, cursor.fetch(batches.size), batches.seconds_left(), limits)
+                yield Rows(prepared.fields, rows)
+                while rows:
+                    batches.learn(rows)
+                    rows = await self._within(session, cursor.fetch(batches.size), batches.seconds_left(), limits)
+                    if rows:
+                        yield Rows(prepared.fields, rows)
+            finally:
+                await cursor.close()
 
     async def check_login(self) -> LoginReport:
         return await self._in_session(login_report, _CONFIRM_SECONDS)
@@ -151,31 +171,49 @@ class MysqlEngine:
     async def close(self) -> None:
         await self._sessions.close()
 
-    async def _in_session(self, work: Callable[[Session], Any], seconds: float) -> Any:  # noqa: ANN401 - of the work
-        """Work with a session, ended in the server when its time is up or its caller has gone."""
-        taken: Session | None = None
+    async def _in_session(self, work: Callable[[Session], Awaitable[_Answer]], seconds: float) -> _Answer:
+        async with self._session() as session:
+            return await self._within(session, work(session), seconds)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncGenerator[Session]:
+        async with AsyncExitStack() as held:
+            try:
+                async with asyncio.timeout(_CONNECT_SECONDS):
+                    session = await held.enter_async_context(self._sessions.session())
+            except (asyncmy.errors.Error, OSError) as error:
+                raise _translated(error, _CONNECT_SECONDS) from None
+            yield session
+
+    async def _within(
+        self, session: Session, work: Awaitable[_Answer], seconds: float, limits: Limits | None = None
+    ) -> _Answer:
+        """Do the work, ended in the server when its time is up or its caller has gone.
+
+        `seconds` are left of the time that a caller knows, which stands in `limits`.
+        """
+        known = limits.seconds if limits else seconds
         try:
-            async with asyncio.timeout(seconds), self._sessions.session() as taken:
-                return await work(taken)
+            async with asyncio.timeout(seconds):
+                return await work
         except TimeoutError:
-            await self._ended(taken)
-            raise took_too_long(seconds) from None
+            await self._sessions.end(session)
+            raise took_too_long(known) from None
         except asyncio.CancelledError:
-            await self._ended(taken)
+            await self._sessions.end(session)
             raise
         except (asyncmy.errors.Error, OSError, ValueError, TypeError) as error:
-            raise _translated(error, seconds) from None
+            raise _translated(error, known) from None
 
-    async def _ended(self, taken: Session | None) -> None:
-        if taken is not None:
-            await self._sessions.end(taken)
+    async def _prepared_for(self, query: GovernedQuery, cell: int) -> _Prepared:
+        return self._prepared.get((query.sql, cell)) or await self._prepare(query, cell)
 
-    async def _prepare(self, query: GovernedQuery) -> _Prepared:
+    async def _prepare(self, query: GovernedQuery, cell: int = LONGEST_CELL) -> _Prepared:
         results = await self._in_session(lambda session: session.described(query.sql), _CONFIRM_SECONDS)
         if len(self._prepared) >= _STATEMENTS_KEPT:
             self._prepared.pop(next(iter(self._prepared)))
-        fields = tuple(Field(result.name, _type(result)) for result in results)
-        prepared = self._prepared[query.sql] = _Prepared(_cut(query.sql, results), fields)
+        fields = tuple(Field(result.name, _type(result), result.type_code == _JSON) for result in results)
+        prepared = self._prepared[query.sql, cell] = _Prepared(_cut(query.sql, results, cell), fields)
         return prepared
 
     async def _plan(self, query: GovernedQuery, values: Values) -> list["_Step"]:
@@ -223,13 +261,14 @@ def _type(result: Result) -> str:
     return _TYPES.get(result.type_code, "")
 
 
-def _cut(sql: str, results: Sequence[Result]) -> str:
+def _cut(sql: str, results: Sequence[Result], cell: int) -> str:
     """The statement with its wide columns cut to one character more than a cell may have."""
-    if all(result.length <= _NARROW_BYTES for result in results):
+    widest = max(_NARROW_BYTES, cell * _BYTES_OF_A_CHARACTER)
+    if all(result.length <= widest for result in results):
         return sql
     names = [f"c{position}" for position in range(len(results))]
     columns = ", ".join(
-        (f"left({name}, {LONGEST_CELL + 1})" if result.type_code in _CUT and result.length > _NARROW_BYTES else name)
+        (f"left({name}, {cell + 1})" if result.type_code in _CUT and result.length > widest else name)
         + " AS "
         + _quoted(result.name)
         for name, result in zip(names, results, strict=True)

@@ -8,6 +8,7 @@ a statement may be (sdk/sqlguard), what an engine does with its answer (mysql.py
 
 import asyncio
 import ssl
+import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any, Final, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncmy
+from asyncmy import protocol
+from asyncmy.connection import MySQLResult
 from asyncmy.protocol import FieldDescriptorPacket
 
 from pierhead.sdk import Misconfigured
@@ -25,7 +28,11 @@ _SESSIONS: Final = 16
 _STATEMENTS_KEPT: Final = 200
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _COM_STMT_PREPARE: Final = 0x16
+_COM_STMT_EXECUTE: Final = 0x17
 _COM_SET_OPTION: Final = 0x1B
+_COM_STMT_FETCH: Final = 0x1C
+_WITH_CURSOR: Final = b"\x01\x01\x00\x00\x00"  # read only, one execution
+_LAST_ROW_SENT: Final = 0x80
 _MULTI_STATEMENTS_OFF: Final = b"\x01\x00"
 # Pinned, because it decides how text is read: no ANSI_QUOTES, no NO_BACKSLASH_ESCAPES, no PIPES_AS_CONCAT.
 _SQL_MODE: Final = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -150,10 +157,50 @@ class Session:
             await connection.read_packet()
         return tuple(Result(each.name, each.type_code, each.length, each.charsetnr == _BINARY) for each in found)
 
+    async def cursor(self, sql: str, values: Sequence[object]) -> "Cursor":
+        """Run `sql`, leaving its rows in the server. asyncmy itself would fetch them all."""
+        connection = self._connection
+        statement = await connection.prepare(sql)
+        number: int = statement._statement_id  # noqa: SLF001
+        bound = _packed(tuple(values), connection._encoding) if values else b""  # noqa: SLF001
+        await connection._execute_command(_COM_STMT_EXECUTE, struct.pack("<I", number) + _WITH_CURSOR + bound)  # noqa: SLF001
+        result: Any = MySQLResult(connection)
+        result.field_count = (await connection.read_packet()).read_length_encoded_integer()
+        await result._get_descriptions()  # noqa: SLF001
+        if connection._deprecate_eof:  # noqa: SLF001 - else the descriptions ended with it
+            await connection.read_packet()
+        return Cursor(connection, statement, number, result)
+
     def close(self) -> None:
         self._connection.close()
 
 
+class Cursor:
+    """An answer that waits in the server and comes in parts."""
+
+    def __init__(self, connection: Any, statement: Any, number: int, result: Any) -> None:  # noqa: ANN401 - as Session
+        self._connection = connection
+        self._statement = statement
+        self._number = number
+        self._result = result
+        self._is_at_end = False
+
+    async def fetch(self, count: int) -> Sequence[Sequence[Any]]:
+        """The next rows, at most `count`; none at the end."""
+        if self._is_at_end:
+            return ()
+        await self._connection._execute_command(_COM_STMT_FETCH, struct.pack("<II", self._number, count))  # noqa: SLF001
+        self._result.connection = self._connection
+        await self._result._read_binary_rowdata_packet()  # noqa: SLF001
+        rows: Sequence[Sequence[Any]] = self._result.rows
+        self._is_at_end = len(rows) < count or bool(self._result.server_status & _LAST_ROW_SENT)
+        return rows
+
+    async def close(self) -> None:
+        await self._statement.close()
+
+
+_packed = cast("Callable[[tuple[object, ...], str], bytes]", cast("Any", protocol).pack_binary_params)
 _BINARY: Final = 63  # the character set of what has none
 
 
