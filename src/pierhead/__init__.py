@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pierhead.sdk import (
         Caller,
+        Encoded,
         Forbidden,
         Invalid,
         Minutes,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Caller",
+    "Encoded",
     "Forbidden",
     "Invalid",
     "Minutes",

@@ -14,12 +14,14 @@ from pierhead.core.identity import Caller
 from pierhead.core.usage import Minutes
 from pierhead.sdk.asking import ask_for
 from pierhead.sdk.authorize import authorize_tool
+from pierhead.sdk.result import Encoded
 from pierhead.sdk.server import Server
 from pierhead.usecases.notes import note
 
 __all__ = [
     "Caller",
     "Conflict",
+    "Encoded",
     "Forbidden",
     "Invalid",
     "Minutes",

@@ -4,7 +4,7 @@ Structured content is encoded once and stands also in the text block, for client
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import orjson
 
@@ -15,6 +15,8 @@ from pierhead.core.problem import is_retryable
 
 _ERROR_TEXT: Final = 1024
 
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -22,6 +24,19 @@ class Answer:
 
     encoded: bytes
     is_error: bool
+
+
+class Encoded(Generic[Result]):
+    """A tool's result as JSON already: `async def run_query(...) -> Encoded[QueryResult]`.
+
+    For tools whose answers are large or frequent. The schema shown is that of the type it stands for; that the bytes
+    fit it is its author's word, and a matter for its author's tests.
+    """
+
+    __slots__ = ("json",)
+
+    def __init__(self, json: bytes) -> None:
+        self.json = json
 
 
 def failure(error: PierheadError) -> Answer:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, cast, get_args, get_origin
 
 import anyio.to_thread
 import orjson
@@ -28,7 +28,7 @@ from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolFail
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.sdk.authorize import Declaration
-from pierhead.sdk.result import Answer, failure, widened
+from pierhead.sdk.result import Answer, Encoded, failure, widened
 
 #: Who is calling, inside a tool's body. Set by the host around each call, and nowhere else.
 CALLER: Final[ContextVar[Caller]] = ContextVar("pierhead_caller")
@@ -86,6 +86,8 @@ class BoundTool:
             return failure(taught(self.name, raised))
 
     def _encode(self, result: object) -> Answer:
+        if isinstance(result, Encoded):
+            return Answer(result.json, is_error=False)
         if self.output is None:  # pragma: no cover - only plain tools are answered here, and they have a schema
             raise Misconfigured(f"{self.name} has no output schema", code="bad-declaration")
         if self.registered.fn_metadata.wrap_output:
@@ -234,9 +236,12 @@ def _without_caller(function: Callable[..., object]) -> tuple[Body, Callable[...
 
     shown = functools.wraps(function)(body)
     kept = [parameter for name, parameter in signature.parameters.items() if name not in names]
-    shown.__signature__ = signature.replace(parameters=kept)  # pyright: ignore[reportAttributeAccessIssue]
+    returned = signature.return_annotation
+    if get_origin(returned) is Encoded:
+        (returned,) = get_args(returned)
+    shown.__signature__ = signature.replace(parameters=kept, return_annotation=returned)  # pyright: ignore[reportAttributeAccessIssue]
     shown.__annotations__ = {parameter.name: parameter.annotation for parameter in kept}
-    shown.__annotations__["return"] = signature.return_annotation
+    shown.__annotations__["return"] = returned
     del shown.__wrapped__  # or signature readers would find the caller again
     return body, shown
 

@@ -2,8 +2,9 @@
 
 import pytest
 from mcp.shared.exceptions import MCPError
+from pydantic import BaseModel
 
-from pierhead import Caller, Server
+from pierhead import Caller, Encoded, Server
 from pierhead.testing import platform
 
 pytestmark = pytest.mark.anyio
@@ -39,3 +40,24 @@ async def test_a_list_is_answered_as_structured_content_in_both_revisions() -> N
         ):
             answer = await client.call_tool("menu", {"day": "friday"})
             assert answer.structured_content == {"result": ["friday", "pizza"]}
+
+
+class Dish(BaseModel):
+    name: str
+
+
+async def test_an_answer_that_is_json_already_is_sent_as_it_is_under_the_schema_it_stands_for() -> None:
+    server = Server("lunch", owner="kitchen", support="#lunch")
+
+    @server.tool(policy="everyone", effect="read", minutes_saved=1)
+    async def dish() -> Encoded[Dish]:
+        """What is cooked today."""
+        return Encoded(b'{"name":"pizza"}')
+
+    (declared,) = server.manifest()
+    assert declared.output_schema["properties"] == {"name": {"title": "Name", "type": "string"}}
+    for mode in ("auto", "legacy"):
+        async with platform(server, access="everyone") as running, running.client("ann", mode=mode) as client:
+            answer = await client.call_tool("dish", {})
+            assert answer.structured_content == {"name": "pizza"}
+            assert [block.text for block in answer.content] == ['{"name":"pizza"}']

@@ -10,6 +10,7 @@ import pytest
 from pierhead.core.audit import CallFinished
 from pierhead.sdk.testing import Running, platform
 from pierhead.servers.sql import build
+from pierhead.servers.sql.answers import QueryResult
 from pierhead.servers.sql.engines.engine import SecondOpinionDiffers
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
 
@@ -106,3 +107,11 @@ async def test_looking_at_the_schema_is_noted_too(settings: dict[str, object]) -
             "schema",
             ["orders.id", "orders.region", "orders.total"],
         )
+
+
+async def test_what_a_query_answers_fits_the_schema_it_declares(settings: dict[str, object]) -> None:
+    async with platform(build("shop", settings), access="everyone") as running, running.client("ann") as client:
+        for sql in ("SELECT id, region, total / 3 FROM orders", "SELECT id FROM orders WHERE 1 = 0", "SELECT NULL"):
+            answer = await client.call_tool("run_query", {"sql": sql, "max_rows": 4})
+            found = QueryResult.model_validate(answer.structured_content, strict=True)
+            assert [len(row) for row in found.rows] == [len(found.columns)] * len(found.rows)

@@ -1,7 +1,7 @@
 """Appending facts: one write and one sync for all records that wait, by a thread; a lone record by its own caller.
 
 `record` returns when its fact is on disk. Handing one record to a thread and back costs as much CPU as its sync, so
-while one call is under way and the disk is quick, its records are written on the spot (docs/decisions/0022). A disk
+while one call is under way and the disk is quick, its records are written on the spot (decision 22). A disk
 that fails refuses every waiting record and each later one until it takes writes again; no restart is needed. Above:
 `usecases/call_tool` through the port Audit.
 """

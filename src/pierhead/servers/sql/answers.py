@@ -3,6 +3,8 @@
 Row data stands in `rows` alone; no message or hint holds any. Not here: how answers are made (source.py).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -45,6 +47,23 @@ class TableDescription(_Answer):
     comment: str
     columns: list[DescribedColumn]
     sample: list[list[Any]] = Field(description="sample rows, cells in the order of columns")
+
+
+@dataclass(slots=True)
+class AnsweredColumn:
+    name: str
+    type: str
+
+
+@dataclass(slots=True)
+class QueryAnswer:
+    """What QueryResult describes, made for each call: without the cost of checking what we made ourselves."""
+
+    columns: Sequence[AnsweredColumn]
+    rows: Sequence[Sequence[object]]
+    truncated: bool
+    notice: str
+    tables: Sequence[str]
 
 
 class QueryResult(_Answer):

@@ -57,7 +57,7 @@ class SchemaLane:
             kind=stored.kind,
             comment=stored.comment,
             columns=columns,
-            sample=sample,
+            sample=[list(row) for row in sample],
         )
 
 

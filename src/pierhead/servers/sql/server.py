@@ -4,9 +4,10 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Final
 
+import orjson
 from pydantic import Field
 
-from pierhead.sdk import Caller, Server
+from pierhead.sdk import Caller, Encoded, Server
 from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescription, TableList
 from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.engines.transactions import WritingEngine
@@ -102,9 +103,10 @@ def _declare_query_tools(server: Server, statements: SqlLane) -> None:
         timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0,
         *,
         caller: Caller,
-    ) -> QueryResult:
+    ) -> Encoded[QueryResult]:
         """Run one SELECT over the tables you may read. Answers are cut at max_rows and 64 KB, and say so."""
-        return await statements.run_query(caller, sql=sql, max_rows=max_rows, timeout_s=timeout_s)
+        answer = await statements.run_query(caller, sql=sql, max_rows=max_rows, timeout_s=timeout_s)
+        return Encoded(orjson.dumps(answer))
 
     @server.tool(policy=_POLICY, effect="read", minutes_saved=2)
     async def explain_query(sql: str, *, caller: Caller) -> Explanation:

@@ -5,14 +5,14 @@ stay. Not here: the guard itself (sdk/sqlguard), drivers (engines/).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
 
 from pierhead.sdk import Caller, Forbidden, note
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern, selection
-from pierhead.servers.sql.answers import EstimateOfEngine, Explanation, QueryResult, ResultColumn
+from pierhead.servers.sql.answers import AnsweredColumn, EstimateOfEngine, Explanation, QueryAnswer
 from pierhead.servers.sql.cells import fitted
 from pierhead.servers.sql.engines.engine import Limits, Values
 from pierhead.servers.sql.notes import (
@@ -39,13 +39,13 @@ class SqlLane:
         self._source = source
         self._records_text = records_text
 
-    async def run_query(self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float) -> QueryResult:
+    async def run_query(self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float) -> QueryAnswer:
         async with self.ready(caller, sql=sql, limits=Limits(max_rows, timeout_s)) as ready:
             answer = await ready.engine.run(ready.query, ready.view, ready.values, ready.limits)
         rows, cut = fitted(answer.rows, ready.limits)
         note_answer(answer, len(rows), cut)
-        return QueryResult.model_construct(
-            columns=[ResultColumn.model_construct(name=field.name, type=field.type) for field in answer.fields],
+        return QueryAnswer(
+            columns=[AnsweredColumn(field.name, field.type) for field in answer.fields],
             rows=rows,
             truncated=bool(cut),
             notice=_notice(cut, len(rows)),
@@ -88,7 +88,9 @@ class SqlLane:
             estimate=EstimateOfEngine(rows=estimate.rows, cost=estimate.cost),
         )
 
-    async def sample(self, caller: Caller, table: PermittedTable, columns: list[str], count: int) -> list[list[object]]:
+    async def sample(
+        self, caller: Caller, table: PermittedTable, columns: list[str], count: int
+    ) -> Sequence[Sequence[object]]:
         """A few rows through the same guard as any statement; none for a role without SQL."""
         ground = self._source.ground
         acting = ground.acting(caller)
