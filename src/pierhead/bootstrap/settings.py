@@ -6,11 +6,12 @@ keeps its origin, so that `config show --origin` can say which of several won. N
 
 import difflib
 import os
+import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -119,6 +120,16 @@ def read_settings(
     settings = _validated(merged)
     _refuse_half_secured(settings)
     return Resolved(settings, file, tuple(_origins(settings, merged)))
+
+
+def restart_with_secret(place: _Place, secret: str, arguments: Sequence[str]) -> NoReturn:
+    """Become the same program again, with a setting in the environment that stood in the command.
+
+    Every user of a machine reads its commands, the environment of a process only its owner.
+    """
+    section, key = place
+    environment = {**os.environ, f"{_PREFIX}{section}__{key}".upper(): secret}  # noqa: TID251 - passed on, not read
+    os.execve(sys.executable, [sys.executable, *arguments], environment)  # noqa: S606 - our own command, without a shell
 
 
 def find_file(config: Path | None, variables: Mapping[str, str]) -> Path | None:

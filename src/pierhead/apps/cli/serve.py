@@ -60,6 +60,7 @@ def serve(
     from pierhead.bootstrap.wire_serve import ServeSetting  # noqa: PLC0415
 
     began = time.monotonic()
+    _keep_out_of_the_title(db)
     settings = settings_of(data, config).settings
     _require_proxy(host, public_url)
     place = settings.platform.data.resolve()
@@ -81,6 +82,19 @@ def serve(
     serving.run(whole.run)
     if not whole.drained:
         raise typer.Exit(INTERRUPTED)
+
+
+def _keep_out_of_the_title(db: str) -> None:
+    """A url with a password moves from the command, which every user of this machine reads, to the environment."""
+    from pierhead.bootstrap.database_url import holds_password  # noqa: PLC0415
+    from pierhead.bootstrap.settings import restart_with_secret  # noqa: PLC0415
+
+    if holds_password(db):
+        given = sys.orig_argv[1:]
+        places = {place for place, word in enumerate(given) if db in word}
+        named = {place - 1 for place in places if given[place - 1] == "--db"}
+        rest = [word for place, word in enumerate(given) if place not in places | named]
+        restart_with_secret(("serve", "db"), db, rest)
 
 
 def _require_proxy(host: str, public_url: str) -> None:
@@ -139,7 +153,9 @@ class _Whole:
         print(f"{time.monotonic() - self._began:6.1f} s  {name:<10} {state}{end}", file=sys.stderr, flush=True)
 
     def _ready(self, whole: "Served") -> None:
+        host, port = self._listener.getsockname()[:2]
         facts = facts_of(whole, self._public_url, time.monotonic() - self._began)
+        facts["listening"] = f"http://{host}:{port}"
         if self._as_json:
             from pierhead.apps.cli.frame import json_line  # noqa: PLC0415
 
