@@ -4,7 +4,7 @@ Structured content is encoded once and stands also in the text block, for client
 """
 
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 import orjson
 
@@ -59,12 +59,14 @@ def approval_required(waiting: Waiting) -> Answer:
     return Answer(orjson.dumps(body), is_error=False)
 
 
+_NAMED: Final = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})  # of names a title may be
+_VALUES: Final = frozenset({"default", "const", "enum", "examples"})  # hold values, not schemas
 _WAITING_SCHEMA: Final = {
     "type": "object",
     "properties": {
         "status": {"const": "approval_required"},
         "summary": {"type": "string"},
-        "reasons": {"type": "array", "items": {"type": "string"}},
+        "reasons": {"type": "array"},
     },
     "required": ["status", "summary"],
 }
@@ -80,6 +82,22 @@ def widened(schema: dict[str, Any]) -> dict[str, Any]:
     if "$defs" in schema:
         root["$defs"] = schema["$defs"]
     return root
+
+
+def untitled(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without the titles that pydantic makes of every name: a model reads each definition, and pays."""
+    return {key: _untitled(key, value) for key, value in schema.items() if key != "title"}
+
+
+def _untitled(key: str, value: object) -> object:
+    if key in _VALUES:
+        return value
+    if isinstance(value, list):
+        return [_untitled("", each) for each in cast("list[object]", value)]
+    if not isinstance(value, dict):
+        return value
+    node = cast("dict[str, Any]", value)
+    return {name: _untitled("", each) for name, each in node.items()} if key in _NAMED else untitled(node)
 
 
 def timed_out(permit: Permit) -> ToolTimedOut:

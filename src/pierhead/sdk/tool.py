@@ -28,7 +28,7 @@ from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolFail
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.sdk.authorize import Declaration
-from pierhead.sdk.result import Answer, Encoded, failure, widened
+from pierhead.sdk.result import Answer, Encoded, failure, untitled, widened
 
 #: Who is calling, inside a tool's body. Set by the host around each call, and nowhere else.
 CALLER: Final[ContextVar[Caller]] = ContextVar("pierhead_caller")
@@ -148,10 +148,10 @@ def bind(
     metadata = registered.fn_metadata
     strict = _strict(metadata.arg_model)
     plain = registered.context_kwarg is None and not registered.resolved_params and metadata.output_schema is not None
-    schema = metadata.output_schema
+    schema = metadata.output_schema and untitled(metadata.output_schema)
     if schema is not None and (declaration.approval is not Approval.NONE or declaration.asks is not None):
         schema = widened(schema)
-    registered.parameters = _closed(strict.model_json_schema(by_alias=True))
+    registered.parameters = _closed(untitled(strict.model_json_schema(by_alias=True)))
     registered.fn_metadata = _StrictMetadata(
         arg_model=strict, output_schema=schema, output_model=metadata.output_model, wrap_output=metadata.wrap_output
     )

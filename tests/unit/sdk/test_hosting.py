@@ -55,7 +55,7 @@ async def test_an_answer_that_is_json_already_is_sent_as_it_is_under_the_schema_
         return Encoded(b'{"name":"pizza"}')
 
     (declared,) = server.manifest()
-    assert declared.output_schema["properties"] == {"name": {"title": "Name", "type": "string"}}
+    assert declared.output_schema["properties"] == {"name": {"type": "string"}}
     for mode in ("auto", "legacy"):
         async with platform(server, access="everyone") as running, running.client("ann", mode=mode) as client:
             answer = await client.call_tool("dish", {})

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from pierhead import Caller, Invalid, Server
 from pierhead.core.errors import Misconfigured
+from pierhead.sdk.result import untitled
 from pierhead.testing import platform
 
 ERAS = ["2026-07-28", "legacy"]
@@ -166,3 +167,14 @@ def test_a_tool_without_a_readable_policy_does_not_load() -> None:
         server.tool(policy="anyone", effect="read", minutes_saved=1)
     with pytest.raises(TypeError):
         server.tool(effect="read", minutes_saved=1)  # pyright: ignore[reportCallIssue]
+
+
+def test_titles_that_nobody_wrote_are_left_out_of_schemas() -> None:
+    class Book(BaseModel):
+        title: str = "title"
+        properties: dict[str, Count] = {}
+
+    shown = untitled(Book.model_json_schema())
+    assert set(shown["properties"]) == {"title", "properties"}
+    assert shown["properties"]["title"] == {"default": "title", "type": "string"}
+    assert set(shown["$defs"]["Count"]) == {"properties", "required", "type"}

@@ -1,30 +1,46 @@
 """What the tools of a SQL server answer: the types are the output schemas.
 
-Row data stands in `rows` alone; no message or hint holds any. Not here: how answers are made (source.py).
+Row data stands in `rows` alone; no message or hint holds any. Schemas are shown one level deep: eight tools share a
+budget of 2,000 tokens, and what is inside a list is told in its description. Not here: how answers are made.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """One level: what is inside lists and mappings is described, not spelled out."""
+        whole = handler.resolve_ref_schema(handler(schema))
+        properties = cast("dict[str, JsonSchemaValue]", whole.get("properties", {}))
+        return {"type": "object", "properties": {name: _shallow(member) for name, member in properties.items()}}
+
+
+def _shallow(member: JsonSchemaValue) -> JsonSchemaValue:
+    kept = {key: member[key] for key in ("type", "description") if key in member}
+    options = [str(option.get("type", "object")) for option in member.get("anyOf", ())]
+    return {"type": options, **kept} if options else {"type": "object", **kept}
+
 
 class ListedTable(_Answer):
     name: str
-    kind: str = Field(description="table or view")
+    kind: str
     comment: str
     rows_estimate: int | None
     operations: list[str]
 
 
 class TableList(_Answer):
-    tables: list[ListedTable]
-    next_cursor: str | None = Field(description="pass as cursor for the next page")
+    tables: list[ListedTable] = Field(description="{name, kind, comment, rows_estimate, operations}")
+    next_cursor: str | None
 
 
 class DescribedColumn(_Answer):
@@ -45,8 +61,8 @@ class TableDescription(_Answer):
     name: str
     kind: str
     comment: str
-    columns: list[DescribedColumn]
-    sample: list[list[Any]] = Field(description="sample rows, cells in the order of columns")
+    columns: list[DescribedColumn] = Field(description="{name, type, nullable, key, comment, writable}")
+    sample: list[list[Any]]
 
 
 @dataclass(slots=True)
@@ -67,30 +83,30 @@ class QueryAnswer:
 
 
 class QueryResult(_Answer):
-    columns: list[ResultColumn]
-    rows: list[list[Any]] = Field(description="cells in the order of columns; large integers and decimals are text")
+    columns: list[ResultColumn] = Field(description="{name, type}")
+    rows: list[list[Any]] = Field(description="cells by column; large integers and decimals are text")
     truncated: bool
-    notice: str = Field(description="what was cut and how to narrow the statement")
+    notice: str
     tables: list[str]
 
 
 class WrittenRows(_Answer):
     affected: int
-    key: list[str] = Field(description="the columns of the key")
-    keys: list[list[Any]] = Field(description="of the written rows, in the order of writing")
+    key: list[str]
+    keys: list[list[Any]]
     columns: list[ResultColumn]
-    rows: list[list[Any]] | None = Field(description="if asked for, or a sample of a dry run")
+    rows: list[list[Any]] | None
     truncated: bool
-    dry_run: bool = Field(description="nothing was kept")
-    etag: str = Field(description="of the row, if one was written; pass it as if_match")
-    replayed: bool = Field(description="the first answer to this idempotency_key")
+    dry_run: bool
+    etag: str = Field(description="pass it as if_match")
+    replayed: bool
 
 
 class TableRows(_Answer):
-    columns: list[ResultColumn]
-    rows: list[list[Any]] = Field(description="cells in the order of columns; related rows are nested")
+    columns: list[ResultColumn] = Field(description="{name, type}")
+    rows: list[list[Any]] = Field(description="cells by column; related rows are nested")
     truncated: bool
-    notice: str = Field(description="what was cut and how to go on")
+    notice: str
     total: int | None = None
     next_cursor: str | None = None
 
@@ -103,6 +119,6 @@ class EstimateOfEngine(_Answer):
 class Explanation(_Answer):
     verdict: str = Field(description="permitted or refused")
     reasons: list[str]
-    sql: str = Field(description="the statement that would run")
+    sql: str
     tables: list[str]
     estimate: EstimateOfEngine | None

@@ -35,10 +35,9 @@ def declare_read_tool(server: Server, reads: ReadLane, policy: str) -> None:
         count: Count = "",
         caller: Caller,
     ) -> TableRows:
-        """Read rows of one table without SQL.
+        """Read one table. select: id,n:total.sum(),lines(qty,products(name)); order: n.desc,id.
 
-        select: id,total:amount.sum(),lines(qty,products(name)); others group. filter: status = 'paid' AND (n > 5 OR
-        name CONTAINS 'x'). order: n.desc,id.
+        filter: status = 'paid' AND (n > 5 OR name CONTAINS 'x').
         """
         columns, embeds = parse_select(select)
         selection = Selection(columns, embeds, parse_filter_text(filter), parse_order(order), limit)
