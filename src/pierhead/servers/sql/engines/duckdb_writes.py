@@ -43,7 +43,7 @@ _KINDS: Final[Mapping[str, duckdb.StatementType]] = {
     "update": duckdb.StatementType.UPDATE,
     "delete": duckdb.StatementType.DELETE,
 }
-_MISSING: Final = re.compile(r"NOT NULL constraint failed: .*\.([^.\n]+)")
+_MISSING: Final = re.compile(r'NOT NULL constraint failed: .*\.(?:"((?:[^"]|"")+)"|([^."\n]+))')
 
 Result = TypeVar("Result")
 
@@ -156,7 +156,7 @@ def _broken(text: str, statement: GovernedQuery | GovernedWrite | None) -> Excep
     """Which constraint. DuckDB says it only in words; every part of them that could be a value stays here."""
     missing = _MISSING.search(text)
     if missing and isinstance(statement, GovernedWrite):
-        return needs_value(missing[1], statement.target)
+        return needs_value((missing[1] or missing[2]).replace('""', '"'), statement.target)
     if "foreign key" in text:
         return not_referenced()
     return not_checked() if "CHECK" in text else not_unique()

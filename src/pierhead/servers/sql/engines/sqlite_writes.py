@@ -7,7 +7,7 @@ does in answer (triggers, foreign keys), and nothing besides. Reading connection
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -47,33 +47,59 @@ _LIMITS: Final = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 _JUDGED_ALIKE: Final = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_FUNCTION})
-_ACTING: Final = frozenset({"CASCADE", "SET NULL", "SET DEFAULT"})
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
-    """What the schema does by itself when a row changes: its triggers, and its foreign keys."""
+class _ForeignKey:
+    child: str
+    column: str
+    parent: str
+    parent_column: str
+    acts: bool  # on the child, when the parent changes
 
-    triggers: frozenset[str]
-    linked: frozenset[tuple[str, str]]  # columns that foreign keys compare
-    acted_on: frozenset[str]  # tables that a foreign key changes
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What the schema does by itself when a row changes: its triggers, and its foreign keys. Names in lower case."""
+
+    triggers: frozenset[str] = frozenset()
+    foreign_keys: tuple[_ForeignKey, ...] = ()
+    keys: frozenset[tuple[str, str]] = frozenset()  # tables and columns of primary keys
 
     @classmethod
     def read(cls, connection: sqlite3.Connection) -> "_Own":
         triggers = connection.execute("SELECT lower(name) FROM main.sqlite_schema WHERE type = 'trigger'")
-        keys = connection.execute(
-            'SELECT lower(t.name), lower(k."from"), lower(k."table"), lower(k."to"), k.on_update, k.on_delete'
+        links = connection.execute(
+            'SELECT lower(t.name), lower(k."from"), lower(k."table"), lower(coalesce(k."to", \'\')),'
+            " k.on_update NOT IN ('NO ACTION', 'RESTRICT') OR k.on_delete NOT IN ('NO ACTION', 'RESTRICT')"
             " FROM main.sqlite_schema t, pragma_foreign_key_list(t.name, 'main') k WHERE t.type = 'table'"
-        ).fetchall()
-        keyed = connection.execute(
+        )
+        keys = connection.execute(
             "SELECT lower(t.name), lower(c.name) FROM main.sqlite_schema t, pragma_table_info(t.name, 'main') c"
             " WHERE t.type = 'table' AND c.pk > 0"
-        ).fetchall()
-        linked = {(row[0], row[1]) for row in keys} | {(row[2], row[3] or "") for row in keys} | set(keyed)
-        acted = {row[0] for row in keys if row[4] in _ACTING or row[5] in _ACTING}
-        return cls(frozenset(row[0] for row in triggers), frozenset(linked), frozenset(acted))
+        )
+        return cls(
+            frozenset(row[0] for row in triggers),
+            tuple(_ForeignKey(*row[:4], acts=bool(row[4])) for row in links),
+            frozenset((row[0], row[1]) for row in keys),
+        )
+
+    def reached(self, target: str) -> frozenset[str]:
+        """The table, and those that its foreign keys change in answer to a change of it."""
+        found = {target}
+        while more := {key.child for key in self.foreign_keys if key.acts and key.parent in found} - found:
+            found |= more
+        return frozenset(found)
+
+    def compared(self, tables: frozenset[str]) -> Iterator[tuple[str, str]]:
+        """What foreign keys to or from these tables look at."""
+        for key in self.foreign_keys:
+            if key.child in tables or key.parent in tables:
+                yield key.child, key.column
+                yield key.parent, key.parent_column
+                yield from ((table, column) for table, column in self.keys if table in (key.child, key.parent))
 
 
 class SqliteWriter:
@@ -82,7 +108,7 @@ class SqliteWriter:
     def __init__(self, uri: str) -> None:
         self._uri = uri
         self._connection: sqlite3.Connection | None = None
-        self._own = _Own(frozenset(), frozenset(), frozenset())
+        self._own = _Own()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._turn = asyncio.Lock()
 
@@ -199,13 +225,14 @@ def _meant(statement: GovernedWrite, own: _Own) -> set[tuple[int, str, str]]:
     target = statement.target.name.lower()
     reads = statement.reads | statement.inserts | statement.updates
     meant = {(sqlite3.SQLITE_READ, target, column.lower()) for column in reads}
-    meant |= {(sqlite3.SQLITE_READ, table, column) for table, column in own.linked if column}
+    reached = own.reached(target)
+    meant |= {(sqlite3.SQLITE_READ, table, column) for table, column in own.compared(reached) if column}
     meant |= {(sqlite3.SQLITE_UPDATE, target, column.lower()) for column in statement.updates}
     if statement.kind == "insert":
         meant.add((sqlite3.SQLITE_INSERT, target, ""))
     elif statement.kind == "delete":
         meant.add((sqlite3.SQLITE_DELETE, target, ""))
-    for table in own.acted_on:
+    for table in reached - {target}:
         meant |= {(sqlite3.SQLITE_UPDATE, table, ""), (sqlite3.SQLITE_DELETE, table, "")}
     return meant
 
