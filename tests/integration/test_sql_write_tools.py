@@ -125,7 +125,7 @@ async def test_the_record_of_a_write_names_tables_columns_and_counts_and_holds_n
     async with platform(server(ledger, roles), access="everyone") as running, running.client("ann") as client:
         row = {"account": 5, "line": 5, "note": "canary"}
         answer = await client.call_tool("insert_rows", {"table": "lines", "rows": [row], "idempotency_key": "k"})
-        assert answer.structured_content["keys"] == [[5, 5]]
+        assert answer.structured_content["keys"] == [{"account": 5, "line": 5}]
     details = running.audit.facts[-1].details
     assert (details["lane"], details["operation"], details["tables"]) == ("structured", "create", ["lines"])
     assert (details["columns"], details["affected"], details["dry_run"]) == (["account", "line", "note"], 1, False)

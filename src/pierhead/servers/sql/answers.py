@@ -92,11 +92,8 @@ class QueryResult(_Answer):
 
 class WrittenRows(_Answer):
     affected: int
-    key: list[str]
-    keys: list[list[Any]]
-    columns: list[ResultColumn]
-    rows: list[list[Any]] | None
-    truncated: bool
+    keys: list[dict[str, Any]]
+    rows: list[dict[str, Any]]
     dry_run: bool
     etag: str = Field(description="pass it as if_match")
     replayed: bool

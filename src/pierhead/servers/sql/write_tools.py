@@ -4,15 +4,15 @@ Who must say yes is decided by the policy of the source for each call (write_lan
 (server.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from pierhead.sdk import Caller, Server
-from pierhead.servers.sql.answers import ResultColumn, WrittenRows
-from pierhead.servers.sql.cells import plain
-from pierhead.servers.sql.engines.engine import MOST_BYTES
+from pierhead.servers.sql.answers import WrittenRows
+from pierhead.servers.sql.cells import fitted
+from pierhead.servers.sql.engines.engine import MOST_BYTES, Limits
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
 from pierhead.servers.sql.write_lane import WriteLane
 from pierhead.servers.sql.writes import (
@@ -20,7 +20,6 @@ from pierhead.servers.sql.writes import (
     DeleteRequest,
     InsertRequest,
     KeyedRequest,
-    Row,
     UpdateRequest,
     WriteOptions,
     Written,
@@ -28,6 +27,7 @@ from pierhead.servers.sql.writes import (
 )
 
 _SECONDS: Final = 40.0
+_HALF: Final = MOST_BYTES // 2  # for keys, and for rows
 _Most = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -82,9 +82,9 @@ def _declare_update(server: Server, writes: WriteLane, policy: str) -> None:
     )
     async def update_rows(  # noqa: PLR0913, PLR0917 - arguments are the tool's schema
         table: str,
-        set: Row | None = None,  # noqa: A002 - the word of SQL
+        set: dict[str, Any] = {},  # noqa: A002, B006 - the word of SQL; read, never changed
         filter: str = "",  # noqa: A002 - as in query_table
-        rows: list[dict[str, Any]] | None = None,
+        rows: list[dict[str, Any]] = [],  # noqa: B006 - read, never changed
         insert_missing: bool = False,
         max_affected: _Most = MOST_AFFECTED,
         if_match: str = "",
@@ -132,23 +132,16 @@ def _declare_delete(server: Server, writes: WriteLane, policy: str) -> None:
 
 def _told(written: Written) -> WrittenRows:
     """As a model reads it: long cells and many rows are cut, the count is not."""
-    rows, keys, size = list[list[Any]](), list[list[Any]](), 0
-    for place in range(max(len(written.keys), len(written.rows or ()))):
-        key = [plain(cell) for cell in written.keys[place]] if written.keys else []
-        row = [plain(cell) for cell in written.rows[place]] if written.rows else []
-        size += sum(len(str(cell)) + 3 for cell in (*key, *row))
-        if size > MOST_BYTES:
-            break
-        keys.append(key)
-        rows.append(row)
     return WrittenRows(
         affected=written.affected,
-        key=list(written.key_columns),
-        keys=keys if written.keys else [],
-        columns=[ResultColumn(name=name, type=type_) for name, type_ in written.columns],
-        rows=rows if written.rows is not None else None,
-        truncated=len(rows) < (len(written.rows) if written.rows else len(written.keys)),
+        keys=_fitting(written.key_columns, written.keys),
+        rows=_fitting([name for name, _ in written.columns], written.rows or []),
         dry_run=written.dry_run,
         etag=written.etag,
         replayed=written.replayed,
     )
+
+
+def _fitting(columns: Sequence[str], rows: list[list[Any]]) -> list[dict[str, Any]]:
+    fitting, _ = fitted(rows, Limits(rows=len(rows), seconds=0, bytes=_HALF))
+    return [dict(zip(columns, row, strict=True)) for row in fitting]

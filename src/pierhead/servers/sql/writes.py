@@ -160,11 +160,11 @@ def _check_where(where: Filter | None) -> None:
         raise bad_filter("a filter is needed: it says which rows are meant", "filter on the key for one row")
 
 
-def changes_or_rows(changes: Row | None, where: str, rows: list[dict[str, Any]] | None) -> Row | list[dict[str, Any]]:
+def changes_or_rows(changes: Row, where: str, rows: list[dict[str, Any]]) -> Row | list[dict[str, Any]]:
     """One of the two ways to update. Errors: Invalid, for both or neither."""
-    if rows is not None and changes is None and not where:
+    if rows and not changes and not where:
         return rows
-    if changes is not None and rows is None:
+    if changes and not rows:
         return changes
     raise Invalid(
         "send set and filter, or rows", hint="rows hold their key; set is for all that filter finds", code="bad-update"
