@@ -63,11 +63,14 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     statements = SqlLane(source, records_text=chosen.record_statements)
     schema = SchemaLane(source, statements)
     _declare_schema_tools(server, schema)
-    declare_read_tool(server, ReadLane(source, Cursors(chosen.signing_key())), _POLICY)
+    reads = ReadLane(source, Cursors(chosen.signing_key()))
+    declare_read_tool(server, reads, _POLICY)
     _declare_query_tools(server, statements)
+    writes = None
     if not chosen.read_only and isinstance(source.engine, WritingEngine):
-        declare_write_tools(server, WriteLane(source, keys, chosen.name), _POLICY)
-    server.routes = RestRoutes(Lanes(source, statements, schema), chosen.name, server.version)
+        writes = WriteLane(source, keys, chosen.name)
+        declare_write_tools(server, writes, _POLICY)
+    server.routes = RestRoutes(Lanes(source, statements, schema, reads, writes), chosen.name, server.version)
     return server, source
 
 

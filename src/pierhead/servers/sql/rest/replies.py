@@ -51,7 +51,7 @@ def cell_for(rows: int) -> int:
 def done(shown: Shown, wanted: Wanted, preferences: Preferences, request: Request, next_link: bytes = b"") -> Done:
     """The answer with these rows; 304, where the client has it already."""
     fitted, body = _fitted(shown, wanted)
-    tag = b'"%b"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode()
+    tag = _weak(body)
     headers = [
         (b"content-type", content_type(wanted)),
         (b"content-range", _range(fitted)),
@@ -69,11 +69,34 @@ def done(shown: Shown, wanted: Wanted, preferences: Preferences, request: Reques
     return Done(Reply(_status(fitted), headers, body), len(body))
 
 
+def _weak(body: bytes) -> bytes:
+    """The tag of an answer. Weak, since it names no row that a write could compare."""
+    return b'W/"%b"' % hashlib.blake2b(body, digest_size=12).hexdigest().encode()
+
+
+def one_row(shown: Shown, wanted: Wanted, request: Request, tag: bytes) -> Done:
+    """The answer with one row: an object, where the format has objects. `tag` is the row's own, if all is shown."""
+    if wanted.format in (Format.JSON, Format.PAGE):
+        shown, _ = _fitted(shown, Wanted(Format.JSON))
+        body = encoding.one_object(shown.fields, shown.rows[0])
+        wanted = Wanted(Format.JSON)
+    else:
+        shown, body = _fitted(shown, wanted)
+    tag = _weak(body) if shown.cut or not tag else tag
+    headers = [(b"content-type", content_type(wanted)), (b"etag", tag), VARY, _FRESH]
+    if shown.cut:
+        headers.append((b"pierhead-truncated", shown.cut.encode()))
+    if matches(request.headers.get(b"if-none-match", b""), tag):
+        return Done(Reply(304, headers, b""), 0)
+    return Done(Reply(200, headers, body), len(body))
+
+
 def matches(condition: bytes, tag: bytes) -> bool:
     """Whether an `If-None-Match` names this tag (RFC 9110, weak comparison)."""
     if not condition:
         return False
-    return condition == b"*" or any(each.strip().removeprefix(b"W/") == tag for each in condition.split(b","))
+    plain = tag.removeprefix(b"W/")
+    return condition == b"*" or any(each.strip().removeprefix(b"W/") == plain for each in condition.split(b","))
 
 
 def content_type(wanted: Wanted) -> bytes:

@@ -12,15 +12,19 @@ from typing import Final
 
 from pierhead.sdk import Invalid, NotFound
 from pierhead.sdk.routes import Calls, Reply, Request, refusal
+from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.rest.asked import BASE, Asked
 from pierhead.servers.sql.rest.docs_page import HEADERS
 from pierhead.servers.sql.rest.documents import Documents, Library
+from pierhead.servers.sql.rest.read_routes import ReadRoutes
 from pierhead.servers.sql.rest.replies import VARY, matches
 from pierhead.servers.sql.rest.schema_routes import SchemaRoutes
 from pierhead.servers.sql.rest.sql_routes import SqlRoutes
+from pierhead.servers.sql.rest.write_routes import WriteRoutes
 from pierhead.servers.sql.schema_lane import SchemaLane
 from pierhead.servers.sql.source import Source
 from pierhead.servers.sql.sql_lane import SqlLane
+from pierhead.servers.sql.write_lane import WriteLane
 
 Handler = Callable[[Asked], Awaitable[Reply | None]]
 Methods = Mapping[str, Handler]
@@ -36,6 +40,9 @@ class Lanes:
     source: Source
     sql: SqlLane
     schema: SchemaLane
+    reads: ReadLane
+    writes: WriteLane | None = None
+    """None for a source that is read only."""
 
 
 class RestRoutes:
@@ -46,6 +53,8 @@ class RestRoutes:
         self._name = name.encode()
         self._library = Library(name, version)
         sql, schema = SqlRoutes(lanes.sql), SchemaRoutes(lanes.source, lanes.schema)
+        reads = ReadRoutes(lanes.source, lanes.reads)
+        writes = WriteRoutes(lanes.source, lanes.writes) if lanes.writes is not None else None
         self._root: Methods = _reading(schema.tables)
         self._fixed: Mapping[tuple[bytes, ...], Methods] = {
             (): self._root,
@@ -53,7 +62,10 @@ class RestRoutes:
             (b"_sql", b"explain"): {"POST": sql.explain},
             (b"_schema",): _reading(schema.whole),
         }
-        self._one_table: Methods = _reading(schema.one)
+        self._one_schema: Methods = _reading(schema.one)
+        self._query: Methods = {"POST": reads.query}
+        self._table: Methods = {**_reading(reads.table), **(_of_tables(writes) if writes else {})}
+        self._row: Methods = {**_reading(reads.row), **(_of_rows(writes) if writes else {})}
 
     async def answer(self, request: Request, calls: Calls) -> Reply | None:
         """Answer one request. Errors: any PierheadError, which the host tells as a problem."""
@@ -68,11 +80,19 @@ class RestRoutes:
 
     def _methods(self, parts: tuple[bytes, ...]) -> Methods:
         found = self._fixed.get(parts)
-        if found is None and len(parts) == 2 and parts[0] == b"_schema":  # noqa: PLR2004 - and a table's name
-            found = self._one_table
+        if found is None and len(parts) <= 2:  # noqa: PLR2004 - a table, and what of it
+            found = self._table if len(parts) == 1 else self._below(*parts)
         if found is None:
             raise NotFound("no such route", hint="/openapi.json names the routes you may use")
         return found
+
+    def _below(self, first: bytes, second: bytes) -> Methods | None:
+        """What stands below a table. A key that reads like a route is written with its `_` as `%5F`."""
+        if first == b"_schema":
+            return self._one_schema
+        if first.startswith(b"_") or second.startswith(b"_"):
+            return self._query if second == b"_query" and not first.startswith(b"_") else None
+        return self._row
 
     def _document(self, request: Request, calls: Calls) -> Reply:
         """The documents of the caller's role: behind the same sign-in as what they describe."""
@@ -92,6 +112,14 @@ def _of_kind(path: bytes, kept: Documents, headers: list[tuple[bytes, bytes]]) -
     if path == _DOCS:
         return Reply(200, [*HEADERS, *headers], kept.page)
     return Reply(200, [(b"content-type", b"application/json"), *headers], kept.json)
+
+
+def _of_tables(writes: WriteRoutes) -> Methods:
+    return {"POST": writes.insert, "PATCH": writes.update, "DELETE": writes.delete}
+
+
+def _of_rows(writes: WriteRoutes) -> Methods:
+    return {"PATCH": writes.update_one, "PUT": writes.put_one, "DELETE": writes.delete_one}
 
 
 def _reading(handler: Handler) -> Methods:

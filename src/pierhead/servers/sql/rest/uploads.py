@@ -59,7 +59,7 @@ def _text(asked: Asked) -> str:
 
 def _csv(text: str) -> Iterator[Row]:
     lines = _lines(text)
-    names = [name or "" for name in next(lines, [])]
+    names = [name or "" for name in next(lines, list[str | None]())]
     for fields in lines:
         if len(fields) != len(names):
             raise _bad_csv(f"a line has {len(fields)} fields, and the header {len(names)}")
