@@ -26,11 +26,15 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request on its way to one route. `parts` are the raw segments of the path below `/api/v1`."""
+    """A request on its way to one route. `parts` are the raw segments of the path that are left to it.
+
+    `ids` are keys that the rows meant must have, besides what the query says: Faucet's way to name rows.
+    """
 
     request: Request
     calls: Calls
     parts: tuple[bytes, ...]
+    ids: tuple[str, ...] | None = None
 
     @property
     def method(self) -> str:

@@ -11,8 +11,8 @@ from pierhead.servers.sql.rest.asked import Asked
 from pierhead.servers.sql.source import Source
 
 
-def key_of(source: Source, asked: Asked) -> Mapping[str, str]:
-    """Column and value, for `/{table}/{key}`. Errors: Invalid (`unknown-table`, `no-key`, `bad-key`); Forbidden."""
+def key_names(source: Source, asked: Asked) -> tuple[str, ...]:
+    """The columns of the key of `/{table}`. Errors: Invalid (`unknown-table`, `no-key`); Forbidden."""
     ground = source.ground
     table = ground.acting(asked.calls.caller).table(asked.name(0))
     names = ground.stored(table).primary_key
@@ -21,7 +21,12 @@ def key_of(source: Source, asked: Asked) -> Mapping[str, str]:
         raise Invalid(
             "rows of this table have no key that you may use", hint="filter on the table instead", code="no-key"
         )
-    values = asked.key(1)
+    return names
+
+
+def key_of(source: Source, asked: Asked) -> Mapping[str, str]:
+    """Column and value, for `/{table}/{key}`. Errors: as `key_names`; Invalid (`bad-key`)."""
+    names, values = key_names(source, asked), asked.key(1)
     if len(values) != len(names):
         raise Invalid(
             f"the key has {len(names)} values, and the path {len(values)}",
@@ -29,6 +34,20 @@ def key_of(source: Source, asked: Asked) -> Mapping[str, str]:
             code="bad-key",
         )
     return dict(zip(names, values, strict=True))
+
+
+def filter_by_ids(source: Source, asked: Asked) -> Filter | None:
+    """Rows whose key is one of `asked.ids`; None, where none are asked for. Errors: as `key_names`."""
+    if asked.ids is None:
+        return None
+    names = key_names(source, asked)
+    if len(names) != 1:
+        raise Invalid(
+            "ids takes keys of one column, and the key of this table has more",
+            hint=f"filter on {' and '.join(names)}",
+            code="bad-key",
+        )
+    return Condition(Operand(names[0]), "in", asked.ids)
 
 
 def key_filter(source: Source, asked: Asked) -> Filter:

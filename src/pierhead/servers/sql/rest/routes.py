@@ -7,12 +7,13 @@ Not here: what a route does (the modules beside this one), who asks and what is 
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pierhead.sdk import Invalid, NotFound
 from pierhead.sdk.routes import Calls, Reply, Request, refusal
 from pierhead.servers.sql.read_lane import ReadLane
+from pierhead.servers.sql.rest import faucet
 from pierhead.servers.sql.rest.asked import BASE, Asked
 from pierhead.servers.sql.rest.docs_page import HEADERS
 from pierhead.servers.sql.rest.documents import Documents, Library
@@ -66,6 +67,12 @@ class RestRoutes:
         self._query: Methods = {"POST": reads.query}
         self._table: Methods = {**_reading(reads.table), **(_of_tables(writes) if writes else {})}
         self._row: Methods = {**_reading(reads.row), **(_of_rows(writes) if writes else {})}
+        self._tables_of_faucet: Methods = _reading(faucet.listing(schema.tables))
+        self._schema_of_faucet: Methods = _reading(faucet.listing(schema.whole))
+        self._table_of_faucet: Methods = {
+            **_reading(faucet.FaucetRoutes(lanes.source, lanes.reads).table),
+            **({method: faucet.writing(each) for method, each in _of_tables(writes).items()} if writes else {}),
+        }
 
     async def answer(self, request: Request, calls: Calls) -> Reply | None:
         """Answer one request. Errors: any PierheadError, which the host tells as a problem."""
@@ -80,14 +87,34 @@ class RestRoutes:
 
     def _methods(self, parts: tuple[bytes, ...]) -> Methods:
         found = self._fixed.get(parts)
-        if found is None and len(parts) <= 2:  # noqa: PLR2004 - a table, and what of it
-            found = self._table if len(parts) == 1 else self._below(*parts)
+        if found is None and len(parts) == 1:
+            found = self._table
+        elif found is None and len(parts) > 1:
+            found = self._of_faucet(parts) if parts[0] == self._name else self._below(*parts)
         if found is None:
             raise NotFound("no such route", hint="/openapi.json names the routes you may use")
         return found
 
-    def _below(self, first: bytes, second: bytes) -> Methods | None:
+    def _of_faucet(self, parts: tuple[bytes, ...]) -> Methods | None:
+        """What stands below the source's own name; a table of that name is read there as any other."""
+        match parts[1:]:
+            case (b"_table",):
+                return self._tables_of_faucet
+            case (b"_table", _):
+                return self._table_of_faucet
+            case (b"_table", _, _):
+                return {method: _below(handler) for method, handler in self._row.items()}
+            case (b"_schema",):
+                return self._schema_of_faucet
+            case (b"_schema", _):
+                return {method: _past_source(handler) for method, handler in self._one_schema.items()}
+            case _:
+                return self._below(*parts)
+
+    def _below(self, first: bytes, second: bytes, *more: bytes) -> Methods | None:
         """What stands below a table. A key that reads like a route is written with its `_` as `%5F`."""
+        if more:
+            return None
         if first == b"_schema":
             return self._one_schema
         if first.startswith(b"_") or second.startswith(b"_"):
@@ -112,6 +139,14 @@ def _of_kind(path: bytes, kept: Documents, headers: list[tuple[bytes, bytes]]) -
     if path == _DOCS:
         return Reply(200, [*HEADERS, *headers], kept.page)
     return Reply(200, [(b"content-type", b"application/json"), *headers], kept.json)
+
+
+def _below(handler: Handler) -> Handler:
+    return lambda asked: handler(faucet.below(asked))
+
+
+def _past_source(handler: Handler) -> Handler:
+    return lambda asked: handler(replace(asked, parts=asked.parts[1:]))
 
 
 def _of_tables(writes: WriteRoutes) -> Methods:

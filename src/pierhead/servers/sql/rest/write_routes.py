@@ -13,12 +13,13 @@ import orjson
 from pierhead.sdk import Invalid, NotFound
 from pierhead.sdk.routes import Done, Prepared, Reply
 from pierhead.servers.sql.engines.engine import Field
-from pierhead.servers.sql.filters import Filter
-from pierhead.servers.sql.grammar_native import parse_filter
+from pierhead.servers.sql.filters import Filter, every
+from pierhead.servers.sql.grammar_faucet import parse_filter_text
+from pierhead.servers.sql.grammar_native import RESERVED, parse_filter
 from pierhead.servers.sql.rest import encoding
 from pierhead.servers.sql.rest.asked import Asked
 from pierhead.servers.sql.rest.calling import carried
-from pierhead.servers.sql.rest.keys import key_filter, key_of
+from pierhead.servers.sql.rest.keys import filter_by_ids, key_filter, key_of
 from pierhead.servers.sql.rest.preferences import Preferences
 from pierhead.servers.sql.rest.replies import VARY
 from pierhead.servers.sql.rest.uploads import rows_of
@@ -82,7 +83,7 @@ class WriteRoutes:
         def prepare() -> Prepared:
             preferences = asked.preferences()
             changes = _object(asked)
-            where, text = _filter(asked)
+            where, text = self._filter(asked)
             request = UpdateRequest(asked.name(0), changes, where, _options(asked, preferences))
             arguments = _recorded(
                 request.options,
@@ -102,7 +103,7 @@ class WriteRoutes:
 
     async def delete(self, asked: Asked) -> Reply | None:
         """`DELETE /{table}?filter`."""
-        return await self._delete(asked, lambda: _filter(asked), is_one=False)
+        return await self._delete(asked, lambda: self._filter(asked), is_one=False)
 
     async def update_one(self, asked: Asked) -> Reply | None:
         """`PATCH /{table}/{key}`."""
@@ -120,6 +121,17 @@ class WriteRoutes:
             return key_filter(self._source, asked), asked.parts[1].decode("ascii")
 
         return await self._delete(asked, where, is_one=True)
+
+    def _filter(self, asked: Asked) -> tuple[Filter | None, str]:
+        """The rows that are meant, in either grammar, and the words for them; the lane refuses none at all."""
+        pairs = asked.parameters()
+        known = RESERVED - {"filter"}
+        unused = [name for name, _ in pairs if name in known]
+        if unused:
+            raise Invalid(f"{unused[0]} means nothing to a write", hint="leave it out", code="bad-parameter")
+        texts = [parse_filter_text(value) for name, value in pairs if name == "filter"]
+        where = every(parse_filter(pairs), *texts, filter_by_ids(self._source, asked))
+        return where, asked.request.query.decode("ascii", "replace")
 
     async def _keyed(self, asked: Asked, *, inserts: bool) -> Reply | None:
         def prepare() -> Prepared:
@@ -173,11 +185,6 @@ class WriteRoutes:
 def no_row() -> NotFound:
     """The same for a row that is hidden as for one that is not there."""
     return NotFound("there is no such row", hint="read the table to see which there are", code="no-such-row")
-
-
-def _filter(asked: Asked) -> tuple[Filter | None, str]:
-    """The rows that are meant, and the words for them; the lane refuses none at all."""
-    return parse_filter(asked.parameters()), asked.request.query.decode("ascii", "replace")
 
 
 def _object(asked: Asked) -> dict[str, Any]:
