@@ -1,22 +1,17 @@
--- One MCP request, sent again and again. Prints one line of JSON at the end: wrk's own summary is for people.
-wrk.method = "POST"
+-- One request, sent again and again. Prints one line of JSON at the end: wrk's own summary is for people.
+wrk.method = os.getenv("BENCH_METHOD")
+wrk.path = os.getenv("BENCH_PATH")
 wrk.body = os.getenv("BENCH_BODY")
-wrk.headers["content-type"] = "application/json"
-wrk.headers["accept"] = "application/json, text/event-stream"
-wrk.headers["mcp-protocol-version"] = "2026-07-28"
-wrk.headers["mcp-method"] = "tools/call"
-wrk.headers["mcp-name"] = os.getenv("BENCH_TOOL")
-local token = os.getenv("BENCH_TOKEN")
-if token and token ~= "" then
-  wrk.headers["authorization"] = "Bearer " .. token
+for name, value in os.getenv("BENCH_HEADERS"):gmatch("([^:\n]+): ([^\n]+)") do
+  wrk.headers[name] = value
 end
 
--- Where the body has a KEY, each request asks for another of BENCH_KEYS rows.
-local keys = tonumber(os.getenv("BENCH_KEYS") or "0")
+-- Where the path or the body has a KEY, each request asks for another of BENCH_KEYS rows.
+local keys = tonumber(os.getenv("BENCH_KEYS"))
 if keys > 0 then
-  local before, after = wrk.body:match("^(.*)KEY(.*)$")
   request = function()
-    return wrk.format(nil, nil, nil, before .. math.random(keys) .. after)
+    local key = tostring(math.random(keys))
+    return wrk.format(nil, (wrk.path:gsub("KEY", key)), nil, (wrk.body:gsub("KEY", key)))
   end
 end
 

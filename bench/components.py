@@ -1,5 +1,6 @@
 """Peers and tools: found, or installed once into `.tools`; where neither works, Absent says what was tried."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,21 @@ def postgresql() -> Path:
     raise Absent("no initdb under /usr/lib/postgresql; apt-get install postgresql did not bring it")
 
 
+def node_packages() -> Path:
+    """The folder with the peers of `bench/node`, beside the Node that runs them. Errors: Absent."""
+    source, folder = ROOT / "bench" / "node", TOOLS / "bench-node"
+    lock, stamp = source / "package-lock.json", folder / ".installed"
+    if stamp.exists() and stamp.read_bytes() == lock.read_bytes():
+        return folder / "node_modules"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json", ".npmrc"):
+        shutil.copyfile(source / name, folder / name)
+    npm = Path(sys.executable).with_name("npm")
+    _run([npm, "ci", "--ignore-scripts", "--loglevel=error"], folder)
+    stamp.write_bytes(lock.read_bytes())
+    return folder / "node_modules"
+
+
 def _apt_install(package: str) -> None:
     """Try Debian's package; failing is for the caller to notice."""
     apt = shutil.which("apt-get")
@@ -67,9 +83,18 @@ def _apt_install(package: str) -> None:
         subprocess.run([apt, *arguments], capture_output=True, timeout=_INSTALL_S, check=False)
 
 
-def _run(command: list[str | Path]) -> str:
+def _run(command: list[str | Path], folder: Path = ROOT) -> str:
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     try:
-        ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=_INSTALL_S, check=True)
+        ended = subprocess.run(
+            list(map(str, command)),
+            cwd=folder,
+            env={**os.environ, "PATH": programs},
+            capture_output=True,
+            text=True,
+            timeout=_INSTALL_S,
+            check=True,
+        )
     except (OSError, subprocess.SubprocessError) as failed:
         said = getattr(failed, "stderr", "") or ""
         raise Absent(f"{Path(command[0]).name} failed: {str(failed)[:120]} {said[-200:]}") from failed

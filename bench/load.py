@@ -14,8 +14,9 @@ from typing import Final
 from bench.processes import OTHER_CORE, Program, cores
 
 SCRIPT: Final = Path(__file__).with_name("call.lua")
+ERA: Final = "2026-07-28"
 META: Final = {
-    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/protocolVersion": ERA,
     "io.modelcontextprotocol/clientInfo": {"name": "bench", "version": "1"},
     "io.modelcontextprotocol/clientCapabilities": {},
 }
@@ -27,23 +28,23 @@ class Flawed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The one request of a run; `expect` must stand in the answer."""
+    """The one request of a run; `expect` must stand in the answer. Without a tool it is no MCP."""
 
     tool: str
     body: str
     expect: str
     token: str = ""
     keys: int = 0
-    """Where the body has a KEY, each request asks for another of that many; `check` asks for the first."""
+    """Where body or path has a KEY, each request asks for another of that many; `check` asks for the first."""
+    method: str = "POST"
+    era: str = ERA
 
     def headers(self) -> dict[str, str]:
-        fixed = {
-            "content-type": "application/json",
-            "accept": "application/json, text/event-stream",
-            "mcp-protocol-version": "2026-07-28",
-            "mcp-method": "tools/call",
-            "mcp-name": self.tool,
-        }
+        fixed = {"content-type": "application/json", "accept": "application/json"}
+        if self.tool:
+            fixed |= {"accept": "application/json, text/event-stream", "mcp-protocol-version": self.era}
+        if self.tool and self.era == ERA:
+            fixed |= {"mcp-method": "tools/call", "mcp-name": self.tool}
         return {**fixed, "authorization": f"Bearer {self.token}"} if self.token else fixed
 
 
@@ -79,7 +80,8 @@ def check(endpoint: Endpoint, request: Request) -> None:
     """
     connection = HTTPConnection("127.0.0.1", endpoint.program.port, timeout=30)
     try:
-        connection.request("POST", endpoint.path, request.body.replace("KEY", "1"), request.headers())
+        path, body = endpoint.path.replace("KEY", "1"), request.body.replace("KEY", "1")
+        connection.request(request.method, path, body, request.headers())
         answer = connection.getresponse()
         text = answer.read().decode(errors="replace")
     finally:
@@ -92,7 +94,7 @@ def window(endpoint: Endpoint, request: Request, connections: int, seconds: int)
     """One window of load. Errors: Flawed."""
     program = endpoint.program
     before = program.cpu_ns()
-    said = _wrk(f"http://127.0.0.1:{program.port}{endpoint.path}", request, connections, seconds)
+    said = _wrk(endpoint, request, connections, seconds)
     used = program.cpu_ns() - before
     if said["refused"] or said["broken"] or not said["requests"]:
         raise Flawed(f"{program.name}: {said} at {connections} connections")
@@ -111,14 +113,16 @@ def read_window(said: dict[str, int], cpu_ns: int) -> Window:
     )
 
 
-def _wrk(url: str, request: Request, connections: int, seconds: int) -> dict[str, int]:
+def _wrk(endpoint: Endpoint, request: Request, connections: int, seconds: int) -> dict[str, int]:
+    url = f"http://127.0.0.1:{endpoint.program.port}/"
     pinned = ["taskset", "-c", str(OTHER_CORE)] if cores() > 1 else []
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(SCRIPT), url]
     environment = {
         **os.environ,
+        "BENCH_METHOD": request.method,
+        "BENCH_PATH": endpoint.path,
         "BENCH_BODY": request.body,
-        "BENCH_TOOL": request.tool,
-        "BENCH_TOKEN": request.token,
+        "BENCH_HEADERS": "\n".join(f"{name}: {value}" for name, value in request.headers().items()),
         "BENCH_KEYS": str(request.keys),
     }
     ended = subprocess.run(
@@ -127,4 +131,4 @@ def _wrk(url: str, request: Request, connections: int, seconds: int) -> dict[str
     for line in ended.stdout.splitlines():
         if line.startswith("RESULT "):
             return json.loads(line.removeprefix("RESULT "))
-    raise Flawed(f"wrk said nothing about {url}: {(ended.stdout + ended.stderr)[-300:]}")
+    raise Flawed(f"wrk said nothing about {url}{endpoint.path}: {(ended.stdout + ended.stderr)[-300:]}")

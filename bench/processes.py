@@ -47,6 +47,14 @@ def cpu_ns(pid: int) -> int:
     return total
 
 
+def peak_bytes(pid: int) -> int:
+    """The most memory that one process ever had in use."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
 def pss_bytes(pid: int) -> int:
     """Proportional memory of one process: shared pages are counted once over all who share them."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():

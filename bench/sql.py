@@ -28,7 +28,7 @@ ROUNDS: Final = 3
 SECONDS: Final = 2
 _SHAPES: Final = {"one-key": 1, "1000-keys": 1000}
 _UVICORN: Final = ("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "error")
-_USER: Final = "postgres"
+USER: Final = "postgres"
 TARGETS: Final = tuple(
     Target(f"sql.pierhead.{shape}", "calls_per_s_c16", f"sql.asyncpg.{shape}", at_least=0.4) for shape in _SHAPES
 )
@@ -48,7 +48,7 @@ def measure(results: Results, folder: Path, say: Callable[[str], None]) -> None:
     try:
         with ExitStack() as stack:
             say("sql: starting PostgreSQL")
-            url = stack.enter_context(_database(folder))
+            url = stack.enter_context(database(folder))
             issuer = stack.enter_context(signing_in())
             paths = [_floor(stack, folder, url), _governed(stack, folder, url, issuer)]
             for shape, keys in _SHAPES.items():
@@ -117,25 +117,25 @@ def _start(stack: ExitStack, folder: Path, module: str, file: str, asked: Mappin
 
 
 @contextmanager
-def _database(folder: Path) -> Generator[str]:
+def database(folder: Path) -> Generator[str]:
     """A PostgreSQL of its own, with one table of 100,000 rows. Errors: Absent, SubprocessError."""
     binaries, port, own = components.postgresql(), free_port(), folder / "postgresql"
     own.mkdir()
     folder.chmod(0o755)
-    subprocess.run(["chown", f"{_USER}:", own], check=True)
-    _as_postgres([binaries / "initdb", "-D", own / "data", "-A", "trust", "-U", _USER, "--no-sync"])
+    subprocess.run(["chown", f"{USER}:", own], check=True)
+    as_postgres([binaries / "initdb", "-D", own / "data", "-A", "trust", "-U", USER, "--no-sync"])
     control = [binaries / "pg_ctl", "-D", own / "data", "-w", "-l", own / "log"]
     options = f"-c listen_addresses=127.0.0.1 -p {port} -k {own} -c max_connections=64"
-    _as_postgres([*control, "-o", options, "start"])
+    as_postgres([*control, "-o", options, "start"])
     try:
-        url = f"postgresql://{_USER}@127.0.0.1:{port}/postgres"
-        _as_postgres([binaries / "psql", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", _TABLE])
+        url = f"postgresql://{USER}@127.0.0.1:{port}/postgres"
+        as_postgres([binaries / "psql", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", TABLE])
         yield url
     finally:
-        _as_postgres([*control, "-m", "fast", "stop"])
+        as_postgres([*control, "-m", "fast", "stop"])
 
 
-_TABLE: Final = """
+TABLE: Final = """
 create table measurements (id integer primary key, station text, taken timestamptz, celsius double precision);
 insert into measurements select n, 'station-' || n % 100, timestamptz '2026-01-01' + n * interval '1 minute', n % 40
   from generate_series(1, 100000) n;
@@ -143,9 +143,9 @@ analyze measurements;
 """
 
 
-def _as_postgres(command: Sequence[object]) -> None:
+def as_postgres(command: Sequence[object]) -> None:
     """As the database's own user: it refuses to run as root."""
-    become = ["setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--init-groups"]
+    become = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--init-groups"]
     subprocess.run(
         [*become, *map(str, command)],
         stdin=subprocess.DEVNULL,
