@@ -43,10 +43,12 @@ class Reading:
         ]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "duckdb", "postgres"])
+@pytest.fixture(scope="module", params=["sqlite", "duckdb", "postgres", "mysql"])
 def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     if request.param == "postgres":
         return load("postgres", request.getfixturevalue("postgres_url"))
+    if request.param == "mysql":
+        return load("mysql", request.getfixturevalue("mariadb_url"))
     return load(request.param, tmp_path_factory.mktemp("related"))
 
 

@@ -190,6 +190,8 @@ class _Writer:
         if folds and self._dialect not in _FOLDING_LIKE | {"sqlite"}:
             lowered = exp.Lower(this=self._slot(TEXT, term, pattern=pattern))
             return _escaping(exp.Like(this=exp.Lower(this=text), expression=lowered))
+        if self._dialect == "mysql":  # collations there seldom mind case
+            text = exp.Cast(this=text, to=exp.DataType.build("binary"))
         like = exp.ILike if folds and self._dialect in _FOLDING_LIKE else exp.Like
         return _escaping(like(this=text, expression=self._slot(TEXT, term, pattern=pattern)))
 
@@ -251,6 +253,10 @@ def _typed_place(place: exp.Expr, as_text: exp.Expr, value: Scalar, dialect: Dia
             expressions=[exp.Literal.string("integer"), exp.Literal.string("real")],
         )
         return _when(is_number, number.copy()), NUMBER
+    if dialect == "mysql":
+        kind_of = exp.Anonymous(this="json_type", expressions=[place])
+        kinds = [exp.Literal.string(name) for name in ("INTEGER", "DOUBLE", "DECIMAL")]
+        return _when(exp.In(this=kind_of, expressions=kinds), exp.cast(as_text, "double")), NUMBER
     if dialect != "postgres":
         return exp.TryCast(this=as_text, to=exp.DataType.build("double")), NUMBER
     kind_of = exp.Anonymous(this="jsonb_typeof", expressions=[exp.cast(place, "jsonb")])

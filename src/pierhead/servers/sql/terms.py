@@ -114,5 +114,8 @@ def json_place(column: exp.Expr, operand: Operand, dialect: Dialect) -> exp.Expr
     path = exp.JSONPath(expressions=[exp.JSONPathRoot(), *steps])
     if not operand.as_text:
         return exp.Paren(this=exp.JSONExtract(this=column, expression=path))
+    if dialect == "mysql":  # MariaDB has no arrows
+        extracted = exp.JSONExtract(this=column, expression=path)
+        return exp.Anonymous(this="json_unquote", expressions=[extracted])
     text = exp.Paren(this=exp.JSONExtractScalar(this=column, expression=path))
     return exp.cast(text, "text") if dialect == "sqlite" else text
