@@ -154,6 +154,9 @@ async def test_related_rows_come_with_their_row(reading: Reading) -> None:
         ("lines.products.labels.order", "word.desc"),
         ("region", "eq.n"),
     )
+    if reading.source.ground.catalog.dialect == "mysql":  # MariaDB's JSON is text with a check
+        for line in rows[0]["lines"]:
+            line["products"]["tags"] = orjson.loads(line["products"]["tags"])
     assert rows == [
         {
             "region": "n",

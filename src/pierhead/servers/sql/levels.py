@@ -14,7 +14,8 @@ from pierhead.sdk.sqlguard import Dialect, PermittedTable
 from pierhead.sdk.sqlguard.dialects import sqlglot_dialect
 from pierhead.servers.sql.catalog import StoredTable
 from pierhead.servers.sql.filters import Aggregate, Operand, bad_filter
-from pierhead.servers.sql.reads import Ordered, Selected, Selection
+from pierhead.servers.sql.reads import Embed, Ordered, Selected, Selection
+from pierhead.servers.sql.relations import Relation
 from pierhead.servers.sql.terms import ColumnTerms, Term, masked, path_name
 from pierhead.servers.sql.types import INTEGER, JSON, ColumnType, column_type
 
@@ -69,6 +70,15 @@ class Sorting:
     is_nullable: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Related rows that come by a statement of their own; `alias` is of the rows they belong to."""
+
+    embed: Embed
+    relation: Relation
+    alias: str
+
+
 @dataclass(slots=True)
 class Level:
     """A table on its way into a statement. Joins and conditions grow as embeds are written."""
@@ -81,6 +91,7 @@ class Level:
     outputs: list[Output] = field(default_factory=list[Output])
     where: list[exp.Expr] = field(default_factory=list[exp.Expr])
     joins: list[exp.Join] = field(default_factory=list[exp.Join])
+    followed: list["Followed"] = field(default_factory=list["Followed"])
 
     def __post_init__(self) -> None:
         self.terms = ColumnTerms(self.table.columns, self.dialect, self.alias)
@@ -144,11 +155,11 @@ class Level:
 
     def check_outputs(self) -> None:
         """Errors: Invalid, for two results of one name, and for related rows beside aggregates."""
-        names = [output.name for output in self.outputs]
+        names = [*(output.name for output in self.outputs), *(each.embed.title for each in self.followed)]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise bad_filter(f"two results are called {twice}", "give one another name, as in other:column")
-        if self.is_grouped and any(output.is_json for output in self.outputs):
+        if self.is_grouped and (self.followed or any(output.is_json for output in self.outputs)):
             raise bad_filter("related rows do not go with aggregates", "ask for them in another request")
 
     def sortings(self, *, is_total: bool) -> list[Sorting]:

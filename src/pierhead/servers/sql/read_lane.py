@@ -16,11 +16,21 @@ from typing import Final
 from pierhead.sdk import Caller, Invalid, note
 from pierhead.servers.sql.blanks import fill
 from pierhead.servers.sql.cursors import Cursors, Place, same_order
+from pierhead.servers.sql.embedding import (
+    MOST_FETCHED,
+    Key,
+    RowsOf,
+    embedded,
+    link_values,
+    padded,
+    written_related,
+)
 from pierhead.servers.sql.engines.engine import Field, Limits, Rows, Values
 from pierhead.servers.sql.notes import note_acting, note_answer, noting_disagreement, permitted
 from pierhead.servers.sql.policy import MOST_ROWS
 from pierhead.servers.sql.read_sql import PageOf, Written, written_count, written_read
-from pierhead.servers.sql.reads import FOR_AGENTS, Ceiling, Cut, Page, ReadRequest, read_shape, read_values
+from pierhead.servers.sql.reads import FOR_AGENTS, Ceiling, Cut, Embed, Page, ReadRequest, read_shape, read_values
+from pierhead.servers.sql.relations import Relation
 from pierhead.servers.sql.source import Acting, Ground, Source, Verdict
 
 _SHAPES_KEPT: Final = 2_000
@@ -41,13 +51,15 @@ class _Standing:
     ground: Ground
     acting: Acting
 
-    def values(self, written: Written, request: ReadRequest, place: Place | None) -> Values:
+    def values(self, written: Written, request: ReadRequest, more: Place | Values | None) -> Values:
         """What fills the statement's slots. Errors: Invalid (`bad-value`)."""
         dialect = self.acting.view.dialect
         values = fill(written.blanks, read_values(request), dialect)
-        if place is None or not place.values:
+        if not isinstance(more, Place):
+            return values | dict(more or {})
+        if not more.values:
             return values
-        ended = [value for value in place.values if value is not None]
+        ended = [value for value in more.values if value is not None]
         if dialect == "sqlite":  # its values come back as they were: its columns hold any type
             return values | {blank.slot: value for blank, value in zip(written.after, ended, strict=True)}
         return values | fill(written.after, ended, dialect)
@@ -74,13 +86,14 @@ class ReadLane:
         written, values = await self._kept(on, request, ("read", page), write, place)
         limits = _limits(on.acting, ceiling, rows, written)
         answer = await self._source.engine.run(written.query, on.acting.view, values, limits)
-        given, cut = _cut(answer.rows, rows, limits, written)
+        whole = await self._whole(on, written, answer.rows[:rows], ceiling)
+        given, cut = _cut(whole, rows, limits, written)
         note_answer(answer, len(given), cut)
         goes_on = len(answer.rows) > len(given) and bool(given)
         return Page(
             table=request.table,
             fields=_fields(written, answer.fields),
-            rows=[row[: len(written.fields)] for row in given] if written.order else given,
+            rows=[row[: len(written.fields)] for row in given],
             truncated=cut or ("rows" if goes_on and rows < (request.selection.limit or rows) else ""),
             limit=rows,
             offset=page.offset,
@@ -103,7 +116,8 @@ class ReadLane:
         async for batch in self._source.engine.stream(
             written.query, on.acting.view, values, _limits(on.acting, ceiling, rows, written)
         ):
-            yield Rows(_fields(written, batch.fields), batch.rows, batch.query_id)
+            rows_ = await self._whole(on, written, batch.rows, ceiling)
+            yield Rows(_fields(written, batch.fields), rows_, batch.query_id)
 
     def _standing(self, caller: Caller) -> _Standing:
         ground = self._source.ground
@@ -117,16 +131,16 @@ class ReadLane:
         request: ReadRequest,
         of: tuple[object, ...],
         write: Callable[[ReadRequest, Ground, Acting], Written],
-        place: Place | None = None,
+        more: Place | Values | None = None,
     ) -> tuple[Written, Values]:
         """The statement of this shape, remembered, or written and confirmed by the engine; and what fills its slots."""
         key = (*of, on.acting.name, read_shape(request))
         known = on.ground.verdicts.get(key)
         if isinstance(known, _Kept):
             note(**known.noted)
-            return known.written, on.values(known.written, request, place)
+            return known.written, on.values(known.written, request, more)
         written = await asyncio.to_thread(write, request, on.ground, on.acting)
-        values = on.values(written, request, place)
+        values = on.values(written, request, more)
         with noting_disagreement(written.query):
             await self._source.engine.confirm(written.query, on.acting.view, values)
         noted = permitted(written.query, repr(key), on.acting.view, with_text=False)
@@ -135,6 +149,21 @@ class ReadLane:
             on.ground.verdicts.pop(next(iter(on.ground.verdicts)))
         on.ground.verdicts[key] = _Kept(written.query, noted, written)
         return written, values
+
+    async def _whole(self, on: _Standing, written: Written, rows: RowsOf, ceiling: Ceiling) -> RowsOf:
+        """The rows with those related ones that come by statements of their own."""
+
+        async def ask(embed: Embed, relation: Relation, keys: Sequence[Key]) -> tuple[Written, RowsOf]:
+            request = ReadRequest(on.acting.view.display_name(relation.target), embed.selection)
+            write = functools.partial(written_related, relation=relation, keys=padded(len(keys)))
+            junction = relation.junction and relation.junction.key
+            of = ("related", relation.key, relation.pairs, junction, padded(len(keys)))
+            found, values = await self._kept(on, request, of, write, link_values(keys))
+            limits = Limits(MOST_FETCHED, min(ceiling.seconds, on.acting.role.limits.time), cell=ceiling.cell)
+            answer = await self._source.engine.run(found.query, on.acting.view, values, limits)
+            return found, answer.rows
+
+        return await embedded(written, rows, ask)
 
     async def _total(self, on: _Standing, request: ReadRequest, page: PageOf, seen: int | None) -> int | None:
         """The count that was asked for. A first page that is the last one has counted already."""
@@ -214,9 +243,13 @@ def _check_whole(row: Sequence[object], limits: Limits, written: Written) -> Non
 
 def _fields(written: Written, answered: Sequence[Field]) -> list[Field]:
     """Names and types: as the engine says them, or, for what it has no type for, as the schema does."""
+    own = len(written.fields) - len(written.followed)
     return [
-        own if own.is_json or not there.type else Field(own.name, there.type, there.is_json)
-        for own, there in zip(written.fields, answered, strict=False)
+        *(
+            mine if mine.is_json or not there.type else Field(mine.name, there.type, there.is_json)
+            for mine, there in zip(written.fields[:own], answered, strict=False)
+        ),
+        *written.fields[own:],
     ]
 
 

@@ -3,8 +3,8 @@
     written = written_read(request, ground, acting, page)     # Written: query, blanks, fields, order
 
 Every table stands as its permitted subquery, every value as a slot, and the tree leaves through the guard's one exit.
-Related rows come back as JSON, built by the engine. Not here: running it (read_lane.py), JSON (json_sql.py), engines
-that build none (embedding.py).
+Related rows come back as JSON, built by the engine; where it builds none, they are left to statements of their own
+(embedding.py). Not here: running it (read_lane.py), JSON (json_sql.py).
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from pierhead.servers.sql.filter_sql import joined, write_condition
 from pierhead.servers.sql.filters import bad_filter
 from pierhead.servers.sql.json_sql import BUILDS_JSON, json_cell, objects_listed, row_object
 from pierhead.servers.sql.keysets import after
-from pierhead.servers.sql.levels import Level, Output, Sorting, ordered, related
+from pierhead.servers.sql.levels import Followed, Level, Output, Sorting, ordered, related
 from pierhead.servers.sql.reads import Embed, ReadRequest, Selection
-from pierhead.servers.sql.relations import Pairs, Relation, Relations
+from pierhead.servers.sql.relations import Junction, Pairs, Relation, Relations
 from pierhead.servers.sql.source import Acting, Ground
 
 MOST_RELATED: Final = 1_000
@@ -52,11 +52,22 @@ class Written:
     fields: tuple[Field, ...]
     order: tuple[int, ...]
     table: PermittedTable
+    followed: tuple["Follow", ...] = ()
+    links: int = 0  # of related rows: how many columns after the answer's say which row each belongs to
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """Related rows still to be asked for (embedding.py); `places` are the columns of the statement they hang on."""
+
+    embed: Embed
+    relation: Relation
+    places: tuple[int, ...]
 
 
 def written_read(request: ReadRequest, ground: Ground, acting: Acting, page: PageOf) -> Written:
     """Errors: Invalid, naming what is unknown, masked, or not to be combined; SqlRefused."""
-    writer = _Writer(ground, acting)
+    writer = Writer(ground, acting)
     root = writer.level(acting.table(request.table), request.selection)
     root.check_outputs()
     having = writer.having(request, root)
@@ -66,14 +77,36 @@ def written_read(request: ReadRequest, ground: Ground, acting: Acting, page: Pag
     if page.nulls is not None:
         condition, beyond = after(sortings, page.nulls, root.dialect)
         root.where.append(condition)
-    results = [exp.alias_(each.term.expression, each.name, quoted=True) for each in root.outputs]
-    hidden = [exp.alias_(each.term.expression.copy(), f"__order{n}", quoted=True) for n, each in enumerate(sortings)]
-    tree = writer.select(root, [*results, *(hidden if goes_on else [])])
-    _group(tree, root, having)
-    _bound(tree, ordered(sortings), page.rows + 1, page.offset)
+    places = [each.term.expression.copy() for each in sortings] if goes_on else []
+    results = results_of(root, places)
+    tree = writer.select(root, results)
+    group(tree, root, having)
+    bound(tree, ordered(sortings), page.rows + 1, page.offset)
     query = writer.finished(tree, page.rows + 1)
-    places = range(len(results), len(results) + len(hidden)) if goes_on else range(0)
-    return Written(query, tuple(writer.blanks), beyond, _fields(root.outputs), tuple(places), root.table)
+    fields = fields_of(root)
+    order = tuple(range(len(fields), len(fields) + len(places)))
+    return Written(query, tuple(writer.blanks), beyond, fields, order, root.table, follows_of(root, len(places)))
+
+
+def results_of(level: Level, hidden: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """The columns of a level's statement: the answer's, hidden ones, and what followed rows hang on."""
+    links = [
+        exp.column(_name(here), table=_name(each.alias)) for each in level.followed for here, _ in each.relation.pairs
+    ]
+    return [
+        *(exp.alias_(each.term.expression, each.name, quoted=True) for each in level.outputs),
+        *(exp.alias_(each, f"__hidden{n}", quoted=True) for n, each in enumerate([*hidden, *links])),
+    ]
+
+
+def follows_of(level: Level, hidden: int) -> tuple[Follow, ...]:
+    made: list[Follow] = []
+    place = len(level.outputs) + hidden
+    for each in level.followed:
+        width = len(each.relation.pairs)
+        made.append(Follow(each.embed, each.relation, tuple(range(place, place + width))))
+        place += width
+    return tuple(made)
 
 
 def written_count(request: ReadRequest, ground: Ground, acting: Acting, *, is_estimated: bool = False) -> Written:
@@ -81,11 +114,11 @@ def written_count(request: ReadRequest, ground: Ground, acting: Acting, *, is_es
 
     Errors: as `written_read`.
     """
-    writer = _Writer(ground, acting)
+    writer = Writer(ground, acting)
     root = writer.level(acting.table(request.table), request.selection)
     having = writer.having(request, root)
     tree = writer.select(root, [exp.alias_(exp.Literal.number(1), "one", quoted=True)])
-    _group(tree, root, having)
+    group(tree, root, having)
     if not is_estimated:
         counted = exp.Subquery(this=tree, alias=exp.TableAlias(this=_name("counted")))
         tree = exp.Select(expressions=[exp.alias_(exp.Count(this=exp.Star()), "total", quoted=True)])
@@ -94,14 +127,14 @@ def written_count(request: ReadRequest, ground: Ground, acting: Acting, *, is_es
     return Written(query, tuple(writer.blanks), (), (Field("total", "bigint"),), (), root.table)
 
 
-def _group(tree: exp.Select, level: Level, having: exp.Expr | None = None) -> None:
+def group(tree: exp.Select, level: Level, having: exp.Expr | None = None) -> None:
     if level.is_grouped and level.groups:
         tree.set("group", exp.Group(expressions=level.groups))
     if having is not None:
         tree.set("having", exp.Having(this=having))
 
 
-class _Writer:
+class Writer:
     """Writes one statement. Blanks are gathered in the order of `read_values`."""
 
     def __init__(self, ground: Ground, acting: Acting) -> None:
@@ -166,8 +199,10 @@ class _Writer:
             self._spread(level, inner, relation, embed)
             return
         inner.check_outputs()
-        if inner.outputs:
+        if inner.outputs and inner.dialect in BUILDS_JSON:
             level.outputs.append(related(embed.title, self._collected(level, inner, relation)))
+        elif inner.outputs or inner.followed:
+            level.followed.append(Followed(embed, relation, level.alias))
         if embed.is_inner:
             some = self._linked(level, inner, relation, [exp.Literal.number(1)])
             level.where.append(exp.Paren(this=exp.Exists(this=some)))
@@ -178,31 +213,34 @@ class _Writer:
             raise bad_filter(f"{embed.relation[:128]} has many rows, so it cannot be spread", "leave out the dots")
         if inner.is_grouped or inner.selection.order or inner.selection.limit is not None:
             raise bad_filter(f"{embed.relation[:128]} is one row: it has no order, limit or aggregates")
-        on = joined(exp.And, [*_links(level.alias, inner.alias, relation.pairs), *inner.where])
+        on = joined(exp.And, [*links_between(level.alias, inner.alias, relation.pairs), *inner.where])
         kind = {"kind": "INNER"} if embed.is_inner else {"side": "LEFT"}
         level.joins.append(exp.Join(this=self._subquery(inner.table, inner.alias), on=on, **kind))
         level.joins.extend(inner.joins)
         level.outputs.extend(inner.outputs)
+        level.followed.extend(inner.followed)
 
     def _linked(self, level: Level, inner: Level, relation: Relation, results: Sequence[exp.Expr]) -> exp.Select:
         """The related rows of one row of `level`."""
         tree = self.select(inner, results)
-        links = _links(level.alias, inner.alias, relation.pairs)
+        links = links_between(level.alias, inner.alias, relation.pairs)
         if relation.junction is not None:
             between = f"{inner.alias}_between"
-            on = joined(exp.And, _links(between, inner.alias, relation.junction.pairs))
-            tree.append("joins", exp.Join(this=self._subquery(relation.junction.table, between), on=on, kind="INNER"))
-            links = _links(level.alias, between, relation.pairs)
+            tree.append("joins", self.junction(relation.junction, between, inner.alias))
+            links = links_between(level.alias, between, relation.pairs)
         where = tree.args.get("where")
         conditions = [*links, *([where.this] if where else [])]
         tree.set("where", exp.Where(this=joined(exp.And, conditions)))
         return tree
 
+    def junction(self, junction: Junction, alias: str, to: str) -> exp.Join:
+        """The table between two that are many to many, joined to the related rows `to`."""
+        on = joined(exp.And, links_between(alias, to, junction.pairs))
+        return exp.Join(this=self._subquery(junction.table, alias), on=on, kind="INNER")
+
     def _collected(self, level: Level, inner: Level, relation: Relation) -> exp.Expr:
         """The related rows as one JSON value: a list, or for a relation to one, its object or null."""
         dialect = inner.dialect
-        if dialect not in BUILDS_JSON:
-            raise bad_filter("related rows are not available on this engine", "read the tables one after the other")
         cells = [
             each.term.expression if each.is_json else json_cell(each.term.expression, each.term.type, dialect)
             for each in inner.outputs
@@ -212,9 +250,9 @@ class _Writer:
         repeats = sortings if dialect == "duckdb" and relation.is_many else []
         hidden = [exp.alias_(each.term.expression.copy(), f"__order{n}", quoted=True) for n, each in enumerate(repeats)]
         rows = self._linked(level, inner, relation, [*results, *hidden])
-        _group(rows, inner)
+        group(rows, inner)
         most = min(inner.selection.limit if inner.selection.limit is not None else MOST_RELATED, self._most_rows())
-        _bound(rows, ordered(sortings), most if relation.is_many else 1, inner.selection.offset)
+        bound(rows, ordered(sortings), most if relation.is_many else 1, inner.selection.offset)
         row = f"{inner.alias}_row"
         one = row_object(row, [(each.name, _is_json(each)) for each in inner.outputs], dialect)
         if relation.is_many:
@@ -227,7 +265,7 @@ class _Writer:
         return min(MOST_RELATED, self._acting.role.limits.rows)
 
 
-def _links(own: str, other: str, pairs: Pairs) -> list[exp.Expr]:
+def links_between(own: str, other: str, pairs: Pairs) -> list[exp.Expr]:
     return [
         exp.Paren(
             this=exp.EQ(
@@ -254,13 +292,12 @@ def _is_json(output: Output) -> bool:
     return output.is_json or output.term.type.family == "json"
 
 
-def _fields(outputs: Sequence[Output]) -> tuple[Field, ...]:
-    return tuple(
-        Field(each.name, "json" if each.is_json else each.term.type.name, is_json=_is_json(each)) for each in outputs
-    )
+def fields_of(level: Level) -> tuple[Field, ...]:
+    own = (Field(each.name, "json" if each.is_json else each.term.type.name, _is_json(each)) for each in level.outputs)
+    return (*own, *(Field(each.embed.title, "json", is_json=True) for each in level.followed))
 
 
-def _bound(tree: exp.Select, order: list[exp.Expr], rows: int, offset: int) -> None:
+def bound(tree: exp.Select, order: list[exp.Expr], rows: int, offset: int) -> None:
     if order:
         tree.set("order", exp.Order(expressions=order))
     tree.set("limit", exp.Limit(expression=exp.Literal.number(rows)))
