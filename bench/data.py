@@ -184,7 +184,7 @@ def _mcp(program: Program, tool: str, key: str = "", era: str = ERA) -> Mapping[
     """By MCP: ours takes a limit, peers only the text."""
     requests: dict[str, tuple[Endpoint, Request]] = {}
     for shape, (sql, count) in _SHAPES.items():
-        body = tools_call(tool, {"sql": sql} if era != ERA else {"sql": sql, "max_rows": count})
+        body = tools_call(tool, {"sql": sql} if era != ERA else {"sql": sql, "max_rows": count}, era)
         keys = KEYS if "KEY" in sql else 0
         requests[shape] = (Endpoint(program, "/mcp"), Request(tool, body, _expected(count), key, keys, era=era))
     return requests

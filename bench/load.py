@@ -67,9 +67,11 @@ class Window:
     p99_us: float
 
 
-def tools_call(tool: str, arguments: dict[str, object]) -> str:
-    """The body of a modern tools/call."""
-    params = {"name": tool, "arguments": arguments, "_meta": META}
+def tools_call(tool: str, arguments: dict[str, object], era: str = ERA) -> str:
+    """The body of a tools/call; a modern one says in itself who sends it."""
+    params: dict[str, object] = {"name": tool, "arguments": arguments}
+    if era == ERA:
+        params["_meta"] = META
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}, separators=(",", ":"))
 
 
