@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 
+import orjson
 import pytest
 from tests.integration.sql_shops import (
     CALLER,
@@ -78,7 +79,7 @@ async def outcome(governed: Governed, sql: str) -> str:
         answer = await governed.run_query(CALLER, sql=sql, max_rows=1000, timeout_s=SECONDS)
     except PierheadError as refusal:
         return f"refused {refusal.code}: {refusal.message} ({refusal.hint})"
-    return answer.model_dump_json()
+    return orjson.dumps(answer).decode()
 
 
 async def attacked(shop: Shop, attacks: list[Entry]) -> dict[str, str]:

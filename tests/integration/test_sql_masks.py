@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from tests.integration.sql_shops import CALLER, DuckdbShop, Governed, PostgresShop, Shop, SqliteShop, source
 from tests.shop import CANARIES
@@ -96,7 +97,7 @@ async def answers(shop: Shop) -> dict[str, str]:
 
 async def answer(governed: Governed, sql: str) -> str:
     try:
-        return (await governed.run_query(CALLER, sql=sql, max_rows=200, timeout_s=5.0)).model_dump_json()
+        return orjson.dumps(await governed.run_query(CALLER, sql=sql, max_rows=200, timeout_s=5.0)).decode()
     except PierheadError as refusal:
         return f"refused {refusal.code}: {refusal.message} ({refusal.hint})"
 

@@ -98,14 +98,14 @@ _WHOLE: Final[Mapping[type, Callable[[Any], object]]] = {
 }
 
 
-def fitted(rows: Sequence[Sequence[object]], limits: Limits) -> tuple[Sequence[Sequence[object]], str]:
+def fitted(rows: Sequence[Sequence[object]], limits: Limits) -> tuple[list[list[object]], str]:
     """The rows that fit, and why the rest was cut: `rows`, `bytes` or nothing.
 
     Works by columns: one mostly holds values of one type, and JSON carries many of those as they are.
     """
     cut = "rows" if len(rows) > limits.rows else ""
     columns = [_plain_column(column) for column in zip(*rows[: limits.rows], strict=True)]
-    fitting = list(zip(*columns, strict=True))
+    fitting = list(map(list, zip(*columns, strict=True)))
     if sum(map(_size, columns)) <= limits.bytes:
         return fitting, cut
     return _within(fitting, limits.bytes, cut)
@@ -133,8 +133,8 @@ def _size(cells: Sequence[object]) -> int:
     return 8 * len(cells) + sum([len(cell) - 5 for cell in cells if type(cell) is str])
 
 
-def _within(rows: Iterable[tuple[object, ...]], most: int, cut: str) -> tuple[list[tuple[object, ...]], str]:
-    fitting: list[tuple[object, ...]] = []
+def _within(rows: Iterable[list[object]], most: int, cut: str) -> tuple[list[list[object]], str]:
+    fitting: list[list[object]] = []
     size = 0
     for row in rows:
         size += _size(row)
