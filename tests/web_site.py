@@ -24,8 +24,10 @@ from pierhead.core.rule import parse_who
 from pierhead.core.usage import Minutes
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, snapshot_of
+from pierhead.usecases.memory_data import MemoryData
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
 from pierhead.usecases.memory_sign_in import KnownPeople, MemorySignIn
+from pierhead.usecases.ports_data import DataAnswer
 from pierhead.usecases.ports_records import CallRow, ChainState, KeptFact, ProcessState
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
@@ -78,6 +80,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         admins=frozenset({"platform-admin"}),
         surface="ide",
         environment="local",
+        data=MemoryData(ANSWERS),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]
     app = Starlette(routes=routes)
@@ -182,6 +185,78 @@ STATES = {
     "time": ProcessState("running", "", NOW - 7200),
     "airflow": ProcessState("restarting", "exit code 137, next try in 4 s", NOW - 3),
     "presto": ProcessState("running", "", NOW - 900),
+}
+
+
+def _column(name: str, kind: str, *, masked: bool = False, comment: str = "") -> dict[str, object]:
+    return {"name": name, "type": kind, "nullable": True, "masked": masked, "writable": False, "comment": comment}
+
+
+def _answer(value: object, status: int = 200) -> DataAnswer:
+    return DataAnswer(status, json.dumps(value).encode())
+
+
+def rows(cells: list[dict[str, object]], cut: str = "", cursor: str | None = None) -> DataAnswer:
+    """Rows as a server's routes answer them."""
+    page = {"limit": 25, "next_cursor": cursor, "total": None}
+    return _answer({"data": cells, "page": page, "limits": {"rows": 25, "bytes": 10, "truncated": cut}})
+
+
+#: What a server's routes would answer; strangers' text in it is as bad as it gets.
+HOSTILE = "<script>alert(1)</script> \u202egnp.exe \x1b[31m \x00 " + "ممممم" * 60
+ANSWERS = {
+    "/api/v1/_schema": _answer(
+        [
+            {
+                "name": "flights",
+                "kind": "table",
+                "comment": "Departures of 2013.",
+                "operations": ["read"],
+                "key": ["id"],
+                "columns": [
+                    _column("id", "integer"),
+                    _column("carrier", "text", comment="IATA code"),
+                    _column("dep_delay", "integer", comment="minutes"),
+                    _column("pilot", "text", masked=True),
+                ],
+            },
+            {
+                "name": "airlines",
+                "kind": "table",
+                "comment": "",
+                "operations": ["read"],
+                "key": [],
+                "columns": [_column("carrier", "text"), _column("name", "text")],
+            },
+        ]
+    ),
+    "/api/v1/flights": rows(
+        [
+            {"id": number, "carrier": "UA" if number % 3 else HOSTILE, "dep_delay": number * 7 - 4, "pilot": None}
+            for number in range(1, 8)
+        ],
+        cursor="next-page",
+    ),
+    "/api/v1/airlines": _answer(
+        {
+            "detail": "there is no column nope",
+            "code": "unknown-column",
+            "hint": "columns you may read: carrier, name",
+            "status": 400,
+        },
+        400,
+    ),
+    "/api/v1/_sql/explain": _answer(
+        {
+            "verdict": "permitted",
+            "reasons": ["role analyst may read every table of the statement"],
+            "sql": 'SELECT "carrier", count(*) AS "n" FROM (SELECT "id", "carrier", "dep_delay" FROM "main"."flights") '
+            'AS "flights" GROUP BY 1 LIMIT 101',
+            "tables": ["flights"],
+            "estimate": {"rows": 16, "cost": None},
+        }
+    ),
+    "/api/v1/_sql": rows([{"carrier": "UA", "n": 58665}, {"carrier": HOSTILE, "n": 1}], cut="rows"),
 }
 
 

@@ -18,6 +18,9 @@ PAGES = {
     "servers": "/servers",
     "servers-none": "/servers?search=nothing-like-it",
     "server": "/servers/warehouse",
+    "data": "/servers/warehouse/data",
+    "data-rows": "/servers/warehouse/data?table=flights&c1=carrier&o1=eq&v1=UA&order=dep_delay&down=yes",
+    "data-refused": "/servers/warehouse/data?table=airlines&c1=nope&o1=eq&v1=1",
     "server-restarting": "/servers/airflow",
     "server-unreachable": "/servers/presto",
     "server-in-review": "/servers/spark",
@@ -69,6 +72,19 @@ def test_what_is_folded_and_the_menu_are_for_everyone_too(room: tuple[Page, str]
     page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
 
     see(page, "server-unfolded", suffix)
+
+
+def test_a_statement_and_what_is_said_of_it_are_for_everyone(room: tuple[Page, str], url: str) -> None:
+    page, suffix = room
+    page.goto(f"{url}/servers/warehouse/data")
+    page.get_by_label("One SELECT over the tables you may read").fill(
+        "SELECT carrier, count(*) FROM flights GROUP BY 1"
+    )
+    page.get_by_role("button", name="Run the statement").click()
+    page.get_by_text("What runs in its place").wait_for()
+    page.evaluate("document.querySelectorAll('details:not(.menu)').forEach(part => { part.open = true })")
+
+    see(page, "data-statement", suffix)
 
 
 def question(url: str) -> str:

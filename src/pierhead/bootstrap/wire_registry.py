@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pierhead.adapters.data_lane import GatewayData
 from pierhead.adapters.db import (
     Database,
     DatabaseAudit,
@@ -67,6 +68,7 @@ class RegistryAdapters:
     records: DatabaseRecords
     states: DatabaseStates
     desk: TokenDesk
+    data: GatewayData
     tokens: Tokens
     """Verifies what callers of the API present, as the gateway does; the keys are the registry's own."""
 
@@ -82,6 +84,8 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
     manifests, policies = DatabaseManifests(database), DatabasePolicies(database)
     policy = ServedPolicy()
     policy.put(await publish_policy(setting.fleet.servers.values(), manifests, policies, clock, _BY))
+    data = GatewayData.at(setting.public_url)
+    opened.push_async_callback(data.close)
     signer = JoseSigner(keys.read("token.jwk").decode())
 
     async def own_keys() -> bytes:
@@ -107,5 +111,6 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         records=DatabaseRecords(database),
         states=DatabaseStates(database),
         desk=desk,
+        data=data,
         tokens=Tokens(Issuer(setting.public_url, frozenset({"RS256"}), own_keys), clock, policy),
     )

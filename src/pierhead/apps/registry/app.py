@@ -80,6 +80,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         admins=ADMINS,
         surface=setting.surface,
         environment=setting.environment,
+        data=adapters.data,
     )
     listener = Listener(adapters.tokens, setting.surface, setting.environment)
     failed = FailedSignIns(adapters.desk.audit, adapters.clock, _SIGN_IN_WINDOW_S)

@@ -30,6 +30,7 @@ from pierhead.apps.registry.web.parts import (
     why,
 )
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
+from pierhead.apps.registry.web.view_data import KINDS
 from pierhead.apps.registry.web.view_servers import (
     ServerLine,
     ServersView,
@@ -121,6 +122,7 @@ def _server(view: ServerView) -> h.Node:
                 h.span(class_="quiet")[f"version {view.version} · {view.kind}"],
             ],
             h.p(class_="read")[view.description],
+            h.p[to(f"/servers/{view.name}/data", "Browse its data")] if view.kind in KINDS else None,
         ),
         _process_notice(view),
         h.div(class_="split")[

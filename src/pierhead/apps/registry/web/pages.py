@@ -24,6 +24,7 @@ from pierhead.apps.registry.web import page_authorize, page_sign_in
 from pierhead.apps.registry.web.frame import LOOKS, STATIC, Around, document, heading
 from pierhead.apps.registry.web.page_audit import audit_page, call_page
 from pierhead.apps.registry.web.page_connect import connect_page
+from pierhead.apps.registry.web.page_data import data_page, statement_page
 from pierhead.apps.registry.web.page_docs import docs
 from pierhead.apps.registry.web.page_impact import impact_page
 from pierhead.apps.registry.web.page_parts import parts_page
@@ -36,6 +37,7 @@ from pierhead.core.errors import NotFound, PierheadError, Unauthenticated
 
 PAGES: Final[Mapping[str, PageOf]] = {
     "/servers": servers_page,
+    "/servers/{name}/data": data_page,
     "/servers/{name}": server_page,
     "/audit": audit_page,
     "/calls/{id}": call_page,
@@ -82,6 +84,8 @@ class Web:
             self._route("/sign-out", self._leave, "POST"),
             self._route("/-/look", self._choose_look, "POST"),
             self._route("/docs", self._docs),
+            self._route("/servers/{name}/data.json", partial(self._statement, is_twin=True), "POST"),
+            self._route("/servers/{name}/data", partial(self._statement, is_twin=False), "POST"),
             self._route("/oauth/authorize", self._authorize),
             self._route("/oauth/continue", self._continue),
             self._route("/oauth/decline", self._decline),
@@ -110,6 +114,14 @@ class Web:
         if viewer is None:
             return self._to_sign_in(request, is_twin=is_twin)
         shown = await page(self.site, viewer, request)
+        return self._answer(request, shown, viewer.session, is_twin=is_twin)
+
+    async def _statement(self, request: Request, *, is_twin: bool) -> Response:
+        """A statement from the data page: a form, since an address would keep it in histories and logs."""
+        viewer = self._signed_in(request)
+        form = await form_of(request)
+        check_form(request, form, viewer.session, self.site.sessions)
+        shown = await statement_page(self.site, viewer, request, form)
         return self._answer(request, shown, viewer.session, is_twin=is_twin)
 
     def _to_sign_in(self, request: Request, *, is_twin: bool) -> Response:

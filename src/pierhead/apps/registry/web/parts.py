@@ -212,6 +212,16 @@ def in_words(number: int) -> str:
     return _WORDS[number] if number < len(_WORDS) else f"{number:,}"
 
 
+_SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def visible(text: str) -> str:
+    """A stranger's text, with what would hide, move or reverse it written out: controls, directions, odd spaces."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else _SHORT.get(sign, f"\\u{{{ord(sign):x}}}") for sign in text)
+
+
 def to(path: str, text: h.Node) -> h.Element:
     """A link to one of our own pages."""
     return h.a(href=path)[text]

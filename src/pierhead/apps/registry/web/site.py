@@ -16,6 +16,7 @@ from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.identity import Caller, User
 from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.ports import Snapshots
+from pierhead.usecases.ports_data import DataLane
 from pierhead.usecases.ports_records import Processes, Records
 
 DAY_S: Final = 86_400.0
@@ -39,6 +40,7 @@ class Site:
     admins: frozenset[str]
     surface: str
     environment: str
+    data: DataLane
 
     @property
     def public_url(self) -> str:
