@@ -30,10 +30,10 @@ class Asking:
     server: str
     _token: str = field(default="", repr=False)
 
-    async def get(self, target: str) -> Any:  # noqa: ANN401 - JSON, read by its page
+    async def read(self, target: str) -> Any:  # noqa: ANN401 - JSON, read by its page
         return await self._ask(target, b"")
 
-    async def post(self, target: str, body: dict[str, object]) -> Any:  # noqa: ANN401 - JSON, read by its page
+    async def send(self, target: str, body: dict[str, object]) -> Any:  # noqa: ANN401 - JSON, read by its page
         return await self._ask(target, orjson.dumps(body))
 
     async def _ask(self, target: str, body: bytes) -> Any:  # noqa: ANN401 - JSON, read by its page

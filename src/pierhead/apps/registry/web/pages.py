@@ -35,6 +35,7 @@ from pierhead.apps.registry.web.session import COOKIE, Session
 from pierhead.apps.registry.web.site import PageOf, Shown, Site, Viewer
 from pierhead.core.errors import NotFound, PierheadError, Unauthenticated
 
+_DATA: Final = "/servers/{name}/data"
 PAGES: Final[Mapping[str, PageOf]] = {
     "/servers": servers_page,
     "/servers/{name}/data": data_page,
@@ -84,8 +85,8 @@ class Web:
             self._route("/sign-out", self._leave, "POST"),
             self._route("/-/look", self._choose_look, "POST"),
             self._route("/docs", self._docs),
-            self._route("/servers/{name}/data.json", partial(self._statement, is_twin=True), "POST"),
-            self._route("/servers/{name}/data", partial(self._statement, is_twin=False), "POST"),
+            self._route(f"{_DATA}.json", partial(self._statement, is_twin=True), "POST"),
+            self._route(_DATA, partial(self._statement, is_twin=False), "POST"),
             self._route("/oauth/authorize", self._authorize),
             self._route("/oauth/continue", self._continue),
             self._route("/oauth/decline", self._decline),

@@ -106,7 +106,7 @@ async def data_view(
     if known is None or known.kind not in KINDS:
         raise NotFound(f"no data page of a server {server!r}", hint="see the list of servers")
     asking = Asking(site, viewer, server)
-    tables = tuple(_table(table) for table in await asking.get("/api/v1/_schema"))
+    tables = tuple(_table(table) for table in await asking.read("/api/v1/_schema"))
     rows, problem = await _rows_of(asking, query) if query.table else (None, None)
     sql, runs = statement
     judged = await _judged(asking, sql, runs=runs) if sql.strip() else _NO_STATEMENT
@@ -122,7 +122,7 @@ def _table(said: Mapping[str, Any]) -> TableLine:
 
 async def _rows_of(asking: Asking, query: DataQuery) -> tuple[Rows | None, Problem | None]:
     try:
-        return _rows(await asking.get(query.target)), None
+        return _rows(await asking.read(query.target)), None
     except PierheadError as refused:
         return None, _problem(refused)
 
@@ -130,13 +130,13 @@ async def _rows_of(asking: Asking, query: DataQuery) -> tuple[Rows | None, Probl
 async def _judged(asking: Asking, sql: str, *, runs: bool) -> StatementView:
     copies = _statement_copies(asking, sql)
     try:
-        judgement = _judgement(await asking.post("/api/v1/_sql/explain", {"sql": sql}))
+        judgement = _judgement(await asking.send("/api/v1/_sql/explain", {"sql": sql}))
     except PierheadError as refused:
         return StatementView(sql, None, None, _problem(refused), copies)
     if not runs or judgement.verdict != "permitted":
         return StatementView(sql, judgement, None, None, copies)
     try:
-        answer = await asking.post("/api/v1/_sql", _statement(sql))
+        answer = await asking.send("/api/v1/_sql", _statement(sql))
     except PierheadError as refused:
         return StatementView(sql, judgement, None, _problem(refused), copies)
     return StatementView(sql, judgement, _rows(answer), None, copies)
