@@ -53,8 +53,7 @@ def serve(
 
     Examples: pierhead serve --db sqlite:///shop.db; pierhead serve --db postgresql://reader@db/shop --roles roles.yaml
     """
-    from pierhead.apps import serving  # noqa: PLC0415 - see the package's docstring
-    from pierhead.bootstrap.database_url import database_url  # noqa: PLC0415
+    from pierhead.bootstrap.database_url import database_url  # noqa: PLC0415 - see the package's docstring
     from pierhead.bootstrap.roles_file import default_place  # noqa: PLC0415
     from pierhead.bootstrap.running import bound  # noqa: PLC0415
     from pierhead.bootstrap.wire_serve import ServeSetting  # noqa: PLC0415
@@ -62,8 +61,8 @@ def serve(
     began = time.monotonic()
     _keep_out_of_the_title(db)
     settings = settings_of(data, config).settings
-    _require_proxy(host, public_url)
     place = settings.platform.data.resolve()
+    _require_proxy(host, public_url)
     listener = bound(host, settings.serve.port if port is None else port)
     setting = ServeSetting(
         url=database_url(db, settings),
@@ -78,7 +77,12 @@ def serve(
         environment=settings.platform.environment,
         refresh_s=settings.serve.refresh_s,
     )
-    whole = _Whole(setting, settings, listener, public_url, began, as_json=as_json)
+    _run(_Whole(setting, settings, listener, public_url, began, as_json=as_json))
+
+
+def _run(whole: "_Whole") -> None:
+    from pierhead.apps import serving  # noqa: PLC0415
+
     serving.run(whole.run)
     if not whole.drained:
         raise typer.Exit(INTERRUPTED)
