@@ -238,7 +238,7 @@ async def test_a_policy_that_names_no_table_of_the_source_does_not_start(shop: S
 
 
 def test_a_missing_file_or_unknown_scheme_does_not_start(tmp_path: Path) -> None:
-    for url in (f"sqlite:///{tmp_path}/none.db", f"duckdb:///{tmp_path}/none.db", "oracle://x", "nothing"):
+    for url in (f"sqlite:///{tmp_path}/none.db", f"duckdb:///{tmp_path}/none.db", "db2://x", "nothing"):
         with pytest.raises(Misconfigured):
             build("s", {"owner": "o", "support": "#s", "url": url, "roles": {}})
 

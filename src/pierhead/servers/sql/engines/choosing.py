@@ -44,6 +44,24 @@ def _trino(url: str) -> Engine:
     return TrinoEngine(Place.parse(url))
 
 
+def _mssql(url: str) -> Engine:
+    from pierhead.servers.sql.engines.mssql import MssqlEngine  # noqa: PLC0415
+
+    return MssqlEngine(url)
+
+
+def _oracle(url: str) -> Engine:
+    from pierhead.servers.sql.engines.oracle import OracleEngine  # noqa: PLC0415
+
+    return OracleEngine(url)
+
+
+def _snowflake(url: str) -> Engine:
+    from pierhead.servers.sql.engines.snowflake import SnowflakeEngine  # noqa: PLC0415
+
+    return SnowflakeEngine(url)
+
+
 # One line a scheme: how its engine is made, and the extra that brings its driver.
 _ENGINES: Final[Mapping[str, tuple[Callable[[str], Engine], str]]] = {
     "sqlite": (_sqlite, "sql"),
@@ -54,6 +72,9 @@ _ENGINES: Final[Mapping[str, tuple[Callable[[str], Engine], str]]] = {
     "mysql": (_mysql, "mysql"),
     "trino": (_trino, "sql"),
     "presto": (_trino, "sql"),
+    "mssql": (_mssql, "mssql"),
+    "oracle": (_oracle, "oracle"),
+    "snowflake": (_snowflake, "snowflake"),
 }
 
 

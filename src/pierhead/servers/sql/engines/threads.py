@@ -1,0 +1,85 @@
+"""Drivers that block, in threads: sessions kept, a statement ended from outside when its time is up.
+
+Whoever waits is on the loop; only the driver is in a thread. A session whose work failed or was ended is closed and
+not used again. Not here: what a session is (each engine).
+"""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Generic, Protocol, TypeVar
+
+from pierhead.servers.sql.engines.engine import took_too_long
+from pierhead.servers.sql.engines.transactions import whole
+
+_SESSIONS: Final = 8
+_SECONDS_TO_END: Final = 5.0
+
+Answer = TypeVar("Answer")
+
+
+class Session(Protocol):
+    def end(self) -> None:
+        """End what runs, in the engine. Called from another thread than the work; harmless when nothing runs."""
+        ...
+
+    def close(self) -> None: ...
+
+
+Held = TypeVar("Held", bound=Session)
+
+
+class Threads(Generic[Held]):
+    """At most 8 sessions; `opened` makes one, in a thread."""
+
+    def __init__(self, opened: Callable[[], Held]) -> None:
+        self._opened = opened
+        self._idle: list[Held] = []
+        self._places = asyncio.Semaphore(_SESSIONS)
+        # One thread a session for its work, and one for ending it.
+        self._threads = ThreadPoolExecutor(_SESSIONS * 2)
+
+    async def use(self, work: Callable[[Held], Answer], seconds: float) -> Answer:
+        """Errors: ToolTimedOut, and what `work` raises."""
+        async with self._places:
+            held = self._idle.pop() if self._idle else await whole(self._in_thread(self._opened))
+            task = asyncio.ensure_future(self._in_thread(functools.partial(work, held)))
+            is_clean = False
+            try:
+                async with asyncio.timeout(seconds):
+                    answer = await asyncio.shield(task)
+                is_clean = True
+            except TimeoutError:
+                await whole(self._end(held, task))
+                raise took_too_long(seconds) from None
+            except asyncio.CancelledError:
+                await whole(self._end(held, task))
+                raise
+            finally:
+                self._give_back(held, task, is_clean=is_clean)
+            return answer
+
+    async def close(self) -> None:
+        while self._idle:
+            await self._in_thread(self._idle.pop().close)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _in_thread(self, work: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _end(self, held: Held, task: asyncio.Future[Answer]) -> None:
+        await self._in_thread(held.end)
+        await asyncio.wait({task}, timeout=_SECONDS_TO_END)
+
+    def _give_back(self, held: Held, task: asyncio.Future[Answer], *, is_clean: bool) -> None:
+        if is_clean:
+            self._idle.append(held)
+            return
+        # When the driver has let go of it, and not before: closing under a running call is undefined in most.
+        task.add_done_callback(functools.partial(self._close_after, held))
+
+    def _close_after(self, held: Held, task: asyncio.Future[Answer]) -> None:
+        if not task.cancelled():
+            task.exception()  # raised already, or nobody waits for it any more
+        self._threads.submit(held.close)
