@@ -6,15 +6,18 @@ import sqlite3
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import duckdb
+import orjson
+import pytest
 from tests.shop import CORPUS
 
 from pierhead.core.identity import Caller, User
+from pierhead.servers.sql.answers import QueryAnswer
 from pierhead.servers.sql.engines.duckdb import DuckdbEngine
 from pierhead.servers.sql.engines.engine import Engine
 from pierhead.servers.sql.engines.mysql import MysqlEngine
@@ -72,12 +75,21 @@ class Governed:
         self.open, self.close = source.open, source.close
         statements = SqlLane(source)
         schema = SchemaLane(source, statements)
-        self.run_query, self.explain_query = statements.run_query, statements.explain_query
+        self.statements, self.explain_query = statements, statements.explain_query
         self.list_tables, self.describe_table = schema.list_tables, schema.describe_table
+
+    async def run_query(self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float) -> QueryAnswer:
+        answer = await self.statements.run_query(caller, sql=sql, max_rows=max_rows, timeout_s=timeout_s)
+        return replace(answer, rows=[list(row) for row in answer.rows])
+
+
+def seen(answer: Any) -> str:
+    """Everything a caller gets to see of an answer."""
+    return orjson.dumps(answer if isinstance(answer, QueryAnswer) else answer.model_dump()).decode()
 
 
 def source(shop: Shop, roles: Mapping[str, Any] = ANALYST) -> Governed:
-    return Governed(Source(shop.engine(), parse_policy(roles)))
+    return Governed(Source(shop.engine(), parse_policy(roles), paced=False))
 
 
 @dataclass(frozen=True)
@@ -159,8 +171,9 @@ class CoordinatorShop:
     def engine(self) -> Engine:
         return TrinoEngine(Place.parse(self.url))
 
-    def change_protected(self) -> None:
-        """As PROTECTED, by tables made anew."""
+    def change_protected(self, statements: Sequence[str] = PROTECTED) -> None:
+        """As PROTECTED, by tables made anew: its memory connector updates nothing."""
+        assert statements is PROTECTED
         self._answers(_CHANGED_ANEW.split(";\n"))
 
     def state(self) -> str:
@@ -229,11 +242,24 @@ class MariadbShop:
     def engine(self) -> Engine:
         return MysqlEngine(self.url)
 
-    def change_protected(self) -> None:
-        self.run(";".join(statement.replace("'x' || id", "concat('x', id)") for statement in PROTECTED))
+    def change_protected(self, statements: Sequence[str] = PROTECTED) -> None:
+        self.run("SET sql_mode = 'PIPES_AS_CONCAT';" + ";".join(statements))
 
     def state(self) -> str:
         tables = ";".join(f"SELECT * FROM {table} ORDER BY 1, 2" for table in TABLES)
         catalog = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'shop' ORDER BY 1"
         settings = "SHOW GLOBAL VARIABLES WHERE variable_name NOT LIKE '%gtid%' AND variable_name NOT IN ('timestamp')"
         return self.run(f"{tables};SELECT * FROM otherdb.accounts;{catalog};{settings}")
+
+
+def loaded(request: pytest.FixtureRequest, folder: Path) -> Shop:
+    """A freshly loaded shop on the engine that the fixture's parameter names."""
+    match request.param:
+        case "postgres":
+            return PostgresShop.load(request.getfixturevalue("postgres_url"))
+        case "mysql":
+            return MariadbShop.load(request.getfixturevalue("mariadb_url"))
+        case "duckdb":
+            return DuckdbShop.load(folder)
+        case _:
+            return SqliteShop.load(folder)

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 
-import orjson
 import pytest
 from tests.integration.sql_shops import (
     CALLER,
@@ -17,6 +16,7 @@ from tests.integration.sql_shops import (
     PostgresShop,
     Shop,
     SqliteShop,
+    seen,
     source,
 )
 from tests.shop import CANARIES, CORPUS, Entry, analyst_view, entries
@@ -79,7 +79,7 @@ async def outcome(governed: Governed, sql: str) -> str:
         answer = await governed.run_query(CALLER, sql=sql, max_rows=1000, timeout_s=SECONDS)
     except PierheadError as refusal:
         return f"refused {refusal.code}: {refusal.message} ({refusal.hint})"
-    return orjson.dumps(answer).decode()
+    return seen(answer)
 
 
 async def attacked(shop: Shop, attacks: list[Entry]) -> dict[str, str]:

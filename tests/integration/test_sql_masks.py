@@ -1,12 +1,10 @@
 """Masks on real engines, as the database's owner: in governed SQL only the masked value exists."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
-from tests.integration.sql_shops import CALLER, DuckdbShop, Governed, PostgresShop, Shop, SqliteShop, source
+from tests.integration.sql_shops import CALLER, Governed, Shop, SqliteShop, loaded, seen, source
 from tests.shop import CANARIES
 
 from pierhead.core.errors import PierheadError
@@ -79,12 +77,9 @@ ATTEMPTS = (
 )
 
 
-@pytest.fixture(params=["sqlite", "duckdb", "postgres"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
-    if request.param == "postgres":
-        yield PostgresShop.load(request.getfixturevalue("postgres_url"))
-    else:
-        yield {"sqlite": SqliteShop.load, "duckdb": DuckdbShop.load}[request.param](tmp_path)
+@pytest.fixture(params=["sqlite", "duckdb", "postgres", "mysql"])
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Shop:
+    return loaded(request, tmp_path)
 
 
 async def answers(shop: Shop) -> dict[str, str]:
@@ -97,7 +92,7 @@ async def answers(shop: Shop) -> dict[str, str]:
 
 async def answer(governed: Governed, sql: str) -> str:
     try:
-        return orjson.dumps(await governed.run_query(CALLER, sql=sql, max_rows=200, timeout_s=5.0)).decode()
+        return seen(await governed.run_query(CALLER, sql=sql, max_rows=200, timeout_s=5.0))
     except PierheadError as refusal:
         return f"refused {refusal.code}: {refusal.message} ({refusal.hint})"
 

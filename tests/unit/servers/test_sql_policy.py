@@ -9,7 +9,7 @@ from pierhead.core.identity import Both, Caller, Principal, User, Workload
 from pierhead.sdk.sqlguard import View
 from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
 from pierhead.servers.sql.policy import parse_policy
-from pierhead.servers.sql.views import compile_view
+from pierhead.servers.sql.views import compile_role
 
 
 def table(name: str, *columns: str, kind: Any = "table", schema: str = "main") -> StoredTable:
@@ -33,7 +33,7 @@ CATALOG = Catalog(
 
 def view(tables: Any, **rest: Any) -> View:
     policy = parse_policy({"analyst": {"tables": tables, **rest}})
-    return compile_view("analyst", policy.roles["analyst"], CATALOG)
+    return compile_role("analyst", policy.roles["analyst"], CATALOG).view
 
 
 def seen(compiled: View) -> dict[str, list[str]]:
@@ -84,11 +84,17 @@ def test_a_table_outside_the_default_schema_is_named_with_it() -> None:
         ({"a": {"tables": ["customers"], "operations": ["raed"]}}, "roles.a.tables.customers"),
         ({"a": {}}, "roles.a.tables"),
         ({"a": {"tables": {"customers": {"operations": ["read", "drop"]}}}}, "operations"),
-        ({"a": {"tables": {"customers": {"rows": "id.eq.1"}}}}, "row rules"),
+        ({"a": {"tables": {"customers": {"rows": "id.egal.1"}}}}, "no operator egal"),
+        ({"a": {"tables": {"customers": {"rows": ""}}}}, "rows"),
+        ({"a": {"tables": {"customers": {"rows": "id.eq.${claims.}"}}}}, "rows"),
         ({"a": {"tables": {"customers": {"columns": {"mask": {"email": "nul"}}}}}}, "a mask is null, const"),
         ({"a": {"tables": {"customers": {"columns": {"mask": {"email": "bucket:0"}}}}}}, "a mask is null, const"),
         ({"a": {"tables": {"customers": {"columns": {"mask": {"email": "last4:2"}}}}}}, "a mask is null, const"),
-        ({"a": {"tables": [], "functions": ["net_price"]}}, "functions"),
+        ({"a": {"tables": [], "limits": {"in_flight": 0}}}, "in_flight"),
+        ({"a": {"tables": [], "limits": {"rate": {"callers": 1}}}}, "rate"),
+        ({"a": {"tables": [], "limits": {"bytes": 10}}}, "bytes"),
+        ({"a": {"tables": [], "login": {}}}, "login"),
+        ({"a": {"tables": [], "login": {"user": "u", "password": "p", "password_file": "f"}}}, "login"),
         ({"a": {"tables": [], "keys": ["k1"]}, "b": {"tables": []}}, "roles.b"),
         ({"a": {"tables": [], "groups": ["x"]}, "b": {"tables": []}}, "roles.b"),
         ({"a": {"tables": [], "limits": {"rows": 0}}}, "rows"),
@@ -179,7 +185,7 @@ def test_a_mask_that_its_column_cannot_take_does_not_start(mask: str, type_: str
     catalog = Catalog("postgres", "shop", "public", (stored,))
     policy = parse_policy({"a": {"tables": {"t": {"operations": ["read"], "columns": {"mask": {"c": mask}}}}}})
     with pytest.raises(Misconfigured, match=f"{mask} does not fit"):
-        compile_view("a", policy.roles["a"], catalog)
+        compile_role("a", policy.roles["a"], catalog)
 
 
 def test_a_single_role_without_holders_is_everyones() -> None:

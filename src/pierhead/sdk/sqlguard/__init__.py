@@ -92,6 +92,7 @@ def finished(
     Units: `rows` is the limit that stands in the tree. Errors: SqlRefused.
     """
     text = written(safe, view)
-    reread(without_slots(text), tables, view)
+    unbound = without_slots(text)
+    reread(unbound, tables, view)
     sql, slots = numbered(text, view.dialect)
-    return GovernedQuery(sql, tables, rows, explain, slots)
+    return GovernedQuery(sql, tables, rows, explain, slots, read=unbound if slots else "")

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from sqlglot import exp
 
 from pierhead.sdk.sqlguard.dialects import sqlglot_dialect
+from pierhead.sdk.sqlguard.fences import fence, needs_fence
 from pierhead.sdk.sqlguard.refusal import unsupported
 from pierhead.sdk.sqlguard.scopes import Reference, Sources
 from pierhead.sdk.sqlguard.view import Column, Dialect, PermittedTable, View
@@ -51,8 +52,9 @@ def rewrite(root: exp.Expr, nodes: Iterable[exp.Expr], sources: Sources, view: V
         if not node.args.get("alias"):
             node.set("alias", exp.TableAlias(this=_quoted(view.fold(node.name, quoted=node.this.quoted), node, view)))
         node.set("this", identifier.copy())
+    is_fenced = any(reference.table.condition is not None for reference in sources.physical) and needs_fence(root, view)
     for reference in sources.physical:
-        replacement = _in_place_of(reference, view)
+        replacement = _in_place_of(reference, view, is_fenced=is_fenced)
         if reference.node is root:
             raise unsupported("a bare table")
         reference.node.replace(replacement)
@@ -122,11 +124,13 @@ def _only_row_id(sources: Sources) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def _in_place_of(reference: Reference, view: View) -> exp.Subquery:
+def _in_place_of(reference: Reference, view: View, *, is_fenced: bool) -> exp.Subquery:
     node, table = reference.node, reference.table
     alias = node.args.get("alias") or exp.TableAlias(this=exp.to_identifier(node.name, quoted=True))
-    outer = permitted_subquery(table, view, alias)
+    outer = permitted_subquery(table, view, alias, is_fenced=is_fenced)
     inner = outer.this.args["from_"].this
+    if table.condition is not None and node.args.get("sample"):
+        raise unsupported("a sample of a table whose rows are chosen for you", "filter or aggregate instead")
     for name in _STAYS_INSIDE:
         inner.set(name, node.args.get(name))
     for name in _MOVES_OUT:
@@ -134,9 +138,12 @@ def _in_place_of(reference: Reference, view: View) -> exp.Subquery:
     return outer
 
 
-def permitted_subquery(table: PermittedTable, view: View, alias: exp.TableAlias) -> exp.Subquery:
+def permitted_subquery(
+    table: PermittedTable, view: View, alias: exp.TableAlias, *, is_fenced: bool = False
+) -> exp.Subquery:
     """What stands for `table` in any statement: its permitted columns, masked, of the permitted rows.
 
+    `is_fenced` keeps what is outside from being computed for rows that the condition hides.
     Errors: SqlRefused for a table of which no column is permitted.
     """
     if not table.columns:
@@ -147,6 +154,8 @@ def permitted_subquery(table: PermittedTable, view: View, alias: exp.TableAlias)
     )
     if table.condition is not None:
         select.set("where", exp.Where(this=table.condition.copy()))
+        if is_fenced:
+            fence(select, view)
     return exp.Subquery(this=select, alias=alias)
 
 

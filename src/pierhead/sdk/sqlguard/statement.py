@@ -23,7 +23,8 @@ class GovernedQuery:
     """What may run. `limit` is one row more than the caller gets, so that a cut is noticed.
 
     `slots` are the names of the values to bind, one for each mark in `sql`, in their order there. `columns` are for
-    the record: what may be read, as `orders.total` or `orders.*`.
+    the record: what may be read, as `orders.total` or `orders.*`. `read` is the text as it was read once more, where
+    that differs.
     """
 
     sql: str
@@ -32,6 +33,12 @@ class GovernedQuery:
     explain: bool  # the caller wrote EXPLAIN in front of it
     slots: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
+    read: str = ""
+
+    @property
+    def unbound(self) -> str:
+        """The text with NULL for each value, for a second opinion that cannot take values."""
+        return self.read or self.sql
 
     def bound(self, values: Mapping[str, object]) -> list[object]:
         """The values in the order of the marks. Errors: KeyError, for a slot that nobody filled."""

@@ -17,7 +17,7 @@ from pierhead.servers.sql.logins import findings
 from pierhead.servers.sql.policy import Role, parse_policy
 from pierhead.servers.sql.server import assemble
 from pierhead.servers.sql.settings import SqlSettings
-from pierhead.servers.sql.source import Ground, Source
+from pierhead.servers.sql.source import Source
 from pierhead.servers.sql.write_lane import ready_to_write
 
 _OWNER: Final = "whoever started pierhead serve"
@@ -51,9 +51,7 @@ class SqlDatabase:
         await self._source.close()
 
     async def refresh(self) -> None:
-        catalog = await self._source.engine.introspect()
-        if catalog != self._source.ground.catalog:
-            self._source.ground = Ground.of(self._source.ground.policy, catalog)
+        await self._source.refresh()
 
     def own_tables(self) -> tuple[str, ...]:
         catalog = self._source.ground.catalog
@@ -65,9 +63,8 @@ class SqlDatabase:
 
     def use_roles(self, roles: Roles) -> None:
         policy = self._asked = parse_policy(dict(roles))
-        ground = Ground.of(policy.reading() if self._is_read_only else policy, self._source.ground.catalog)
-        ready_to_write(self._source.engine, ground.policy)
-        self._source.ground = ground
+        self._source.replace(policy.reading() if self._is_read_only else policy)
+        ready_to_write(self._source)
 
     async def check_login(self) -> tuple[Finding, ...]:
         return findings(await self._source.engine.check_login(), self._source.ground, self._asked)

@@ -8,7 +8,9 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Final, Literal, Self, cast
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import (
     AfterValidator,
@@ -21,13 +23,17 @@ from pydantic import (
     model_validator,
 )
 
-from pierhead.sdk import Caller, Forbidden, Misconfigured
+from pierhead.sdk import Caller, Forbidden, Invalid, Misconfigured
 from pierhead.servers.sql.approvals import Needed
+from pierhead.servers.sql.grammar_native import parse_rule
 from pierhead.servers.sql.masks import Mask
+from pierhead.servers.sql.pacing import Shares
 
 MOST_ROWS: Final = 1_000
 MOST_STREAMED: Final = 100_000
 MOST_SECONDS: Final = 60.0
+MOST_BYTES: Final = 100 * 1_048_576
+_MOST_SHARED: Final = 100_000
 ISSUER_OF_KEYS: Final = "pierhead:keys"
 """Of a caller who came with an API key: its subject is the key's id, and no user's name."""
 
@@ -39,6 +45,32 @@ def _seconds(written: object) -> object:
     if match is None:
         raise ValueError("write a time as 500ms, 10s or 1m")
     return float(match[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[match[2]]
+
+
+def _bytes(written: object) -> object:
+    match = re.fullmatch(r"(\d+)(KB|MB)", written) if isinstance(written, str) else None
+    if match is None:
+        raise ValueError("write a size as 64KB or 10MB")
+    return int(match[1]) * {"KB": 1_024, "MB": 1_048_576}[match[2]]
+
+
+def _shares(written: object, caller: int, role: int) -> Shares:
+    """A number is one caller's; as an object it may name the role's too."""
+    given = {"caller": written} if isinstance(written, int) else written
+    if not isinstance(given, Mapping) or not cast("Mapping[str, object]", given).keys() <= {"caller", "role"}:
+        raise ValueError("write a number for each caller, or {caller: 16, role: 64}")
+    numbers = {"caller": caller, "role": role, **cast("Mapping[str, object]", given)}
+    if not all(type(number) is int and 1 <= number <= _MOST_SHARED for number in numbers.values()):
+        raise ValueError(f"limits are whole numbers from 1 to {_MOST_SHARED}")
+    return Shares(cast("int", numbers["caller"]), cast("int", numbers["role"]))
+
+
+def _rule(written: str) -> str:
+    try:
+        parse_rule(written)
+    except Invalid as invalid:
+        raise ValueError(f"{invalid.message}; {invalid.hint}") from None
+    return written
 
 
 def _mask(written: str) -> str:
@@ -75,19 +107,59 @@ class Columns(_Strict):
 class TableRule(_Strict):
     operations: list[Operation] = []
     columns: Columns = Columns()
-    rows: str | None = None
+    rows: Annotated[str, AfterValidator(_rule)] | None = None
     approval: WriteApproval | None = None
     require_if_match: bool = False
 
 
 class Limits(_Strict):
+    """Of one call and, with `in_flight` and `rate`, of all calls of a caller and of the role."""
+
     rows: int = Field(default=MOST_ROWS, ge=1, le=MOST_ROWS)
     time: Annotated[float, BeforeValidator(_seconds)] = Field(default=MOST_SECONDS, gt=0, le=MOST_SECONDS)
+    bytes: Annotated[int, BeforeValidator(_bytes)] = Field(default=MOST_BYTES, ge=1_024, le=MOST_BYTES)
+    in_flight: Annotated[Shares, BeforeValidator(lambda written: _shares(written, 16, 64))] = Shares(16, 64)
+    rate: Annotated[Shares, BeforeValidator(lambda written: _shares(written, 50, 500))] = Shares(50, 500)
 
     @property
     def most_streamed(self) -> int:
         """Rows of an answer that is written as it comes: what is written here holds for it, too."""
         return self.rows if "rows" in self.model_fields_set else MOST_STREAMED
+
+
+class Account(_Strict):
+    """The engine's account of one role: the source's url, or another, with a user and password of its own."""
+
+    url: str | None = None
+    user: str | None = None
+    password: str | None = None
+    password_file: str | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if not (self.url or self.user):
+            raise ValueError("a login has a url or a user")
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("a login has a password or a password_file")
+        return self
+
+    def address(self, source_url: str) -> str:
+        """The url to connect to, password and all: nothing to show. Errors: Misconfigured, for a missing file."""
+        parts = urlsplit(self.url or source_url)
+        password = self.password
+        if self.password_file is not None:
+            try:
+                password = Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError):
+                raise misconfigured([f"login.password_file: cannot read {self.password_file}"]) from None
+        user = quote(self.user or parts.username or "", safe="") if self.user else (parts.username or "")
+        if password is None:
+            secret = f":{parts.password}" if parts.password and not self.user else ""
+        else:
+            secret = f":{quote(password, safe='')}"
+        place = parts.netloc.rpartition("@")[2]
+        account = f"{user}{secret}@" if user or secret else ""
+        return urlunsplit(parts._replace(netloc=account + place))
 
 
 class Role(_Strict):
@@ -102,6 +174,7 @@ class Role(_Strict):
     approval: WriteApproval | None = None  # of tables that say nothing of their own
     functions: list[str] = []
     limits: Limits = Limits()
+    login: Account | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -118,6 +191,12 @@ class Role(_Strict):
     @property
     def has_holders(self) -> bool:
         return bool(self.groups or self.users or self.workloads or self.keys)
+
+    @property
+    def writes(self) -> frozenset[str]:
+        """The operations that write which the role has on some table."""
+        granted = {each for rule in self.tables.values() for each in rule.operations}
+        return frozenset(granted & {"create", "update", "delete"})
 
     def is_held_by(self, caller: Caller) -> bool:
         person, workload = caller.person, caller.workload
@@ -140,8 +219,7 @@ class Policy:
     @property
     def written(self) -> frozenset[str]:
         """The operations that write which some role has somewhere."""
-        granted = {each for role in self.roles.values() for rule in role.tables.values() for each in rule.operations}
-        return frozenset(granted & {"create", "update", "delete"})
+        return frozenset[str]().union(*(role.writes for role in self.roles.values()))
 
     def reading(self) -> Self:
         """The same roles without what writes: a source that is read only, whatever they say."""
@@ -183,10 +261,11 @@ def parse_policy(written: object) -> Policy:
         roles = _ROLES.validate_python(written)
     except ValidationError as invalid:
         raise misconfigured([_fault(error["loc"], error["msg"]) for error in invalid.errors()]) from None
-    faults = [*_unenforced(roles), *_unheld(roles)]
+    faults = [*_unreadable(roles), *_unheld(roles)]
     if faults:
         raise misconfigured(faults)
-    digest = hashlib.sha256(_ROLES.dump_json(roles)).hexdigest()
+    without_secrets = {name: {"login"} for name in roles}
+    digest = hashlib.sha256(_ROLES.dump_json(roles, exclude=without_secrets)).hexdigest()
     return Policy(roles, digest[:16])
 
 
@@ -200,16 +279,11 @@ def misconfigured(faults: list[str]) -> Misconfigured:
     )
 
 
-def _unenforced(roles: Mapping[str, Role]) -> Iterator[str]:
-    """What is understood but not yet enforced: loading it would promise what does not happen."""
+def _unreadable(roles: Mapping[str, Role]) -> Iterator[str]:
     for name, role in roles.items():
-        if role.functions:
-            yield f"roles.{name}.functions: granting functions is not available yet"
         for pattern, rule in role.tables.items():
             if {"update", "delete"}.intersection(rule.operations) and "read" not in rule.operations:
                 yield f"roles.{name}.tables.{pattern}.operations: update and delete need read, to say which rows"
-            if rule.rows is not None:
-                yield f"roles.{name}.tables.{pattern}.rows: row rules are not available yet; grant a view"
 
 
 def _unheld(roles: Mapping[str, Role]) -> Iterator[str]:

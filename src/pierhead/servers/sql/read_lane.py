@@ -31,7 +31,7 @@ from pierhead.servers.sql.policy import MOST_ROWS
 from pierhead.servers.sql.read_sql import PageOf, Written, written_count, written_read
 from pierhead.servers.sql.reads import FOR_AGENTS, Ceiling, Cut, Embed, Page, ReadRequest, read_shape, read_values
 from pierhead.servers.sql.relations import Relation
-from pierhead.servers.sql.source import Acting, Ground, Source, Verdict
+from pierhead.servers.sql.source import Acting, Ground, Source, Turn, Verdict
 
 _SHAPES_KEPT: Final = 2_000
 
@@ -52,9 +52,10 @@ class _Standing:
     acting: Acting
 
     def values(self, written: Written, request: ReadRequest, more: Place | Values | None) -> Values:
-        """What fills the statement's slots. Errors: Invalid (`bad-value`)."""
+        """What fills the statement's slots. Errors: Invalid (`bad-value`); Forbidden (`missing-claim`)."""
         dialect = self.acting.view.dialect
         values = fill(written.blanks, read_values(request), dialect)
+        values.update(self.acting.values(self.caller, written.query.tables))
         if not isinstance(more, Place):
             return values | dict(more or {})
         if not more.values:
@@ -77,7 +78,10 @@ class ReadLane:
 
         Errors: Forbidden (`no-role`); Invalid, naming what is unknown or does not fit; ToolTimedOut.
         """
-        on = self._standing(caller)
+        async with self._source.turn(caller) as turn:
+            return await self._read(_standing(caller, turn), request, ceiling)
+
+    async def _read(self, on: _Standing, request: ReadRequest, ceiling: Ceiling) -> Page:
         rows = _page_rows(request, on.acting, ceiling)
         bound_to = _bound_to(on, request)
         place = self._cursors.opened(request.cursor, bound_to) if request.cursor else None
@@ -85,7 +89,7 @@ class ReadLane:
         write = functools.partial(written_read, page=page)
         written, values = await self._kept(on, request, ("read", page), write, place)
         limits = _limits(on.acting, ceiling, rows, written)
-        answer = await self._source.engine.run(written.query, on.acting.view, values, limits)
+        answer = await on.acting.engine.run(written.query, on.acting.view, values, limits)
         whole = await self._whole(on, written, answer.rows[:rows], ceiling)
         given, cut = _cut(whole, rows, limits, written)
         note_answer(answer, len(given), cut)
@@ -106,24 +110,22 @@ class ReadLane:
 
         Errors: as `read`; Invalid (`not-on-this-engine`).
         """
-        on = self._standing(caller)
+        async with self._source.turn(caller) as turn:
+            async for batch in self._stream(_standing(caller, turn), request, ceiling):
+                yield batch
+
+    async def _stream(self, on: _Standing, request: ReadRequest, ceiling: Ceiling) -> AsyncGenerator[Rows]:
         own = on.acting.role.limits.rows
         most = ceiling.rows if own == MOST_ROWS else min(ceiling.rows, own)
         rows = most if request.selection.limit is None else min(most, request.selection.limit)
         page = PageOf(rows, request.selection.offset, goes_on=False)
         write = functools.partial(written_read, page=page)
         written, values = await self._kept(on, request, ("stream", page), write)
-        async for batch in self._source.engine.stream(
+        async for batch in on.acting.engine.stream(
             written.query, on.acting.view, values, _limits(on.acting, ceiling, rows, written)
         ):
             rows_ = await self._whole(on, written, batch.rows, ceiling)
             yield Rows(_fields(written, batch.fields), rows_, batch.query_id)
-
-    def _standing(self, caller: Caller) -> _Standing:
-        ground = self._source.ground
-        acting = ground.acting(caller)
-        note_acting("read", ground, acting)
-        return _Standing(caller, ground, acting)
 
     async def _kept(
         self,
@@ -142,7 +144,7 @@ class ReadLane:
         written = await asyncio.to_thread(write, request, on.ground, on.acting)
         values = on.values(written, request, more)
         with noting_disagreement(written.query):
-            await self._source.engine.confirm(written.query, on.acting.view, values)
+            await on.acting.engine.confirm(written.query, on.acting.view, values)
         noted = permitted(written.query, repr(key), on.acting.view, with_text=False)
         note(**noted)
         if len(on.ground.verdicts) >= _SHAPES_KEPT:
@@ -160,7 +162,7 @@ class ReadLane:
             of = ("related", relation.key, relation.pairs, junction, padded(len(keys)))
             found, values = await self._kept(on, request, of, write, link_values(keys))
             limits = Limits(MOST_FETCHED, min(ceiling.seconds, on.acting.role.limits.time), cell=ceiling.cell)
-            answer = await self._source.engine.run(found.query, on.acting.view, values, limits)
+            answer = await on.acting.engine.run(found.query, on.acting.view, values, limits)
             return found, answer.rows
 
         return await embedded(written, rows, ask)
@@ -177,7 +179,7 @@ class ReadLane:
                 return guess
         written, values = await self._kept(on, request, ("count",), written_count)
         limits = Limits(1, on.acting.role.limits.time)
-        answer = await self._source.engine.run(written.query, on.acting.view, values, limits)
+        answer = await on.acting.engine.run(written.query, on.acting.view, values, limits)
         return int(str(answer.rows[0][0]))
 
     async def _estimated(self, on: _Standing, request: ReadRequest) -> int | None:
@@ -186,7 +188,7 @@ class ReadLane:
         written, values = await self._kept(on, request, ("estimate",), write)
         if any(table.condition is not None for table in written.query.tables):
             return None
-        return (await self._source.engine.estimate(written.query, on.acting.view, values)).rows
+        return (await on.acting.engine.estimate(written.query, on.acting.view, values)).rows
 
     def _next(
         self, written: Written, page: PageOf, given: Sequence[Sequence[object]], limits: Limits, bound_to: str
@@ -198,6 +200,11 @@ class ReadLane:
             if sealed is not None or page.nulls is not None:
                 return sealed
         return self._cursors.sealed(Place(offset=page.offset + len(given)), bound_to)
+
+
+def _standing(caller: Caller, turn: Turn) -> _Standing:
+    note_acting("read", turn.ground, turn.acting)
+    return _Standing(caller, turn.ground, turn.acting)
 
 
 def _page_rows(request: ReadRequest, acting: Acting, ceiling: Ceiling) -> int:
@@ -214,7 +221,8 @@ def _page_of(request: ReadRequest, place: Place | None, rows: int) -> PageOf:
 def _limits(acting: Acting, ceiling: Ceiling, rows: int, written: Written) -> Limits:
     """Related rows come as one cell, which may be as long as the whole answer."""
     cell = ceiling.bytes if any(field.type == "json" for field in written.fields) else ceiling.cell
-    return Limits(rows, min(ceiling.seconds, acting.role.limits.time), ceiling.bytes, cell)
+    role = acting.role.limits
+    return Limits(rows, min(ceiling.seconds, role.time), min(ceiling.bytes, role.bytes), cell)
 
 
 def _cut(

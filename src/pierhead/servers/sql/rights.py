@@ -14,7 +14,7 @@ from pierhead.servers.sql.approvals import Written as WrittenApproval
 from pierhead.servers.sql.catalog import StoredColumn, StoredTable
 from pierhead.servers.sql.policy import TableRule
 from pierhead.servers.sql.source import Acting, Ground
-from pierhead.servers.sql.views import permitted_table, rule_for
+from pierhead.servers.sql.views import rule_for, written_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _writable(ground: Ground, acting: Acting, stored: StoredTable, rule: TableRu
         (table for table in acting.view.tables if (table.schema, table.name) == (stored.schema, stored.name)), None
     )
     if seen is None:
-        seen = permitted_table(rule, stored, ground.catalog, shown=False)
+        seen = written_table(stored, acting.rules.get((stored.schema, stored.name)))
     approval = rule.approval if rule.approval is not None else acting.role.approval
     return Writable(
         ground.catalog.display_name(stored), acting.view, stored, seen, rule, _columns(rule, stored), approval

@@ -6,6 +6,7 @@ Not here: rows beyond a few samples, which come through the SQL lane like any st
 from pierhead.sdk import Caller
 from pierhead.sdk.sqlguard import PermittedTable
 from pierhead.servers.sql.answers import DescribedColumn, ListedTable, TableDescription, TableList
+from pierhead.servers.sql.catalog import StoredColumn
 from pierhead.servers.sql.notes import note_acting
 from pierhead.servers.sql.rights import columns_written, operations
 from pierhead.servers.sql.source import Acting, Ground, Source
@@ -20,38 +21,26 @@ class SchemaLane:
         self._sql = sql
 
     async def list_tables(self, caller: Caller, *, query: str, limit: int, cursor: str) -> TableList:
-        ground = self._source.ground
-        acting = ground.acting(caller)
-        note_acting("schema", ground, acting)
-        view = acting.view
-        named = sorted((view.display_name(table), table) for table in view.tables)
-        found = [(name, table) for name, table in named if name > cursor and _mentions(ground, table, query)]
-        page = [_listed(ground, acting, name, table) for name, table in found[:limit]]
+        async with self._source.turn(caller) as turn:
+            ground, acting = turn.ground, turn.acting
+            note_acting("schema", ground, acting)
+        tables = {acting.view.display_name(table): table for table in acting.view.tables}
+        found = [name for name in sorted(tables) if name > cursor and _mentions(ground, tables[name], query)]
+        page = [_listed(ground, acting, name, tables[name]) for name in found[:limit]]
         return TableList(tables=page, next_cursor=page[-1].name if len(found) > limit else None)
 
     async def describe_table(
         self, caller: Caller, *, table: str, columns_like: str, sample_rows: int
     ) -> TableDescription:
-        ground = self._source.ground
-        acting = ground.acting(caller)
-        note_acting("schema", ground, acting)
-        permitted = acting.table(table)
-        stored = ground.stored(permitted)
-        names = {column.name for column in permitted.columns if columns_like.lower() in column.name.lower()}
-        written = columns_written(ground, acting, permitted)
-        columns = [
-            DescribedColumn(
-                name=column.name,
-                type=column.type,
-                nullable=column.is_nullable,
-                key=column.is_key,
-                comment=column.comment,
-                writable=column.name in written,
-            )
-            for column in stored.columns
-            if column.name in names
-        ]
-        sample = await self._sql.sample(caller, permitted, [column.name for column in columns], sample_rows)
+        async with self._source.turn(caller) as turn:
+            acting = turn.acting
+            note_acting("schema", turn.ground, acting)
+            permitted = acting.table(table)
+            stored = turn.ground.stored(permitted)
+            names = {column.name for column in permitted.columns if columns_like.lower() in column.name.lower()}
+            written = columns_written(turn.ground, acting, permitted)
+            columns = [_described(column, written) for column in stored.columns if column.name in names]
+            sample = await self._sql.sample(turn, caller, permitted, [column.name for column in columns], sample_rows)
         return TableDescription(
             name=acting.view.display_name(permitted),
             kind=stored.kind,
@@ -61,17 +50,29 @@ class SchemaLane:
         )
 
 
+def _described(column: StoredColumn, written: frozenset[str]) -> DescribedColumn:
+    return DescribedColumn(
+        name=column.name,
+        type=column.type,
+        nullable=column.is_nullable,
+        key=column.is_key,
+        comment=column.comment,
+        writable=column.name in written,
+    )
+
+
 def _mentions(ground: Ground, table: PermittedTable, query: str) -> bool:
     words = (table.name, ground.stored(table).comment, *(column.name for column in table.columns))
     return any(query.lower() in word.lower() for word in words)
 
 
 def _listed(ground: Ground, acting: Acting, name: str, table: PermittedTable) -> ListedTable:
+    """How many rows there are is not told where a rule hides some of them."""
     stored = ground.stored(table)
     return ListedTable(
         name=name,
         kind=stored.kind,
         comment=stored.comment,
-        rows_estimate=stored.rows_estimate,
+        rows_estimate=stored.rows_estimate if table.condition is None else None,
         operations=list(operations(ground, acting, table)),
     )

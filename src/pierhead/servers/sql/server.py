@@ -38,14 +38,14 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
 
 def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     """The server, and the source behind it for whoever changes its policy. Errors: Misconfigured."""
-    source = Source(chosen.engine(), chosen.parsed_roles())
+    source = Source(chosen.engine(), chosen.parsed_roles(), url=chosen.url, paced=chosen.rate_limits)
     keys = FileKeys()
 
     @asynccontextmanager
     async def running(_server: object) -> AsyncGenerator[Source]:
         keys.file = server.folder / "written-keys.db" if server.folder is not None else None
-        ready_to_write(source.engine, source.ground.policy)
         await source.open()
+        ready_to_write(source)
         try:
             yield source
         finally:

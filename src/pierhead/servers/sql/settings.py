@@ -29,6 +29,7 @@ class SqlSettings(BaseModel):
     description: str = ""
     read_only: bool = False  # overrides every role: nothing is opened for writing, and no tool writes
     cursor_key: str = ""  # signs cursors; servers that share load share it. Left out: one of this process
+    rate_limits: bool = True  # calls a second; `serve` on loopback goes without
     record_statements: bool = False  # the audit keeps statements too, with `?` for every literal
 
     @classmethod

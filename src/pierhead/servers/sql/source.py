@@ -1,28 +1,67 @@
-"""One governed source: an engine, its schema, a policy, and who acts in a call.
+"""One governed source: engines, its schema, a policy, and who acts in a call.
 
 What every lane stands on: sql_lane.py (statements of callers), schema_lane.py (what there is), read_lane.py and
-write_lane.py (parameters). A change of policy or schema is a new Ground, swapped whole, with nothing remembered.
+write_lane.py (parameters). A change of policy or schema is a new Ground, swapped whole, with nothing remembered; a
+call that began on the old one ends there.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import Any, Final, Self
+
+from sqlglot import exp
 
 from pierhead.sdk import Caller, Invalid
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View
 from pierhead.servers.sql.catalog import Catalog, StoredTable
+from pierhead.servers.sql.engines.choosing import engine_of
 from pierhead.servers.sql.engines.engine import Engine, Limits, Values
-from pierhead.servers.sql.policy import Policy, Role
-from pierhead.servers.sql.views import compile_view
+from pierhead.servers.sql.pacing import Pace
+from pierhead.servers.sql.policy import Account, Policy, Role
+from pierhead.servers.sql.row_rules import RowRule
+from pierhead.servers.sql.views import compile_role
+
+MISSES_APART_S: Final = 5.0
+_NO_VALUES: Final[Values] = {}
+_NOTHING: Final = Catalog("sqlite", "", "", ())
+
+
+class Login:
+    """An engine under one account, and whether it has looked at the schema under it."""
+
+    __slots__ = ("_looking", "address", "engine", "is_ready")
+
+    def __init__(self, engine: Engine, address: str, *, is_ready: bool) -> None:
+        self.engine = engine
+        self.address = address
+        self.is_ready = is_ready
+        self._looking = asyncio.Lock()
+
+    async def make_ready(self) -> None:
+        """Errors: UpstreamUnreachable."""
+        async with self._looking:
+            if not self.is_ready:
+                await self.engine.introspect()
+                self.is_ready = True
 
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """The one role that acts in a call, and what it sees."""
+    """The one role that acts in a call: what it sees, under which login, how fast."""
 
     name: str
     role: Role
     view: View
+    login: Login
+    rules: Mapping[tuple[str, str], RowRule]
+    pace: Pace
+
+    @property
+    def engine(self) -> Engine:
+        return self.login.engine
 
     def table(self, name: str) -> PermittedTable:
         """The table a caller names. Errors: Invalid, the same for a hidden one as for one that is not there."""
@@ -32,6 +71,28 @@ class Acting:
         raise Invalid(
             f"there is no table {name[:128]}", hint="list_tables names the tables you may read", code="unknown-table"
         )
+
+    @property
+    def shown(self) -> View:
+        """The view as explained to callers: a row rule stands there by its name."""
+        tables = (replace(table, condition=self._named_rule(table)) for table in self.view.tables)
+        return View(self.view.dialect, self.view.catalog, self.view.schema, tuple(tables))
+
+    def _named_rule(self, table: PermittedTable) -> exp.Expr | None:
+        rule = self.rules.get((table.schema, table.name))
+        return rule and exp.Anonymous(this="row_rule", expressions=[exp.Literal.string(rule.name)])
+
+    def values(self, caller: Caller, tables: Iterable[PermittedTable]) -> Values:
+        """What fills the slots of these tables' row rules for this caller. Errors: Forbidden (`missing-claim`)."""
+        if not self.rules:
+            return _NO_VALUES
+        found = (self.rules.get((table.schema, table.name)) for table in tables)
+        return {slot: value for rule in found if rule for slot, value in rule.values(caller).items()}
+
+    def rules_of(self, tables: Iterable[PermittedTable]) -> tuple[str, ...]:
+        """The names of the row rules that choose what is seen of these tables."""
+        found = (self.rules.get((table.schema, table.name)) for table in tables)
+        return tuple(rule.name for rule in found if rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +114,29 @@ class Ready:
     limits: Limits
 
 
+class InUse:
+    """How many calls stand on a ground, for whoever waits until there is none."""
+
+    __slots__ = ("_count", "_idle")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._idle: asyncio.Event | None = None
+
+    def enter(self) -> None:
+        self._count += 1
+
+    def leave(self) -> None:
+        self._count -= 1
+        if self._idle is not None and self._count == 0:
+            self._idle.set()
+
+    async def ended(self) -> None:
+        if self._count:
+            self._idle = asyncio.Event()
+            await self._idle.wait()
+
+
 @dataclass(frozen=True, slots=True)
 class Ground:
     """Policy and schema of one moment, every role compiled, and the verdicts that hold while they do."""
@@ -61,35 +145,152 @@ class Ground:
     catalog: Catalog
     roles: Mapping[str, Acting]
     verdicts: dict[tuple[object, ...], Verdict] = field(default_factory=dict[tuple[object, ...], Verdict])
+    in_use: InUse = field(default_factory=InUse)
 
-    @classmethod
-    def of(cls, policy: Policy, catalog: Catalog) -> "Ground":
-        """Errors: Misconfigured, for a policy that names what the source does not have."""
-        roles = {name: Acting(name, role, compile_view(name, role, catalog)) for name, role in policy.roles.items()}
-        return cls(policy, catalog, roles)
-
-    def acting(self, caller: Caller) -> Acting:
+    def acting(self, caller: Caller, asked: str = "") -> Acting:
         """Errors: Forbidden (`no-role`)."""
-        return self.roles[self.policy.acting(caller)]
+        return self.roles[self.policy.acting(caller, asked)]
 
     def stored(self, table: PermittedTable) -> StoredTable:
         return self.catalog.by_name[table.schema, table.name]
 
 
+class Turn:
+    """One call on a source: the ground it stands on, and who acts in it, while it runs.
+
+    async with source.turn(caller) as turn:
+        rows = await turn.acting.engine.run(...)
+    """
+
+    __slots__ = ("_caller", "acting", "ground")
+
+    def __init__(self, ground: Ground, caller: Caller, asked: str) -> None:
+        """Errors: Forbidden (`no-role`)."""
+        self.ground = ground
+        self.acting = ground.acting(caller, asked)
+        self._caller = caller
+
+    async def __aenter__(self) -> Self:
+        """Errors: LimitExceeded (`too-many-calls`, `too-many-at-once`); UpstreamUnreachable."""
+        with ExitStack() as undone:
+            self.ground.in_use.enter()
+            undone.callback(self.ground.in_use.leave)
+            await self.acting.pace.begin(self._caller.principal)
+            undone.callback(self.acting.pace.end, self._caller.principal)
+            if not self.acting.login.is_ready:
+                await self.acting.login.make_ready()
+            undone.pop_all()
+        return self
+
+    async def __aexit__(self, *_how: object) -> None:
+        self.ground.in_use.leave()
+        self.acting.pace.end(self._caller.principal)
+
+
 class Source:
     """Ask after `open`; `close` when done. `ground` is read once a call, so that a call sees one policy."""
 
-    def __init__(self, engine: Engine, policy: Policy) -> None:
+    def __init__(
+        self, engine: Engine, policy: Policy, *, url: str = "", paced: bool = True, now: Callable[[], float] = monotonic
+    ) -> None:
         self.engine = engine
-        self._policy = policy
-        self.ground = Ground(policy, Catalog("sqlite", "", "", ()), {})
+        self.ground = Ground(policy, _NOTHING, {})
+        self._accepted = _NOTHING
+        self._url = url
+        self._paced = paced
+        self._now = now
+        self._own = Login(engine, url, is_ready=True)
+        self._logins: dict[str, Login] = {}  # of roles that have their own
+        self._closing: set[asyncio.Task[None]] = set()
+        self._looked_at = now()
         self._is_open = False
 
     async def open(self) -> None:
         """Read the schema and compile every role, once. Errors: Misconfigured, UpstreamUnreachable."""
         if not self._is_open:
-            self.ground = Ground.of(self._policy, await self.engine.introspect())
+            self._accepted = await self.engine.introspect()
+            self._stand_on(self.ground.policy, self._accepted, is_strict=True)
+            for login in self._logins.values():
+                await login.make_ready()
             self._is_open = True
 
+    def turn(self, caller: Caller, asked: str = "") -> Turn:
+        """Around one call of `caller`, in the first role they hold or in the one asked for.
+
+        Errors: Forbidden (`no-role`).
+        """
+        return Turn(self.ground, caller, asked)
+
+    def replace(self, policy: Policy) -> None:
+        """Follow another policy: new calls see it, those that run end on the old one.
+
+        Errors: Misconfigured; then the old one stays in force, whole.
+        """
+        self._stand_on(policy, self.ground.catalog, is_strict=True)
+
+    async def refresh(self) -> bool:
+        """Look at the schema again; whether it changed.
+
+        A column that appeared stays hidden where a role excludes or masks columns; what a policy names and is gone
+        is not there. Errors: UpstreamUnreachable.
+        """
+        self._looked_at = self._now()
+        catalog = await self.engine.introspect()
+        if catalog.version == self.ground.catalog.version:
+            self.ground = replace(self.ground, catalog=catalog)
+            return False
+        self._stand_on(self.ground.policy, catalog, is_strict=False)
+        return True
+
+    async def refresh_after_a_miss(self) -> bool:
+        """As `refresh`, for a statement that named what is not there; not more often than every few seconds."""
+        return self._now() - self._looked_at >= MISSES_APART_S and await self.refresh()
+
     async def close(self) -> None:
+        for task in self._closing:
+            task.cancel()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+        await _close(self._logins.values())
         await self.engine.close()
+
+    def _stand_on(self, policy: Policy, catalog: Catalog, *, is_strict: bool) -> None:
+        """Compile every role and swap the ground, or leave everything as it was."""
+        logins = {name: self._login(name, role.login) for name, role in policy.roles.items() if role.login is not None}
+        roles: dict[str, Acting] = {}
+        for name, role in policy.roles.items():
+            compiled = compile_role(name, role, catalog, accepted=self._accepted, is_strict=is_strict)
+            login = logins.get(name, self._own)
+            roles[name] = Acting(name, role, compiled.view, login, compiled.rules, self._pace(name, role))
+        kept = set(logins.values())
+        dropped = [login for login in self._logins.values() if login not in kept]
+        before, self.ground, self._logins = self.ground, Ground(policy, catalog, roles), logins
+        if dropped:
+            task = asyncio.create_task(_close_after(before.in_use, dropped))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def _login(self, name: str, account: Account) -> Login:
+        """A role's own engine with its own pool, connected when first used; one whose address stayed is kept."""
+        address, kept = account.address(self._url), self._logins.get(name)
+        if kept is not None and kept.address == address:
+            return kept
+        return Login(engine_of(address), address, is_ready=False)
+
+    def _pace(self, name: str, role: Role) -> Pace:
+        """The pace of a role outlives a change of everything but its limits."""
+        rate = role.limits.rate if self._paced else None
+        before = self.ground.roles.get(name)
+        if before is not None and (before.pace.in_flight, before.pace.rate) == (role.limits.in_flight, rate):
+            return before.pace
+        return Pace(role.limits.in_flight, rate, self._now)
+
+
+async def _close(logins: Iterable[Login]) -> None:
+    for login in logins:
+        await login.engine.close()
+
+
+async def _close_after(calls: InUse, logins: Iterable[Login]) -> None:
+    """Once the last call that may use them has ended."""
+    await calls.ended()
+    await _close(logins)

@@ -5,7 +5,7 @@ stay. Not here: the guard itself (sdk/sqlguard), drivers (engines/).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Final
@@ -14,7 +14,7 @@ from pierhead.sdk import Caller, Forbidden, note
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern, selection
 from pierhead.servers.sql.answers import AnsweredColumn, EstimateOfEngine, Explanation, QueryAnswer
 from pierhead.servers.sql.cells import fitted
-from pierhead.servers.sql.engines.engine import Limits, Values
+from pierhead.servers.sql.engines.engine import Estimate, Limits
 from pierhead.servers.sql.notes import (
     note_acting,
     note_answer,
@@ -24,12 +24,11 @@ from pierhead.servers.sql.notes import (
     permitted,
 )
 from pierhead.servers.sql.policy import MOST_ROWS
-from pierhead.servers.sql.source import Acting, Ground, Ready, Source, Verdict
+from pierhead.servers.sql.source import Acting, Ready, Source, Turn, Verdict
 
 _VERDICTS_KEPT: Final = 2_000
 _MOST_SAMPLED: Final = 5
 _SAMPLE_SECONDS: Final = 10.0
-_NO_VALUES: Final[Values] = {}
 
 
 class SqlLane:
@@ -55,56 +54,59 @@ class SqlLane:
     @asynccontextmanager
     async def ready(self, caller: Caller, *, sql: str, limits: Limits) -> AsyncGenerator[Ready]:
         """The caller's statement, permitted and within the limits of the role; it runs inside the context."""
-        ground = self._source.ground
-        acting = ground.acting(caller)
-        note_acting("sql", ground, acting)
-        own = acting.role.limits
-        most = own.rows if limits.rows <= MOST_ROWS else own.most_streamed
-        limits = replace(
-            limits,
-            rows=min(limits.rows, most),
-            seconds=min(limits.seconds, acting.role.limits.time),
-        )
-        query = await self._governed(ground, acting, sql, limits.rows)
-        yield Ready(self._source.engine, query, acting.view, _NO_VALUES, limits)
+        async with self._source.turn(caller) as turn:
+            acting = turn.acting
+            note_acting("sql", turn.ground, acting)
+            within = _within(limits, acting)
+            query = await self._governed(turn, caller, sql, within.rows)
+            yield Ready(acting.engine, query, acting.view, acting.values(caller, query.tables), within)
 
     async def explain_query(self, caller: Caller, *, sql: str) -> Explanation:
-        ground = self._source.ground
-        acting = ground.acting(caller)
-        note_acting("sql", ground, acting)
-        try:
-            query = await self._judged(sql, acting, acting.role.limits.rows, runs=False)
-        except SqlRefused as refusal:
-            reasons = [f"{refusal.code}: {refusal.message}", refusal.hint]
-            return Explanation(verdict="refused", reasons=reasons, sql="", tables=[], estimate=None)
-        with noting_disagreement(query):
-            estimate = await self._source.engine.estimate(query, acting.view, _NO_VALUES)
-        note(**permitted(query, sql, acting.view, with_text=self._records_text))
+        async with self._source.turn(caller) as turn:
+            acting = turn.acting
+            note_acting("sql", turn.ground, acting)
+            if not acting.role.sql:
+                raise _sql_is_off()
+            try:
+                query = await self._judged(sql, acting, acting.role.limits.rows, runs=False)
+            except SqlRefused as refusal:
+                reasons = [f"{refusal.code}: {refusal.message}", refusal.hint]
+                return Explanation(verdict="refused", reasons=reasons, sql="", tables=[], estimate=None)
+            with noting_disagreement(query):
+                estimate = await acting.engine.estimate(query, acting.view, acting.values(caller, query.tables))
+            note(**permitted(query, sql, acting.view, with_text=self._records_text))
+            return await self._explained(sql, query, acting, estimate)
+
+    async def _explained(self, sql: str, query: GovernedQuery, acting: Acting, estimate: Estimate) -> Explanation:
+        """The engine counts every row of a table, so where a rule hides some it says nothing of them."""
+        rules = acting.rules_of(query.tables)
+        shown = await asyncio.to_thread(govern, sql, acting.shown, max_rows=query.limit - 1) if rules else query
         return Explanation(
             verdict="permitted",
-            reasons=[f"role {acting.name} may read every table of the statement"],
-            sql=query.sql,
+            reasons=list(_reasons(query, acting, rules)),
+            sql=shown.sql,
             tables=[acting.view.display_name(table) for table in query.tables],
-            estimate=EstimateOfEngine(rows=estimate.rows, cost=estimate.cost),
+            estimate=None if rules else EstimateOfEngine(rows=estimate.rows, cost=estimate.cost),
         )
 
     async def sample(
-        self, caller: Caller, table: PermittedTable, columns: list[str], count: int
+        self, turn: Turn, caller: Caller, table: PermittedTable, columns: list[str], count: int
     ) -> Sequence[Sequence[object]]:
         """A few rows through the same guard as any statement; none for a role without SQL."""
-        ground = self._source.ground
-        acting = ground.acting(caller)
+        acting = turn.acting
         if count == 0 or not columns or not acting.role.sql:
             return []
         text = selection(table, columns, acting.view.dialect)
         limits = Limits(min(count, _MOST_SAMPLED), _SAMPLE_SECONDS)
-        query = await self._governed(ground, acting, text, limits.rows)
-        return fitted((await self._source.engine.run(query, acting.view, _NO_VALUES, limits)).rows, limits)[0]
+        query = await self._governed(turn, caller, text, limits.rows)
+        values = acting.values(caller, query.tables)
+        return fitted((await acting.engine.run(query, acting.view, values, limits)).rows, limits)[0]
 
-    async def _governed(self, ground: Ground, acting: Acting, sql: str, rows: int) -> GovernedQuery:
+    async def _governed(self, turn: Turn, caller: Caller, sql: str, rows: int) -> GovernedQuery:
         """What may run for `sql`: remembered, or judged by the guard and then by the engine."""
+        ground, acting = turn.ground, turn.acting
         if not acting.role.sql:
-            raise Forbidden("your role may not run SQL", hint="use list_tables and describe_table", code="sql-is-off")
+            raise _sql_is_off()
         key = (acting.name, sql, rows)
         known = ground.verdicts.get(key)
         if known is not None:
@@ -112,7 +114,7 @@ class SqlLane:
             return known.query
         query = await self._judged(sql, acting, rows, runs=True)
         with noting_disagreement(query):
-            await self._source.engine.confirm(query, acting.view, _NO_VALUES)
+            await acting.engine.confirm(query, acting.view, acting.values(caller, query.tables))
         noted = permitted(query, sql, acting.view, with_text=self._records_text)
         note(**noted)
         if len(ground.verdicts) >= _VERDICTS_KEPT:
@@ -131,6 +133,32 @@ class SqlLane:
             note_refusal(refusal)
             raise
         return query
+
+
+def _within(limits: Limits, acting: Acting) -> Limits:
+    """The least of what is asked for and what the role may have."""
+    role = acting.role.limits
+    most = role.rows if limits.rows <= MOST_ROWS else role.most_streamed
+    return replace(
+        limits,
+        rows=min(limits.rows, most),
+        seconds=min(limits.seconds, role.time),
+        bytes=min(limits.bytes, role.bytes),
+    )
+
+
+def _reasons(query: GovernedQuery, acting: Acting, rules: tuple[str, ...]) -> Iterator[str]:
+    """Names of what took part, and no text of a rule: it may say what the rows of others are like."""
+    yield f"role {acting.name} may read every table of the statement"
+    yield from (f"row rule {rule} chooses the rows" for rule in rules)
+    for table in query.tables:
+        masked = ", ".join(column.name for column in table.columns if column.expression is not None)
+        if masked:
+            yield f"masked in {acting.view.display_name(table)}: {masked}"
+
+
+def _sql_is_off() -> Forbidden:
+    return Forbidden("your role may not run SQL", hint="use list_tables and describe_table", code="sql-is-off")
 
 
 def _explains() -> SqlRefused:

@@ -1,32 +1,60 @@
 """A role against a schema: what it may read of each table, as the values the guard believes in.
 
-Not here: the policy as written (policy.py), masks as expressions (masks.py), what the engine holds (catalog.py).
-Above: source.py.
+Not here: the policy as written (policy.py), masks and row rules as expressions (masks.py, row_rules.py), what the
+engine holds (catalog.py). Above: source.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from pierhead.sdk import Invalid
 from pierhead.sdk.sqlguard import Column, PermittedTable, View
 from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
 from pierhead.servers.sql.masks import Mask
-from pierhead.servers.sql.policy import Columns, Role, TableRule, misconfigured
+from pierhead.servers.sql.policy import Role, TableRule, misconfigured
+from pierhead.servers.sql.row_rules import RowRule
+
+TableName = tuple[str, str]
+"""Schema and table, as stored."""
 
 
-def compile_view(name: str, role: Role, catalog: Catalog) -> View:
+@dataclass(frozen=True, slots=True)
+class CompiledRole:
+    """What a role sees, and the rules whose values each call fills in."""
+
+    view: View
+    rules: Mapping[TableName, RowRule]
+
+
+def compile_role(
+    name: str, role: Role, catalog: Catalog, *, accepted: Catalog | None = None, is_strict: bool = True
+) -> CompiledRole:
     """What `role` reads of `catalog`.
 
-    Errors: Misconfigured for a name that the source does not have, and for a mask that its column cannot take.
+    `accepted` is the schema in which the role was last looked at by a person: a column that it does not hold stays
+    hidden where the role excludes or masks columns. Errors: Misconfigured, if strict, for a name that the source does
+    not have and for a mask or rule that does not fit; else such a table or column is not there.
     """
-    faults = [*_unknown_names(name, role, catalog), *_unfit_masks(name, role, catalog)]
+    faults = [*_unknown_names(name, role, catalog), *_unfit(name, role, catalog)] if is_strict else []
     if faults:
         raise misconfigured(faults)
     tables: list[PermittedTable] = []
-    for stored in catalog.tables:
+    rules: dict[TableName, RowRule] = {}
+    for place, stored in enumerate(catalog.tables):
         rule = rule_for(role, stored, catalog)
-        if rule is not None and "read" in rule.operations:
-            tables.append(permitted_table(rule, stored, catalog))
-    return View(catalog.dialect, catalog.catalog, catalog.schema, tuple(tables))
+        if rule is None or not rule.operations:
+            continue
+        try:
+            row_rule = _row_rule(name, rule, stored, catalog, place)
+        except Invalid:
+            continue  # what its rows are can no longer be said, so there are none
+        if row_rule is not None:
+            rules[stored.schema, stored.name] = row_rule
+        if "read" in rule.operations:
+            before = accepted.by_name.get((stored.schema, stored.name)) if accepted else None
+            tables.append(_permitted(rule, stored, catalog, before, row_rule))
+    return CompiledRole(View(catalog.dialect, catalog.catalog, catalog.schema, tuple(tables)), rules)
 
 
 def rule_for(role: Role, stored: StoredTable, catalog: Catalog) -> TableRule | None:
@@ -38,21 +66,36 @@ def rule_for(role: Role, stored: StoredTable, catalog: Catalog) -> TableRule | N
     return next((rule for pattern, rule in role.tables.items() if fnmatchcase(name, pattern)), None)
 
 
-def permitted_table(rule: TableRule, stored: StoredTable, catalog: Catalog, *, shown: bool = True) -> PermittedTable:
-    """The table with its permitted columns; not `shown`, with none, for a role that writes and does not read."""
-    if not shown:
-        rule = rule.model_copy(update={"columns": Columns(include=[])})
-    columns = tuple(_column(rule, column, catalog) for column in stored.columns if _sees(rule, column.name))
+def _row_rule(role: str, rule: TableRule, stored: StoredTable, catalog: Catalog, place: int) -> RowRule | None:
+    if rule.rows is None:
+        return None
+    return RowRule.compile(f"{role}.{catalog.display_name(stored)}.rows", rule.rows, stored, catalog.dialect, place)
+
+
+def _permitted(
+    rule: TableRule, stored: StoredTable, catalog: Catalog, before: StoredTable | None, row_rule: RowRule | None
+) -> PermittedTable:
+    columns = tuple(_column(rule, column, catalog) for column in stored.columns if _sees(rule, column, catalog, before))
     row_id = stored.row_id if any(column.name == stored.row_id for column in columns) else ""
-    return PermittedTable(stored.schema, stored.name, columns, row_id)
+    return PermittedTable(stored.schema, stored.name, columns, row_id, row_rule.condition if row_rule else None)
 
 
-def _sees(rule: TableRule, column: str) -> bool:
+def written_table(stored: StoredTable, row_rule: RowRule | None) -> PermittedTable:
+    """A table as a role sees it that writes and does not read: none of its columns."""
+    return PermittedTable(stored.schema, stored.name, (), "", row_rule.condition if row_rule else None)
+
+
+def _sees(rule: TableRule, column: StoredColumn, catalog: Catalog, before: StoredTable | None) -> bool:
     """A hash is made after the fetch, so in SQL its column does not exist."""
-    included = rule.columns.include is None or column in rule.columns.include
-    mask = _mask(rule, column)
-    is_hashed = mask is not None and mask.is_made_after_the_fetch
-    return included and column not in rule.columns.exclude and not is_hashed
+    columns = rule.columns
+    if columns.include is not None and column.name not in columns.include:
+        return False
+    is_new = before is not None and all(column.name != known.name for known in before.columns)
+    if is_new and columns.include is None and (columns.exclude or columns.mask):
+        return False
+    mask = _mask(rule, column.name)
+    is_readable = mask is None or (mask.fits(column.type, catalog.dialect) and not mask.is_made_after_the_fetch)
+    return column.name not in columns.exclude and is_readable
 
 
 def _mask(rule: TableRule, column: str) -> Mask | None:
@@ -80,11 +123,18 @@ def _unknown_names(name: str, role: Role, catalog: Catalog) -> Iterator[str]:
                 yield f"roles.{name}.tables.{pattern}.columns: there is no column {column}"
 
 
-def _unfit_masks(name: str, role: Role, catalog: Catalog) -> Iterator[str]:
+def _unfit(name: str, role: Role, catalog: Catalog) -> Iterator[str]:
+    """Masks and row rules that the columns of their table cannot take."""
     for table in catalog.tables:
         rule = rule_for(role, table, catalog)
-        for column in table.columns if rule else ():
-            mask = _mask(rule, column.name) if rule else None
+        if rule is None:
+            continue
+        place = f"roles.{name}.tables.{catalog.display_name(table)}"
+        for column in table.columns:
+            mask = _mask(rule, column.name)
             if mask is not None and not mask.fits(column.type, catalog.dialect):
-                place = f"roles.{name}.tables.{catalog.display_name(table)}.columns.mask.{column.name}"
-                yield f"{place}: {mask.kind} does not fit a column of type {column.type}"
+                yield f"{place}.columns.mask.{column.name}: {mask.kind} does not fit a column of type {column.type}"
+        try:
+            _row_rule(name, rule, table, catalog, 0)
+        except Invalid as invalid:
+            yield f"{place}.rows: {invalid.message}; {invalid.hint}"

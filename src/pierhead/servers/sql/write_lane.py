@@ -26,9 +26,8 @@ from pierhead.servers.sql.engines.transactions import (
 from pierhead.servers.sql.filter_sql import WrittenCondition, condition
 from pierhead.servers.sql.idempotency import Keys, OwnKey
 from pierhead.servers.sql.notes import note_acting
-from pierhead.servers.sql.policy import Policy
 from pierhead.servers.sql.rights import Writable, writable
-from pierhead.servers.sql.source import Acting, Ground, Source
+from pierhead.servers.sql.source import Source, Turn
 from pierhead.servers.sql.write_sql import OnKey
 from pierhead.servers.sql.write_work import Work, filled
 from pierhead.servers.sql.writes import (
@@ -50,18 +49,18 @@ Doing = Callable[[Work], Awaitable[None]]
 Finishing = Callable[[Written], Awaitable[None]]
 
 
-def ready_to_write(engine: object, policy: Policy) -> None:
-    """Tell an engine of a policy that writes; an engine whose roles only read is never opened for more."""
-    if policy.written and isinstance(engine, WritingEngine):
-        engine.will_write()
+def ready_to_write(source: Source) -> None:
+    """Tell the engines of roles that write; an engine whose roles only read is never opened for more."""
+    for acting in source.ground.roles.values():
+        if acting.role.writes and isinstance(acting.engine, WritingEngine):
+            acting.engine.will_write()
 
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
     """One write, with everything it is judged by: read once, so that it sees one policy."""
 
-    ground: Ground
-    acting: Acting
+    turn: Turn
     table: Writable
     operation: WriteOperation
     claims: Values
@@ -149,20 +148,24 @@ class WriteLane:
     def _scene(self, caller: Caller, request: WriteRequest, operation: WriteOperation) -> _Scene:
         """Everything that can be said before a key is begun. Errors: Invalid, Forbidden."""
         checked(request)
-        ground = self._source.ground
-        acting = ground.acting(caller)
+        turn = self._source.turn(caller)
+        ground, acting = turn.ground, turn.acting
         note_acting("structured", ground, acting)
         note(tables=[request.table[:128]], operation=operation)
         table = writable(ground, acting, request.table)
         table.allow(operation)
         if operation != "create" and table.rule.require_if_match and not request.options.if_match:
             raise etags.needed()
-        return _Scene(ground, acting, table, operation, {}, request)
+        return _Scene(turn, table, operation, acting.values(caller, (table.seen,)), request)
 
     async def _carry_out(self, caller: Caller, scene: _Scene, doing: Doing) -> Written:
-        own = self._own_key(caller, scene)
-        if own is None:
-            return await self._transact(scene, doing, None)
+        async with scene.turn:
+            own = self._own_key(caller, scene)
+            if own is None:
+                return await self._transact(scene, doing, None)
+            return await self._carry_out_once(own, scene, doing)
+
+    async def _carry_out_once(self, own: OwnKey, scene: _Scene, doing: Doing) -> Written:
         first = await self._keys.begin(own)
         if first is not None:
             note(replayed=True)
@@ -182,7 +185,7 @@ class WriteLane:
         options = scene.request.options
         if not options.idempotency_key or options.dry_run:
             return None
-        body = digest(scene.request, scene.acting.name, scene.ground.policy.version)
+        body = digest(scene.request, scene.turn.acting.name, scene.turn.ground.policy.version)
         issuer = caller.person.issuer if caller.person else ""
         return OwnKey(self._name, f"{issuer} {caller.name}", options.idempotency_key, body)
 
@@ -192,12 +195,13 @@ class WriteLane:
         await self._keys.finish(own, kept if len(kept) <= _LARGEST_KEPT else replace(written, rows=None).kept())
 
     async def _transact(self, scene: _Scene, doing: Doing, finish: Finishing | None) -> Written:
-        engine = self._source.engine
+        acting = scene.turn.acting
+        engine = acting.engine
         if not isinstance(engine, WritingEngine):
             raise not_on_this_engine()
-        options, limits = scene.request.options, scene.acting.role.limits
+        options, limits = scene.request.options, acting.role.limits
         limit = Limits(options.max_affected, min(_SECONDS, limits.time))
-        async with engine.transaction(scene.acting.view, limit) as transaction:
+        async with engine.transaction(acting.view, limit) as transaction:
             work = Work(scene.table, scene.operation, scene.claims, options, transaction)
             await doing(work)
             written = work.written()

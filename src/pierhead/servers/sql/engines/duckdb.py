@@ -184,7 +184,7 @@ class DuckdbEngine:
                 raise SecondOpinionDiffers
             permitted = {(table.schema, table.name) for table in query.tables}
             permitted = permitted.union(*(self._reads.get(table, frozenset()) for table in permitted))
-            if not {_schema_and_table(name) for name in _tables_named(cursor, query.sql)} <= permitted:
+            if not {_schema_and_table(name) for name in _tables_named(cursor, query.unbound)} <= permitted:
                 raise SecondOpinionDiffers
 
     def _estimate(self, query: GovernedQuery, bound: list[object]) -> Estimate:
