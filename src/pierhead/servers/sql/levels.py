@@ -52,12 +52,13 @@ _NUMBER: Final = ColumnType("decimal", "numeric")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One column of the answer. `is_grouped`: an aggregate; `is_json`: JSON that the statement builds."""
+    """One column of the answer; `is_json` says that it is JSON which the statement builds."""
 
     name: str
     term: Term
     is_aggregate: bool = False
     is_json: bool = False
+    is_masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +111,18 @@ class Level:
     def _selected(self, asked: Selected) -> Iterator[Output]:
         if asked.operand == Operand("*"):
             for column in self.table.columns:
-                yield Output(column.name, self.terms.reached(column, Operand(column.name)))
+                term = self.terms.reached(column, Operand(column.name))
+                yield Output(column.name, term, is_masked=column.expression is not None)
             return
         term = self.aggregated(asked.operand) if asked.operand.aggregate else self._shown(asked.operand)
         if asked.cast:
             term = _cast(term, asked.cast, self.dialect)
         name = checked_name(asked.name) if asked.name else _default_name(asked.operand)
-        yield Output(name, term, is_aggregate=bool(asked.operand.aggregate))
+        if asked.operand.aggregate:
+            yield Output(name, term, is_aggregate=True)
+        else:
+            is_masked = self.terms.column(asked.operand.column).expression is not None
+            yield Output(name, term, is_masked=is_masked)
 
     def _shown(self, operand: Operand) -> Term:
         column = self.terms.column(operand.column)
@@ -159,6 +165,9 @@ class Level:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise bad_filter(f"two results are called {twice}", "give one another name, as in other:column")
+        grouped = next((output for output in self.outputs if output.is_masked), None) if self.is_grouped else None
+        if grouped is not None:
+            raise masked(grouped.term.name)
         if self.is_grouped and (self.followed or any(output.is_json for output in self.outputs)):
             raise bad_filter("related rows do not go with aggregates", "ask for them in another request")
 

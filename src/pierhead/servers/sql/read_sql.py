@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, finished, permitted_subquery
+from pierhead.sdk.sqlguard import Dialect, GovernedQuery, PermittedTable, finished, permitted_subquery
 from pierhead.servers.sql.blanks import Blank
 from pierhead.servers.sql.engines.engine import Field
 from pierhead.servers.sql.filter_sql import joined, write_condition
@@ -77,7 +77,7 @@ def written_read(request: ReadRequest, ground: Ground, acting: Acting, page: Pag
     if page.nulls is not None:
         condition, beyond = after(sortings, page.nulls, root.dialect)
         root.where.append(condition)
-    places = [each.term.expression.copy() for each in sortings] if goes_on else []
+    places = [_kept_value(each, root.dialect) for each in sortings] if goes_on else []
     results = results_of(root, places)
     tree = writer.select(root, results)
     group(tree, root, having)
@@ -86,6 +86,12 @@ def written_read(request: ReadRequest, ground: Ground, acting: Acting, page: Pag
     fields = fields_of(root)
     order = tuple(range(len(fields), len(fields) + len(places)))
     return Written(query, tuple(writer.blanks), beyond, fields, order, root.table, follows_of(root, len(places)))
+
+
+def _kept_value(sorting: Sorting, dialect: Dialect) -> exp.Expr:
+    """What a cursor keeps of an order: a type that only PostgreSQL knows goes out as the text that it takes back."""
+    value = sorting.term.expression.copy()
+    return exp.cast(value, "text") if dialect == "postgres" and sorting.term.type.family == "other" else value
 
 
 def results_of(level: Level, hidden: Sequence[exp.Expr]) -> list[exp.Expr]:
