@@ -34,6 +34,7 @@ def server(database_url: str) -> Server:
         "support": "#data-help",
         "url": database_url,
         "roles": {"analyst": role},
+        "rate_limits": False,
     }
     return build(NAME, settings)
 
