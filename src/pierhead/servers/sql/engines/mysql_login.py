@@ -14,7 +14,10 @@ from pierhead.servers.sql.engines.mysql_session import Session
 
 _GRANT: Final = re.compile(r"GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<schema>\*|`[^`]+`)\.(?P<table>\*|`[^`]+`) TO ")
 _COLUMNS: Final = re.compile(r"\([^)]*\)")
-_TABLES: Final = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema = database()"
+_TABLES: Final = (
+    "SELECT table_schema, table_name FROM information_schema.tables"
+    " WHERE table_schema = database() AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED', 'VIEW')"
+)
 _EVERYTHING: Final = "ALL PRIVILEGES"
 _READS: Final = frozenset({_EVERYTHING, "SELECT"})
 _WRITES: Final = frozenset({_EVERYTHING, "INSERT", "UPDATE", "DELETE", "DROP", "ALTER"})
