@@ -77,6 +77,17 @@ async def test_a_table_is_read_by_parameters(server: Server) -> None:
     assert (answer["truncated"], answer["total"], answer["next_cursor"], answer["notice"]) == (False, 2, None, "")
 
 
+async def test_a_description_names_the_relations_that_select_takes(server: Server) -> None:
+    async with platform(server, access="everyone") as running, running.client("ann") as client:
+        described = (await client.call_tool("describe_table", {"table": "people"})).structured_content
+        asked = {"table": "people", "select": "orders!orders_person_id_fkey(number)", "filter": "name = 'Bo'"}
+        answer = (await client.call_tool("query_table", asked)).structured_content
+    hint = "orders_person_id_fkey"
+    assert described["relations"] == [{"table": "orders", "hint": hint, "columns": ["person_id"], "many": True}]
+    assert not any(column["masked"] for column in described["columns"])
+    assert answer["rows"] == [[[{"number": 12}]]]
+
+
 async def test_groups_are_chosen_by_what_comes_out_of_them(server: Server) -> None:
     answer = await ask(server, table="orders", select="person_id,sum(total)", having="sum > 10 OR count(*) = 1")
     assert sorted(answer["rows"]) == [[1, 12], [2, 9]]

@@ -49,7 +49,17 @@ class DescribedColumn(_Answer):
     nullable: bool
     key: bool
     comment: str
+    masked: bool
     writable: bool
+
+
+class DescribedRelation(_Answer):
+    """Related rows: `table!hint(...)` in select, where `table` alone could mean several."""
+
+    table: str
+    hint: str
+    columns: list[str]
+    many: bool
 
 
 class ResultColumn(_Answer):
@@ -61,7 +71,8 @@ class TableDescription(_Answer):
     name: str
     kind: str
     comment: str
-    columns: list[DescribedColumn] = Field(description="{name, type, nullable, key, comment, writable}")
+    columns: list[DescribedColumn] = Field(description="{name, type, nullable, key, comment, masked, writable}")
+    relations: list[DescribedRelation] = Field(description="{table, hint, columns, many}, for select in query_table")
     sample: list[list[Any]]
 
 

@@ -27,7 +27,6 @@ from pierhead.servers.sql.embedding import (
 )
 from pierhead.servers.sql.engines.engine import Field, Limits, Rows, Values
 from pierhead.servers.sql.notes import note_acting, note_answer, noting_disagreement, permitted
-from pierhead.servers.sql.policy import MOST_ROWS
 from pierhead.servers.sql.read_sql import PageOf, Written, written_count, written_read
 from pierhead.servers.sql.reads import FOR_AGENTS, Ceiling, Cut, Embed, Page, ReadRequest, read_shape, read_values
 from pierhead.servers.sql.relations import Relation
@@ -83,8 +82,7 @@ class ReadLane:
 
     async def _read(self, on: _Standing, request: ReadRequest, ceiling: Ceiling) -> Page:
         rows = _page_rows(request, on.acting, ceiling)
-        bound_to = _bound_to(on, request)
-        place = self._cursors.opened(request.cursor, bound_to) if request.cursor else None
+        place = self._cursors.opened(request.cursor, _bound_to(on, request)) if request.cursor else None
         page = _page_of(request, place, rows)
         write = functools.partial(written_read, page=page)
         written, values = await self._kept(on, request, ("read", page), write, place)
@@ -101,7 +99,7 @@ class ReadLane:
             truncated=cut or ("rows" if goes_on and rows < (request.selection.limit or rows) else ""),
             limit=rows,
             offset=page.offset,
-            next_cursor=self._next(written, page, given, limits, bound_to) if goes_on else None,
+            next_cursor=self._next(written, page, given, limits.cell, _bound_to(on, request)) if goes_on else None,
             total=await self._total(on, request, page, None if goes_on or not given else len(given)),
         )
 
@@ -115,8 +113,7 @@ class ReadLane:
                 yield batch
 
     async def _stream(self, on: _Standing, request: ReadRequest, ceiling: Ceiling) -> AsyncGenerator[Rows]:
-        own = on.acting.role.limits.rows
-        most = ceiling.rows if own == MOST_ROWS else min(ceiling.rows, own)
+        most = min(ceiling.rows, on.acting.role.limits.most_streamed)
         rows = most if request.selection.limit is None else min(most, request.selection.limit)
         page = PageOf(rows, request.selection.offset, goes_on=False)
         write = functools.partial(written_read, page=page)
@@ -190,13 +187,11 @@ class ReadLane:
             return None
         return (await on.acting.engine.estimate(written.query, on.acting.view, values)).rows
 
-    def _next(
-        self, written: Written, page: PageOf, given: Sequence[Sequence[object]], limits: Limits, bound_to: str
-    ) -> str | None:
+    def _next(self, written: Written, page: PageOf, given: RowsOf, cell: int, bound_to: str) -> str | None:
         """Where the page ended: by the values of its last row, or by counting where rows have no key."""
         if written.order:
             values = tuple(given[-1][place] for place in written.order)
-            sealed = self._cursors.sealed(Place(values), bound_to) if same_order(values, limits.cell) else None
+            sealed = self._cursors.sealed(Place(values), bound_to) if same_order(values, cell) else None
             if sealed is not None or page.nulls is not None:
                 return sealed
         return self._cursors.sealed(Place(offset=page.offset + len(given)), bound_to)

@@ -5,9 +5,10 @@ Not here: rows beyond a few samples, which come through the SQL lane like any st
 
 from pierhead.sdk import Caller
 from pierhead.sdk.sqlguard import PermittedTable
-from pierhead.servers.sql.answers import DescribedColumn, ListedTable, TableDescription, TableList
+from pierhead.servers.sql.answers import DescribedColumn, DescribedRelation, ListedTable, TableDescription, TableList
 from pierhead.servers.sql.catalog import StoredColumn
 from pierhead.servers.sql.notes import note_acting
+from pierhead.servers.sql.relations import Relation, Relations
 from pierhead.servers.sql.rights import columns_written, operations
 from pierhead.servers.sql.source import Acting, Ground, Source
 from pierhead.servers.sql.sql_lane import SqlLane
@@ -39,24 +40,37 @@ class SchemaLane:
             stored = turn.ground.stored(permitted)
             names = {column.name for column in permitted.columns if columns_like.lower() in column.name.lower()}
             written = columns_written(turn.ground, acting, permitted)
-            columns = [_described(column, written) for column in stored.columns if column.name in names]
+            masks = frozenset(column.name for column in permitted.columns if column.expression is not None)
+            columns = [_described(column, written, masks) for column in stored.columns if column.name in names]
+            relations = [_related(acting, each) for each in Relations(turn.ground, acting).of(permitted)]
             sample = await self._sql.sample(turn, caller, permitted, [column.name for column in columns], sample_rows)
         return TableDescription(
             name=acting.view.display_name(permitted),
             kind=stored.kind,
             comment=stored.comment,
             columns=columns,
+            relations=relations,
             sample=[list(row) for row in sample],
         )
 
 
-def _described(column: StoredColumn, written: frozenset[str]) -> DescribedColumn:
+def _related(acting: Acting, relation: Relation) -> DescribedRelation:
+    return DescribedRelation(
+        table=acting.view.display_name(relation.target),
+        hint=relation.key,
+        columns=[own for own, _ in relation.pairs],
+        many=relation.is_many,
+    )
+
+
+def _described(column: StoredColumn, written: frozenset[str], masks: frozenset[str]) -> DescribedColumn:
     return DescribedColumn(
         name=column.name,
         type=column.type,
         nullable=column.is_nullable,
         key=column.is_key,
         comment=column.comment,
+        masked=column.name in masks,
         writable=column.name in written,
     )
 
