@@ -96,6 +96,23 @@ async def test_the_page_needs_nothing_but_itself(clerk: httpx2.AsyncClient, anal
     assert "customers" in (await analyst.get("/docs")).text
 
 
+async def test_a_caller_of_two_roles_acts_in_the_one_asked_for(site: Site) -> None:
+    async with site.client("both", ("clerks", "analysts")) as http:
+        assert (await http.get("/api/v1/orders?limit=1")).status_code == 200
+        assert (await http.get("/api/v1/customers?limit=1")).status_code == 404
+        asked = {"pierhead-role": "analyst"}
+        assert (await http.get("/api/v1/customers?limit=1", headers=asked)).status_code == 200
+        assert (await http.get("/api/v1/orders?limit=1", headers=asked)).status_code == 404
+        assert site.finished().details["role"] == "analyst"
+        assert "/customers" in (await http.get("/openapi.json", headers=asked)).json()["paths"]
+
+
+async def test_a_role_that_is_not_held_cannot_be_asked_for(analyst: httpx2.AsyncClient) -> None:
+    for role in ("clerk", "nothing"):
+        answer = await analyst.get("/api/v1/customers", headers={"pierhead-role": role})
+        assert (answer.status_code, answer.json()["code"]) == (403, "no-role")
+
+
 async def test_someone_without_a_role_reads_no_document(site: Site) -> None:
     async with site.client("eve", ("strangers",)) as http:
         answer = await http.get("/openapi.json")

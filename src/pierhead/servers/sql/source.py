@@ -8,6 +8,7 @@ call that began on the old one ends there.
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import Any, Final, Self
@@ -23,6 +24,9 @@ from pierhead.servers.sql.pacing import Pace
 from pierhead.servers.sql.policy import Account, Policy, Role
 from pierhead.servers.sql.row_rules import RowRule
 from pierhead.servers.sql.views import compile_role
+
+ROLE_ASKED: Final[ContextVar[str]] = ContextVar("pierhead_role_asked", default="")
+"""The role that the request being answered asks to act in, if any: only one that its caller holds can come of it."""
 
 MISSES_APART_S: Final = 5.0
 _NO_VALUES: Final[Values] = {}
@@ -149,7 +153,7 @@ class Ground:
 
     def acting(self, caller: Caller, asked: str = "") -> Acting:
         """Errors: Forbidden (`no-role`)."""
-        return self.roles[self.policy.acting(caller, asked)]
+        return self.roles[self.policy.acting(caller, asked or ROLE_ASKED.get())]
 
     def stored(self, table: PermittedTable) -> StoredTable:
         return self.catalog.by_name[table.schema, table.name]

@@ -40,11 +40,6 @@ class Asked:
     def method(self) -> str:
         return self.request.method
 
-    @property
-    def role(self) -> str:
-        """The role the caller asks to act in, or nothing."""
-        return self.request.headers.get(b"pierhead-role", b"").decode("latin-1")
-
     def wanted(self) -> Wanted:
         return wanted(self.request.headers.get(b"accept", b""))
 

@@ -23,7 +23,7 @@ from pierhead.servers.sql.rest.schema_routes import SchemaRoutes
 from pierhead.servers.sql.rest.sql_routes import SqlRoutes
 from pierhead.servers.sql.rest.write_routes import WriteRoutes
 from pierhead.servers.sql.schema_lane import SchemaLane
-from pierhead.servers.sql.source import Source
+from pierhead.servers.sql.source import ROLE_ASKED, Source
 from pierhead.servers.sql.sql_lane import SqlLane
 from pierhead.servers.sql.write_lane import WriteLane
 
@@ -75,7 +75,14 @@ class RestRoutes:
         }
 
     async def answer(self, request: Request, calls: Calls) -> Reply | None:
-        """Answer one request. Errors: any PierheadError, which the host tells as a problem."""
+        """Answer one request, in the role it asks for. Errors: any PierheadError, which the host tells as a problem."""
+        token = ROLE_ASKED.set(request.headers.get(b"pierhead-role", b"").decode("latin-1"))
+        try:
+            return await self._answer(request, calls)
+        finally:
+            ROLE_ASKED.reset(token)
+
+    async def _answer(self, request: Request, calls: Calls) -> Reply | None:
         if request.path in (_OPENAPI, _DOCS):
             return self._document(request, calls)
         asked = Asked(request, calls, _parts(request.path))
