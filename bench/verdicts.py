@@ -73,7 +73,8 @@ def _cold(sql: str) -> float:
 async def _warm(file: Path) -> list[float]:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, total REAL)")
-    source = Source(SqliteEngine(file), parse_policy({"analyst": {"tables": ["orders"], "operations": ["read"]}}))
+    policy = parse_policy({"analyst": {"tables": ["orders"], "operations": ["read"]}})
+    source = Source(SqliteEngine(file), policy, paced=False)
     await source.open()
     lane, caller = SqlLane(source), Caller(User("https://bench.example", "ann", frozenset()), "ide", "local", "1")
     found: list[float] = []

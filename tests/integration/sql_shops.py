@@ -25,6 +25,7 @@ from pierhead.servers.sql.engines.postgres import PostgresEngine
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
 from pierhead.servers.sql.engines.trino import TrinoEngine
 from pierhead.servers.sql.engines.trino_place import Place
+from pierhead.servers.sql.parameters import Params
 from pierhead.servers.sql.policy import parse_policy
 from pierhead.servers.sql.schema_lane import SchemaLane
 from pierhead.servers.sql.source import Source
@@ -78,8 +79,10 @@ class Governed:
         self.statements, self.explain_query = statements, statements.explain_query
         self.list_tables, self.describe_table = schema.list_tables, schema.describe_table
 
-    async def run_query(self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float) -> QueryAnswer:
-        answer = await self.statements.run_query(caller, sql=sql, max_rows=max_rows, timeout_s=timeout_s)
+    async def run_query(
+        self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float, params: Params = None
+    ) -> QueryAnswer:
+        answer = await self.statements.run_query(caller, sql=sql, max_rows=max_rows, timeout_s=timeout_s, params=params)
         return replace(answer, rows=[list(row) for row in answer.rows])
 
 

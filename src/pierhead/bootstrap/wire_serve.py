@@ -104,7 +104,14 @@ async def served(setting: ServeSetting, talk: Talk) -> Served:
     """
     written = _written(setting)
     database = databases().choose(
-        DatabaseChoice(setting.name, setting.url, {}, contract_file(setting.data, setting.url), setting.is_read_only)
+        DatabaseChoice(
+            setting.name,
+            setting.url,
+            {},
+            contract_file(setting.data, setting.url),
+            setting.is_read_only,
+            is_paced=not setting.is_loopback,
+        )
     )
     async with AsyncExitStack() as opened:
         opened.push_async_callback(database.close)

@@ -24,6 +24,7 @@ class DatabaseChoice:
     roles: Roles
     contract: Path | None = None
     is_read_only: bool = True
+    is_paced: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from pierhead.sdk.sqlguard.inspection import inspect
 from pierhead.sdk.sqlguard.lexical import parse
 from pierhead.sdk.sqlguard.literals import without_literals
 from pierhead.sdk.sqlguard.names import check_alias_lists, check_columns
+from pierhead.sdk.sqlguard.parameters import PREFIX, bind_parameters
 from pierhead.sdk.sqlguard.reads import columns_read
 from pierhead.sdk.sqlguard.refusal import CODES, SqlRefused
 from pierhead.sdk.sqlguard.rereading import reread
@@ -38,6 +39,7 @@ from pierhead.sdk.sqlguard.writing import GovernedWrite, Writing, finished_write
 
 __all__ = (
     "CODES",
+    "PREFIX",
     "Column",
     "Dialect",
     "GovernedQuery",
@@ -73,6 +75,7 @@ def govern(sql: str, view: View, *, max_rows: int) -> GovernedQuery:
 
 def _governed(root: exp.Expr, view: View, max_rows: int, *, explain: bool) -> GovernedQuery:
     drop_hints(root)
+    bind_parameters(root)
     nodes = inspect(root, view.dialect)
     sources = resolve(root, view)
     check_columns(nodes, sources, view)

@@ -13,6 +13,7 @@ from sqlglot import exp
 from pierhead.sdk.sqlguard import functions
 from pierhead.sdk.sqlguard.functions import words
 from pierhead.sdk.sqlguard.refusal import SqlRefused, unsupported
+from pierhead.sdk.sqlguard.statement import is_slot_mark
 from pierhead.sdk.sqlguard.view import Dialect
 
 MAX_NODES = 5_000
@@ -117,7 +118,8 @@ def _children(node: exp.Expr) -> Iterator[exp.Expr]:
 
 def _check_word(node: exp.Expr, word: str) -> None:
     """Bare text in a tree is written back as it stands: only words may be."""
-    if type(node).__name__ not in _HOLDS_TEXT and not _WORD.fullmatch(word):
+    is_slot = isinstance(node, exp.Var) and is_slot_mark(word)
+    if type(node).__name__ not in _HOLDS_TEXT and not is_slot and not _WORD.fullmatch(word):
         raise unsupported(f"this form of {type(node).__name__}")
 
 

@@ -53,6 +53,10 @@ def slot(name: str) -> exp.Var:
     return exp.Var(this=f"\x02{name}\x03")
 
 
+def is_slot_mark(text: str) -> bool:
+    return _SLOT.fullmatch(text) is not None
+
+
 def without_slots(text: str) -> str:
     """The text with every slot as NULL: how it is read once more."""
     return _SLOT.sub("NULL", text)

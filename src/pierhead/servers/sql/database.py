@@ -36,6 +36,7 @@ class SqlDatabase:
                 "url": chosen.url,
                 "roles": dict(chosen.roles),
                 "read_only": chosen.is_read_only,
+                "rate_limits": chosen.is_paced,
             },
         )
         self._is_read_only = chosen.is_read_only

@@ -12,6 +12,7 @@ from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescript
 from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.idempotency import FileKeys
+from pierhead.servers.sql.parameters import Scalar
 from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.read_tools import declare_read_tool
 from pierhead.servers.sql.rest.routes import Lanes, RestRoutes
@@ -99,19 +100,23 @@ def _declare_schema_tools(server: Server, schema: SchemaLane) -> None:
 
 
 def _declare_query_tools(server: Server, statements: SqlLane) -> None:
-    @server.tool(policy=_POLICY, effect="read", minutes_saved=10, timeout=65.0)
+    @server.tool(policy=_POLICY, effect="read", minutes_saved=10, timeout=65.0, offered=statements.offers)
     async def run_query(
         sql: str,
         max_rows: Annotated[int, Field(ge=1, le=1000)] = 50,
         timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0,
+        params: list[Scalar] | dict[str, Scalar] | None = None,
         *,
         caller: Caller,
     ) -> Encoded[QueryResult]:
-        """Run one SELECT over the tables you may read. Answers are cut at max_rows and 64 KB, and say so."""
-        answer = await statements.run_query(caller, sql=sql, max_rows=max_rows, timeout_s=timeout_s)
+        """Run one SELECT over the tables you may read. Answers are cut at max_rows and 64 KB, and say so.
+
+        params: a list for $1, $2 or an object for :name.
+        """
+        answer = await statements.run_query(caller, sql=sql, max_rows=max_rows, timeout_s=timeout_s, params=params)
         return Encoded(orjson.dumps(answer))
 
-    @server.tool(policy=_POLICY, effect="read", minutes_saved=2)
+    @server.tool(policy=_POLICY, effect="read", minutes_saved=2, offered=statements.offers)
     async def explain_query(sql: str, *, caller: Caller) -> Explanation:
         """Say whether a SELECT may run, as what SQL, and what the engine estimates. Runs nothing."""
         return await statements.explain_query(caller, sql=sql)

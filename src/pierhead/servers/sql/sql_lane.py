@@ -14,7 +14,7 @@ from pierhead.sdk import Caller, Forbidden, note
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern, selection
 from pierhead.servers.sql.answers import AnsweredColumn, EstimateOfEngine, Explanation, QueryAnswer
 from pierhead.servers.sql.cells import fitted
-from pierhead.servers.sql.engines.engine import Estimate, Limits
+from pierhead.servers.sql.engines.engine import Estimate, Limits, Values
 from pierhead.servers.sql.notes import (
     note_acting,
     note_answer,
@@ -23,6 +23,7 @@ from pierhead.servers.sql.notes import (
     noting_disagreement,
     permitted,
 )
+from pierhead.servers.sql.parameters import Params, bound, filled
 from pierhead.servers.sql.policy import MOST_ROWS
 from pierhead.servers.sql.source import Acting, Ready, Source, Turn, Verdict
 
@@ -38,8 +39,10 @@ class SqlLane:
         self._source = source
         self._records_text = records_text
 
-    async def run_query(self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float) -> QueryAnswer:
-        async with self.ready(caller, sql=sql, limits=Limits(max_rows, timeout_s)) as ready:
+    async def run_query(
+        self, caller: Caller, *, sql: str, max_rows: int, timeout_s: float, params: Params = None
+    ) -> QueryAnswer:
+        async with self.ready(caller, sql=sql, limits=Limits(max_rows, timeout_s), params=params) as ready:
             answer = await ready.engine.run(ready.query, ready.view, ready.values, ready.limits)
         rows, cut = fitted(answer.rows, ready.limits)
         note_answer(answer, len(rows), cut)
@@ -52,14 +55,21 @@ class SqlLane:
         )
 
     @asynccontextmanager
-    async def ready(self, caller: Caller, *, sql: str, limits: Limits) -> AsyncGenerator[Ready]:
+    async def ready(self, caller: Caller, *, sql: str, limits: Limits, params: Params = None) -> AsyncGenerator[Ready]:
         """The caller's statement, permitted and within the limits of the role; it runs inside the context."""
         async with self._source.turn(caller) as turn:
             acting = turn.acting
             note_acting("sql", turn.ground, acting)
             within = _within(limits, acting)
-            query = await self._governed(turn, caller, sql, within.rows)
-            yield Ready(acting.engine, query, acting.view, acting.values(caller, query.tables), within)
+            query, values = await self._governed(turn, caller, sql, within.rows, bound(params))
+            yield Ready(acting.engine, query, acting.view, values, within)
+
+    def offers(self, caller: Caller) -> bool:
+        """Whether the caller's role may send SQL."""
+        try:
+            return self._source.ground.acting(caller).role.sql
+        except Forbidden:
+            return True  # who holds no role is told so, by the call
 
     async def explain_query(self, caller: Caller, *, sql: str) -> Explanation:
         async with self._source.turn(caller) as turn:
@@ -72,8 +82,10 @@ class SqlLane:
             except SqlRefused as refusal:
                 reasons = [f"{refusal.code}: {refusal.message}", refusal.hint]
                 return Explanation(verdict="refused", reasons=reasons, sql="", tables=[], estimate=None)
-            with noting_disagreement(query):
-                estimate = await acting.engine.estimate(query, acting.view, acting.values(caller, query.tables))
+            values, estimate = acting.values(caller, query.tables), Estimate(None, None)
+            if values.keys() >= set(query.slots):  # what a caller would bind is not known here
+                with noting_disagreement(query):
+                    estimate = await acting.engine.estimate(query, acting.view, values)
             note(**permitted(query, sql, acting.view, with_text=self._records_text))
             return await self._explained(sql, query, acting, estimate)
 
@@ -98,12 +110,13 @@ class SqlLane:
             return []
         text = selection(table, columns, acting.view.dialect)
         limits = Limits(min(count, _MOST_SAMPLED), _SAMPLE_SECONDS)
-        query = await self._governed(turn, caller, text, limits.rows)
-        values = acting.values(caller, query.tables)
+        query, values = await self._governed(turn, caller, text, limits.rows, {})
         return fitted((await acting.engine.run(query, acting.view, values, limits)).rows, limits)[0]
 
-    async def _governed(self, turn: Turn, caller: Caller, sql: str, rows: int) -> GovernedQuery:
-        """What may run for `sql`: remembered, or judged by the guard and then by the engine."""
+    async def _governed(
+        self, turn: Turn, caller: Caller, sql: str, rows: int, given: Values
+    ) -> tuple[GovernedQuery, Values]:
+        """What may run for `sql`: remembered, or judged by the guard and then by the engine; and what fills it."""
         ground, acting = turn.ground, turn.acting
         if not acting.role.sql:
             raise _sql_is_off()
@@ -111,16 +124,17 @@ class SqlLane:
         known = ground.verdicts.get(key)
         if known is not None:
             note(**known.noted)
-            return known.query
+            return known.query, filled(known.query, acting.values(caller, known.query.tables), given)
         query = await self._judged(sql, acting, rows, runs=True)
+        values = filled(query, acting.values(caller, query.tables), given)
         with noting_disagreement(query):
-            await acting.engine.confirm(query, acting.view, acting.values(caller, query.tables))
+            await acting.engine.confirm(query, acting.view, values)
         noted = permitted(query, sql, acting.view, with_text=self._records_text)
         note(**noted)
         if len(ground.verdicts) >= _VERDICTS_KEPT:
             ground.verdicts.pop(next(iter(ground.verdicts)))
         ground.verdicts[key] = Verdict(query, noted)
-        return query
+        return query, values
 
     async def _judged(self, sql: str, acting: Acting, rows: int, *, runs: bool) -> GovernedQuery:
         """The guard's verdict. A refusal is noted before it is told."""

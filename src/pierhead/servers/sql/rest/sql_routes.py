@@ -64,7 +64,9 @@ class SqlRoutes:
         self, asked: Asked, values: dict[str, Any], limit: int, wanted: Wanted, preferences: Preferences
     ) -> Done:
         limits = Limits(limit, values["timeout_s"], MOST_BYTES, cell_for(limit))
-        async with self._lane.ready(asked.calls.caller, sql=values["sql"], limits=limits) as ready:
+        async with self._lane.ready(
+            asked.calls.caller, sql=values["sql"], limits=limits, params=values["params"]
+        ) as ready:
             answer = await ready.engine.run(ready.query, ready.view, ready.values, ready.limits)
         limit = ready.limits.rows
         cut = "rows" if len(answer.rows) > limit else "bytes" if answer.is_cut else ""
@@ -75,7 +77,9 @@ class SqlRoutes:
 
     async def _stream(self, asked: Asked, values: dict[str, Any], streaming: Streaming, out: Stream) -> Done:
         limits = Limits(streaming.limit, values["timeout_s"], MOST_STREAMED_BYTES, STREAMED_CELL)
-        async with self._lane.ready(asked.calls.caller, sql=values["sql"], limits=limits) as ready:
+        async with self._lane.ready(
+            asked.calls.caller, sql=values["sql"], limits=limits, params=values["params"]
+        ) as ready:
             batches = ready.engine.stream(ready.query, ready.view, ready.values, ready.limits)
             made, count = await streaming.within(ready.limits.rows).send(batches, out)
         note_count(count)
