@@ -3,7 +3,7 @@
     null            nothing             const, const:TEXT   one text for every row
     last4           the last four characters of values longer than that
     year            of a date           bucket, bucket:N    the lower end of a range N wide (10)
-    hash            a keyed digest, made after the fetch (hashing.py): in SQL such a column does not exist
+    hash            a keyed digest, to be made after the fetch: in SQL such a column does not exist
 
 An expression never fails for a value, and never casts text to anything: an error would tell of the value.
 Below: sqlglot, whose trees the guard puts in the column's place. Above: views.py.
