@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlglot import exp
 from tests.integration.sql_ledgers import (
     CALLER,
     CLERK,
@@ -25,9 +26,10 @@ from tests.integration.sql_ledgers import (
 )
 
 from pierhead.core.errors import Conflict, Forbidden, Invalid, Misconfigured, NotFound, PierheadError, ToolTimedOut
-from pierhead.sdk.sqlguard import GovernedWrite, PermittedTable, View
-from pierhead.servers.sql.engines.engine import Limits, SecondOpinionDiffers
+from pierhead.sdk.sqlguard import GovernedWrite, PermittedTable, View, finished, permitted_subquery
+from pierhead.servers.sql.engines.engine import LONGEST_VALUE, Limits, SecondOpinionDiffers
 from pierhead.servers.sql.engines.transactions import OutcomeUnknown, WritingEngine
+from pierhead.servers.sql.etags import etag
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
 from pierhead.servers.sql.writes import (
     DeleteRequest,
@@ -392,14 +394,15 @@ async def test_an_engine_that_was_not_told_does_not_write(ledger: Ledger) -> Non
 async def test_a_vanished_caller_leaves_nothing_behind_and_the_next_one_writes(ledger: Ledger) -> None:
     before = state(ledger)
     rows = [{"account": 300, "line": number, "note": f"v{number}"} for number in range(20_000)]
+    preview = insert("lines", rows[0], options=WriteOptions(dry_run=True))
     async with Governed(ledger) as governed:
+        await governed.insert(CALLER, preview)  # connected: what is cancelled below is a write
         task = asyncio.create_task(governed.insert(CALLER, insert("lines", *rows, options=WriteOptions())))
         done, _ = await asyncio.wait({task}, timeout=0.15)
         assert not done
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        preview = insert("lines", rows[0], options=WriteOptions(dry_run=True))
         assert (await governed.insert(CALLER, preview)).affected == 1
     assert state(ledger) == before
 
@@ -472,6 +475,31 @@ async def test_rows_that_another_writer_holds_are_not_waited_for_long(tmp_path: 
     async with Governed(postgres) as governed:
         await refused(ToolTimedOut, "locked", governed.insert(CALLER, insert("lines", {"account": 6, "line": 6})))
     await other.close()
+
+
+async def test_a_row_has_the_same_etag_where_it_is_read_and_where_it_is_written(
+    postgres_ledger: PostgresLedger,
+) -> None:
+    postgres_ledger.run(
+        "CREATE TYPE mood AS ENUM ('calm', 'glad'); CREATE TABLE odd (id integer PRIMARY KEY, wide text, j jsonb,"
+        " a text[], m mood, b bytea, n numeric, t timestamptz, d interval, i inet);"
+        "INSERT INTO odd VALUES (1, repeat('x', 5000), '{\"b\": [1, 2.50], \"a\": null}', '{p,\"q r\"}', 'calm',"
+        " '\\x00ff', 1.10, '2026-01-02T03:04:05Z', '1 day 2 hours', '10.0.0.1')"
+    )
+    async with Governed(postgres_ledger, role(odd={"operations": WRITES})) as governed:
+        view = governed.source.ground.roles["clerk"].view
+        table = view.tables[0]
+        select = exp.select("*").from_(permitted_subquery(table, view, exp.TableAlias(this=exp.to_identifier("o"))))
+        query = finished(select, (table,), view, rows=1)
+        whole = Limits(1, 5.0, bytes=LONGEST_VALUE, cell=LONGEST_VALUE)
+        read = (await governed.engine.run(query, view, {}, whole)).rows[0]
+        tag = etag([column.name for column in table.columns], read)
+        options = WriteOptions(if_match=tag, returning=True)
+        changes = {"m": "glad", "i": "10.0.0.2", "a": ["s"], "j": {"z": 1}, "d": "3 days"}
+        written = await governed.update(CALLER, update("odd", changes, "id = 1", options))
+        assert len(named(written)[0]["wide"]) == 5000
+        read = (await governed.engine.run(query, view, {}, whole)).rows[0]
+        assert etag([column.name for column in table.columns], read) == written.etag != tag
 
 
 async def test_a_connection_that_breaks_at_the_commit_leaves_the_outcome_unknown(

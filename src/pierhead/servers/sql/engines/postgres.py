@@ -22,6 +22,7 @@ from pierhead.servers.sql.catalog import Catalog
 from pierhead.servers.sql.engines.batches import Batches
 from pierhead.servers.sql.engines.engine import (
     LONGEST_CELL,
+    LONGEST_VALUE,
     Estimate,
     Field,
     Limits,
@@ -169,7 +170,7 @@ class PostgresEngine:
 
     def will_write(self) -> None:
         session = {**self._session, **WRITING_SESSION}
-        self._writer = self._writer or PostgresWriter(lambda: self._connect(session), self._reached)
+        self._writer = self._writer or PostgresWriter(lambda: self._connect(session), self._reached, _as_read)
 
     def transaction(self, view: View, limits: Limits) -> AbstractAsyncContextManager[Transaction]:
         del view  # as in `confirm`
@@ -257,12 +258,26 @@ def _cut(sql: str, attributes: tuple[Any, ...], cell: int) -> str:
     """The statement with its wide columns cut to one character more than a cell may have."""
     if all(attribute.type.name in _NARROW for attribute in attributes):
         return sql
+    names, columns = _cut_columns(attributes, cell)
+    return f"SELECT {columns} FROM ({sql}) AS answer({names})"  # noqa: S608 - made of the guard's text
+
+
+def _as_read(sql: str, attributes: tuple[Any, ...], *, is_change: bool) -> str:
+    """A statement of a transaction with its cells as `run` gives them, uncut: a row has one ETag, however it comes."""
+    if not is_change or all(attribute.type.name in _NARROW for attribute in attributes):
+        return _cut(sql, attributes, LONGEST_VALUE)
+    names, columns = _cut_columns(attributes, LONGEST_VALUE)
+    return f"WITH answer({names}) AS ({sql}) SELECT {columns} FROM answer"  # noqa: S608 - made of the guard's text
+
+
+def _cut_columns(attributes: tuple[Any, ...], cell: int) -> tuple[str, str]:
+    """Names for the columns of an answer, whatever they were called, and what is selected of them."""
     names = [f"c{position}" for position in range(len(attributes))]
-    columns = ", ".join(
+    columns = (
         _cut_column(name, attribute.type.name, cell) + " AS " + _quoted(attribute.name)
         for name, attribute in zip(names, attributes, strict=True)
     )
-    return f"SELECT {columns} FROM ({sql}) AS answer({', '.join(names)})"  # noqa: S608 - made of the guard's text
+    return ", ".join(names), ", ".join(columns)
 
 
 def _is_json(type_: str) -> bool:

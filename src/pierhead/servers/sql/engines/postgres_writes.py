@@ -9,7 +9,8 @@ EXPLAIN names every relation that would be read or changed.
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import asyncpg
 import orjson
@@ -46,22 +47,38 @@ WRITING_SESSION: Final = {
     "search_path": "pg_catalog, public, pg_temp",
     "synchronous_commit": "on",
 }
-_CONFIRMED_KEPT: Final = 1_000
+_STATEMENTS_KEPT: Final = 1_000
 _DRIVER: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError, TypeError)
 
+Statement = GovernedQuery | GovernedWrite
 Reached = Callable[[PermittedTable], frozenset[tuple[str, str]]]
 """The tables that a change of one may lead to: its partitions."""
+
+
+class AsRead(Protocol):
+    def __call__(self, sql: str, attributes: tuple[Any, ...], *, is_change: bool) -> str:
+        """The statement with the cells of its answer as reading gives them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A statement that was prepared once: what is run for it, and what it answers."""
+
+    sql: str
+    fields: tuple[Field, ...]
 
 
 class PostgresWriter:
     """`open_pool` makes the pool at the first transaction; closed with its engine."""
 
-    def __init__(self, open_pool: Callable[[], Awaitable[Any]], reached: Reached) -> None:
+    def __init__(self, open_pool: Callable[[], Awaitable[Any]], reached: Reached, as_read: AsRead) -> None:
         self._open_pool = open_pool
         self._reached = reached
         self._pool: Any = None
         self._opening = asyncio.Lock()
-        self._confirmed: dict[str, None] = {}
+        self._as_read = as_read
+        self._known: dict[str, _Known] = {}
 
     @asynccontextmanager
     async def transaction(self, limits: Limits) -> AsyncGenerator[Transaction]:
@@ -79,10 +96,25 @@ class PostgresWriter:
             self._pool.terminate()
             self._pool = None
 
-    async def confirm(self, connection: Any, statement: GovernedWrite, bound: list[object], left: float) -> None:  # noqa: ANN401 - asyncpg's connection
+    async def known(self, connection: Any, statement: Statement, bound: list[object], left: float) -> _Known:  # noqa: ANN401 - asyncpg's connection
+        """What is run for a statement, confirmed when it is first seen. Errors: SecondOpinionDiffers."""
+        found = self._known.get(statement.sql)
+        if found is not None:
+            return found
+        is_change = isinstance(statement, GovernedWrite)
+        if is_change:
+            await self._confirm(connection, statement, bound, left)
+        attributes = (await connection.prepare(statement.sql, timeout=left)).get_attributes()
+        if len(self._known) >= _STATEMENTS_KEPT:
+            self._known.pop(next(iter(self._known)))
+        found = self._known[statement.sql] = _Known(
+            self._as_read(statement.sql, attributes, is_change=is_change),
+            tuple(Field(each.name, each.type.name) for each in attributes),
+        )
+        return found
+
+    async def _confirm(self, connection: Any, statement: GovernedWrite, bound: list[object], left: float) -> None:  # noqa: ANN401 - asyncpg's connection
         """Ask the planner what it would touch. Errors: SecondOpinionDiffers."""
-        if statement.sql in self._confirmed:
-            return
         text = await connection.fetchval("EXPLAIN (VERBOSE, FORMAT JSON) " + statement.sql, *bound, timeout=left)
         permitted = {(statement.target.schema, statement.target.name)} | self._reached(statement.target)
         pending = [orjson.loads(text)[0]["Plan"]]
@@ -92,9 +124,6 @@ class PostgresWriter:
             relation = (node.get("Schema", ""), node.get("Relation Name", ""))
             if relation[1] and relation not in permitted:
                 raise SecondOpinionDiffers
-        if len(self._confirmed) >= _CONFIRMED_KEPT:
-            self._confirmed.pop(next(iter(self._confirmed)))
-        self._confirmed[statement.sql] = None
 
     @asynccontextmanager
     async def _connection(self, deadline: Deadline) -> AsyncGenerator[Any]:
@@ -130,16 +159,14 @@ class _PostgresTransaction:
             raise _told(error, self._deadline, None) from None
         self._is_open = True
 
-    async def execute(self, statement: GovernedQuery | GovernedWrite, values: Values) -> Rows:
+    async def execute(self, statement: Statement, values: Values) -> Rows:
         bound = statement.bound(values)
         try:
-            if isinstance(statement, GovernedWrite):
-                await self._writer.confirm(self._connection, statement, bound, self._deadline.left())
-            prepared = await self._connection.prepare(statement.sql, timeout=self._deadline.left())
-            rows = await prepared.fetch(*bound, timeout=self._deadline.left())
+            known = await self._writer.known(self._connection, statement, bound, self._deadline.left())
+            rows = await self._connection.fetch(known.sql, *bound, timeout=self._deadline.left())
         except _DRIVER as error:
             raise _told(error, self._deadline, statement) from None
-        return Rows([Field(each.name, each.type.name) for each in prepared.get_attributes()], rows)
+        return Rows(known.fields, rows)
 
     async def commit(self) -> None:
         await whole(self._commit())
@@ -165,7 +192,7 @@ class _PostgresTransaction:
             self._connection.terminate()
 
 
-def _told(error: Exception, deadline: Deadline, statement: GovernedQuery | GovernedWrite | None) -> Exception:
+def _told(error: Exception, deadline: Deadline, statement: Statement | None) -> Exception:
     state = getattr(error, "sqlstate", None) or ""
     if isinstance(error, asyncpg.DataError):  # of the server, or of the driver, which could not encode a value
         return does_not_fit(statement)
