@@ -233,7 +233,7 @@ async def test_a_hidden_column_changes_no_etag_and_a_visible_one_does(ledger: Le
 
 
 async def test_only_named_columns_are_written(ledger: Ledger) -> None:
-    roles = role(accounts={"operations": WRITES, "columns": {"exclude": ["secret"], "write": ["city"]}})
+    roles = role(accounts={"operations": WRITES, "columns": {"exclude": ["secret"], "write": ["city", "secret"]}})
     before = state(ledger)
     async with Governed(ledger, roles) as governed:
         for changes, code in (({"balance": 1}, "not-writable"), ({"secret": "x"}, "unknown-column")):

@@ -100,8 +100,15 @@ class Columns(_Strict):
 
     def shows_as_it_is(self, column: str) -> bool:
         """Whether the role reads the column, and not a mask of it."""
-        included = self.include is None or column in self.include
-        return included and column not in self.exclude and column not in self.mask
+        return self.shows(column) and column not in self.mask
+
+    def shows(self, column: str) -> bool:
+        """Whether the column exists for the role."""
+        return (self.include is None or column in self.include) and column not in self.exclude
+
+    def may_write(self, column: str) -> bool:
+        """Only what exists for the role; a mask only where it is named."""
+        return self.shows_as_it_is(column) if self.write is None else column in self.write and self.shows(column)
 
 
 class TableRule(_Strict):

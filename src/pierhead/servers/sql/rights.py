@@ -1,6 +1,7 @@
 """What a role may write: one table, its columns, under which conditions. Deny by default, as everywhere.
 
-A column is writable if it stands in `columns.write`, or, where the role names none, if the role sees it as it is.
+A column is writable if it stands in `columns.write`, or, where the role names none, if the role sees it as it is;
+a column that does not exist for the role is never written.
 Only tables are written, never views. Not here: what may be read (views.py), the write itself (write_lane.py).
 """
 
@@ -87,12 +88,10 @@ def _writable(ground: Ground, acting: Acting, stored: StoredTable, rule: TableRu
 
 
 def _columns(rule: TableRule, stored: StoredTable) -> dict[str, StoredColumn]:
-    named = rule.columns.write
     return {
         column.name: column
         for column in stored.columns
-        if not column.is_generated
-        and (column.name in named if named is not None else rule.columns.shows_as_it_is(column.name))
+        if not column.is_generated and rule.columns.may_write(column.name)
     }
 
 
