@@ -5,16 +5,19 @@ import datetime as dt
 import decimal
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx2
 import pytest
-from tests.integration.sql_shops import ANALYST, CALLER, CoordinatorShop, Governed, source
+from tests.integration.sql_shops import ANALYST, CoordinatorShop, Governed, source
+from tests.integration.sql_shops import CALLER as CALLER_ANN
 
-from pierhead.core.errors import Invalid, ToolTimedOut, UpstreamUnreachable
-from pierhead.sdk.sqlguard import GovernedQuery
+from pierhead.core.errors import Forbidden, Invalid, ToolTimedOut, UpstreamUnreachable
+from pierhead.core.identity import Caller, Workload
+from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.sdk.statements import Flavour, Running, Session, StatementClient, StatementFailed, filled, literal
+from pierhead.sdk.tool import CALLER
 from pierhead.servers.sql.engines.engine import Limits, SecondOpinionDiffers
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(300)]
@@ -59,6 +62,7 @@ async def client(coordinator: Coordinator) -> AsyncIterator[StatementClient]:
         yield StatementClient(http, coordinator.address, coordinator.flavour)
 
 
+NO_VIEW = View("trino", "hive", "sales", ())
 SESSION = Session("ann", "tpch", "tiny")
 
 
@@ -217,10 +221,10 @@ async def test_tables_columns_and_views_are_read_from_the_catalog(shop: Coordina
 
 
 async def test_a_governed_statement_runs_and_is_estimated(opened: Governed) -> None:
-    answer = await opened.run_query(CALLER, sql="SELECT * FROM customers WHERE id < 3", max_rows=5, timeout_s=30)
+    answer = await opened.run_query(CALLER_ANN, sql="SELECT * FROM customers WHERE id < 3", max_rows=5, timeout_s=30)
     assert [column.name for column in answer.columns] == ["id", "name", "region", "created_at"]
     assert len(answer.rows) == 2
-    explained = await opened.explain_query(CALLER, sql="SELECT id FROM orders")
+    explained = await opened.explain_query(CALLER_ANN, sql="SELECT id FROM orders")
     assert explained.verdict == "permitted"
     assert "email" not in explained.sql
 
@@ -228,9 +232,9 @@ async def test_a_governed_statement_runs_and_is_estimated(opened: Governed) -> N
 async def test_a_granted_view_may_read_what_it_stands_for(shop: CoordinatorShop) -> None:
     governed = source(shop, {"analyst": {"tables": ["order_totals"], "operations": ["read"]}})
     await governed.open()
-    answer = await governed.run_query(CALLER, sql="SELECT count(*) FROM order_totals", max_rows=5, timeout_s=30)
+    answer = await governed.run_query(CALLER_ANN, sql="SELECT count(*) FROM order_totals", max_rows=5, timeout_s=30)
     with pytest.raises(Invalid):
-        await governed.run_query(CALLER, sql="SELECT * FROM orders", max_rows=5, timeout_s=30)
+        await governed.run_query(CALLER_ANN, sql="SELECT * FROM orders", max_rows=5, timeout_s=30)
     await governed.close()
     assert answer.rows == [[200]]
 
@@ -259,7 +263,7 @@ async def test_a_login_is_asked_what_it_could_write(shop: CoordinatorShop) -> No
 
 async def test_no_text_of_the_engine_reaches_a_caller(opened: Governed) -> None:
     with pytest.raises(Invalid) as refused:
-        await opened.run_query(CALLER, sql="SELECT CAST(name AS integer) FROM customers", max_rows=5, timeout_s=30)
+        await opened.run_query(CALLER_ANN, sql="SELECT CAST(name AS integer) FROM customers", max_rows=5, timeout_s=30)
     assert "Customer" not in refused.value.message + refused.value.hint
 
 
@@ -280,3 +284,38 @@ async def test_every_statement_of_a_policy_that_binds_values_binds_them(shop: Co
     await governed.close()
     assert sorted(row[0] for row in answer.rows) == [1, 5, 9]
     assert answer.query_id
+
+
+async def test_each_caller_is_a_user_of_the_engine_where_the_url_says_so(shop: CoordinatorShop) -> None:
+    governed = source(replace(shop, url=f"{shop.url}?identity=caller"))
+    await governed.open()
+    engine, view = governed.source.engine, governed.source.ground.roles["analyst"].view
+    query = GovernedQuery("SELECT current_user", (), 10, explain=False)
+    token = CALLER.set(CALLER_ANN)
+    as_ann = await engine.run(query, view, {}, Limits(10, 30.0))
+    CALLER.reset(token)
+    with pytest.raises(Forbidden) as refused:
+        await engine.run(query, view, {}, Limits(10, 30.0))
+    await governed.close()
+    assert as_ann.rows == [["ann"]]
+    assert refused.value.code == "no-engine-user"
+
+
+async def test_a_program_alone_is_nobody_to_the_engine(shop: CoordinatorShop) -> None:
+    engine = replace(shop, url=f"{shop.url}?identity=caller").engine()
+    token = CALLER.set(Caller(Workload("spiffe://demo.local/agent"), "ide", "test", "call-2"))
+    with pytest.raises(Forbidden):
+        await engine.estimate(GovernedQuery("SELECT 1", (), 10, explain=False), NO_VIEW, {})
+    CALLER.reset(token)
+    await engine.close()
+
+
+async def test_without_that_every_caller_runs_as_the_login(shop: CoordinatorShop) -> None:
+    engine = shop.engine()
+    token = CALLER.set(CALLER_ANN)
+    answer = await engine.run(
+        GovernedQuery("SELECT current_user", (), 10, explain=False), NO_VIEW, {}, Limits(10, 30.0)
+    )
+    CALLER.reset(token)
+    await engine.close()
+    assert answer.rows == [["pierhead"]]

@@ -15,9 +15,10 @@ from typing import Any, Final, cast
 import httpx2
 import orjson
 
-from pierhead.sdk import Invalid, ToolTimedOut
+from pierhead.sdk import Forbidden, Invalid, ToolTimedOut
 from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.sdk.statements import Running, StatementClient, StatementFailed, filled
+from pierhead.sdk.tool import CALLER
 from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
 from pierhead.servers.sql.engines.engine import (
     LONGEST_VALUE,
@@ -130,7 +131,7 @@ class TrinoEngine:
     ) -> AsyncGenerator[Rows, None]:
         """The rows of `run`, a page at a time; the first batch tells the columns, and may hold no row."""
         del view
-        session = self._place.session(limits.seconds)
+        session = self._place.acting_as(_user(self._place)).session(limits.seconds)
         most_bytes = max(LONGEST_VALUE, limits.bytes)
         count = 0
         with _translated(limits.seconds):
@@ -187,8 +188,9 @@ class TrinoEngine:
         return cast("dict[str, Any]", orjson.loads(rows[0][0]))
 
     async def _asked(self, sql: str) -> list[list[Any]]:
-        """The whole answer to a question of our own."""
-        session = self._place.session(_ASKING_S)
+        """The whole answer to a question of our own: as the caller, where there is one and the place says so."""
+        place = self._place if CALLER.get(None) is None else self._place.acting_as(_user(self._place))
+        session = place.session(_ASKING_S)
         rows: list[list[Any]] = []
         with _translated(_ASKING_S):
             async with self._client.running(sql, session, seconds=_ASKING_S, is_read=True) as statement:
@@ -202,6 +204,20 @@ class TrinoEngine:
             return await self._asked(filled(sql, [self._place.catalog]))
         except Invalid:
             return []
+
+
+def _user(place: Place) -> str:
+    """As whom a statement runs: the login; or the caller, whom the login impersonates. Nobody runs as nobody."""
+    if place.identity == "login":
+        return place.login
+    caller = CALLER.get(None)
+    if caller is None or caller.person is None:
+        raise Forbidden(
+            "this source runs statements only as the person who asks",
+            hint="sign in as a person; a program alone has no name at this engine",
+            code="no-engine-user",
+        )
+    return caller.person.subject
 
 
 def _places(tables: list[list[Any]], own: Mapping[tuple[str, str], object]) -> list[tuple[str, str]]:
