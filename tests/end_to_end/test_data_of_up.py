@@ -76,6 +76,23 @@ def test_a_person_sees_on_the_page_what_their_role_reads(platform: Up) -> None:
     assert said["rows"] is None
 
 
+def test_rows_of_a_table_are_filtered_ordered_and_paged(platform: Up) -> None:
+    query = "table=flights&c1=carrier&o1=eq&v1=UA&order=dep_delay&down=yes&limit=25"
+    with browser(platform, "alice") as http:
+        first = http.get(f"{PATH}.json?{query}").json()
+        second = http.get(f"{PATH}.json?{query}&cursor={first['rows']['next']}").json()
+        strange = http.get(f"{PATH}.json?table=flights&limit=25&cursor={first['rows']['next']}").json()
+
+    carrier = first["rows"]["columns"].index("carrier")
+    assert first["problem"] is None
+    assert {row[carrier] for row in first["rows"]["cells"]} == {"UA"}
+    assert len(first["rows"]["cells"]) == 25
+    assert first["rows"]["next"]
+    assert second["problem"] is None
+    assert second["rows"]["cells"] != first["rows"]["cells"]
+    assert strange["problem"]["code"], "a cursor belongs to its own query"
+
+
 def test_who_may_not_reach_the_server_sees_none_of_it(platform: Up) -> None:
     with browser(platform, "bob") as http:
         answer = http.get(f"{PATH}.json")
