@@ -13,7 +13,7 @@ MEDIA_TYPE: Final = b"application/problem+json"
 
 _RETRYABLE: Final = frozenset(
     {"tool-timed-out", "upstream-unreachable", "limit-exceeded", "policy-stale", "record-failed", "locked"}
-    | {"too-many-calls", "too-many-at-once"}
+    | {"too-many-calls", "too-many-at-once", "database-unreachable"}
 )
 
 

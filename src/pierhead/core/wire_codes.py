@@ -75,6 +75,7 @@ _BY_CODE: Final[Mapping[str, Numbers]] = {
     "wrong-host": Numbers(421, -31421, 2),
     "headers-too-large": Numbers(431, -31431, 2),
     "not-acceptable": Numbers(406, -31406, 2),
+    "database-unreachable": Numbers(503, -31502, 7),
     # what is absent in one protocol is a wrong argument in the other
     "unknown-table": Numbers(404, -32602, 4, in_band=True),
     # what only the command line meets

@@ -292,6 +292,8 @@ def _translated(error: Exception, seconds: float) -> Exception:
     if number in _NOT_LET_IN:
         return UpstreamUnreachable("the database refuses this source's login", hint="tell the owner of this source")
     if number in _AWAY or isinstance(error, OSError | asyncmy.errors.InterfaceError):
-        return UpstreamUnreachable("the database does not answer", hint="try again later, or tell the owner")
+        return UpstreamUnreachable(
+            "the database does not answer", hint="try again later, or tell the owner", code="database-unreachable"
+        )
     reason = _REASONS.get(number)
     return rejected(reason) if reason else rejected()

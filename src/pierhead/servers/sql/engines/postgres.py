@@ -319,4 +319,6 @@ def _translated(error: Exception, seconds: float) -> Exception:
 
 
 def _unreachable() -> UpstreamUnreachable:
-    return UpstreamUnreachable("the database does not answer", hint="try again later, or tell the owner")
+    return UpstreamUnreachable(
+        "the database does not answer", hint="try again later, or tell the owner", code="database-unreachable"
+    )

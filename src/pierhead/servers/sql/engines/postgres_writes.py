@@ -204,7 +204,9 @@ def _told(error: Exception, deadline: Deadline, statement: Statement | None) -> 
     if made is not None:
         return made()
     if isinstance(error, (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, OSError)):
-        return UpstreamUnreachable("the database does not answer", hint="try again later, or tell the owner")
+        return UpstreamUnreachable(
+            "the database does not answer", hint="try again later, or tell the owner", code="database-unreachable"
+        )
     return rejected()
 
 

@@ -48,7 +48,9 @@ def told_by_mssql(kind: str, driver_error: str, text: str, seconds: float) -> Ex
     if "insufficient system memory" in text:
         return out_of_memory()
     if kind in ("OperationalError", "InterfaceError") or "Login failed" in text:
-        return UpstreamUnreachable("the database does not answer", hint="try again later, or tell the owner")
+        return UpstreamUnreachable(
+            "the database does not answer", hint="try again later, or tell the owner", code="database-unreachable"
+        )
     return rejected()
 
 
@@ -59,7 +61,9 @@ def told_by_oracle(number: int, seconds: float) -> Exception:
     if number in _ORACLE_NO_MEMORY:
         return out_of_memory()
     if number in _ORACLE_AWAY or 6000 <= number < 6010 or number == 4011:  # noqa: PLR2004 - the driver's own, DPY-60xx
-        return UpstreamUnreachable("the database does not answer", hint="try again later, or tell the owner")
+        return UpstreamUnreachable(
+            "the database does not answer", hint="try again later, or tell the owner", code="database-unreachable"
+        )
     reason = _ORACLE_REASONS.get(number)
     return rejected(reason) if reason else rejected()
 
@@ -71,6 +75,8 @@ def told_by_snowflake(number: int, kind: str, seconds: float) -> Exception:
     if number in _SNOWFLAKE_NO_MEMORY:
         return out_of_memory()
     if kind in ("OperationalError", "InterfaceError", "HttpError") or number // 1_000 in (250, 251, 390):
-        return UpstreamUnreachable("the database does not answer", hint="try again later, or tell the owner")
+        return UpstreamUnreachable(
+            "the database does not answer", hint="try again later, or tell the owner", code="database-unreachable"
+        )
     reason = _SNOWFLAKE_REASONS.get(number)
     return rejected(reason) if reason else rejected()
