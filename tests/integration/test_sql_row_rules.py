@@ -9,6 +9,11 @@ from tests.integration.sql_shops import Governed, Shop, SqliteShop, loaded, seen
 from pierhead.core.claims import parse_claims
 from pierhead.core.errors import Forbidden, PierheadError
 from pierhead.core.identity import Both, Caller, User, Workload
+from pierhead.servers.sql.cursors import Cursors
+from pierhead.servers.sql.grammar_native import parse_filter
+from pierhead.servers.sql.read_lane import ReadLane
+from pierhead.servers.sql.reads import ReadRequest, Selection
+from pierhead.servers.sql.select_native import parse_order, parse_select
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
@@ -226,3 +231,30 @@ async def test_a_rule_is_explained_by_its_name_and_never_by_its_text(shop: Shop)
     plain = await governed.explain_query(ANN, sql="SELECT id FROM products")
     assert plain.estimate is not None
     await governed.close()
+
+
+async def read(governed: Governed, *filters: tuple[str, str]) -> str:
+    lane = ReadLane(governed.source, Cursors(b"k" * 32))
+    columns, embeds = parse_select("id,region")
+    selection = Selection(columns, embeds, parse_filter(filters), parse_order("id"), 5)
+    try:
+        page = await lane.read(ANN, ReadRequest("customers", selection, None, "", "exact"))
+    except PierheadError as refusal:
+        return f"refused {refusal.code}: {refusal.message} ({refusal.hint})"
+    return f"{[tuple(row) for row in page.rows]} of {page.total}"
+
+
+async def read_all(shop: Shop) -> list[str]:
+    asked = ((), (("region", "neq.EMEA"),), (("region", "neq.EMEA"), ("name->>a", "eq.1")), (("id", "eq.1"),))
+    governed = await opened(shop)
+    answered = [await read(governed, *filters) for filters in asked]
+    await governed.close()
+    return answered
+
+
+async def test_reads_by_parameters_see_the_same_rows_and_depend_on_no_others(shop: Shop) -> None:
+    before = await read_all(shop)
+    assert before[0].endswith("of 66")
+    assert before[1] == "[] of 0"
+    shop.change_protected(["UPDATE customers SET name = '{\"a\": 1}' WHERE region <> 'EMEA'"])
+    assert await read_all(shop) == before

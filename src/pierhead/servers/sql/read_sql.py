@@ -17,7 +17,7 @@ from pierhead.sdk.sqlguard import Dialect, GovernedQuery, PermittedTable, finish
 from pierhead.servers.sql.blanks import Blank
 from pierhead.servers.sql.engines.engine import Field
 from pierhead.servers.sql.filter_sql import joined, write_condition
-from pierhead.servers.sql.filters import bad_filter
+from pierhead.servers.sql.filters import bad_filter, conditions
 from pierhead.servers.sql.json_sql import BUILDS_JSON, json_cell, objects_listed, row_object
 from pierhead.servers.sql.keysets import after
 from pierhead.servers.sql.levels import Followed, Level, Output, Sorting, ordered, related
@@ -148,6 +148,7 @@ class Writer:
         self._acting = acting
         self._relations = Relations(ground, acting)
         self._count = 0
+        self._is_fenced = False
         self.blanks: list[Blank] = []
         self._tables: list[PermittedTable] = []
         self._levels: list[Level] = []
@@ -161,6 +162,8 @@ class Writer:
             written = write_condition(selection.filter, level.terms, view.dialect, named=f"{level.alias}_")
             self.blanks += written.blanks
             level.where.append(written.expression)
+            # A place in JSON may not be there to reach: that fails for a value, and a row rule may hide its row.
+            self._is_fenced |= any(each.operand.path for each in conditions(selection.filter))
         for embed in selection.embeds:
             self._embed(level, embed)
         return level
@@ -196,7 +199,9 @@ class Writer:
 
     def _subquery(self, table: PermittedTable, alias: str) -> exp.Subquery:
         self._tables.append(table)
-        return permitted_subquery(table, self._acting.view, exp.TableAlias(this=_name(alias)))
+        return permitted_subquery(
+            table, self._acting.view, exp.TableAlias(this=_name(alias)), is_fenced=self._is_fenced
+        )
 
     def _embed(self, level: Level, embed: Embed) -> None:
         relation = self._relations.named(level.table, embed)
