@@ -26,6 +26,7 @@ from tests.integration.sql_ledgers import (
 )
 
 from pierhead.core.errors import Conflict, Forbidden, Invalid, Misconfigured, NotFound, PierheadError, ToolTimedOut
+from pierhead.core.identity import Caller, User
 from pierhead.sdk.sqlguard import GovernedWrite, PermittedTable, View, finished, permitted_subquery
 from pierhead.servers.sql.engines.engine import LONGEST_VALUE, Limits, SecondOpinionDiffers
 from pierhead.servers.sql.engines.transactions import OutcomeUnknown, WritingEngine
@@ -516,3 +517,42 @@ async def test_a_connection_that_breaks_at_the_commit_leaves_the_outcome_unknown
             with pytest.raises(OutcomeUnknown):
                 await transaction.commit()
         assert (await governed.insert(CALLER, insert("lines", {"account": 6, "line": 6}))).affected == 1
+
+
+def of(city: str) -> Caller:
+    return Caller(User("https://memory.example", "ann", frozenset(), (("city", city),)), "ide", "test", "call-1")
+
+
+RULED = {"operations": WRITES, "columns": {"exclude": ["secret"]}, "rows": "city.eq.${claims.city}"}
+
+
+async def test_only_rows_of_the_rule_are_changed_and_no_row_leaves_it(ledger: Ledger) -> None:
+    before = state(ledger)
+    async with Governed(ledger, role(accounts=RULED)) as governed:
+        caller, row = of("Bern"), {"id": 1, "name": "x", "city": "Bern"}
+        elsewhere = row | {"id": 9, "city": "Cork"}
+        for call, kind, code in (
+            (governed.update(caller, update("accounts", {"city": "Aden"}, "id = 2")), Forbidden, "outside-row-rule"),
+            (governed.insert(caller, insert("accounts", {"name": "x"})), Forbidden, "outside-row-rule"),
+            (
+                governed.insert(caller, insert("accounts", elsewhere)),
+                Forbidden,
+                "outside-row-rule",
+            ),
+            (governed.insert(caller, insert("accounts", row, on_conflict="merge")), Conflict, "unique-violation"),
+            (governed.update_keyed(caller, KeyedRequest("accounts", [row])), NotFound, "no-such-row"),
+            (governed.update_keyed(caller, KeyedRequest("accounts", [row], True)), Conflict, "unique-violation"),
+            (governed.update(CALLER, update("accounts", {"balance": 1}, "id = 2")), Forbidden, "missing-claim"),
+        ):
+            await refused(kind, code, call)
+        assert (await governed.delete(caller, delete("accounts", "id = 1"))).affected == 0
+    assert state(ledger) == before
+    async with Governed(ledger, role(accounts=RULED)) as governed:
+        written = await governed.update(caller, update("accounts", {"balance": 7}, "id > 0"))
+        assert sorted(row["id"] for row in named(written)) == [2, 3]
+        assert (await governed.insert(caller, insert("accounts", row | {"id": 9}))).affected == 1
+        assert (await governed.insert(caller, insert("accounts", row | {"id": 9}, on_conflict="merge"))).affected == 1
+    assert [float(each[0]) for each in ledger.rows("SELECT balance FROM accounts WHERE id IN (1, 4) ORDER BY id")] == [
+        10.0,
+        40.0,
+    ]

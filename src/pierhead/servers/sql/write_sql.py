@@ -91,6 +91,11 @@ def targets_query(table: Writable, where: exp.Expr, most: int, *, is_compared: b
     return finished(tree, (table.seen,), table.view, rows=most)
 
 
+def is_held_apart(table: Writable) -> bool:
+    """Whether the role's rule is asked in a query of its own: DuckDB takes no values in RETURNING."""
+    return table.seen.condition is not None and table.view.dialect == "duckdb"
+
+
 def key_condition(table: Writable) -> exp.Expr:
     """The row of one key; its slots are those of `key_values`."""
     parts = [
@@ -168,7 +173,7 @@ def _returning(table: Writable) -> exp.Returning:
     keys = [_column(name) for name in table.key]
     one, nothing = exp.Literal.number(1), exp.Literal.number(0)
     holds: exp.Expr = one
-    if table.seen.condition is not None:
+    if table.seen.condition is not None and not is_held_apart(table):
         holds = exp.Case(ifs=[exp.If(this=_condition(table), true=one)], default=nothing)
     aliased = [exp.Alias(this=part, alias=_name(f"pierhead_{place}")) for place, part in enumerate((*keys, holds))]
     return exp.Returning(expressions=[*seen, *aliased])

@@ -15,7 +15,7 @@ from pierhead.sdk.sqlguard import GovernedWrite
 from pierhead.servers.sql import etags
 from pierhead.servers.sql.approvals import WriteOperation
 from pierhead.servers.sql.engines.engine import Field, Values
-from pierhead.servers.sql.engines.transactions import Transaction
+from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 from pierhead.servers.sql.notes import digest
 from pierhead.servers.sql.rights import Writable
 from pierhead.servers.sql.whole_cells import whole
@@ -24,6 +24,7 @@ from pierhead.servers.sql.write_sql import (
     cells,
     delete_statement,
     insert_statement,
+    is_held_apart,
     key_condition,
     key_values,
     targets_query,
@@ -117,11 +118,24 @@ class Work:
         answer = await self.transaction.execute(statement, {**self.claims, **values})
         if any(not row[-1] for row in answer.rows) and self.operation != "delete":
             raise _outside_the_rule()
+        if is_held_apart(self.table) and self.operation != "delete":
+            await self._hold_to_the_rule(answer.rows)
         self.rows.extend(answer.rows)
         self.fields = answer.fields
         if self.operation != "create" and len(self.rows) > self.options.max_affected:
             raise _too_many(self.options.max_affected)
         return len(answer.rows)
+
+    async def _hold_to_the_rule(self, rows: Sequence[Sequence[object]]) -> None:
+        """Look for each written row among the role's rows, by its key. Errors: Forbidden; Invalid without a key."""
+        if not self.table.key:
+            raise not_on_this_engine()
+        query = targets_query(self.table, key_condition(self.table), 1, is_compared=False)
+        for row in rows:
+            key = row[len(self.table.seen.columns) : -1]
+            found = {f"k{place}": cell for place, cell in enumerate(key)}
+            if not (await self.transaction.execute(query, {**self.claims, **found})).rows:
+                raise _outside_the_rule()
 
     def written(self) -> Written:
         """What is told of it: only what the role may see."""
