@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
+import httpx2
 import pytest
 from tests.serving_database import Serving, pierhead, serving, within
 
@@ -233,3 +234,43 @@ def test_a_schema_of_two_hundred_tables_is_served_at_once(tmp_path: Path) -> Non
         print(f"200 tables: ready in {running.facts['seconds']} s")
         assert len(running.facts["tables"]) == 200
         assert running.facts["seconds"] < 5
+
+
+def test_a_schema_that_moves_on_is_hidden_told_and_accepted(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path)
+    url, data = f"sqlite:///{shop}", tmp_path / "data"
+    assert pierhead("contract", "lock", "--db", url, "--mode", "strict", "--data", str(data)).returncode == 0
+    with serving(url, data, "--config", str(refreshing(tmp_path))) as running, running.http() as http:
+        change(shop, "ALTER TABLE orders ADD COLUMN note TEXT; CREATE TABLE fresh (id INTEGER PRIMARY KEY)")
+        within(5, lambda: asked(http, "SELECT * FROM products").headers.get("pierhead-schema-drift") == "additive")
+        assert "note" not in asked(http, "SELECT * FROM orders").text
+        assert "fresh" not in names(running)
+        change(shop, "ALTER TABLE products DROP COLUMN price")
+        within(5, lambda: asked(http, "SELECT name FROM products").status_code == 503)
+        assert asked(http, "SELECT name FROM products").json()["code"] == "schema-drift"
+        assert asked(http, "SELECT qty FROM orders").headers["pierhead-schema-drift"] == "breaking"
+        drift = pierhead("contract", "diff", "--db", url, "--data", str(data), "--json")
+        assert drift.returncode == 5
+        assert {change["kind"] for change in json.loads(drift.stdout)} == {"additive", "breaking"}
+        running.tell("contract", "accept", "--db", url)
+        within(5, lambda: asked(http, "SELECT name FROM products").status_code == 200)
+        within(5, lambda: "fresh" in names(running))
+        assert "note" in asked(http, "SELECT * FROM orders").text
+        assert "pierhead-schema-drift" not in asked(http, "SELECT * FROM orders").headers
+
+
+def refreshing(folder: Path) -> Path:
+    """Settings under which the schema is looked at every second."""
+    file = folder / "pierhead.toml"
+    file.write_text("[serve]\nrefresh_s = 1\n")
+    return file
+
+
+def change(file: Path, statements: str) -> None:
+    connection = sqlite3.connect(file)
+    connection.executescript(statements)
+    connection.close()
+
+
+def asked(http: httpx2.Client, sql: str) -> httpx2.Response:
+    return http.post("/api/v1/_sql", json={"sql": sql})

@@ -78,6 +78,8 @@ _BY_CODE: Final[Mapping[str, Numbers]] = {
     "database-unreachable": Numbers(503, -31502, 7),
     # what is absent in one protocol is a wrong argument in the other
     "unknown-table": Numbers(404, -32602, 4, in_band=True),
+    # a source that is there, and not as it was promised
+    "schema-drift": Numbers(503, -31502, 7),
     # what only the command line meets
     "check-failed": Numbers(400, -32602, 8),
 }

@@ -93,9 +93,11 @@ def test_what_was_added_is_hidden_until_it_is_accepted() -> None:
     assert [table.name for table in offered.catalog.tables] == ["orders", "sold"]
     orders = offered.catalog.by_name["main", "orders"]
     assert (orders.columns, orders.unique, orders.foreign_keys) == ((ID, NAME), (("name",),), ())
-    assert offered.drift == "breaking"
+    assert offered.drift(lambda _: True) == "breaking"
+    assert offered.drift(lambda table: table.name == "orders") == "additive"
+    assert offered.drift(lambda _: False) == ""
     accepted = held(Contract.of(CHANGED, Mode.WARN), CHANGED)
-    assert (accepted.catalog, accepted.drift) == (CHANGED, "")
+    assert (accepted.catalog, accepted.changes) == (CHANGED, ())
 
 
 def test_strict_withholds_what_broke_and_nothing_else() -> None:
@@ -107,7 +109,7 @@ def test_strict_withholds_what_broke_and_nothing_else() -> None:
 @pytest.mark.parametrize("make", [lambda: None, lambda: Contract.of(LOCKED, Mode.OFF)])
 def test_without_a_contract_the_schema_is_what_it_is(make: Callable[[], Contract | None]) -> None:
     offered = held(make(), CHANGED)
-    assert (offered.catalog, offered.changes, offered.drift) == (CHANGED, (), "")
+    assert (offered.catalog, offered.changes) == (CHANGED, ())
 
 
 def test_a_contract_reads_as_it_was_written(tmp_path: Path) -> None:

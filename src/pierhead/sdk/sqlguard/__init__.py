@@ -20,7 +20,7 @@ from pierhead.sdk.sqlguard.literals import without_literals
 from pierhead.sdk.sqlguard.names import check_alias_lists, check_columns
 from pierhead.sdk.sqlguard.parameters import PREFIX, bind_parameters
 from pierhead.sdk.sqlguard.reads import columns_read
-from pierhead.sdk.sqlguard.refusal import CODES, SqlRefused
+from pierhead.sdk.sqlguard.refusal import CODES, SqlRefused, drifted
 from pierhead.sdk.sqlguard.rereading import reread
 from pierhead.sdk.sqlguard.rewriting import (
     bounded,
@@ -48,6 +48,7 @@ __all__ = (
     "SqlRefused",
     "View",
     "Writing",
+    "drifted",
     "finished",
     "finished_write",
     "govern",

@@ -3,7 +3,7 @@
 Not here: a word about anything outside the role's view. Above: every module of the guard.
 """
 
-from pierhead.core.errors import Invalid
+from pierhead.core.errors import Invalid, UpstreamUnreachable
 
 
 class SqlRefused(Invalid):
@@ -22,6 +22,15 @@ CODES = (
     "unknown-column",
     "too-large",
 )
+
+
+def drifted(table: str) -> UpstreamUnreachable:
+    """A table that the caller may read, and whose schema is no longer the one that was promised."""
+    return UpstreamUnreachable(
+        f"the schema of table {table[:128]} has changed, and nobody has accepted the change yet",
+        hint="ask the owner of this source; they see the change with: pierhead contract diff",
+        code="schema-drift",
+    )
 
 
 def unsupported(what: str, hint: str = "") -> SqlRefused:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from pierhead.sdk.sqlguard.refusal import SqlRefused, unsupported
+from pierhead.sdk.sqlguard.refusal import SqlRefused, drifted, unsupported
 from pierhead.sdk.sqlguard.view import PermittedTable, View
 
 # WITH may refer to itself without the word RECURSIVE.
@@ -145,6 +145,8 @@ def _permitted(node: exp.Table, view: View) -> PermittedTable:
     if view.dialect == "duckdb" and schema and not catalog and view.is_catalog(schema):
         schema = ""  # DuckDB reads `memory.orders` as catalog and table
     table = view.find(schema, name)
+    if table is None and view.is_withheld(schema, name):
+        raise drifted(node.name)
     if table is None or (catalog and not view.is_catalog(catalog)):
         raise _unknown_table(node, view)
     return table

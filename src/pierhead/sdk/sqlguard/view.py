@@ -77,6 +77,8 @@ class View:
     catalog: str
     schema: str
     tables: tuple[PermittedTable, ...]
+    #: Schema and name of tables that would be permitted, and broke the contract with clients: they say so.
+    withheld: frozenset[tuple[str, str]] = frozenset()
 
     def fold(self, name: str, *, quoted: bool) -> str:
         return folded(name, self.dialect, quoted=quoted)
@@ -91,6 +93,14 @@ class View:
     def find(self, schema: str, name: str) -> PermittedTable | None:
         """The table of that folded name; an empty schema means the default one."""
         return self._by_name.get((schema or self._stored(self.schema), name))
+
+    def is_withheld(self, schema: str, name: str) -> bool:
+        """Whether that folded name is one that broke its contract; an empty schema means the default one."""
+        return (schema or self._stored(self.schema), name) in self._withheld
+
+    @cached_property
+    def _withheld(self) -> frozenset[tuple[str, str]]:
+        return frozenset((self._stored(schema), self._stored(name)) for schema, name in self.withheld)
 
     def is_catalog(self, name: str) -> bool:
         return name == self._stored(self.catalog)

@@ -4,7 +4,7 @@ What was added stays hidden until somebody accepts it; in `strict`, a table that
 two schemas but for reading the file. Not here: who may read what (policy.py), the commands (`apps/cli/contract`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -89,13 +89,12 @@ class Held:
     """A schema under its contract: what is offered of it, what changed, and which tables are withheld."""
 
     catalog: Catalog
-    changes: tuple[Change, ...] = ()
+    changes: tuple[tuple[StoredTable, Change], ...] = ()
     withheld: frozenset[Place] = _NOTHING
 
-    @property
-    def drift(self) -> str:
-        """`breaking`, `additive` or nothing: the gravest of the changes."""
-        kinds = {change.kind for change in self.changes}
+    def drift(self, concerns: Callable[[StoredTable], bool]) -> str:
+        """`breaking`, `additive` or nothing: the gravest of the changes of tables that concern somebody."""
+        kinds = {change.kind for table, change in self.changes if concerns(table)}
         return next((kind for kind in ("breaking", "additive") if kind in kinds), "")
 
 
@@ -103,8 +102,8 @@ def held(contract: Contract | None, catalog: Catalog) -> Held:
     """What a source offers of its schema, under its contract."""
     if contract is None or contract.mode is Mode.OFF:
         return Held(catalog)
-    changes = differences(contract, catalog)
-    broken = frozenset(place for place, change in _placed(contract, catalog) if change.kind == "breaking")
+    changes = tuple(_placed(contract, catalog))
+    broken = frozenset((table.schema, table.name) for table, change in changes if change.kind == "breaking")
     withheld = broken if contract.mode is Mode.STRICT else _NOTHING
     locked = {table.place: table for table in contract.tables}
     kept = [
@@ -120,18 +119,19 @@ def differences(contract: Contract, catalog: Catalog) -> tuple[Change, ...]:
     return tuple(change for _, change in _placed(contract, catalog))
 
 
-def _placed(contract: Contract, catalog: Catalog) -> Iterator[tuple[Place, Change]]:
+def _placed(contract: Contract, catalog: Catalog) -> Iterator[tuple[StoredTable, Change]]:
+    """Each change with its table; one that is gone stands there without columns."""
     locked = {table.place: table for table in contract.tables}
     for place, table in locked.items():
         stored = catalog.by_name.get(place)
         if stored is None:
-            yield place, Change("breaking", _name(place, catalog), f"{table.kind} is gone")
+            gone = StoredTable(table.schema_, table.name, table.kind, ())
+            yield gone, Change("breaking", catalog.display_name(gone), f"{table.kind} is gone")
         else:
-            yield from ((place, change) for change in _changes(_name(place, catalog), table, stored))
+            yield from ((stored, change) for change in _changes(catalog.display_name(stored), table, stored))
     for stored in catalog.tables:
-        place = (stored.schema, stored.name)
-        if place not in locked:
-            yield place, Change("additive", _name(place, catalog), f"{stored.kind} is new")
+        if (stored.schema, stored.name) not in locked:
+            yield stored, Change("additive", catalog.display_name(stored), f"{stored.kind} is new")
 
 
 def _changes(name: str, table: LockedTable, stored: StoredTable) -> Iterator[Change]:
@@ -186,8 +186,3 @@ def _locked(table: StoredTable) -> LockedTable:
         for column in table.columns
     ]
     return LockedTable(schema_=table.schema, name=table.name, kind=table.kind, columns=columns)
-
-
-def _name(place: Place, catalog: Catalog) -> str:
-    schema, name = place
-    return name if schema == catalog.schema else f"{schema}.{name}"

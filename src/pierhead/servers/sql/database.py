@@ -37,6 +37,7 @@ class SqlDatabase:
                 "roles": dict(chosen.roles),
                 "read_only": chosen.is_read_only,
                 "rate_limits": chosen.is_paced,
+                "contract": str(chosen.contract or ""),
             },
         )
         self._is_read_only = chosen.is_read_only

@@ -39,7 +39,9 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
 
 def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     """The server, and the source behind it for whoever changes its policy. Errors: Misconfigured."""
-    source = Source(chosen.engine(), chosen.parsed_roles(), url=chosen.url, paced=chosen.rate_limits)
+    source = Source(
+        chosen.engine(), chosen.parsed_roles(), url=chosen.url, contract=chosen.contract_file, paced=chosen.rate_limits
+    )
     keys = FileKeys()
 
     @asynccontextmanager

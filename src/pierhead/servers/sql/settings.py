@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -27,6 +28,7 @@ class SqlSettings(BaseModel):
     url: str
     roles: dict[str, object]
     description: str = ""
+    contract: str = ""  # the file of the locked schema; what is not in it stays hidden
     read_only: bool = False  # overrides every role: nothing is opened for writing, and no tool writes
     cursor_key: str = ""  # signs cursors; servers that share load share it. Left out: one of this process
     rate_limits: bool = True  # calls a second; `serve` on loopback goes without
@@ -46,6 +48,10 @@ class SqlSettings(BaseModel):
 
     def signing_key(self) -> bytes:
         return hashlib.sha256(self.cursor_key.encode()).digest() if self.cursor_key else secrets.token_bytes(32)
+
+    @property
+    def contract_file(self) -> Path | None:
+        return Path(self.contract) if self.contract else None
 
     def parsed_roles(self) -> Policy:
         policy = parse_policy(self.roles)

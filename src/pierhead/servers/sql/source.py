@@ -10,20 +10,22 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import monotonic
 from typing import Any, Final, Self
 
 from sqlglot import exp
 
 from pierhead.sdk import Caller, Invalid
-from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View, drifted
 from pierhead.servers.sql.catalog import Catalog, StoredTable
+from pierhead.servers.sql.contract import Contract, Held, held
 from pierhead.servers.sql.engines.choosing import engine_of
 from pierhead.servers.sql.engines.engine import Engine, Limits, Values
 from pierhead.servers.sql.pacing import Pace
 from pierhead.servers.sql.policy import Account, Policy, Role
 from pierhead.servers.sql.row_rules import RowRule
-from pierhead.servers.sql.views import compile_role
+from pierhead.servers.sql.views import compile_role, rule_for
 
 ROLE_ASKED: Final[ContextVar[str]] = ContextVar("pierhead_role_asked", default="")
 """The role that the request being answered asks to act in, if any: only one that its caller holds can come of it."""
@@ -62,16 +64,23 @@ class Acting:
     login: Login
     rules: Mapping[tuple[str, str], RowRule]
     pace: Pace
+    drift: str = ""  # `additive` or `breaking`, of what this role may see
 
     @property
     def engine(self) -> Engine:
         return self.login.engine
 
     def table(self, name: str) -> PermittedTable:
-        """The table a caller names. Errors: Invalid, the same for a hidden one as for one that is not there."""
+        """The table a caller names.
+
+        Errors: Invalid, the same for a hidden one as for one that is not there; UpstreamUnreachable (`schema-drift`).
+        """
         for table in self.view.tables:
             if self.view.display_name(table) == name:
                 return table
+        schema, _, bare = name.rpartition(".")
+        if (schema or self.view.schema, bare) in self.view.withheld:
+            raise drifted(name)
         raise Invalid(
             f"there is no table {name[:128]}", hint="list_tables names the tables you may read", code="unknown-table"
         )
@@ -195,11 +204,20 @@ class Source:
     """Ask after `open`; `close` when done. `ground` is read once a call, so that a call sees one policy."""
 
     def __init__(
-        self, engine: Engine, policy: Policy, *, url: str = "", paced: bool = True, now: Callable[[], float] = monotonic
+        self,
+        engine: Engine,
+        policy: Policy,
+        *,
+        url: str = "",
+        contract: Path | None = None,
+        paced: bool = True,
+        now: Callable[[], float] = monotonic,
     ) -> None:
         self.engine = engine
         self.ground = Ground(policy, _NOTHING, {})
         self._accepted = _NOTHING
+        self._contract = contract
+        self._held = Held(_NOTHING)
         self._url = url
         self._paced = paced
         self._now = now
@@ -212,8 +230,9 @@ class Source:
     async def open(self) -> None:
         """Read the schema and compile every role, once. Errors: Misconfigured, UpstreamUnreachable."""
         if not self._is_open:
-            self._accepted = await self.engine.introspect()
-            self._stand_on(self.ground.policy, self._accepted, is_strict=True)
+            found = await self._look()
+            self._accepted = found.catalog
+            self._stand_on(self.ground.policy, found, is_strict=True)
             for login in self._logins.values():
                 await login.make_ready()
             self._is_open = True
@@ -230,21 +249,28 @@ class Source:
 
         Errors: Misconfigured; then the old one stays in force, whole.
         """
-        self._stand_on(policy, self.ground.catalog, is_strict=True)
+        self._stand_on(policy, self._held, is_strict=True)
 
     async def refresh(self) -> bool:
         """Look at the schema again; whether it changed.
 
         A column that appeared stays hidden where a role excludes or masks columns; what a policy names and is gone
-        is not there. Errors: UpstreamUnreachable.
+        is not there. A contract decides what is offered of the schema. Errors: UpstreamUnreachable, Misconfigured.
         """
         self._looked_at = self._now()
-        catalog = await self.engine.introspect()
-        if catalog.version == self.ground.catalog.version:
-            self.ground = replace(self.ground, catalog=catalog)
+        found = await self._look()
+        if found.catalog.version == self.ground.catalog.version and found.changes == self._held.changes:
+            self.ground = replace(self.ground, catalog=found.catalog)
             return False
-        self._stand_on(self.ground.policy, catalog, is_strict=False)
+        if self._contract is not None and not found.changes:
+            self._accepted = found.catalog
+        self._stand_on(self.ground.policy, found, is_strict=False)
         return True
+
+    async def _look(self) -> Held:
+        """The schema there is, under the contract there is: both may have changed."""
+        catalog = await self.engine.introspect()
+        return held(Contract.read(self._contract) if self._contract else None, catalog)
 
     async def refresh_after_a_miss(self) -> bool:
         """As `refresh`, for a statement that named what is not there; not more often than every few seconds."""
@@ -257,17 +283,21 @@ class Source:
         await _close(self._logins.values())
         await self.engine.close()
 
-    def _stand_on(self, policy: Policy, catalog: Catalog, *, is_strict: bool) -> None:
+    def _stand_on(self, policy: Policy, found: Held, *, is_strict: bool) -> None:
         """Compile every role and swap the ground, or leave everything as it was."""
+        catalog = found.catalog
         logins = {name: self._login(name, role.login) for name, role in policy.roles.items() if role.login is not None}
         roles: dict[str, Acting] = {}
         for name, role in policy.roles.items():
-            compiled = compile_role(name, role, catalog, accepted=self._accepted, is_strict=is_strict)
+            is_whole = is_strict and not found.withheld
+            compiled = compile_role(name, role, catalog, accepted=self._accepted, is_strict=is_whole)
+            view, drift = _drifted(role, compiled.view, found)
             login = logins.get(name, self._own)
-            roles[name] = Acting(name, role, compiled.view, login, compiled.rules, self._pace(name, role))
+            roles[name] = Acting(name, role, view, login, compiled.rules, self._pace(name, role), drift)
         kept = set(logins.values())
         dropped = [login for login in self._logins.values() if login not in kept]
         before, self.ground, self._logins = self.ground, Ground(policy, catalog, roles), logins
+        self._held = found
         if dropped:
             task = asyncio.create_task(_close_after(before.in_use, dropped))
             self._closing.add(task)
@@ -287,6 +317,19 @@ class Source:
         if before is not None and (before.pace.in_flight, before.pace.rate) == (role.limits.in_flight, rate):
             return before.pace
         return Pace(role.limits.in_flight, rate, self._now)
+
+
+def _drifted(role: Role, view: View, found: Held) -> tuple[View, str]:
+    """The view with the tables that it withholds, and what has become of the rest: of tables of this role alone."""
+
+    def concerns(table: StoredTable) -> bool:
+        rule = rule_for(role, table, found.catalog)
+        return rule is not None and bool(rule.operations)
+
+    if not found.changes:
+        return view, ""
+    withheld = frozenset((table.schema, table.name) for table, _ in found.changes if concerns(table)) & found.withheld
+    return replace(view, withheld=withheld), found.drift(concerns)
 
 
 async def _close(logins: Iterable[Login]) -> None:

@@ -90,7 +90,14 @@ class RestRoutes:
         handler = methods.get(request.method)
         if handler is None:
             return _not_allowed(request.method, methods)
-        return await handler(asked)
+        return self._said_of_drift(await handler(asked), calls)
+
+    def _said_of_drift(self, reply: Reply | None, calls: Calls) -> Reply | None:
+        """The answer, and that the schema is not the one that was promised; a stream has begun and says it no more."""
+        drift = self._source.ground.acting(calls.caller).drift
+        if reply is None or not drift:
+            return reply
+        return replace(reply, headers=[*reply.headers, (b"pierhead-schema-drift", drift.encode())])
 
     def _methods(self, parts: tuple[bytes, ...]) -> Methods:
         found = self._fixed.get(parts)
