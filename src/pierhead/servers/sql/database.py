@@ -57,7 +57,8 @@ class SqlDatabase:
 
     def own_tables(self) -> tuple[str, ...]:
         catalog = self._source.ground.catalog
-        return tuple(table.name for table in catalog.tables if table.schema == catalog.schema)
+        places = {(table.schema, table.name) for table in catalog.tables} | self._source.withheld
+        return tuple(sorted(name for schema, name in places if schema == catalog.schema))
 
     def tables(self, role: str) -> tuple[str, ...]:
         acting = self._source.ground.roles.get(role)

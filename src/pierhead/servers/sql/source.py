@@ -237,6 +237,11 @@ class Source:
                 await login.make_ready()
             self._is_open = True
 
+    @property
+    def withheld(self) -> frozenset[tuple[str, str]]:
+        """Tables that broke their contract, by schema and name: nobody is served them."""
+        return self._held.withheld
+
     def turn(self, caller: Caller, asked: str = "") -> Turn:
         """Around one call of `caller`, in the first role they hold or in the one asked for.
 
