@@ -25,6 +25,7 @@ from pydantic import (
 
 from pierhead.sdk import Caller, Forbidden, Invalid, Misconfigured
 from pierhead.servers.sql.approvals import Needed
+from pierhead.servers.sql.budget import Budget
 from pierhead.servers.sql.grammar_native import parse_rule
 from pierhead.servers.sql.masks import Mask
 from pierhead.servers.sql.pacing import Shares
@@ -127,6 +128,7 @@ class Limits(_Strict):
     bytes: Annotated[int, BeforeValidator(_bytes)] = Field(default=MOST_BYTES, ge=1_024, le=MOST_BYTES)
     in_flight: Annotated[Shares, BeforeValidator(lambda written: _shares(written, 16, 64))] = Shares(16, 64)
     rate: Annotated[Shares, BeforeValidator(lambda written: _shares(written, 50, 500))] = Shares(50, 500)
+    budget: Budget | None = None
 
     @property
     def most_streamed(self) -> int:
@@ -222,6 +224,11 @@ class Policy:
 
     roles: Mapping[str, Role]
     version: str
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether some read may have to wait for a person."""
+        return any(role.limits.budget is not None for role in self.roles.values())
 
     @property
     def written(self) -> frozenset[str]:

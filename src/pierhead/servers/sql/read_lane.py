@@ -15,6 +15,7 @@ from typing import Final
 
 from pierhead.sdk import Caller, Invalid, note
 from pierhead.servers.sql.blanks import fill
+from pierhead.servers.sql.budget import keep_to_budget
 from pierhead.servers.sql.cursors import Cursors, Place, same_order
 from pierhead.servers.sql.embedding import (
     MOST_FETCHED,
@@ -132,7 +133,21 @@ class ReadLane:
         write: Callable[[ReadRequest, Ground, Acting], Written],
         more: Place | Values | None = None,
     ) -> tuple[Written, Values]:
-        """The statement of this shape, remembered, or written and confirmed by the engine; and what fills its slots."""
+        """The statement of this shape, within the role's budget, and what fills its slots."""
+        written, values = await self._confirmed(on, request, of, write, more)
+        budget = on.acting.role.limits.budget
+        await keep_to_budget(budget, on.acting.engine, written.query, on.acting.view, values)
+        return written, values
+
+    async def _confirmed(
+        self,
+        on: _Standing,
+        request: ReadRequest,
+        of: tuple[object, ...],
+        write: Callable[[ReadRequest, Ground, Acting], Written],
+        more: Place | Values | None,
+    ) -> tuple[Written, Values]:
+        """Remembered, or written and confirmed by the engine."""
         key = (*of, on.acting.name, read_shape(request))
         known = on.ground.verdicts.get(key)
         if isinstance(known, _Kept):

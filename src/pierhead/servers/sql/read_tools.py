@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pierhead.sdk import Caller, Server
 from pierhead.servers.sql.answers import ResultColumn, TableRows
+from pierhead.servers.sql.budget import Asks
 from pierhead.servers.sql.cells import plain
 from pierhead.servers.sql.engines.engine import Field as ResultField
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
@@ -21,8 +22,8 @@ from pierhead.servers.sql.select_native import parse_order, parse_select
 _SECONDS: Final = 65.0
 
 
-def declare_read_tool(server: Server, reads: ReadLane, policy: str) -> None:
-    @server.tool(policy=policy, effect="read", minutes_saved=8, timeout=_SECONDS)
+def declare_read_tool(server: Server, reads: ReadLane, policy: str, asks: Asks | None) -> None:
+    @server.tool(policy=policy, effect="read", approval=asks, minutes_saved=8, timeout=_SECONDS)
     async def query_table(  # noqa: PLR0913 - arguments are the tool's schema
         table: str,
         *,

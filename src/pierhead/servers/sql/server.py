@@ -9,6 +9,7 @@ from pydantic import Field
 
 from pierhead.sdk import Caller, Encoded, Server
 from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescription, TableList
+from pierhead.servers.sql.budget import Asks, over_budget
 from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.idempotency import FileKeys
@@ -66,9 +67,9 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     statements = SqlLane(source, records_text=chosen.record_statements)
     schema = SchemaLane(source, statements)
     _declare_schema_tools(server, schema)
-    reads = ReadLane(source, Cursors(chosen.signing_key()))
-    declare_read_tool(server, reads, _POLICY)
-    _declare_query_tools(server, statements)
+    asks = over_budget if source.ground.policy.has_budgets else None
+    declare_read_tool(server, reads := ReadLane(source, Cursors(chosen.signing_key())), _POLICY, asks)
+    _declare_query_tools(server, statements, asks)
     writes = None
     if not chosen.read_only and isinstance(source.engine, WritingEngine):
         writes = WriteLane(source, keys, chosen.name)
@@ -101,8 +102,10 @@ def _declare_schema_tools(server: Server, schema: SchemaLane) -> None:
         return await schema.describe_table(caller, table=table, columns_like=columns_like, sample_rows=sample_rows)
 
 
-def _declare_query_tools(server: Server, statements: SqlLane) -> None:
-    @server.tool(policy=_POLICY, effect="read", minutes_saved=10, timeout=65.0, offered=statements.offers)
+def _declare_query_tools(server: Server, statements: SqlLane, asks: Asks | None) -> None:
+    @server.tool(
+        policy=_POLICY, effect="read", approval=asks, minutes_saved=10, timeout=65.0, offered=statements.offers
+    )
     async def run_query(
         sql: str,
         max_rows: Annotated[int, Field(ge=1, le=1000)] = 50,

@@ -13,6 +13,7 @@ from typing import Final
 from pierhead.sdk import Caller, Forbidden, note
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern, selection
 from pierhead.servers.sql.answers import AnsweredColumn, EstimateOfEngine, Explanation, QueryAnswer
+from pierhead.servers.sql.budget import keep_to_budget
 from pierhead.servers.sql.cells import fitted
 from pierhead.servers.sql.engines.engine import Estimate, Limits, Values
 from pierhead.servers.sql.notes import (
@@ -62,6 +63,7 @@ class SqlLane:
             note_acting("sql", turn.ground, acting)
             within = _within(limits, acting)
             query, values = await self._governed(turn, caller, sql, within.rows, bound(params))
+            await keep_to_budget(acting.role.limits.budget, acting.engine, query, acting.view, values)
             yield Ready(acting.engine, query, acting.view, values, within)
 
     def offers(self, caller: Caller) -> bool:
