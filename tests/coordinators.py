@@ -4,6 +4,7 @@ PIERHEAD_TEST_TRINO_URL and PIERHEAD_TEST_PRESTO_URL name running ones (`http://
 stopped. The catalog `hive` is the memory connector: its tables are the test's own.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from tests.components import free_port
@@ -90,7 +91,7 @@ def _running(engine: JavaEngine, java: Path, folder: Path, port: int) -> Iterato
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, start_new_session=True)
     try:
-        _wait(process, f"http://127.0.0.1:{port}", log)
+        _wait(process, f"http://127.0.0.1:{port}", engine, log)
         yield f"http://127.0.0.1:{port}"
     finally:
         _stop(process)
@@ -104,14 +105,30 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
                 process.wait(_STOPPING_S)
 
 
-def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], address: str, engine: JavaEngine, log: Path) -> None:
+    """Until it answers a statement: it says that it has started a little before it has nodes to run one on."""
     until = time.monotonic() + _STARTING_S
     while process.poll() is None and time.monotonic() < until:
         try:
-            with urllib.request.urlopen(f"{address}/v1/info", timeout=5) as answer:  # noqa: S310 - our own address
-                if b'"starting":false' in answer.read():
-                    return
+            if _answers(address, engine):
+                return
         except OSError:
             pass
-        time.sleep(0.2)
+        time.sleep(0.5)
     raise AssertionError("the coordinator did not start:\n" + log.read_text(encoding="utf-8", errors="replace")[-3000:])
+
+
+def _answers(address: str, engine: JavaEngine) -> bool:
+    headers = {f"X-{engine.name.capitalize()}-User": "test"}
+    page = _page(f"{address}/v1/statement", headers, b"SELECT count(*) FROM tpch.tiny.orders")
+    rows: list[list[int]] = []
+    while "nextUri" in page:
+        page = _page(page["nextUri"], headers)
+        rows += page.get("data", [])
+    return rows == [[15_000]]
+
+
+def _page(address: str, headers: dict[str, str], body: bytes | None = None) -> Any:
+    request = urllib.request.Request(address, body, headers)  # noqa: S310 - our own coordinator
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        return json.load(answer)
