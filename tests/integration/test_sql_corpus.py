@@ -27,7 +27,7 @@ from pierhead.servers.sql.cells import plain
 from pierhead.servers.sql.engines.engine import Limits
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 
-pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(300)]
 
 SECONDS = 3.0
 LOADERS = {"sqlite": SqliteShop.load, "duckdb": DuckdbShop.load}
