@@ -134,6 +134,15 @@ async def test_a_vanished_caller_cancels_in_the_engine(shop: Shop, opened: Gover
         await _nothing_runs_in_mariadb(shop)
 
 
+async def test_statements_that_still_wait_for_a_thread_end_with_their_time(opened: Governed) -> None:
+    """More of them than threads: an interrupt that came before its statement must not be lost."""
+    endless = [asyncio.create_task(ask(opened, ENDLESS, seconds=0.3)) for _ in range(7)]
+    async with asyncio.timeout(30):
+        outcomes = await asyncio.gather(*endless, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ToolTimedOut] * 7
+    assert (await ask(opened, "SELECT 1")).rows == [[1]]
+
+
 async def _nothing_runs(shop: PostgresShop) -> None:
     owner = await asyncpg.connect(shop.url)
     running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name = 'pierhead'"

@@ -76,7 +76,7 @@ def govern(sql: str, view: View, *, max_rows: int) -> GovernedQuery:
 
 def _governed(root: exp.Expr, view: View, max_rows: int, *, explain: bool) -> GovernedQuery:
     drop_hints(root)
-    bind_parameters(root)
+    bind_parameters(root, view.dialect)
     nodes = inspect(root, view.dialect)
     sources = resolve(root, view)
     check_columns(nodes, sources, view)

@@ -50,14 +50,12 @@ class Writable:
     def column(self, name: str) -> StoredColumn:
         """A column that may be written. Errors: Invalid, naming those that may."""
         found = self.columns.get(name)
-        if found is None:
-            known = any(column.name == name for column in self.seen.columns)
-            raise Invalid(
-                f"column {name[:128]} may not be written" if known else f"there is no column {name[:128]}",
-                hint=f"you may write {', '.join(self.columns) or 'no column'}"[:1_000],
-                code="not-writable" if known else "unknown-column",
-            )
-        return found
+        if found is not None:
+            return found
+        hint = f"you may write {', '.join(self.columns) or 'no column'}"[:1_000]
+        if any(column.name == name for column in self.seen.columns):
+            raise Invalid(f"column {name[:128]} may not be written", hint=hint, code="not-writable")
+        raise Invalid(f"there is no column {name[:128]}", hint=hint, code="unknown-column")
 
 
 def writable(ground: Ground, acting: Acting, name: str) -> Writable:

@@ -39,6 +39,7 @@ from pierhead.servers.sql.engines.engine import (
 )
 from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 
+_BETWEEN_INTERRUPTS_S: Final = 0.05
 _THREADS: Final = 4
 _BATCH: Final = 64
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
@@ -98,9 +99,7 @@ class DuckdbEngine:
         try:
             return await asyncio.wait_for(asyncio.shield(task), limits.seconds)
         except (TimeoutError, asyncio.CancelledError) as ended:
-            cursor.interrupt()
-            await asyncio.wait([task])
-            task.exception()
+            await _interrupted(cursor, task)
             if isinstance(ended, asyncio.CancelledError):
                 raise
             raise took_too_long(limits.seconds) from None
@@ -123,9 +122,7 @@ class DuckdbEngine:
         try:
             return await asyncio.wait_for(asyncio.shield(step), batches.seconds_left())
         except (TimeoutError, asyncio.CancelledError) as ended:
-            cursor.interrupt()
-            await asyncio.wait({step})
-            step.exception()
+            await _interrupted(cursor, step)
             if isinstance(ended, asyncio.CancelledError):
                 raise
             raise took_too_long(seconds) from None
@@ -192,6 +189,14 @@ class DuckdbEngine:
             plan = cursor.execute("EXPLAIN (FORMAT json) " + query.sql, bound).fetchall()
         found = _ESTIMATED.search(str(plan[0][-1])) if plan else None
         return Estimate(int(found[1]) if found else None, None)
+
+
+async def _interrupted(cursor: duckdb.DuckDBPyConnection, running: "asyncio.Future[Result]") -> None:
+    """Interrupt until it has ended: DuckDB forgets an interrupt that comes before the statement has started."""
+    while not running.done():
+        cursor.interrupt()
+        await asyncio.wait([running], timeout=_BETWEEN_INTERRUPTS_S)
+    running.exception()
 
 
 def _tables_named(cursor: duckdb.DuckDBPyConnection, governed: str) -> set[str]:
