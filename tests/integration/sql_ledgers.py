@@ -3,6 +3,7 @@
 Every engine has the login of its owner, so that only the product protects.
 """
 
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -10,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
+from urllib.parse import urlsplit
 
 import duckdb
 
 from pierhead.core.identity import Caller, User
 from pierhead.servers.sql.engines.duckdb import DuckdbEngine
 from pierhead.servers.sql.engines.engine import Engine
+from pierhead.servers.sql.engines.mysql import MysqlEngine
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
 from pierhead.servers.sql.engines.transactions import WritingEngine
@@ -61,6 +64,8 @@ def schema(**words: str) -> str:
 
 
 class Ledger(Protocol):
+    @property
+    def url(self) -> str: ...
     def engine(self) -> Engine: ...
     def rows(self, sql: str) -> list[tuple[Any, ...]]: ...
     def run(self, sql: str) -> None: ...
@@ -109,6 +114,10 @@ class SqliteLedger:
         connection.close()
         return ledger
 
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.file}"
+
     def engine(self) -> Engine:
         return SqliteEngine(self.file)
 
@@ -139,6 +148,10 @@ class DuckdbLedger:
             serial = "integer PRIMARY KEY DEFAULT nextval('ids')"
             connection.execute(schema(text="varchar", serial=serial, decimal="decimal(10, 2)"))
         return ledger
+
+    @property
+    def url(self) -> str:
+        return f"duckdb:///{self.file}"
 
     def engine(self) -> Engine:
         return DuckdbEngine(self.file)
@@ -179,5 +192,44 @@ class PostgresLedger:
         assert psql, "psql comes with the server's package"
         command = [psql, "-X", "-q", "-A", "-t", "-F", "\x1f", "-v", "ON_ERROR_STOP=1", "-d", self.url]
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@dataclass(frozen=True)
+class MariadbLedger:
+    """The owner's own statements are ANSI: names in double quotes. LINES is a word of its grammar."""
+
+    url: str
+
+    @classmethod
+    def load(cls, url: str) -> "MariadbLedger":
+        ledger = cls(f"{url}/ledger")
+        ledger._client("DROP DATABASE IF EXISTS ledger; CREATE DATABASE ledger CHARACTER SET utf8mb4", "")
+        serial = "integer AUTO_INCREMENT PRIMARY KEY"
+        ledger.run(schema(text="varchar(200)", serial=serial, decimal="decimal(10, 2)"))
+        return ledger
+
+    def engine(self) -> Engine:
+        return MysqlEngine(self.url)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return [tuple(line.split("\t")) for line in self._client(sql, "ledger").splitlines()]
+
+    def run(self, sql: str) -> None:
+        self._client(sql, "ledger")
+
+    def _client(self, text: str, database: str) -> str:
+        client = shutil.which("mariadb")
+        assert client, "the client comes with the server's package"
+        place = urlsplit(self.url)
+        command = [client, "--no-defaults", "-h", str(place.hostname), "-P", str(place.port), "-u", str(place.username)]
+        done = subprocess.run(
+            [*command, "--default-character-set=utf8mb4", "-N", "-B", *([database] if database else [])],
+            input="SET sql_mode = 'ANSI,STRICT_TRANS_TABLES';" + re.sub(r"\blines\b", '"lines"', text),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout

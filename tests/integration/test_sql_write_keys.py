@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.components import ROOT
-from tests.integration.sql_ledgers import CALLER, CLERK, Governed, SqliteLedger, state
+from tests.integration.sql_ledgers import CALLER, CLERK, Governed, Ledger, MariadbLedger, SqliteLedger, state
 from tests.rigs.write_and_stop import Stopping, StoppingEngine, request
 
 from pierhead.core.errors import Conflict, Invalid, ToolFailed
@@ -25,8 +25,15 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 BOB = Caller(User("https://memory.example", "bob", frozenset({"clerks"})), "ide", "test", "call-2")
 
 
+@pytest.fixture(params=["sqlite", "mariadb"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
+    if request.param == "mariadb":
+        return MariadbLedger.load(request.getfixturevalue("mariadb_url"))
+    return SqliteLedger.load(tmp_path)
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> SqliteLedger:
+def sqlite_ledger(tmp_path: Path) -> SqliteLedger:
     return SqliteLedger.load(tmp_path)
 
 
@@ -46,9 +53,7 @@ async def refused(code: str, call: Any) -> None:
     assert raised.value.code == code
 
 
-async def test_the_same_key_and_body_get_the_first_answer_also_after_a_restart(
-    ledger: SqliteLedger, file: Path
-) -> None:
+async def test_the_same_key_and_body_get_the_first_answer_also_after_a_restart(ledger: Ledger, file: Path) -> None:
     async with Governed(ledger, keys=FileKeys(file)) as governed:
         first = await governed.insert(CALLER, keyed())
         again = await governed.insert(CALLER, keyed(note="once"))
@@ -60,7 +65,7 @@ async def test_the_same_key_and_body_get_the_first_answer_also_after_a_restart(
     assert len(ledger.rows("SELECT * FROM lines WHERE account = 5")) == 1
 
 
-async def test_another_body_another_policy_or_another_operation_is_refused(ledger: SqliteLedger, file: Path) -> None:
+async def test_another_body_another_policy_or_another_operation_is_refused(ledger: Ledger, file: Path) -> None:
     async with Governed(ledger, keys=FileKeys(file)) as governed:
         await governed.insert(CALLER, keyed())
         await refused("key-reused", governed.insert(CALLER, keyed(note="twice")))
@@ -69,14 +74,14 @@ async def test_another_body_another_policy_or_another_operation_is_refused(ledge
         await refused("key-reused", governed.insert(CALLER, keyed()))
 
 
-async def test_a_key_belongs_to_its_caller(ledger: SqliteLedger) -> None:
+async def test_a_key_belongs_to_its_caller(ledger: Ledger) -> None:
     async with Governed(ledger) as governed:
         await governed.insert(CALLER, keyed())
         bobs = await governed.insert(BOB, keyed(line=6, note="bob"))
     assert (bobs.replayed, bobs.rows) == (False, [[5, 6, "bob"]])
 
 
-async def test_what_was_undone_may_be_tried_again_with_its_key(ledger: SqliteLedger) -> None:
+async def test_what_was_undone_may_be_tried_again_with_its_key(ledger: Ledger) -> None:
     async with Governed(ledger) as governed:
         await refused("unique-violation", governed.insert(CALLER, keyed(note="a")))
         with pytest.raises(Invalid):
@@ -85,7 +90,7 @@ async def test_what_was_undone_may_be_tried_again_with_its_key(ledger: SqliteLed
         assert (await governed.insert(CALLER, keyed(note="a"))).affected == 1
 
 
-async def test_a_preview_takes_no_key(ledger: SqliteLedger) -> None:
+async def test_a_preview_takes_no_key(ledger: Ledger) -> None:
     preview = InsertRequest(
         "lines", [{"account": 5, "line": 5}], options=WriteOptions(dry_run=True, idempotency_key="k")
     )
@@ -94,7 +99,7 @@ async def test_a_preview_takes_no_key(ledger: SqliteLedger) -> None:
         assert not (await governed.insert(CALLER, keyed())).replayed
 
 
-async def test_of_two_calls_with_one_key_one_runs(ledger: SqliteLedger, file: Path) -> None:
+async def test_of_two_calls_with_one_key_one_runs(ledger: Ledger, file: Path) -> None:
     async with Governed(ledger, keys=FileKeys(file)) as governed:
         outcomes = await asyncio.gather(*(governed.insert(CALLER, keyed()) for _ in range(8)), return_exceptions=True)
         refusals = [each for each in outcomes if isinstance(each, Conflict)]
@@ -103,7 +108,7 @@ async def test_of_two_calls_with_one_key_one_runs(ledger: SqliteLedger, file: Pa
     assert len(ledger.rows("SELECT * FROM lines WHERE account = 5")) == 1
 
 
-async def test_a_key_is_forgotten_after_a_day(ledger: SqliteLedger, file: Path) -> None:
+async def test_a_key_is_forgotten_after_a_day(ledger: Ledger, file: Path) -> None:
     async with Governed(ledger, keys=FileKeys(file)) as governed:
         await governed.insert(CALLER, keyed())
         with sqlite3.connect(file) as connection:
@@ -112,7 +117,7 @@ async def test_a_key_is_forgotten_after_a_day(ledger: SqliteLedger, file: Path) 
         assert not (await governed.insert(CALLER, keyed(line=6, note="new day"))).replayed
 
 
-async def test_keys_that_cannot_be_kept_stop_the_write(ledger: SqliteLedger, tmp_path: Path) -> None:
+async def test_keys_that_cannot_be_kept_stop_the_write(ledger: Ledger, tmp_path: Path) -> None:
     before = state(ledger)
     (tmp_path / "garbage").write_text("this is no database, and long enough to be read as one" * 100)
     async with Governed(ledger, keys=FileKeys(tmp_path / "garbage")) as governed:
@@ -136,10 +141,10 @@ class _BreakingLedger(SqliteLedger):
         return _BreakingEngine(self.file)
 
 
-async def test_a_commit_that_nobody_answered_loses_its_key(ledger: SqliteLedger, file: Path) -> None:
-    async with Governed(_BreakingLedger(ledger.file), keys=FileKeys(file)) as governed:
+async def test_a_commit_that_nobody_answered_loses_its_key(sqlite_ledger: SqliteLedger, file: Path) -> None:
+    async with Governed(_BreakingLedger(sqlite_ledger.file), keys=FileKeys(file)) as governed:
         await refused("outcome-unknown", governed.insert(CALLER, keyed()))
-    async with Governed(ledger, keys=FileKeys(file)) as governed:
+    async with Governed(sqlite_ledger, keys=FileKeys(file)) as governed:
         await refused("outcome-unknown", governed.insert(CALLER, keyed()))
         assert (await governed.insert(CALLER, keyed("another key"))).affected == 1
 
@@ -156,11 +161,11 @@ def _killed(ledger: SqliteLedger, file: Path, where: str) -> None:
 
 @pytest.mark.parametrize(("where", "rows"), [("before-commit", 0), ("after-commit", 1)])
 async def test_a_killed_process_leaves_its_key_with_an_unknown_outcome(
-    ledger: SqliteLedger, file: Path, where: str, rows: int
+    sqlite_ledger: SqliteLedger, file: Path, where: str, rows: int
 ) -> None:
-    _killed(ledger, file, where)
-    assert len(ledger.rows("SELECT * FROM lines WHERE account = 5")) == rows
-    async with Governed(ledger, keys=FileKeys(file)) as governed:
+    _killed(sqlite_ledger, file, where)
+    assert len(sqlite_ledger.rows("SELECT * FROM lines WHERE account = 5")) == rows
+    async with Governed(sqlite_ledger, keys=FileKeys(file)) as governed:
         await refused("outcome-unknown", governed.insert(CALLER, request()))
         await refused("outcome-unknown", governed.insert(CALLER, request()))
-    assert len(ledger.rows("SELECT * FROM lines WHERE account = 5")) == rows
+    assert len(sqlite_ledger.rows("SELECT * FROM lines WHERE account = 5")) == rows

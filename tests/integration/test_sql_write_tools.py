@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from mcp.shared.exceptions import MCPError
-from tests.integration.sql_ledgers import WRITES, SqliteLedger, state
+from tests.integration.sql_ledgers import WRITES, Ledger, MariadbLedger, SqliteLedger, state
 
 from pierhead.sdk.testing import platform
 from pierhead.servers.sql import build
@@ -18,19 +18,21 @@ LOOSE = {"operations": WRITES, "approval": "none"}
 STRICT = {"operations": WRITES}
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> SqliteLedger:
+@pytest.fixture(params=["sqlite", "mariadb"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
+    if request.param == "mariadb":
+        return MariadbLedger.load(request.getfixturevalue("mariadb_url"))
     return SqliteLedger.load(tmp_path)
 
 
-def server(ledger: SqliteLedger, roles: Mapping[str, Any], **settings: Any) -> Any:
+def server(ledger: Ledger, roles: Mapping[str, Any], **settings: Any) -> Any:
     return build(
         "ledger",
-        {"owner": "data", "support": "#data", "url": f"sqlite:///{ledger.file}", "roles": roles, **settings},
+        {"owner": "data", "support": "#data", "url": ledger.url, "roles": roles, **settings},
     )
 
 
-async def test_a_caller_sees_the_tools_that_their_role_writes_with(ledger: SqliteLedger) -> None:
+async def test_a_caller_sees_the_tools_that_their_role_writes_with(ledger: Ledger) -> None:
     roles = {
         "reader": {"groups": ["readers"], "tables": {"lines": {"operations": ["read"]}}},
         "appender": {"groups": ["appenders"], "tables": {"lines": {"operations": ["read", "create"]}}},
@@ -47,7 +49,7 @@ async def test_a_caller_sees_the_tools_that_their_role_writes_with(ledger: Sqlit
     assert len(ledger.rows("SELECT * FROM lines")) == 3
 
 
-async def test_a_read_only_source_writes_nothing_whatever_its_roles_say(ledger: SqliteLedger) -> None:
+async def test_a_read_only_source_writes_nothing_whatever_its_roles_say(ledger: Ledger) -> None:
     built = server(ledger, {"clerk": {"tables": {"lines": LOOSE}}}, read_only=True)
     async with platform(built, access="everyone") as running, running.client("ann") as client:
         assert {tool.name for tool in (await client.list_tools()).tools}.isdisjoint(TOOLS)
@@ -59,7 +61,7 @@ async def test_a_read_only_source_writes_nothing_whatever_its_roles_say(ledger: 
 
 
 async def test_inserting_needs_nobody_and_changing_needs_approval_unless_the_policy_says_so(
-    ledger: SqliteLedger,
+    ledger: Ledger,
 ) -> None:
     before = ledger.rows("SELECT * FROM accounts ORDER BY id")
     roles = {"clerk": {"tables": {"accounts": STRICT, "lines": LOOSE}}}
@@ -81,12 +83,12 @@ async def test_inserting_needs_nobody_and_changing_needs_approval_unless_the_pol
         ):
             done = (await client.call_tool(tool, arguments)).structured_content
             assert done["affected"] >= 1
-    assert ledger.rows("SELECT account, note FROM lines") == [(2, "z")]
+    assert [(int(account), note) for account, note in ledger.rows("SELECT account, note FROM lines")] == [(2, "z")]
     refused = [fact for fact in running.audit.facts if fact.kind == "call-refused"]
     assert [fact.code for fact in refused] == ["approval_required"] * 3
 
 
-async def test_an_approval_may_wait_for_a_number_of_rows(ledger: SqliteLedger) -> None:
+async def test_an_approval_may_wait_for_a_number_of_rows(ledger: Ledger) -> None:
     rule = {"operations": WRITES, "approval": {"update": "four-eyes if affected > 1", "delete": "none"}}
     async with (
         platform(server(ledger, {"clerk": {"tables": {"lines": rule}}}), access="everyone") as running,
@@ -106,7 +108,7 @@ async def test_an_approval_may_wait_for_a_number_of_rows(ledger: SqliteLedger) -
         ] == 3
 
 
-async def test_what_is_not_granted_is_refused_before_any_intent(ledger: SqliteLedger) -> None:
+async def test_what_is_not_granted_is_refused_before_any_intent(ledger: Ledger) -> None:
     roles = {"clerk": {"tables": {"lines": {"operations": ["read", "update"]}, "cities": LOOSE}}}
     async with platform(server(ledger, roles), access="everyone") as running, running.client("ann") as client:
         for tool, arguments in (
@@ -120,7 +122,7 @@ async def test_what_is_not_granted_is_refused_before_any_intent(ledger: SqliteLe
     assert running.audit.kinds() == ["call-refused"] * 3
 
 
-async def test_the_record_of_a_write_names_tables_columns_and_counts_and_holds_no_value(ledger: SqliteLedger) -> None:
+async def test_the_record_of_a_write_names_tables_columns_and_counts_and_holds_no_value(ledger: Ledger) -> None:
     roles = {"clerk": {"tables": {"lines": LOOSE}}}
     async with platform(server(ledger, roles), access="everyone") as running, running.client("ann") as client:
         row = {"account": 5, "line": 5, "note": "canary"}
@@ -133,7 +135,7 @@ async def test_the_record_of_a_write_names_tables_columns_and_counts_and_holds_n
     assert "canary" not in str(details)
 
 
-async def test_arguments_that_make_no_update_are_told(ledger: SqliteLedger) -> None:
+async def test_arguments_that_make_no_update_are_told(ledger: Ledger) -> None:
     roles = {"clerk": {"tables": {"lines": LOOSE}}}
     before = state(ledger)
     async with platform(server(ledger, roles), access="everyone") as running, running.client("ann") as client:

@@ -20,6 +20,7 @@ from tests.integration.sql_ledgers import (
     DuckdbLedger,
     Governed,
     Ledger,
+    MariadbLedger,
     PostgresLedger,
     SqliteLedger,
     state,
@@ -46,10 +47,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 RETURNING = WriteOptions(returning=True)
 
 
-@pytest.fixture(params=["sqlite", "duckdb", "postgres"])
+@pytest.fixture(params=["sqlite", "duckdb", "postgres", "mariadb"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "postgres":
         yield PostgresLedger.load(request.getfixturevalue("postgres_url"))
+    elif request.param == "mariadb":
+        yield MariadbLedger.load(request.getfixturevalue("mariadb_url"))
     else:
         yield {"sqlite": SqliteLedger, "duckdb": DuckdbLedger}[request.param].load(tmp_path)
 
@@ -77,6 +80,11 @@ async def refused(kind: type[PierheadError], code: str, call: Any) -> PierheadEr
         await call
     assert raised.value.code == code
     return raised.value
+
+
+def named_in_sql(ledger: Ledger) -> str:
+    """The table `lines`, whose name is a word of MariaDB's grammar."""
+    return "`lines`" if isinstance(ledger, MariadbLedger) else "lines"
 
 
 def role(**tables: Any) -> Mapping[str, Any]:
@@ -328,14 +336,14 @@ async def test_a_row_that_is_still_in_use_is_not_deleted(ledger: Ledger) -> None
 
 async def test_the_engine_is_asked_what_a_change_would_touch(ledger: Ledger) -> None:
     """Had the lane a hole, the engine would still be asked."""
-    schema = "public" if isinstance(ledger, PostgresLedger) else "main"
-    named_table = PermittedTable(schema, "lines", ())
+    schema = {PostgresLedger: "public", MariadbLedger: "ledger"}.get(type(ledger), "main")
+    named_table, lines = PermittedTable(schema, "lines", ()), named_in_sql(ledger)
     holes: dict[str, GovernedWrite] = {
         sql: GovernedWrite(sql, kind, named_table, frozenset(), frozenset(), frozenset())
         for sql, kind in (
             (f"DELETE FROM {schema}.accounts WHERE id = 1", "delete"),
             (f"UPDATE {schema}.accounts SET name = 'x' WHERE id = 1", "update"),
-            (f"DELETE FROM {schema}.lines WHERE account IN (SELECT id FROM {schema}.accounts)", "delete"),
+            (f"DELETE FROM {schema}.{lines} WHERE account IN (SELECT id FROM {schema}.accounts)", "delete"),
         )
     }
     before = state(ledger)
@@ -348,7 +356,7 @@ async def test_the_engine_is_asked_what_a_change_would_touch(ledger: Ledger) -> 
                 with pytest.raises(SecondOpinionDiffers):
                     await transaction.execute(hole, {})
         several = GovernedWrite(
-            f"DELETE FROM {schema}.lines WHERE line = 1; DELETE FROM {schema}.accounts WHERE id = 1",
+            f"DELETE FROM {schema}.{lines} WHERE line = 1; DELETE FROM {schema}.accounts WHERE id = 1",
             "delete",
             named_table,
             *3 * (frozenset({"line", "account", "id"}),),
@@ -364,12 +372,13 @@ async def test_what_nobody_committed_is_undone(ledger: Ledger) -> None:
     async with Governed(ledger) as governed:
         assert isinstance(governed.engine, WritingEngine)
         schema = governed.source.ground.catalog.schema
-        lines = PermittedTable(schema, "lines", ())
+        target, lines = PermittedTable(schema, "lines", ()), named_in_sql(ledger)
+        returning = "" if isinstance(ledger, MariadbLedger) else " RETURNING line"
         columns = frozenset({"account", "line", "note"})
         change = GovernedWrite(
-            f"UPDATE {schema}.lines SET note = 'gone' WHERE account = 1 AND line = 1 RETURNING line",
+            f"UPDATE {schema}.{lines} SET note = 'gone' WHERE account = 1 AND line = 1{returning}",
             "update",
-            lines,
+            target,
             frozenset(),
             columns,
             columns,

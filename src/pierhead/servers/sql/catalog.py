@@ -20,6 +20,7 @@ class StoredColumn:
     comment: str = ""
     has_default: bool = False  # may be left out of an insert
     is_generated: bool = False  # may never be written
+    is_numbered: bool = False  # AUTO_INCREMENT: the engine says which number it gave
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,13 @@ from typing import Any, Final, Self
 
 from sqlglot import exp
 
-from pierhead.sdk import Caller, Invalid
+from pierhead.sdk import Caller, Invalid, Misconfigured
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View, drifted
 from pierhead.servers.sql.catalog import Catalog, StoredTable
 from pierhead.servers.sql.contract import Contract, Held, held
 from pierhead.servers.sql.engines.choosing import engine_of
 from pierhead.servers.sql.engines.engine import Engine, Limits, Values
+from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.pacing import Pace
 from pierhead.servers.sql.policy import Account, Policy, Role
 from pierhead.servers.sql.row_rules import RowRule
@@ -298,6 +299,8 @@ class Source:
             compiled = compile_role(name, role, catalog, accepted=self._accepted, is_strict=is_whole)
             view, drift = _drifted(role, compiled.view, found)
             login = logins.get(name, self._own)
+            if role.writes and not isinstance(login.engine, WritingEngine):
+                raise _writes_nothing(name, role)
             roles[name] = Acting(name, role, view, login, compiled.rules, self._pace(name, role), drift)
         kept = set(logins.values())
         dropped = [login for login in self._logins.values() if login not in kept]
@@ -322,6 +325,14 @@ class Source:
         if before is not None and (before.pace.in_flight, before.pace.rate) == (role.limits.in_flight, rate):
             return before.pace
         return Pace(role.limits.in_flight, rate, self._now)
+
+
+def _writes_nothing(name: str, role: Role) -> Misconfigured:
+    return Misconfigured(
+        f"role {name} may {', '.join(sorted(role.writes))}, and this source's engine writes nothing",
+        hint="grant read alone, or say read_only: true for the source",
+        code="writes-not-on-this-engine",
+    )
 
 
 def _drifted(role: Role, view: View, found: Held) -> tuple[View, str]:

@@ -25,10 +25,11 @@ from pierhead.servers.sql.engines.transactions import (
 )
 from pierhead.servers.sql.filter_sql import WrittenCondition, condition
 from pierhead.servers.sql.idempotency import Keys, OwnKey
+from pierhead.servers.sql.keyed_work import KeyedWork, check_key
 from pierhead.servers.sql.notes import note_acting
 from pierhead.servers.sql.rights import Writable, writable
 from pierhead.servers.sql.source import Source, Turn
-from pierhead.servers.sql.write_sql import OnKey
+from pierhead.servers.sql.write_sql import OnKey, is_mute
 from pierhead.servers.sql.write_work import Work, filled
 from pierhead.servers.sql.writes import (
     DeleteRequest,
@@ -154,6 +155,7 @@ class WriteLane:
         note(tables=[request.table[:128]], operation=operation)
         table = writable(ground, acting, request.table)
         table.allow(operation)
+        check_key(table)
         if operation != "create" and table.rule.require_if_match and not request.options.if_match:
             raise etags.needed()
         return _Scene(turn, table, operation, acting.values(caller, (table.seen,)), request)
@@ -202,7 +204,8 @@ class WriteLane:
         options, limits = scene.request.options, acting.role.limits
         limit = Limits(options.max_affected, min(_SECONDS, limits.time))
         async with engine.transaction(acting.view, limit) as transaction:
-            work = Work(scene.table, scene.operation, scene.claims, options, transaction)
+            made = KeyedWork if is_mute(scene.table) else Work
+            work = made(scene.table, scene.operation, scene.claims, options, transaction)
             await doing(work)
             written = work.written()
             if not options.dry_run:

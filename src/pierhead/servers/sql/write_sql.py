@@ -29,6 +29,7 @@ from pierhead.servers.sql.writes import OnConflict
 
 _EXCLUDED: Final = "excluded"
 _LOCKING: Final = frozenset({"postgres", "mysql", "oracle"})
+_MUTE: Final = frozenset({"mysql"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,42 @@ def is_held_apart(table: Writable) -> bool:
     return table.seen.condition is not None and table.view.dialect == "duckdb"
 
 
+def is_mute(table: Writable) -> bool:
+    """Whether its engine's changes give back no rows: then they are found, locked, before, and read after."""
+    return table.view.dialect in _MUTE
+
+
+def locked_query(table: Writable, where: exp.Expr, most: int, *, is_within: bool = True) -> GovernedQuery:
+    """What RETURNING would give of the rows that `where` finds, locked; unless `is_within`, of anybody's rows."""
+    tree = exp.Select(
+        expressions=_given_back(table),
+        from_=exp.From(this=physical(table.seen, table.view)),
+        where=exp.Where(this=_within(table, where) if is_within else where.copy()),
+        limit=exp.Limit(expression=exp.Literal.number(most)),
+        locks=[exp.Lock(update=True)],
+    )
+    return finished(tree, (table.seen,), table.view, rows=most)
+
+
+def keys_condition(columns: Sequence[str], count: int) -> exp.Expr:
+    """The rows of `count` keys, of these columns; its slots are those of `keys_values`."""
+    places = [[slot(f"k{row}p{place}") for place in range(len(columns))] for row in range(count)]
+    if len(columns) == 1:
+        return exp.In(this=_column(columns[0]), expressions=[place for (place,) in places])
+    tuples = [exp.Tuple(expressions=each) for each in places]
+    return exp.In(this=exp.Tuple(expressions=[_column(name) for name in columns]), expressions=tuples)
+
+
+def keys_values(keys: Sequence[Sequence[object]]) -> dict[str, object]:
+    """Of driver values, as the engine gave them or as `stored_cell` made them."""
+    return {f"k{row}p{place}": cell for row, key in enumerate(keys) for place, cell in enumerate(key)}
+
+
+def stored_cell(table: Writable, name: str, value: object) -> object:
+    """What is bound for a value of a column. Errors: Invalid, naming it."""
+    return stored(value, _type(table, name), name, table.view.dialect)
+
+
 def key_condition(table: Writable) -> exp.Expr:
     """The row of one key; its slots are those of `key_values`."""
     parts = [
@@ -107,7 +144,7 @@ def key_condition(table: Writable) -> exp.Expr:
 
 def key_values(table: Writable, row: Mapping[str, Any]) -> dict[str, object]:
     """Errors: Invalid, naming the column."""
-    return {f"k{place}": _cell(table, name, row[name]) for place, name in enumerate(table.key)}
+    return {f"k{place}": stored_cell(table, name, row[name]) for place, name in enumerate(table.key)}
 
 
 def cells(table: Writable, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Values:
@@ -119,10 +156,6 @@ def cells(table: Writable, columns: Sequence[str], rows: Sequence[Mapping[str, A
         for row, written in enumerate(rows)
         for name, number, type_ in placed
     }
-
-
-def _cell(table: Writable, name: str, value: object) -> object:
-    return stored(value, _type(table, name), name, table.view.dialect)
 
 
 def _type(table: Writable, name: str) -> ColumnType:
@@ -168,7 +201,11 @@ def _condition(table: Writable) -> exp.Expr:
     return table.seen.condition.copy() if table.seen.condition is not None else exp.true()
 
 
-def _returning(table: Writable) -> exp.Returning:
+def _returning(table: Writable) -> exp.Returning | None:
+    return None if is_mute(table) else exp.Returning(expressions=_given_back(table))
+
+
+def _given_back(table: Writable) -> list[exp.Expr]:
     seen = [permitted_column(column) for column in table.seen.columns]
     keys = [_column(name) for name in table.key]
     one, nothing = exp.Literal.number(1), exp.Literal.number(0)
@@ -176,7 +213,7 @@ def _returning(table: Writable) -> exp.Returning:
     if table.seen.condition is not None and not is_held_apart(table):
         holds = exp.Case(ifs=[exp.If(this=_condition(table), true=one)], default=nothing)
     aliased = [exp.Alias(this=part, alias=_name(f"pierhead_{place}")) for place, part in enumerate((*keys, holds))]
-    return exp.Returning(expressions=[*seen, *aliased])
+    return [*seen, *aliased]
 
 
 def _reads(table: Writable, more: Sequence[str]) -> frozenset[str]:

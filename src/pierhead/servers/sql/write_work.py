@@ -14,7 +14,7 @@ from pierhead.sdk import Conflict, Forbidden, Invalid, NotFound, note
 from pierhead.sdk.sqlguard import GovernedWrite
 from pierhead.servers.sql import etags
 from pierhead.servers.sql.approvals import WriteOperation
-from pierhead.servers.sql.engines.engine import Field, Values
+from pierhead.servers.sql.engines.engine import Field, Rows, Values
 from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 from pierhead.servers.sql.notes import digest
 from pierhead.servers.sql.rights import Writable
@@ -32,8 +32,8 @@ from pierhead.servers.sql.write_sql import (
 )
 from pierhead.servers.sql.writes import SAMPLED, KeyedRequest, Row, WriteOptions, Written
 
-_CELLS_A_STATEMENT: Final = 5_000
-_ROWS_A_STATEMENT: Final = 200
+CELLS_A_STATEMENT: Final = 5_000
+ROWS_A_STATEMENT: Final = 200
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class Work:
 
     async def insert(self, columns: tuple[str, ...], rows: Sequence[Row], on_key: OnKey) -> None:
         """In statements of a size, so that a large body is no large statement."""
-        step = max(1, min(_ROWS_A_STATEMENT, _CELLS_A_STATEMENT // len(columns)))
+        step = max(1, min(ROWS_A_STATEMENT, CELLS_A_STATEMENT // len(columns)))
         statements: dict[int, GovernedWrite] = {}
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
@@ -59,15 +59,12 @@ class Work:
                 statements[len(part)] = insert_statement(self.table, columns, len(part), on_key)
             count = await self._write(statements[len(part)], cells(self.table, columns, part))
             if on_key.action == "merge" and count < len(part):
-                raise _held_by_others()
+                raise held_by_others()
             self.created += 0 if on_key.action == "merge" else count
 
     async def update(self, changes: Row, where: exp.Expr, found: Values) -> None:
         await self._compare(where, found)
-        columns = tuple(changes)
-        await self._write(
-            update_statement(self.table, columns, where), {**found, **cells(self.table, columns, [changes])}
-        )
+        await self._change(tuple(changes), changes, where, found)
 
     async def update_keyed(self, request: KeyedRequest) -> None:
         where = key_condition(self.table)
@@ -76,8 +73,7 @@ class Work:
             is_there = await self._compare(where, found)
             if is_there:
                 columns = tuple(name for name in row if name not in self.table.key) or self.table.key
-                statement = update_statement(self.table, columns, where)
-                await self._write(statement, {**found, **cells(self.table, columns, [row])})
+                await self._change(columns, row, where, found)
             elif request.insert_missing:
                 await self.insert(tuple(row), [row], OnKey("error"))
             else:
@@ -87,6 +83,13 @@ class Work:
 
     async def delete(self, where: exp.Expr, found: Values) -> None:
         await self._compare(where, found)
+        await self._remove(where, found)
+
+    async def _change(self, columns: tuple[str, ...], row: Row, where: exp.Expr, found: Values) -> None:
+        statement = update_statement(self.table, columns, where)
+        await self._write(statement, {**found, **cells(self.table, columns, [row])})
+
+    async def _remove(self, where: exp.Expr, found: Values) -> None:
         await self._write(delete_statement(self.table, where), found)
 
     async def _compare(self, where: exp.Expr, found: Values) -> bool:
@@ -98,11 +101,15 @@ class Work:
         most = 2 if is_compared else self.options.max_affected + 1 - len(self.rows)
         query = targets_query(self.table, where, most, is_compared=is_compared)
         targets = (await self.transaction.execute(query, {**self.claims, **found})).rows
-        if is_compared:
+        self._hold(targets)
+        return bool(targets)
+
+    def _hold(self, targets: Sequence[Sequence[object]]) -> None:
+        """Errors: Conflict (`too-many-affected`), Invalid (`precondition-failed`)."""
+        if self.options.if_match:
             self._hold_against_tag(targets)
         elif len(targets) + len(self.rows) > self.options.max_affected:
             raise _too_many(self.options.max_affected)
-        return bool(targets)
 
     def _hold_against_tag(self, targets: Sequence[Sequence[object]]) -> None:
         if len(targets) > 1:
@@ -110,12 +117,15 @@ class Work:
                 "if_match compares one row, and the filter finds more", hint="filter on the key", code="bad-if-match"
             )
         names = [column.name for column in self.table.seen.columns]
-        if not targets or not etags.matches(self.options.if_match, etags.etag(names, targets[0])):
+        if not targets or not etags.matches(self.options.if_match, etags.etag(names, targets[0][: len(names)])):
             raise etags.changed()
 
     async def _write(self, statement: GovernedWrite, values: Values) -> int:
         note(executed=digest(statement.sql), columns=sorted(statement.inserts | statement.updates))
-        answer = await self.transaction.execute(statement, {**self.claims, **values})
+        return await self._keep(await self.transaction.execute(statement, {**self.claims, **values}))
+
+    async def _keep(self, answer: Rows) -> int:
+        """Count rows as written, and hold them to the role's. Errors: Forbidden, Conflict."""
         if any(not row[-1] for row in answer.rows) and self.operation != "delete":
             raise _outside_the_rule()
         if is_held_apart(self.table) and self.operation != "delete":
@@ -191,7 +201,7 @@ def _outside_the_rule() -> Forbidden:
     )
 
 
-def _held_by_others() -> Conflict:
+def held_by_others() -> Conflict:
     return Conflict(
         "a row with this key is there already, and is not yours to change; nothing was changed",
         hint="take another key",

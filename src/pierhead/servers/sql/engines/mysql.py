@@ -3,12 +3,12 @@
 Each statement is a READ ONLY transaction of its own under a pinned `sql_mode`; when its time is up, or its caller
 has gone, KILL QUERY ends it in the server. Wide values are cut in the engine. The second opinion is the server's:
 EXPLAIN names every table it would read, and what it has made of the statement names them with their database.
-Not here: opening sessions (mysql_session.py), the schema (mysql_catalog.py).
+Not here: opening sessions (mysql_session.py), the schema (mysql_catalog.py), writing (mysql_writes.py).
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -34,6 +34,8 @@ from pierhead.servers.sql.engines.engine import (
 from pierhead.servers.sql.engines.mysql_catalog import described, names_in
 from pierhead.servers.sql.engines.mysql_login import login_report
 from pierhead.servers.sql.engines.mysql_session import Address, Result, Session, Sessions
+from pierhead.servers.sql.engines.mysql_writes import MysqlWriter
+from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 
 _STATEMENTS_KEPT: Final = 1_000
 _CONFIRM_SECONDS: Final = 10.0
@@ -107,7 +109,9 @@ class MysqlEngine:
     """One database of a server, one login."""
 
     def __init__(self, url: str) -> None:
-        self._sessions = Sessions(Address.parse(url))
+        self._address = Address.parse(url)
+        self._sessions = Sessions(self._address)
+        self._writer: MysqlWriter | None = None
         self._prepared: dict[tuple[str, int], _Prepared] = {}
         self._known: frozenset[tuple[str, str]] = frozenset()
         self._reads: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {}
@@ -168,7 +172,19 @@ class MysqlEngine:
     async def check_login(self) -> LoginReport:
         return await self._in_session(login_report, _CONFIRM_SECONDS)
 
+    def will_write(self) -> None:
+        if self._writer is None:
+            self._writer = MysqlWriter(self._address, _fields, _translated)
+
+    def transaction(self, view: View, limits: Limits) -> AbstractAsyncContextManager[Transaction]:
+        del view
+        if self._writer is None:
+            raise not_on_this_engine()
+        return self._writer.transaction(limits)
+
     async def close(self) -> None:
+        if self._writer is not None:
+            await self._writer.close()
         await self._sessions.close()
 
     async def _in_session(self, work: Callable[[Session], Awaitable[_Answer]], seconds: float) -> _Answer:
@@ -212,8 +228,7 @@ class MysqlEngine:
         results = await self._in_session(lambda session: session.described(query.sql), _CONFIRM_SECONDS)
         if len(self._prepared) >= _STATEMENTS_KEPT:
             self._prepared.pop(next(iter(self._prepared)))
-        fields = tuple(Field(result.name, _type(result), result.type_code == _JSON) for result in results)
-        prepared = self._prepared[query.sql, cell] = _Prepared(_cut(query.sql, results, cell), fields)
+        prepared = self._prepared[query.sql, cell] = _Prepared(_cut(query.sql, results, cell), _fields(results))
         return prepared
 
     async def _plan(self, query: GovernedQuery, values: Values) -> list["_Step"]:
@@ -253,6 +268,10 @@ class _Step:
 
 class _NotExplained(Exception):
     pass
+
+
+def _fields(results: Sequence[Result]) -> tuple[Field, ...]:
+    return tuple(Field(result.name, _type(result), result.type_code == _JSON) for result in results)
 
 
 def _type(result: Result) -> str:

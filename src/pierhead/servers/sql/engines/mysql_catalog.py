@@ -16,7 +16,7 @@ WHERE table_schema = database() AND table_type IN ('BASE TABLE', 'SYSTEM VERSION
 _COLUMNS: Final = """
 SELECT table_name, column_name, column_type, is_nullable, column_comment,
        coalesce(column_default, 'NULL') <> 'NULL' OR extra LIKE '%auto_increment%',
-       coalesce(generation_expression, '') <> ''
+       coalesce(generation_expression, '') <> '', extra LIKE '%auto_increment%'
 FROM information_schema.columns WHERE table_schema = database() ORDER BY table_name, ordinal_position
 """
 # Every unique index is a key here; one over a prefix of a column is not.
@@ -104,8 +104,9 @@ def _table(
             note or "",
             has_default=bool(has_default),
             is_generated=bool(is_generated),
+            is_numbered=bool(is_numbered),
         )
-        for column, type_, is_nullable, note, has_default, is_generated in columns
+        for column, type_, is_nullable, note, has_default, is_generated, is_numbered in columns
     )
     return StoredTable(
         database,

@@ -1,4 +1,4 @@
-"""Sessions of MariaDB and MySQL: opened by asyncmy, made read only, closed to several statements, kept in a pool.
+"""Sessions of MariaDB and MySQL: opened by asyncmy, read only or for writing, closed to several statements, pooled.
 
 Statements run prepared, in the binary protocol: one statement each, its values bound and never part of the text.
 asyncmy asks for multi-statements when it connects and has no switch for it, so COM_SET_OPTION takes that back
@@ -40,7 +40,12 @@ _SQL_MODE: Final = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUB
 _OPENING: Final = (
     f"SET SESSION sql_mode = '{_SQL_MODE}', sql_select_limit = 100001",
     "SET SESSION lock_wait_timeout = 2, innodb_lock_wait_timeout = 2",
-    "SET SESSION TRANSACTION READ ONLY",
+)
+_READING: Final = ("SET SESSION TRANSACTION READ ONLY",)
+# A locking read sees what is committed, and so must every other. Zero is a key like any other.
+_WRITING: Final = (
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    f"SET SESSION sql_mode = '{_SQL_MODE},NO_AUTO_VALUE_ON_ZERO'",
 )
 _OPENING_MARIADB: Final = "SET SESSION max_statement_time = 61, max_session_mem_used = 268435456"
 _OPENING_MYSQL: Final = "SET SESSION max_execution_time = 61000"
@@ -205,10 +210,11 @@ _BINARY: Final = 63  # the character set of what has none
 
 
 class Sessions:
-    """At most 16 sessions, opened when needed and kept."""
+    """At most 16 sessions, opened when needed and kept. None of them writes unless that is said."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, writing: bool = False) -> None:
         self._address = address
+        self._opening = (*_OPENING, *(_WRITING if writing else _READING))
         self._idle: list[Session] = []
         self._places = asyncio.Semaphore(_SESSIONS)
         self._ending: set[asyncio.Task[None]] = set()
@@ -252,7 +258,7 @@ class Sessions:
         try:
             await session.forbid_several_statements()
             own = _OPENING_MARIADB if session.is_mariadb else _OPENING_MYSQL
-            for statement in (own, *_OPENING):
+            for statement in (own, *self._opening):
                 await session.say(statement)
             is_ready = True
         finally:

@@ -25,6 +25,8 @@ class Transaction(Protocol):
     async def execute(self, statement: GovernedQuery | GovernedWrite, values: Values) -> Rows:
         """Fill the slots, and run: a query sees what was written before it; a change gives back its rows.
 
+        Where an engine has no RETURNING, a change gives one row instead: how many it counted, and the number that it
+        gave a row (keyed_work.py).
         Errors: Invalid, Conflict, ToolTimedOut, SecondOpinionDiffers, UpstreamUnreachable; nothing is left of it.
         """
         ...
