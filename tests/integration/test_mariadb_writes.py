@@ -89,7 +89,7 @@ async def test_an_upsert_never_changes_a_row_of_another_key(ledger: MariadbLedge
 
 async def test_an_upsert_leaves_rows_of_others_alone(ledger: MariadbLedger) -> None:
     before = state(ledger)
-    async with Governed(ledger, role("accounts", rows="city = 'Bern'")) as governed:
+    async with Governed(ledger, role("accounts", rows="city.eq.Bern")) as governed:
         strangers = {"id": 1, "name": "mine now", "city": "Bern"}
         merge = insert("accounts", strangers, on_conflict="merge")
         await refused(Conflict, "unique-violation", governed.insert(CALLER, merge))
@@ -133,10 +133,7 @@ async def test_a_write_that_takes_too_long_is_ended_in_the_server(ledger: Mariad
             async with governed.engine.transaction(view, Limits(10, 0.5)) as transaction:
                 await transaction.execute(slow, {})
         assert time.monotonic() - began < 10
-        running = "SELECT count(*) FROM information_schema.processlist WHERE info LIKE 'UPDATE%slow%'"
-        async with asyncio.timeout(10):
-            while ledger.rows(running) != [("0",)]:
-                await asyncio.sleep(0)
+        # Locks are waited for 2 s: had the statement gone on, these rows would not be had.
         after = KeyedRequest("lines", [{"account": 1, "line": 1, "note": "free"}])
         assert (await governed.update_keyed(CALLER, after)).affected == 1
     ledger.run("UPDATE lines SET note = 'a' WHERE account = 1 AND line = 1")

@@ -30,9 +30,12 @@ from pierhead.core.errors import Conflict, Forbidden, Invalid, Misconfigured, No
 from pierhead.core.identity import Caller, User
 from pierhead.sdk.sqlguard import GovernedWrite, PermittedTable, View, finished, permitted_subquery
 from pierhead.servers.sql.engines.engine import LONGEST_VALUE, Limits, SecondOpinionDiffers
+from pierhead.servers.sql.engines.sqlite import SqliteEngine
 from pierhead.servers.sql.engines.transactions import OutcomeUnknown, WritingEngine
 from pierhead.servers.sql.etags import etag
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
+from pierhead.servers.sql.policy import parse_policy
+from pierhead.servers.sql.source import Source
 from pierhead.servers.sql.writes import (
     DeleteRequest,
     InsertRequest,
@@ -435,6 +438,31 @@ def test_updating_without_reading_does_not_load(ledger: Ledger) -> None:
 def test_an_approval_that_cannot_be_read_does_not_load(ledger: Ledger, approval: object) -> None:
     with pytest.raises(Misconfigured):
         Governed(ledger, {"clerk": {**CLERK["clerk"], "approval": approval}})
+
+
+class _ReadingEngine:
+    """SQLite without its transactions: an engine as those of Trino or Oracle are."""
+
+    def __init__(self, file: Path) -> None:
+        engine = SqliteEngine(file)
+        self.introspect, self.run, self.stream = engine.introspect, engine.run, engine.stream
+        self.confirm, self.estimate = engine.confirm, engine.estimate
+        self.check_login, self.close = engine.check_login, engine.close
+
+
+async def test_a_role_that_writes_does_not_load_on_an_engine_that_does_not(tmp_path: Path) -> None:
+    engine = _ReadingEngine(SqliteLedger.load(tmp_path).file)
+    source = Source(engine, parse_policy(role(lines={"operations": ["read", "delete"]})))
+    with pytest.raises(Misconfigured, match="role clerk may delete") as raised:
+        await source.open()
+    assert raised.value.code == "bad-sql-policy"
+    reading = parse_policy(role(lines={"operations": ["read"]}))
+    source = Source(engine, reading)
+    await source.open()
+    with pytest.raises(Misconfigured):
+        source.replace(parse_policy(CLERK))
+    assert source.ground.policy is reading
+    await source.close()
 
 
 @pytest.fixture

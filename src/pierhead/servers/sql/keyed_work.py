@@ -30,6 +30,7 @@ from pierhead.servers.sql.write_sql import (
     locked_query,
     stored_cell,
     update_statement,
+    written_query,
 )
 from pierhead.servers.sql.write_work import CELLS_A_STATEMENT, ROWS_A_STATEMENT, Work, held_by_others
 from pierhead.servers.sql.writes import Row
@@ -145,7 +146,8 @@ class KeyedWork(Work):
     async def _read_back(self, keys: Sequence[Key]) -> int:
         """In the order of writing. Errors: Conflict, where a trigger gave other keys: then nobody knows the rows."""
         where = keys_condition(self.table.key, len(keys))
-        found = await self._locked(where, keys_values(keys), len(keys) + 1, is_within=False)
+        query = written_query(self.table, where, len(keys) + 1)
+        found = await self.transaction.execute(query, {**self.claims, **keys_values(keys)})
         if len(found.rows) != len(keys):
             raise _not_found_again()
         places = {_told(key): place for place, key in enumerate(keys)}

@@ -331,7 +331,7 @@ def _writes_nothing(name: str, role: Role) -> Misconfigured:
     return Misconfigured(
         f"role {name} may {', '.join(sorted(role.writes))}, and this source's engine writes nothing",
         hint="grant read alone, or say read_only: true for the source",
-        code="writes-not-on-this-engine",
+        code="bad-sql-policy",
     )
 
 

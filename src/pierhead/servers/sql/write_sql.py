@@ -104,14 +104,14 @@ def is_mute(table: Writable) -> bool:
 
 def locked_query(table: Writable, where: exp.Expr, most: int, *, is_within: bool = True) -> GovernedQuery:
     """What RETURNING would give of the rows that `where` finds, locked; unless `is_within`, of anybody's rows."""
-    tree = exp.Select(
-        expressions=_given_back(table),
-        from_=exp.From(this=physical(table.seen, table.view)),
-        where=exp.Where(this=_within(table, where) if is_within else where.copy()),
-        limit=exp.Limit(expression=exp.Literal.number(most)),
-        locks=[exp.Lock(update=True)],
-    )
+    tree = _given_back_of(table, _within(table, where) if is_within else where.copy(), most)
+    tree.set("locks", [exp.Lock(update=True)])
     return finished(tree, (table.seen,), table.view, rows=most)
+
+
+def written_query(table: Writable, where: exp.Expr, most: int) -> GovernedQuery:
+    """What RETURNING would give of rows that were just written: their writer holds their locks."""
+    return finished(_given_back_of(table, where.copy(), most), (table.seen,), table.view, rows=most)
 
 
 def keys_condition(columns: Sequence[str], count: int) -> exp.Expr:
@@ -203,6 +203,15 @@ def _condition(table: Writable) -> exp.Expr:
 
 def _returning(table: Writable) -> exp.Returning | None:
     return None if is_mute(table) else exp.Returning(expressions=_given_back(table))
+
+
+def _given_back_of(table: Writable, where: exp.Expr, most: int) -> exp.Select:
+    return exp.Select(
+        expressions=_given_back(table),
+        from_=exp.From(this=physical(table.seen, table.view)),
+        where=exp.Where(this=where),
+        limit=exp.Limit(expression=exp.Literal.number(most)),
+    )
 
 
 def _given_back(table: Writable) -> list[exp.Expr]:
