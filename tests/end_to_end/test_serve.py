@@ -274,3 +274,20 @@ def change(file: Path, statements: str) -> None:
 
 def asked(http: httpx2.Client, sql: str) -> httpx2.Response:
     return http.post("/api/v1/_sql", json={"sql": sql})
+
+
+def test_a_curated_query_is_served_and_kept_while_roles_change(tmp_path: Path) -> None:
+    query = (
+        'queries: {orders_from: {sql: "SELECT id FROM orders WHERE id >= :least ORDER BY id LIMIT 2",'
+        " description: Orders from an id., parameters: {least: {type: integer}}, roles: [analyst]}}\n"
+    )
+    roles = tmp_path / "asked.yaml"
+    roles.write_text("roles: {analyst: {sql: false, tables: [orders], operations: [read]}}\n" + query)
+    url = f"sqlite:///{make_shop(tmp_path)}"
+    with serving(url, tmp_path / "data", "--roles", str(roles)) as running, running.http() as http:
+        asked = http.post("/api/v1/_rpc/orders_from", json={"least": 2})
+        assert (asked.status_code, len(asked.json())) == (200, 2)
+        assert http.post("/api/v1/_sql", json={"sql": "SELECT 1"}).status_code == 404
+        roles.write_text("roles: {analyst: {tables: [products], operations: [read]}}\n" + query)
+        within(5, lambda: "queries.orders_from, as role analyst" in running.log.read_text())
+        assert http.post("/api/v1/_rpc/orders_from", json={"least": 2}).status_code == 200

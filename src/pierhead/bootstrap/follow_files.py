@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from pierhead.adapters.api_keys import KeyFile, Keys, KeyVerifier
-from pierhead.bootstrap.roles_file import Roles, read_roles
+from pierhead.bootstrap.roles_file import Roles, read_queries, read_roles
 from pierhead.bootstrap.serve_roles import Narrowing, roles_in_force
 from pierhead.core.api_key import ApiKey
 from pierhead.core.errors import PierheadError
-from pierhead.sdk.database import Database
+from pierhead.sdk.database import Database, Queries
 
 _LOOK_S: Final = 1.0
 
@@ -27,7 +27,10 @@ _Mark = tuple[int, int, int] | None
 
 @dataclass(slots=True)
 class Followed:
-    """Files and schema of one serving process. `own` is the printed key, which no file holds."""
+    """Files and schema of one serving process.
+
+    `own` is the printed key, which no file holds; `queries` are those it started with, which are tools now.
+    """
 
     database: Database
     verifier: KeyVerifier
@@ -37,6 +40,7 @@ class Followed:
     narrowing: Narrowing
     talk: Talk
     printed_role: str = ""
+    queries: Queries = field(default_factory=dict[str, object])
     _written: Roles | None = None
     _made: Keys = field(default_factory=dict[str, ApiKey])
     _seen: tuple[_Mark, _Mark, tuple[str, ...]] = (None, None, ())
@@ -88,7 +92,10 @@ class Followed:
         self._made = self.keys.read()
 
     def _read_roles(self) -> None:
-        self._written = read_roles(self.roles)
+        written = read_roles(self.roles)
+        if read_queries(self.roles) != self.queries:
+            self.talk("queries", "kept as they were", "start pierhead serve again to follow them")
+        self._written = written
         self.talk("roles", "changed", f"{self.roles}: {', '.join(self._written)}")
 
     def _apply(self) -> None:

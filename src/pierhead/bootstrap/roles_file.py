@@ -14,9 +14,11 @@ from pierhead.bootstrap.document import parse_document, read_document
 from pierhead.bootstrap.plugins import databases
 from pierhead.bootstrap.yaml_edit import has_content, with_value
 from pierhead.core.errors import Misconfigured
+from pierhead.sdk.database import Queries
 
 _NAME: Final = "roles.yaml"
 _KEY: Final = "roles"
+_QUERIES: Final = "queries"
 
 NOBODY: Final = "nobody"
 """No key is called so: stands where a role has no holder yet, which must not read as everyone."""
@@ -38,18 +40,32 @@ def read_roles(path: Path) -> Roles:
     return checked(path, values)
 
 
+def read_queries(path: Path) -> Queries:
+    """The curated queries in that file, checked with its roles. Errors: Misconfigured (`bad-roles`)."""
+    read_roles(path)
+    return _queries(path, read_document(path).values)
+
+
+def _queries(path: Path, values: Mapping[str, object]) -> Queries:
+    queries = values.get(_QUERIES, {})
+    if not isinstance(queries, dict):
+        raise _bad(f"{path}: queries is no mapping", "write a name for each query, with its sql below")
+    return cast("Queries", queries)
+
+
 def checked(path: Path, values: Mapping[str, object]) -> Roles:
     """What a roles file says, if it may say that."""
     for key in values:
-        if key != _KEY:
-            near = difflib.get_close_matches(key, [_KEY], n=1)
-            raise _bad(f"{path}: unknown key {key}", "did you mean roles?" if near else "it holds roles: alone")
+        if key not in (_KEY, _QUERIES):
+            near = difflib.get_close_matches(key, [_KEY, _QUERIES], n=1)
+            hint = f"did you mean {near[0]}?" if near else "it holds roles: and queries: alone"
+            raise _bad(f"{path}: unknown key {key}", hint)
     roles = values.get(_KEY)
     if not isinstance(roles, dict) or not roles:
         raise _bad(f"{path} defines no roles", "begin with roles:, then a name for each")
     named = cast("dict[str, object]", roles)
     try:
-        databases().check_roles({name: _with_holder(role) for name, role in named.items()})
+        databases().check_roles({name: _with_holder(role) for name, role in named.items()}, _queries(path, values))
     except Misconfigured as fault:
         raise _bad(f"{path}: {fault.message}", "see: pierhead config schema roles") from None
     return cast("Roles", roles)

@@ -19,7 +19,7 @@ from pierhead.adapters.journal import Journal
 from pierhead.adapters.system import SystemClock, SystemIds
 from pierhead.bootstrap.follow_files import Followed, Talk
 from pierhead.bootstrap.plugins import databases
-from pierhead.bootstrap.roles_file import Roles, read_roles
+from pierhead.bootstrap.roles_file import Roles, read_queries, read_roles
 from pierhead.bootstrap.running import prepare_directory
 from pierhead.bootstrap.serve_roles import Narrowing, first_role
 from pierhead.bootstrap.wire_commands import NowInForce
@@ -30,7 +30,7 @@ from pierhead.core.errors import UpstreamUnreachable
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import Who
 from pierhead.core.snapshot import Snapshot
-from pierhead.sdk.database import Database, DatabaseChoice, Finding
+from pierhead.sdk.database import Database, DatabaseChoice, Finding, Queries
 from pierhead.sdk.governance import govern
 from pierhead.sdk.host import Application, host
 from pierhead.usecases.memory import NoApprovals
@@ -103,6 +103,7 @@ async def served(setting: ServeSetting, talk: Talk) -> Served:
     Errors: Misconfigured; UpstreamUnreachable, for a database that does not answer.
     """
     written = _written(setting)
+    queries: Queries = {} if written is None else read_queries(setting.roles)
     database = databases().choose(
         DatabaseChoice(
             setting.name,
@@ -111,6 +112,7 @@ async def served(setting: ServeSetting, talk: Talk) -> Served:
             contract_file(setting.data, setting.url),
             setting.is_read_only,
             is_paced=not setting.is_loopback,
+            queries=queries,
         )
     )
     async with AsyncExitStack() as opened:
@@ -119,6 +121,7 @@ async def served(setting: ServeSetting, talk: Talk) -> Served:
         findings = await database.check_login()
         verifier = KeyVerifier(SystemClock(), SystemIds(), setting.surface, setting.environment)
         credential, followed = _followed(setting, database, verifier, findings, written, talk)
+        followed.queries = queries
         prepare_directory(setting.data)
         writer = f"serve-{setting.name}-{setting.port}"
         journal = Journal.open(setting.data / "journal", writer, verifier.clock)

@@ -5,7 +5,7 @@ Not here: engines, policy and schema, which are the plug-in's own.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -13,11 +13,16 @@ from pierhead.sdk.server import Server
 
 Roles = Mapping[str, object]
 """The `roles` of a source as they are written, by name."""
+Queries = Mapping[str, object]
+"""Its curated `queries` as they are written, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseChoice:
-    """One database to open. `contract` is where its locked schema lies, if it is to be held to one that is there."""
+    """One database to open. `contract` is where its locked schema lies, if it is to be held to one that is there.
+
+    `queries` become tools of its server, so they stay while it lives; `roles` may change.
+    """
 
     name: str
     url: str
@@ -25,6 +30,7 @@ class DatabaseChoice:
     contract: Path | None = None
     is_read_only: bool = True
     is_paced: bool = True
+    queries: Queries = field(default_factory=dict[str, object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +103,14 @@ class Databases(Protocol):
         """That database, not yet opened. Errors: Misconfigured."""
         ...
 
-    def check_roles(self, roles: Roles) -> None:
+    def check_roles(self, roles: Roles, queries: Queries) -> None:
         """Errors: Misconfigured, naming every fault."""
         ...
 
     def roles_schema(self) -> dict[str, Any]:
         """JSON Schema of `roles`."""
+        ...
+
+    def queries_schema(self) -> dict[str, Any]:
+        """JSON Schema of `queries`."""
         ...

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pierhead.bootstrap.plugins import databases
-from pierhead.bootstrap.roles_file import changed_roles, read_roles
+from pierhead.bootstrap.roles_file import changed_roles, read_queries, read_roles
 from pierhead.bootstrap.roles_keys import place_of, value_of
 from pierhead.core.errors import Misconfigured
 
@@ -114,3 +114,41 @@ def test_several_roles_need_no_holders_here(tmp_path: Path) -> None:
     file = tmp_path / "roles.yaml"
     file.write_text("roles: {a: {tables: [x], operations: [read]}, b: {tables: []}}\n")
     assert list(read_roles(file)) == ["a", "b"]
+
+
+QUERIED = """\
+roles:
+  analyst: {tables: [orders], operations: [read]}
+queries:
+  some: {sql: "SELECT id FROM orders", description: Some., roles: [analyst]}
+"""
+
+
+def test_queries_stand_beside_roles_and_stay_when_a_role_changes(tmp_path: Path) -> None:
+    file = tmp_path / "roles.yaml"
+    file.write_text(QUERIED)
+    set_(file, "roles.analyst.tables", "orders,products")
+    assert read_queries(file) == {
+        "some": {"sql": "SELECT id FROM orders", "description": "Some.", "roles": ["analyst"]}
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("[analyst]}\n", "[nobody_such]}\n", "there is no role nobody_such"),
+        ("some:", "run_query:", "every SQL server has a tool of that name"),
+        ("some:", "Some-Query:", "lower-case letters"),
+        ("Some.,", "Some., parameter: {},", "queries.some.parameter"),
+        ("Some.,", "Some., parameters: {from: {type: date}},", "reserved word"),
+        ("Some.,", "Some., parameters: {day: {type: date, default: soon}},", "the default is not of type date"),
+        ("Some.,", "Some., parameters: {day: {type: day}},", "queries.some.parameters.day.type"),
+        ("queries:\n  some:", "querys:\n  some:", "unknown key querys"),
+    ],
+)
+def test_a_query_that_means_nothing_is_not_read(tmp_path: Path, before: str, after: str, said: str) -> None:
+    file = tmp_path / "roles.yaml"
+    file.write_text(QUERIED.replace(before, after))
+    with pytest.raises(Misconfigured) as refused:
+        read_roles(file)
+    assert said in refused.value.message

@@ -133,8 +133,10 @@ def schema(what: Annotated[str, typer.Argument(help="settings or roles.")] = "se
 
     if what == _ROLES:
         roles = databases().roles_schema()
-        definitions = roles.pop("$defs", {})
-        file = {"type": "object", "properties": {_ROLES: roles}, "required": [_ROLES], "additionalProperties": False}
+        queries = databases().queries_schema()
+        definitions = {**roles.pop("$defs", {}), **queries.pop("$defs", {})}
+        properties = {_ROLES: roles, "queries": queries}
+        file = {"type": "object", "properties": properties, "required": [_ROLES], "additionalProperties": False}
         emit({**file, "$defs": definitions}, Output.JSON, json=True)
     elif what == "settings":
         emit(Settings.model_json_schema(), Output.JSON, json=True)

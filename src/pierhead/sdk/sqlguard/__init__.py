@@ -9,6 +9,7 @@ of any kind, the policy that makes the view, and the second opinion that the eng
 servers/sql has those. It is an extra (`pierhead[sql]`), shared by the data servers.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sqlglot import exp
@@ -61,22 +62,23 @@ __all__ = (
 )
 
 
-def govern(sql: str, view: View, *, max_rows: int) -> GovernedQuery:
+def govern(sql: str, view: View, *, max_rows: int, casts: Mapping[str, str] | None = None) -> GovernedQuery:
     """The statement that may run for `sql` under `view`.
 
     Units: `max_rows` rows are the caller's; the SQL asks for one more. Errors: SqlRefused, with a code of
-    CODES and a hint that names only what the view holds. Any text either governs or is refused.
+    CODES and a hint that names only what the view holds. Any text either governs or is refused. Shapes: `casts` are
+    SQL types by parameter, for parameters whose type somebody declared.
     """
     statement = parse(sql, view.dialect)
     try:
+        drop_hints(statement.root)
+        bind_parameters(statement.root, view.dialect, casts or {})
         return _governed(statement.root, view, max_rows, explain=statement.is_explained)
     except (SqlglotError, RecursionError):
         raise SqlRefused("the statement could not be read", code="parse", hint="simplify it") from None
 
 
 def _governed(root: exp.Expr, view: View, max_rows: int, *, explain: bool) -> GovernedQuery:
-    drop_hints(root)
-    bind_parameters(root, view.dialect)
     nodes = inspect(root, view.dialect)
     sources = resolve(root, view)
     check_columns(nodes, sources, view)

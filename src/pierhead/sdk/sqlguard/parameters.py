@@ -4,6 +4,7 @@ Not here: values (servers/sql). Above: `govern`, before anything else looks at t
 """
 
 import re
+from collections.abc import Mapping
 
 from sqlglot import exp
 
@@ -15,8 +16,11 @@ PREFIX = "param_"
 _NAME = re.compile(r"[A-Za-z0-9_]{1,63}")
 
 
-def bind_parameters(root: exp.Expr, dialect: Dialect) -> exp.Expr:
-    """Every parameter of the tree as a slot called `param_` and its number or name. Errors: SqlRefused."""
+def bind_parameters(root: exp.Expr, dialect: Dialect, casts: Mapping[str, str]) -> exp.Expr:
+    """Every parameter of the tree as a slot called `param_` and its number or name, cast to its type in `casts`.
+
+    Errors: SqlRefused.
+    """
     for node in list(root.find_all(exp.Placeholder, exp.Parameter)):
         name = node.name
         is_number = isinstance(node.this, exp.Literal) and not node.this.is_string
@@ -25,5 +29,6 @@ def bind_parameters(root: exp.Expr, dialect: Dialect) -> exp.Expr:
             raise unsupported("a column by its position", "name the column, or write :name and send params")
         if not is_plain or not _NAME.fullmatch(name) or node is root:
             raise unsupported("this kind of parameter", "write $1, $2 or :name, and send params")
-        node.replace(slot(PREFIX + name))
+        bound = slot(PREFIX + name)
+        node.replace(exp.cast(bound, casts[name]) if name in casts else bound)
     return root

@@ -9,12 +9,13 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from pierhead.sdk import NotFound
-from pierhead.sdk.database import Change, DatabaseChoice, Finding, Roles
+from pierhead.sdk.database import Change, DatabaseChoice, Finding, Queries, Roles
 from pierhead.sdk.server import Server
 from pierhead.servers.sql.contract import Contract, Mode, differences
 from pierhead.servers.sql.grants import grant_script
 from pierhead.servers.sql.logins import findings
 from pierhead.servers.sql.policy import Role, parse_policy
+from pierhead.servers.sql.queries import queries_schema
 from pierhead.servers.sql.server import assemble
 from pierhead.servers.sql.settings import SqlSettings
 from pierhead.servers.sql.source import Source
@@ -35,11 +36,13 @@ class SqlDatabase:
                 "support": _SUPPORT,
                 "url": chosen.url,
                 "roles": dict(chosen.roles),
+                "queries": dict(chosen.queries),
                 "read_only": chosen.is_read_only,
                 "rate_limits": chosen.is_paced,
                 "contract": str(chosen.contract or ""),
             },
         )
+        self._queries = chosen.queries
         self._is_read_only = chosen.is_read_only
         self._asked = settings.parsed_roles()
         self.server: Server
@@ -65,7 +68,7 @@ class SqlDatabase:
         return acting.view.table_names if acting else ()
 
     def use_roles(self, roles: Roles) -> None:
-        policy = self._asked = parse_policy(dict(roles))
+        policy = self._asked = parse_policy(dict(roles), dict(self._queries))
         self._source.replace(policy.reading() if self._is_read_only else policy)
         ready_to_write(self._source)
 
@@ -96,8 +99,8 @@ class SqlDatabases:
     def choose(self, chosen: DatabaseChoice) -> SqlDatabase:
         return SqlDatabase(chosen)
 
-    def check_roles(self, roles: Roles) -> None:
-        parse_policy(dict(roles))
+    def check_roles(self, roles: Roles, queries: Queries) -> None:
+        parse_policy(dict(roles), dict(queries))
 
     def roles_schema(self) -> dict[str, Any]:
         """The long form, as the model has it, and beside it the short one, which its validator spells out."""
@@ -106,6 +109,9 @@ class SqlDatabases:
         members["tables"] = {"anyOf": [members["tables"], {"type": "array", "items": {"type": "string"}}]}
         members["operations"] = schema["$defs"]["TableRule"]["properties"]["operations"]
         return schema
+
+    def queries_schema(self) -> dict[str, Any]:
+        return queries_schema()
 
 
 DATABASES: Final = SqlDatabases()

@@ -7,7 +7,7 @@ own schema (engines/), against which views.py compiles a role. Above: views.py, 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, cast
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -29,6 +29,7 @@ from pierhead.servers.sql.budget import Budget
 from pierhead.servers.sql.grammar_native import parse_rule
 from pierhead.servers.sql.masks import Mask
 from pierhead.servers.sql.pacing import Shares
+from pierhead.servers.sql.queries import Queries, Query, digested, parse_queries, unheld
 
 MOST_ROWS: Final = 1_000
 MOST_STREAMED: Final = 100_000
@@ -220,10 +221,11 @@ class Role(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Every role of a source in file order, and a hash of what was written."""
+    """Every role of a source in file order, its curated queries, and a hash of what was written."""
 
     roles: Mapping[str, Role]
     version: str
+    queries: Queries = field(default_factory=dict[str, Query])
 
     @property
     def has_budgets(self) -> bool:
@@ -269,18 +271,19 @@ def _reading(role: Role) -> Role:
 _ROLES: Final = TypeAdapter(dict[str, Role])
 
 
-def parse_policy(written: object) -> Policy:
-    """The policy in `written`, the `roles` of a fleet file. Errors: Misconfigured, naming each fault."""
+def parse_policy(written: object, written_queries: object = None) -> Policy:
+    """The policy in `written`, the `roles` of a source with its `queries`. Errors: Misconfigured, naming all faults."""
     try:
         roles = _ROLES.validate_python(written)
     except ValidationError as invalid:
         raise misconfigured([_fault(error["loc"], error["msg"]) for error in invalid.errors()]) from None
-    faults = [*_unreadable(roles), *_unheld(roles)]
+    queries, unread = parse_queries(written_queries or {})
+    faults = [*_unreadable(roles), *_unheld(roles), *unread, *unheld(queries, roles)]
     if faults:
         raise misconfigured(faults)
     without_secrets = {name: {"login"} for name in roles}
-    digest = hashlib.sha256(_ROLES.dump_json(roles, exclude=without_secrets)).hexdigest()
-    return Policy(roles, digest[:16])
+    digest = hashlib.sha256(_ROLES.dump_json(roles, exclude=without_secrets) + digested(queries)).hexdigest()
+    return Policy(roles, digest[:16], queries)
 
 
 def _fault(place: tuple[int | str, ...], problem: str) -> str:
@@ -289,7 +292,7 @@ def _fault(place: tuple[int | str, ...], problem: str) -> str:
 
 def misconfigured(faults: list[str]) -> Misconfigured:
     return Misconfigured(
-        "; ".join(faults), hint="correct the roles of this source in the fleet file", code="bad-sql-policy"
+        "; ".join(faults), hint="correct the roles and queries of this source in the fleet file", code="bad-sql-policy"
     )
 
 

@@ -14,6 +14,8 @@ from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.idempotency import FileKeys
 from pierhead.servers.sql.parameters import Scalar
+from pierhead.servers.sql.queries import OfferedQuery
+from pierhead.servers.sql.query_tools import declare_curated_tools
 from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.read_tools import declare_read_tool
 from pierhead.servers.sql.rest.routes import Lanes, RestRoutes
@@ -69,13 +71,24 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     _declare_schema_tools(server, schema)
     asks = over_budget if source.ground.policy.has_budgets else None
     declare_read_tool(server, reads := ReadLane(source, Cursors(chosen.signing_key())), _POLICY, asks)
-    _declare_query_tools(server, statements, asks)
+    curated = _declare_query_tools(server, source, statements, asks)
     writes = None
     if not chosen.read_only and isinstance(source.engine, WritingEngine):
         writes = WriteLane(source, keys, chosen.name)
         declare_write_tools(server, writes, _POLICY)
-    server.routes = RestRoutes(Lanes(source, statements, schema, reads, writes), chosen.name, server.version)
+    server.routes = RestRoutes(Lanes(source, statements, schema, reads, writes, curated), chosen.name, server.version)
     return server, source
+
+
+def _declare_query_tools(
+    server: Server, source: Source, statements: SqlLane, asks: Asks | None
+) -> dict[str, OfferedQuery]:
+    """Tools of statements. Gives the curated ones, as their tools tell them."""
+    _declare_statement_tools(server, statements, asks)
+    queries = source.ground.policy.queries
+    declare_curated_tools(server, statements, queries, _POLICY, asks)
+    tools = (server.tools[name].declared() for name in queries)
+    return {tool.name: OfferedQuery(tool.name, tool.description, tool.input_schema) for tool in tools}
 
 
 def _declare_schema_tools(server: Server, schema: SchemaLane) -> None:
@@ -102,7 +115,7 @@ def _declare_schema_tools(server: Server, schema: SchemaLane) -> None:
         return await schema.describe_table(caller, table=table, columns_like=columns_like, sample_rows=sample_rows)
 
 
-def _declare_query_tools(server: Server, statements: SqlLane, asks: Asks | None) -> None:
+def _declare_statement_tools(server: Server, statements: SqlLane, asks: Asks | None) -> None:
     @server.tool(
         policy=_POLICY, effect="read", approval=asks, minutes_saved=10, timeout=65.0, offered=statements.offers
     )

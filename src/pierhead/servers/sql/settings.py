@@ -18,7 +18,7 @@ _OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools"})
 
 
 class SqlSettings(BaseModel):
-    """`roles` is parsed by policy.py; `url` names one source."""
+    """`roles` and `queries` are parsed by policy.py; `url` names one source."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -27,6 +27,7 @@ class SqlSettings(BaseModel):
     support: str
     url: str
     roles: dict[str, object]
+    queries: dict[str, object] = {}
     description: str = ""
     contract: str = ""  # the file of the locked schema; what is not in it stays hidden
     read_only: bool = False  # overrides every role: nothing is opened for writing, and no tool writes
@@ -54,7 +55,7 @@ class SqlSettings(BaseModel):
         return Path(self.contract) if self.contract else None
 
     def parsed_roles(self) -> Policy:
-        policy = parse_policy(self.roles)
+        policy = parse_policy(self.roles, self.queries)
         return policy.reading() if self.read_only else policy
 
     def engine(self) -> Engine:

@@ -24,7 +24,8 @@ from pierhead.servers.sql.engines.choosing import engine_of
 from pierhead.servers.sql.engines.engine import Engine, Limits, Values
 from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.pacing import Pace
-from pierhead.servers.sql.policy import Account, Policy, Role
+from pierhead.servers.sql.policy import Account, Policy, Role, misconfigured
+from pierhead.servers.sql.queries import unfit
 from pierhead.servers.sql.row_rules import RowRule
 from pierhead.servers.sql.views import compile_role, rule_for
 
@@ -302,6 +303,9 @@ class Source:
             if role.writes and not isinstance(login.engine, WritingEngine):
                 raise _writes_nothing(name, role)
             roles[name] = Acting(name, role, view, login, compiled.rules, self._pace(name, role), drift)
+        faults = list(unfit(policy.queries, {name: each.view for name, each in roles.items()})) if is_strict else []
+        if faults:
+            raise misconfigured(faults)
         kept = set(logins.values())
         dropped = [login for login in self._logins.values() if login not in kept]
         before, self.ground, self._logins = self.ground, Ground(policy, catalog, roles), logins

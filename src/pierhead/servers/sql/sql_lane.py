@@ -5,17 +5,17 @@ stay. Not here: the guard itself (sdk/sqlguard), drivers (engines/).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pierhead.sdk import Caller, Forbidden, note
+from pierhead.sdk import Caller, Forbidden, NotFound, note
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern, selection
 from pierhead.servers.sql.answers import AnsweredColumn, EstimateOfEngine, Explanation, QueryAnswer
 from pierhead.servers.sql.budget import keep_to_budget
 from pierhead.servers.sql.cells import fitted
-from pierhead.servers.sql.engines.engine import Estimate, Limits, Values
+from pierhead.servers.sql.engines.engine import Estimate, Limits, Rows, Values
 from pierhead.servers.sql.notes import (
     note_acting,
     note_answer,
@@ -25,12 +25,27 @@ from pierhead.servers.sql.notes import (
     permitted,
 )
 from pierhead.servers.sql.parameters import Params, bound, filled
-from pierhead.servers.sql.policy import MOST_ROWS
+from pierhead.servers.sql.policy import MOST_ROWS, MOST_SECONDS
 from pierhead.servers.sql.source import Acting, Ready, Source, Turn, Verdict
 
 _VERDICTS_KEPT: Final = 2_000
 _MOST_SAMPLED: Final = 5
 _SAMPLE_SECONDS: Final = 10.0
+_FIND_LESS: Final = "choose parameters that find less"
+_MORE_OF_A_STATEMENT: Final[Mapping[str, str]] = {
+    "rows": "filter, aggregate, or raise max_rows",
+    "bytes": "select fewer columns, filter or aggregate",
+}
+_MORE_OF_A_QUERY: Final[Mapping[str, str]] = {"rows": _FIND_LESS, "bytes": _FIND_LESS}
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A text to be governed: a caller's own, or that of the curated query `query`, whose parameters have types."""
+
+    sql: str
+    query: str = ""
+    casts: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class SqlLane:
@@ -45,15 +60,13 @@ class SqlLane:
     ) -> QueryAnswer:
         async with self.ready(caller, sql=sql, limits=Limits(max_rows, timeout_s), params=params) as ready:
             answer = await ready.engine.run(ready.query, ready.view, ready.values, ready.limits)
-        rows, cut = fitted(answer.rows, ready.limits)
-        note_answer(answer, len(rows), cut)
-        return QueryAnswer(
-            columns=[AnsweredColumn(field.name, field.type) for field in answer.fields],
-            rows=rows,
-            truncated=bool(cut),
-            notice=_notice(cut, len(rows)),
-            tables=[ready.view.display_name(table) for table in ready.query.tables],
-        )
+        return _told(answer, ready, _MORE_OF_A_STATEMENT)
+
+    async def run_curated(self, caller: Caller, *, name: str, values: Mapping[str, object]) -> QueryAnswer:
+        """The answer of a curated query, for values of its parameters that the tool has checked."""
+        async with self.curated(caller, name=name, limits=Limits(MOST_ROWS, MOST_SECONDS), values=values) as ready:
+            answer = await ready.engine.run(ready.query, ready.view, ready.values, ready.limits)
+        return _told(answer, ready, _MORE_OF_A_QUERY)
 
     @asynccontextmanager
     async def ready(self, caller: Caller, *, sql: str, limits: Limits, params: Params = None) -> AsyncGenerator[Ready]:
@@ -61,10 +74,34 @@ class SqlLane:
         async with self._source.turn(caller) as turn:
             acting = turn.acting
             note_acting("sql", turn.ground, acting)
-            within = _within(limits, acting)
-            query, values = await self._governed(turn, caller, sql, within.rows, bound(params))
-            await keep_to_budget(acting.role.limits.budget, acting.engine, query, acting.view, values)
-            yield Ready(acting.engine, query, acting.view, values, within)
+            if not acting.role.sql:
+                raise _sql_is_off()
+            yield await self._ready(turn, caller, Statement(sql), limits, bound(params))
+
+    @asynccontextmanager
+    async def curated(
+        self, caller: Caller, *, name: str, limits: Limits, values: Mapping[str, object]
+    ) -> AsyncGenerator[Ready]:
+        """A curated query, as `ready`: also for a role that sends no SQL of its own.
+
+        Errors: NotFound (`unknown-query`), alike for one that the acting role may not call and one that there is not.
+        """
+        async with self._source.turn(caller) as turn:
+            acting = turn.acting
+            note_acting("sql", turn.ground, acting)
+            query = turn.ground.policy.queries.get(name)
+            if query is None or acting.name not in query.roles:
+                raise _no_query(name)
+            dialect = acting.view.dialect
+            statement = Statement(query.sql, name, query.casts(dialect))
+            yield await self._ready(turn, caller, statement, limits, query.bound(values, dialect))
+
+    async def _ready(self, turn: Turn, caller: Caller, statement: Statement, limits: Limits, given: Values) -> Ready:
+        acting = turn.acting
+        within = _within(limits, acting)
+        query, values = await self._governed(turn, caller, statement, within.rows, given)
+        await keep_to_budget(acting.role.limits.budget, acting.engine, query, acting.view, values)
+        return Ready(acting.engine, query, acting.view, values, within)
 
     def offers(self, caller: Caller) -> bool:
         """Whether the caller's role may send SQL."""
@@ -73,6 +110,15 @@ class SqlLane:
         except Forbidden:
             return True  # who holds no role is told so, by the call
 
+    def offers_query(self, caller: Caller, name: str) -> bool:
+        """Whether the caller's role may call that curated query."""
+        ground = self._source.ground
+        query = ground.policy.queries.get(name)
+        try:
+            return query is not None and ground.acting(caller).name in query.roles
+        except Forbidden:
+            return False  # its name is for its roles alone
+
     async def explain_query(self, caller: Caller, *, sql: str) -> Explanation:
         async with self._source.turn(caller) as turn:
             acting = turn.acting
@@ -80,7 +126,7 @@ class SqlLane:
             if not acting.role.sql:
                 raise _sql_is_off()
             try:
-                query = await self._judged(sql, acting, acting.role.limits.rows, runs=False)
+                query = await self._judged(Statement(sql), acting, acting.role.limits.rows, runs=False)
             except SqlRefused as refusal:
                 reasons = [f"{refusal.code}: {refusal.message}", refusal.hint]
                 return Explanation(verdict="refused", reasons=reasons, sql="", tables=[], estimate=None)
@@ -112,43 +158,54 @@ class SqlLane:
             return []
         text = selection(table, columns, acting.view.dialect)
         limits = Limits(min(count, _MOST_SAMPLED), _SAMPLE_SECONDS)
-        query, values = await self._governed(turn, caller, text, limits.rows, {})
+        query, values = await self._governed(turn, caller, Statement(text), limits.rows, {})
         return fitted((await acting.engine.run(query, acting.view, values, limits)).rows, limits)[0]
 
     async def _governed(
-        self, turn: Turn, caller: Caller, sql: str, rows: int, given: Values
+        self, turn: Turn, caller: Caller, statement: Statement, rows: int, given: Values
     ) -> tuple[GovernedQuery, Values]:
-        """What may run for `sql`: remembered, or judged by the guard and then by the engine; and what fills it."""
+        """What may run for `statement`: remembered, or judged by the guard and by the engine; and what fills it."""
         ground, acting = turn.ground, turn.acting
-        if not acting.role.sql:
-            raise _sql_is_off()
-        key = (acting.name, sql, rows)
+        key = (acting.name, statement.sql, rows, statement.query)
         known = ground.verdicts.get(key)
         if known is not None:
             note(**known.noted)
             return known.query, filled(known.query, acting.values(caller, known.query.tables), given)
-        query = await self._judged(sql, acting, rows, runs=True)
+        query = await self._judged(statement, acting, rows, runs=True)
         values = filled(query, acting.values(caller, query.tables), given)
         with noting_disagreement(query):
             await acting.engine.confirm(query, acting.view, values)
-        noted = permitted(query, sql, acting.view, with_text=self._records_text)
+        noted = permitted(query, statement.sql, acting.view, with_text=self._records_text)
         note(**noted)
         if len(ground.verdicts) >= _VERDICTS_KEPT:
             ground.verdicts.pop(next(iter(ground.verdicts)))
         ground.verdicts[key] = Verdict(query, noted)
         return query, values
 
-    async def _judged(self, sql: str, acting: Acting, rows: int, *, runs: bool) -> GovernedQuery:
+    async def _judged(self, statement: Statement, acting: Acting, rows: int, *, runs: bool) -> GovernedQuery:
         """The guard's verdict. A refusal is noted before it is told."""
-        note_statement(sql, acting.view, with_text=self._records_text)
+        note_statement(statement.sql, acting.view, with_text=self._records_text)
         try:
-            query = await asyncio.to_thread(govern, sql, acting.view, max_rows=rows)
+            query = await asyncio.to_thread(govern, statement.sql, acting.view, max_rows=rows, casts=statement.casts)
             if runs and query.explain:
                 raise _explains()
         except SqlRefused as refusal:
             note_refusal(refusal)
             raise
         return query
+
+
+def _told(answer: Rows, ready: Ready, more: Mapping[str, str]) -> QueryAnswer:
+    """The rows that fit, and what was cut."""
+    rows, cut = fitted(answer.rows, ready.limits)
+    note_answer(answer, len(rows), cut)
+    return QueryAnswer(
+        columns=[AnsweredColumn(field.name, field.type) for field in answer.fields],
+        rows=rows,
+        truncated=bool(cut),
+        notice=_notice(cut, len(rows), more),
+        tables=[ready.view.display_name(table) for table in ready.query.tables],
+    )
 
 
 def _within(limits: Limits, acting: Acting) -> Limits:
@@ -182,9 +239,10 @@ def _explains() -> SqlRefused:
     return SqlRefused("EXPLAIN gives no rows", code="not-a-read", hint=hint)
 
 
-def _notice(cut: str, count: int) -> str:
-    if cut == "rows":
-        return f"cut after {count} rows; filter, aggregate, or raise max_rows"
-    if cut == "bytes":
-        return f"cut after {count} rows at 64 KB; select fewer columns, filter or aggregate"
-    return ""
+def _no_query(name: str) -> NotFound:
+    return NotFound(f"there is no query {name[:64]} for your role", hint="see the list of tools", code="unknown-query")
+
+
+def _notice(cut: str, count: int, more: Mapping[str, str]) -> str:
+    where = {"rows": f"cut after {count} rows", "bytes": f"cut after {count} rows at 64 KB"}
+    return f"{where[cut]}; {more[cut]}" if cut else ""

@@ -4,10 +4,12 @@ Not here: making them (openapi.py, docs_page.py).
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import orjson
 
+from pierhead.servers.sql.queries import OfferedQuery
 from pierhead.servers.sql.rest import docs_page, openapi, schemas
 from pierhead.servers.sql.source import Acting, Ground
 
@@ -27,6 +29,7 @@ class Library:
 
     source: str
     version: str
+    queries: Mapping[str, OfferedQuery]
     _ground: Ground | None = None
     _kept: dict[tuple[str, frozenset[str]], Documents] = field(
         default_factory=dict[tuple[str, frozenset[str]], Documents]
@@ -43,7 +46,7 @@ class Library:
 
     def _make(self, ground: Ground, acting: Acting, tools: frozenset[str]) -> Documents:
         tables = schemas.shown_tables(ground, acting)
-        document = openapi.document(openapi.Offer(self.source, self.version, acting.name, tables, tools))
+        document = openapi.document(openapi.Offer(self.source, self.version, acting.name, tables, tools, self.queries))
         encoded = orjson.dumps(document)
         tag = b'"%b"' % hashlib.blake2b(encoded, digest_size=12).hexdigest().encode()
         return Documents(encoded, docs_page.page(document), tag)

@@ -6,10 +6,11 @@ Made from the same view that answers requests, so it cannot show more than they 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
+from pierhead.servers.sql.queries import OfferedQuery
 from pierhead.servers.sql.rest import schemas
 from pierhead.servers.sql.rest.preferences import Format
 from pierhead.servers.sql.rest.schemas import ShownTable
@@ -58,6 +59,7 @@ class Offer:
     role: str
     tables: Sequence[ShownTable]
     tools: frozenset[str]
+    queries: Mapping[str, OfferedQuery] = field(default_factory=dict[str, OfferedQuery])
 
 
 def document(offer: Offer) -> Document:
@@ -112,6 +114,9 @@ def _paths(offer: Offer, names: Mapping[str, str]) -> Iterator[tuple[str, Docume
     yield "/_schema", {"get": _operation("schema", "schema", "Every table with its columns.", _json("Tables"))}
     if "run_query" in offer.tools:
         yield from _sql_paths()
+    for query in offer.queries.values():
+        if query.name in offer.tools:
+            yield f"/_rpc/{query.name}", {"post": _query_operation(query)}
     for table in offer.tables:
         path = "/" + quote(schemas.path_name(table.name), safe="")
         yield from _table_paths(path, table, names[table.name], offer.tools)
@@ -125,6 +130,14 @@ def _sql_paths() -> Iterator[tuple[str, Document]]:
     yield "/_sql", {"post": {**run, "requestBody": sql, "responses": {"200": rows, "default": _PROBLEM}}}
     explained = _operation("explainSql", "sql", "Say whether a SELECT may run, and as what.", _json("Explanation"))
     yield "/_sql/explain", {"post": {**explained, "requestBody": sql}}
+
+
+def _query_operation(query: OfferedQuery) -> Document:
+    """A curated query: its parameters are the body."""
+    rows = {"description": "The rows, cut at the limit.", **_rows({"type": "object"})}
+    body = {"required": True, "content": {"application/json": {"schema": query.parameters}}}
+    told = _operation(f"call_{query.name}", "sql", query.description, {})
+    return {**told, "requestBody": body, "responses": {"200": rows, "default": _PROBLEM}}
 
 
 def _table_paths(path: str, table: ShownTable, name: str, tools: frozenset[str]) -> Iterator[tuple[str, Document]]:

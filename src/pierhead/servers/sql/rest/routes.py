@@ -2,16 +2,18 @@
 
     /                      /{table}                /{table}/{key}         /{table}/_query
     /_sql  /_sql/explain   /_schema[/{table}]      /{source}/_table/...   /{source}/_schema
+    /_rpc/{query}
 
 Not here: what a route does (the modules beside this one), who asks and what is recorded (the SDK).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pierhead.sdk import Invalid, NotFound
 from pierhead.sdk.routes import Calls, Reply, Request, refusal
+from pierhead.servers.sql.queries import OfferedQuery
 from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.rest import faucet
 from pierhead.servers.sql.rest.asked import BASE, Asked
@@ -44,6 +46,8 @@ class Lanes:
     reads: ReadLane
     writes: WriteLane | None = None
     """None for a source that is read only."""
+    queries: Mapping[str, OfferedQuery] = field(default_factory=dict[str, OfferedQuery])
+    """The curated queries, by name."""
 
 
 class RestRoutes:
@@ -52,8 +56,8 @@ class RestRoutes:
     def __init__(self, lanes: Lanes, name: str, version: str) -> None:
         self._source = lanes.source
         self._name = name.encode()
-        self._library = Library(name, version)
-        sql, schema = SqlRoutes(lanes.sql), SchemaRoutes(lanes.source, lanes.schema)
+        self._library = Library(name, version, lanes.queries)
+        sql, schema = SqlRoutes(lanes.sql, frozenset(lanes.queries)), SchemaRoutes(lanes.source, lanes.schema)
         reads = ReadRoutes(lanes.source, lanes.reads)
         writes = WriteRoutes(lanes.source, lanes.writes) if lanes.writes is not None else None
         self._root: Methods = _reading(schema.tables)
@@ -65,6 +69,7 @@ class RestRoutes:
         }
         self._one_schema: Methods = _reading(schema.one)
         self._query: Methods = {"POST": reads.query}
+        self._rpc: Methods = {"POST": sql.call}
         self._table: Methods = {**_reading(reads.table), **(_of_tables(writes) if writes else {})}
         self._row: Methods = {**_reading(reads.row), **(_of_rows(writes) if writes else {})}
         self._tables_of_faucet: Methods = _reading(faucet.listing(schema.tables))
@@ -131,6 +136,8 @@ class RestRoutes:
             return None
         if first == b"_schema":
             return self._one_schema
+        if first == b"_rpc":
+            return self._rpc
         if first.startswith(b"_") or second.startswith(b"_"):
             return self._query if second == b"_query" and not first.startswith(b"_") else None
         return self._row

@@ -1,30 +1,38 @@
-"""`/_sql`: a caller's statement as over MCP, with its rows in every format, and many of them as a stream.
+"""`/_sql` and `/_rpc`: a caller's statement, or a curated query, as over MCP, with its rows in every format.
 
-Not here: the guard and the lane (sql_lane.py).
+Many rows come as a stream. Not here: the guard and the lane (sql_lane.py).
 """
 
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, cast
 
-from pierhead.sdk import Invalid
-from pierhead.sdk.routes import Done, Prepared, Reply, Stream
+from pierhead.sdk import Invalid, NotFound
+from pierhead.sdk.routes import Done, Prepared, Reply
 from pierhead.servers.sql.engines.engine import Limits
 from pierhead.servers.sql.notes import note_answer, note_count
-from pierhead.servers.sql.policy import MOST_STREAMED
+from pierhead.servers.sql.policy import MOST_SECONDS, MOST_STREAMED
 from pierhead.servers.sql.rest.asked import Asked
 from pierhead.servers.sql.rest.calling import carried
-from pierhead.servers.sql.rest.preferences import Format, Preferences, Wanted
+from pierhead.servers.sql.rest.preferences import Format
 from pierhead.servers.sql.rest.replies import MOST_BYTES, MOST_ROWS, Shown, cell_for, done, json_reply
 from pierhead.servers.sql.rest.streams import MOST_STREAMED_BYTES, STREAMED_CELL, Streaming
+from pierhead.servers.sql.source import Ready
 from pierhead.servers.sql.sql_lane import SqlLane
 
 DEFAULT_ROWS: Final = 100
 
 
-class SqlRoutes:
-    """The routes of statements."""
+Opening = Callable[[Limits], AbstractAsyncContextManager[Ready]]
+"""A statement made ready, within limits."""
 
-    def __init__(self, lane: SqlLane) -> None:
+
+class SqlRoutes:
+    """The routes of statements, and of the curated `queries` by name."""
+
+    def __init__(self, lane: SqlLane, queries: frozenset[str]) -> None:
         self._lane = lane
+        self._queries = queries
 
     async def run(self, asked: Asked) -> Reply | None:
         def prepare() -> Prepared:
@@ -36,16 +44,34 @@ class SqlRoutes:
             arguments = asked.calls.arguments("run_query", body)
             values = cast("dict[str, Any]", arguments.values)
 
-            async def answer() -> Done:
-                if limit > MOST_ROWS:
-                    out = asked.calls.stream
-                    streaming = Streaming(wanted, preferences, limit, rows is not None)
-                    return await self._stream(asked, values, streaming, out)
-                return await self._page(asked, values, limit, wanted, preferences)
+            def opening(limits: Limits) -> AbstractAsyncContextManager[Ready]:
+                return self._lane.ready(asked.calls.caller, sql=values["sql"], limits=limits, params=values["params"])
 
-            return Prepared({**arguments.plain, "max_rows": limit}, asked.size, answer)
+            streaming = Streaming(wanted, preferences, limit, rows is not None)
+            body_of = _answering(asked, opening, streaming, values["timeout_s"])
+            return Prepared({**arguments.plain, "max_rows": limit}, asked.size, body_of)
 
         return await carried(asked, "run_query", prepare)
+
+    async def call(self, asked: Asked) -> Reply | None:
+        """`POST /_rpc/{name}`: a curated query, its parameters as the body; all its rows, as far as they may come."""
+        name = asked.name(1)
+        if name not in self._queries:
+            raise NotFound("no such route", hint="/openapi.json names the routes you may use")
+
+        def prepare() -> Prepared:
+            wanted, preferences = asked.wanted(), asked.preferences()
+            asked.parameters(frozenset())
+            arguments = asked.calls.arguments(name, _object(asked))
+
+            def opening(limits: Limits) -> AbstractAsyncContextManager[Ready]:
+                return self._lane.curated(asked.calls.caller, name=name, limits=limits, values=arguments.values)
+
+            limit = MOST_STREAMED if wanted.format.streams else MOST_ROWS
+            streaming = Streaming(wanted, preferences, limit, is_asked=False)
+            return Prepared(arguments.plain, asked.size, _answering(asked, opening, streaming, MOST_SECONDS))
+
+        return await carried(asked, name, prepare)
 
     async def explain(self, asked: Asked) -> Reply | None:
         def prepare() -> Prepared:
@@ -60,30 +86,42 @@ class SqlRoutes:
 
         return await carried(asked, "explain_query", prepare)
 
-    async def _page(
-        self, asked: Asked, values: dict[str, Any], limit: int, wanted: Wanted, preferences: Preferences
-    ) -> Done:
-        limits = Limits(limit, values["timeout_s"], MOST_BYTES, cell_for(limit))
-        async with self._lane.ready(
-            asked.calls.caller, sql=values["sql"], limits=limits, params=values["params"]
-        ) as ready:
-            answer = await ready.engine.run(ready.query, ready.view, ready.values, ready.limits)
-        limit = ready.limits.rows
-        cut = "rows" if len(answer.rows) > limit else "bytes" if answer.is_cut else ""
-        shown = Shown(answer.fields, answer.rows[:limit], limit, cut=cut)
-        made = done(shown, wanted, preferences, asked.request)
-        note_answer(answer, len(shown.rows), cut)
-        return made
 
-    async def _stream(self, asked: Asked, values: dict[str, Any], streaming: Streaming, out: Stream) -> Done:
-        limits = Limits(streaming.limit, values["timeout_s"], MOST_STREAMED_BYTES, STREAMED_CELL)
-        async with self._lane.ready(
-            asked.calls.caller, sql=values["sql"], limits=limits, params=values["params"]
-        ) as ready:
-            batches = ready.engine.stream(ready.query, ready.view, ready.values, ready.limits)
-            made, count = await streaming.within(ready.limits.rows).send(batches, out)
-        note_count(count)
-        return made
+def _object(asked: Asked) -> object:
+    """The body, which may be left out where nothing must be given. Errors: Invalid."""
+    body: object = asked.json_value() if asked.request.body else dict[str, object]()
+    if not isinstance(body, dict):
+        raise Invalid("the body is no JSON object", hint="send the parameters as one object", code="bad-body")
+    return cast("object", body)
+
+
+def _answering(asked: Asked, opening: Opening, streaming: Streaming, seconds: float) -> Callable[[], Awaitable[Done]]:
+    """What runs once the call is permitted: a page, or a stream beyond the rows of one."""
+
+    async def answer() -> Done:
+        send = _page if streaming.limit <= MOST_ROWS else _stream
+        return await send(asked, opening, streaming, seconds)
+
+    return answer
+
+
+async def _page(asked: Asked, opening: Opening, paged: Streaming, seconds: float) -> Done:
+    async with opening(Limits(paged.limit, seconds, MOST_BYTES, cell_for(paged.limit))) as ready:
+        answer = await ready.engine.run(ready.query, ready.view, ready.values, ready.limits)
+    limit = ready.limits.rows
+    cut = "rows" if len(answer.rows) > limit else "bytes" if answer.is_cut else ""
+    shown = Shown(answer.fields, answer.rows[:limit], limit, cut=cut)
+    made = done(shown, paged.wanted, paged.preferences, asked.request)
+    note_answer(answer, len(shown.rows), cut)
+    return made
+
+
+async def _stream(asked: Asked, opening: Opening, streaming: Streaming, seconds: float) -> Done:
+    async with opening(Limits(streaming.limit, seconds, MOST_STREAMED_BYTES, STREAMED_CELL)) as ready:
+        batches = ready.engine.stream(ready.query, ready.view, ready.values, ready.limits)
+        made, count = await streaming.within(ready.limits.rows).send(batches, asked.calls.stream)
+    note_count(count)
+    return made
 
 
 def checked_limit(rows: object, format_: Format) -> int:

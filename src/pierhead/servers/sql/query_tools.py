@@ -1,0 +1,59 @@
+"""One tool for each curated query, its parameters as a closed schema.
+
+Not here: the queries as written (queries.py), what runs for them (sql_lane.py), their REST route (rest/).
+"""
+
+from collections.abc import Awaitable, Callable
+from inspect import Parameter, Signature
+from typing import Any, Final, cast
+
+import orjson
+
+from pierhead.sdk import Caller, Encoded, Server
+from pierhead.servers.sql.answers import QueryResult
+from pierhead.servers.sql.budget import Asks
+from pierhead.servers.sql.queries import Queries, Query, QueryParameter
+from pierhead.servers.sql.sql_lane import SqlLane
+
+_SECONDS: Final = 65.0
+
+
+def declare_curated_tools(
+    server: Server, statements: SqlLane, queries: Queries, policy: str, asks: Asks | None
+) -> None:
+    """Errors: Misconfigured, for a query that cannot be a tool."""
+    for name, query in queries.items():
+        declared = server.tool(
+            policy=policy,
+            effect="read",
+            approval=asks,
+            minutes_saved=query.minutes_saved,
+            timeout=_SECONDS,
+            offered=_offered(statements, name),
+            name=name,
+        )
+        declared(_function(statements, name, query))
+
+
+def _offered(statements: SqlLane, name: str) -> Callable[[Caller], bool]:
+    return lambda caller: statements.offers_query(caller, name)
+
+
+def _function(statements: SqlLane, name: str, query: Query) -> Callable[..., Awaitable[object]]:
+    """A function whose signature is the query's parameters: the SDK makes the schema and the checks of it."""
+
+    async def run(**values: object) -> object:
+        caller = cast("Caller", values.pop("caller"))
+        return Encoded[QueryResult](orjson.dumps(await statements.run_curated(caller, name=name, values=values)))
+
+    run.__name__ = name
+    run.__doc__ = query.description
+    parameters = [_parameter(each, declared) for each, declared in query.parameters.items()]
+    caller = Parameter("caller", Parameter.KEYWORD_ONLY, annotation=Caller)
+    cast("Any", run).__signature__ = Signature([*parameters, caller], return_annotation=Encoded[QueryResult])
+    return run
+
+
+def _parameter(name: str, declared: QueryParameter) -> Parameter:
+    default = Parameter.empty if declared.is_required else declared.default_value
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=declared.annotation, default=default)
