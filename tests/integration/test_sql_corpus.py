@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.sql_shops import (
+    ANALYST,
     CALLER,
     CoordinatorShop,
     DuckdbShop,
@@ -39,6 +41,21 @@ SERVED = {
 }
 # Engines that read the dialect of another.
 DIALECTS: dict[str, Dialect] = {"presto": "trino"}
+# The same tables, where one of each kind of rule stands between the caller and what is stored.
+GUARDED: Mapping[str, Any] = {
+    "analyst": {
+        "tables": {
+            "orders": {"operations": ["read"], "columns": {"mask": {"amount": "bucket:10"}}, "rows": "qty.lte.5"},
+            "products": {"operations": ["read"], "columns": {"mask": {"sku": "hash", "name": "last4"}}},
+            "customers": {
+                "operations": ["read"],
+                "columns": {"mask": {"email": "const:hidden", "created_at": "year"}},
+                "rows": "region.eq.EMEA",
+            },
+        }
+    }
+}
+IN_HIDDEN_ROWS = ("UPDATE customers SET name = '@canary.example' WHERE region <> 'EMEA'",)
 # The rows differ from one run to the next, whoever runs it: the clock, chance, or ties.
 UNSTABLE = (
     "now()",
@@ -82,8 +99,8 @@ async def outcome(governed: Governed, sql: str) -> str:
     return seen(answer)
 
 
-async def attacked(shop: Shop, attacks: list[Entry]) -> dict[str, str]:
-    governed = source(shop)
+async def attacked(shop: Shop, attacks: list[Entry], roles: Mapping[str, Any] = ANALYST) -> dict[str, str]:
+    governed = source(shop, roles)
     await governed.open()
     seen = {attack.id: await outcome(governed, attack.sql) for attack in attacks}
     alive = await governed.run_query(CALLER, sql="SELECT count(*) FROM orders", max_rows=1, timeout_s=SECONDS)
@@ -112,6 +129,28 @@ async def test_attacks_are_refused_or_harmless(
     figures = Counter("refused" if seen.startswith("refused") else "harmless" for seen in first.values())
     with capsys.disabled():
         print(f"\n{engine}: {len(attacks)} attacks, {dict(figures)}")
+
+
+@pytest.mark.parametrize("shop", ["sqlite", "duckdb", "postgres", "mysql"], indirect=True)
+async def test_attacks_behind_masks_and_row_rules_are_refused_or_harmless(
+    shop: tuple[str, Shop], tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine, shared = shop
+    loaded = LOADERS[engine](tmp_path) if engine in LOADERS else shared
+    attacks = [entry for entry in entries(engine) if entry.expected == "deny"]
+    loaded.change_protected(IN_HIDDEN_ROWS)
+    before = loaded.state()
+    first = await attacked(loaded, attacks, GUARDED)
+    assert loaded.state() == before, "an attack changed the database"
+    loaded.change_protected()
+    other = await attacked(loaded, attacks, GUARDED)
+    if engine in SERVED:
+        served(request, engine)
+    assert not [attack for attack, seen in first.items() if any(canary in seen for canary in CANARIES)]
+    assert {key: (seen, first[key]) for key, seen in other.items() if seen != first[key]} == {}
+    figures = Counter("refused" if seen.startswith("refused") else "harmless" for seen in first.values())
+    with capsys.disabled():
+        print(f"\n{engine}: {len(attacks)} attacks behind masks and rules, {dict(figures)}")
 
 
 def reads(dialect: str) -> list[tuple[str, str]]:

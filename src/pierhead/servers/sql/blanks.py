@@ -57,10 +57,15 @@ def fill(blanks: Sequence[Blank], raw: Iterable[object], dialect: Dialect) -> di
 
 def _as_pattern(text: str, pattern: Pattern) -> str:
     if pattern == "like":
-        return text
+        return text + "\\" * (_escapes_at_end(text) % 2)
     literal = text.translate(_ESCAPED)
     before = "" if pattern == "starts" else "%"
     return before + literal + ("" if pattern == "ends" else "%")
+
+
+def _escapes_at_end(text: str) -> int:
+    """An escape with nothing behind it fails in some engines, but only for rows that match so far: it is a sign."""
+    return len(text) - len(text.rstrip("\\"))
 
 
 def _as_glob(pattern: str) -> str:

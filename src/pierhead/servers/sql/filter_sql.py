@@ -217,6 +217,15 @@ class _Writer:
         return exp.MatchAgainst(this=query, expressions=[text])
 
 
+def can_fail(expression: exp.Expr) -> bool:
+    """Whether some value of a column can make it fail, as a place in a text that is no JSON does.
+
+    Where a row rule hides rows, such a condition must not meet them: that it failed would tell of them.
+    """
+    found = (node for node in expression.find_all(exp.Func) if not isinstance(node, exp.Connector))
+    return any(node.find(exp.Column) is not None for node in found)
+
+
 def joined(connector: type[exp.Connector], parts: Sequence[exp.Expr]) -> exp.Expr:
     """The parts, each in its parentheses, as a balanced tree. Of none: what holds for all, or for any, of nothing."""
     if not parts:

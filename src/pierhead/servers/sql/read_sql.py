@@ -16,8 +16,8 @@ from sqlglot import exp
 from pierhead.sdk.sqlguard import Dialect, GovernedQuery, PermittedTable, finished, permitted_subquery
 from pierhead.servers.sql.blanks import Blank
 from pierhead.servers.sql.engines.engine import Field
-from pierhead.servers.sql.filter_sql import joined, write_condition
-from pierhead.servers.sql.filters import bad_filter, conditions
+from pierhead.servers.sql.filter_sql import can_fail, joined, write_condition
+from pierhead.servers.sql.filters import bad_filter
 from pierhead.servers.sql.json_sql import BUILDS_JSON, json_cell, objects_listed, row_object
 from pierhead.servers.sql.keysets import after
 from pierhead.servers.sql.levels import Followed, Level, Output, Sorting, ordered, related
@@ -77,6 +77,7 @@ def written_read(request: ReadRequest, ground: Ground, acting: Acting, page: Pag
     if page.nulls is not None:
         condition, beyond = after(sortings, page.nulls, root.dialect)
         root.where.append(condition)
+        writer.keep_from_hidden_rows(condition)
     places = [_kept_value(each, root.dialect) for each in sortings] if goes_on else []
     results = results_of(root, places)
     tree = writer.select(root, results)
@@ -162,11 +163,14 @@ class Writer:
             written = write_condition(selection.filter, level.terms, view.dialect, named=f"{level.alias}_")
             self.blanks += written.blanks
             level.where.append(written.expression)
-            # A place in JSON may not be there to reach: that fails for a value, and a row rule may hide its row.
-            self._is_fenced |= any(each.operand.path for each in conditions(selection.filter))
+            self.keep_from_hidden_rows(written.expression)
         for embed in selection.embeds:
             self._embed(level, embed)
         return level
+
+    def keep_from_hidden_rows(self, condition: exp.Expr) -> None:
+        """To be said of every condition on rows before the statement is put together."""
+        self._is_fenced |= can_fail(condition)
 
     def having(self, request: ReadRequest, root: Level) -> exp.Expr | None:
         if request.having is None:

@@ -38,6 +38,16 @@ class Writable:
     def key(self) -> tuple[str, ...]:
         return self.stored.primary_key
 
+    @property
+    def named_key(self) -> tuple[str, ...]:
+        """The key by which a caller may name rows: none unless the role reads all of it, unmasked."""
+        return self.key if self.plain.issuperset(self.key) else ()
+
+    @property
+    def plain(self) -> frozenset[str]:
+        """The columns that the role reads as they are."""
+        return frozenset(column.name for column in self.seen.columns if column.expression is None)
+
     def allow(self, operation: WriteOperation) -> None:
         """Errors: Forbidden (`operation-not-granted`)."""
         if operation not in self.rule.operations:

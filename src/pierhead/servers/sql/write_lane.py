@@ -232,8 +232,9 @@ def _groups(request: InsertRequest) -> list[tuple[tuple[str, ...], list[Row]]]:
 def _on_key(table: Writable, request: InsertRequest) -> OnKey:
     if request.on_conflict == "error":
         return OnKey("error")
-    keys = request.conflict_columns or (table.key if request.on_conflict == "merge" else ())
-    if keys and frozenset(keys) not in {frozenset(known) for known in (table.key, *table.stored.unique)}:
+    keys = request.conflict_columns or (table.named_key if request.on_conflict == "merge" else ())
+    readable = [known for known in (table.key, *table.stored.unique) if table.plain.issuperset(known)]
+    if keys and frozenset(keys) not in {frozenset(known) for known in readable}:
         hint = "name the columns of its primary or a unique key"
         raise Invalid("on_conflict names no key of the table", hint=hint, code="bad-conflict")
     if request.on_conflict == "merge" and not keys:
@@ -259,16 +260,18 @@ def _must_read(table: Writable) -> None:
 
 
 def _check_keyed(table: Writable, row: Row, *, insert_missing: bool) -> None:
-    if not table.key:
+    if not table.named_key:
         raise _no_key(table)
-    missing = [name for name in table.key if row.get(name) is None]
+    missing = [name for name in table.named_key if row.get(name) is None]
     if missing:
-        raise Invalid(f"a row lacks its key {missing[0]}", hint=f"the key is {', '.join(table.key)}", code="key-needed")
-    others = tuple(name for name in row if name not in table.key)
+        raise Invalid(
+            f"a row lacks its key {missing[0]}", hint=f"the key is {', '.join(table.named_key)}", code="key-needed"
+        )
+    others = tuple(name for name in row if name not in table.named_key)
     if not others and not insert_missing:
         raise Invalid("a row holds its key and nothing to write", hint="add a column", code="nothing-to-write")
     filled(table, [row], tuple(row) if insert_missing else others)
 
 
 def _no_key(table: Writable) -> Invalid:
-    return Invalid(f"{table.name} has no primary key", hint="write its rows by filter", code="no-key")
+    return Invalid(f"{table.name} has no key that you may use", hint="write its rows by filter", code="no-key")

@@ -22,7 +22,7 @@ from pierhead.sdk.sqlguard import (
     slot,
 )
 from pierhead.servers.sql.engines.engine import Values
-from pierhead.servers.sql.filter_sql import as_type
+from pierhead.servers.sql.filter_sql import as_type, can_fail
 from pierhead.servers.sql.rights import Writable
 from pierhead.servers.sql.types import ColumnType, column_type, stored
 from pierhead.servers.sql.writes import OnConflict
@@ -83,7 +83,7 @@ def targets_query(table: Writable, where: exp.Expr, most: int, *, is_compared: b
     seen = table.seen.columns if is_compared else table.seen.columns[:1]
     tree = exp.Select(
         expressions=[_column(column.name) for column in seen],
-        from_=exp.From(this=permitted_subquery(table.seen, table.view, alias)),
+        from_=exp.From(this=permitted_subquery(table.seen, table.view, alias, is_fenced=can_fail(where))),
         where=exp.Where(this=where.copy()),
         limit=exp.Limit(expression=exp.Literal.number(most)),
     )
@@ -194,7 +194,11 @@ def _qualified(table: Writable) -> exp.Expr:
 
 def _within(table: Writable, where: exp.Expr) -> exp.Expr:
     found = exp.Paren(this=where.copy())
-    return found if table.seen.condition is None else exp.And(this=exp.Paren(this=_condition(table)), expression=found)
+    if table.seen.condition is None:
+        return found
+    if can_fail(where):  # no engine looks into a CASE before it has to
+        found = exp.Paren(this=exp.Case(ifs=[exp.If(this=_condition(table), true=found)], default=exp.false()))
+    return exp.And(this=exp.Paren(this=_condition(table)), expression=found)
 
 
 def _condition(table: Writable) -> exp.Expr:

@@ -174,8 +174,7 @@ class Work:
     @property
     def _shown_key(self) -> tuple[str, ...]:
         """The key, if the role sees all of it as it is."""
-        plain = {column.name for column in self.table.seen.columns if column.expression is None}
-        return self.table.key if plain.issuperset(self.table.key) else ()
+        return self.table.named_key
 
 
 def filled(table: Writable, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
