@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pierhead.core.approval import Approval
-from pierhead.core.call import Opaque, Parsed, Request
+from pierhead.core.call import Parsed, Request
 from pierhead.core.identity import Caller, parties
 from pierhead.core.json import Json
 from pierhead.core.policy import Match, Question, RuleEffect
@@ -49,11 +49,9 @@ class ToldByTools:
         return self.rules.reach(caller, server)
 
     def _asked(self, asks: Asks, request: Request) -> Approval:
-        match request.call.arguments:
-            case Parsed(values=values):
-                return Approval(asks(request.caller, values))
-            case Opaque():
-                return Approval.APPROVE
+        """Arguments that this host did not read tell nothing, so people are asked."""
+        arguments = request.call.arguments
+        return Approval(asks(request.caller, arguments.values)) if isinstance(arguments, Parsed) else Approval.APPROVE
 
 
 def _not_offered(request: Request) -> tuple[Match, ...]:
