@@ -214,6 +214,74 @@ class ServerStateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerMoved:
+    """A version took a step of its life; `step` is `register` where it began."""
+
+    server: str
+    version: str
+    step: str
+    source: str
+    target: str
+    by: str
+    reason: str
+    kind: str = "server-moved"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewOpened:
+    """A version was submitted; `required` are its gates. The digests are what will be signed."""
+
+    review_id: str
+    server: str
+    version: str
+    tools_digest: str
+    manifest_digest: str
+    access_digest: str
+    required: tuple[str, ...]
+    by: str
+    kind: str = "review-opened"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewDecided:
+    """One reviewer's decision on one gate, bound to what the review was opened for."""
+
+    review_id: str
+    server: str
+    version: str
+    tools_digest: str
+    gate: str
+    verdict: str
+    by: str
+    reason: str
+    conditions: tuple[str, ...]
+    expires_at: float
+    kind: str = "review-decided"
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionsDrifted:
+    """A live server's tools differ from the signed ones: these are withheld until decided."""
+
+    server: str
+    version: str
+    live_digest: str
+    withheld: tuple[str, ...]
+    change: str
+    kind: str = "definitions-drifted"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryChanged:
+    """What is declared of a server was changed: owner, support, access, risk, address. Members by name, no values."""
+
+    server: str
+    members: tuple[str, ...]
+    by: str
+    kind: str = "entry-changed"
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyPublished:
     revision: int
     digest: str
@@ -232,6 +300,11 @@ Fact = (
     | TokenRevoked
     | ServerPublished
     | ServerStateChanged
+    | ServerMoved
+    | ReviewOpened
+    | ReviewDecided
+    | DefinitionsDrifted
+    | EntryChanged
     | PolicyPublished
 )
 

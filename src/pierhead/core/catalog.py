@@ -50,6 +50,35 @@ class Step(StrEnum):
     RETIRE = "retire"
 
 
+class Taker(StrEnum):
+    """Who may take a step. A platform admin may take an owner's; nobody takes the gate's by hand."""
+
+    OWNER = "owner"
+    REVIEWER = "reviewer"
+    GATE = "gate"
+    SECURITY = "security"
+
+
+#: Source: ARCHITECTURE.md, "A server's life". To resume what security quarantined is security's too (`taker`).
+_TAKERS: Final[Mapping[Step, Taker]] = {
+    Step.SUBMIT: Taker.OWNER,
+    Step.WITHDRAW: Taker.OWNER,
+    Step.REJECT: Taker.REVIEWER,
+    Step.APPROVE: Taker.GATE,
+    Step.DEPLOY: Taker.OWNER,
+    Step.SUSPEND: Taker.OWNER,
+    Step.RESUME: Taker.OWNER,
+    Step.DEPRECATE: Taker.OWNER,
+    Step.QUARANTINE: Taker.SECURITY,
+    Step.RETIRE: Taker.OWNER,
+}
+
+
+def taker(source: Stage, step: Step) -> Taker:
+    """Who may take `step` from `source`; whether it can be taken at all is TRANSITIONS' to say."""
+    return Taker.SECURITY if source is Stage.QUARANTINED and step is not Step.RETIRE else _TAKERS[step]
+
+
 _RETIRABLE: Final = set(Stage) - {Stage.IN_REVIEW, Stage.DEPLOYED, Stage.RETIRED}
 
 #: What is not in this table cannot happen. Source: ARCHITECTURE.md, "A server's life".
@@ -76,6 +105,33 @@ TRANSITIONS: Final[Mapping[tuple[Stage, Step], Stage]] = {
 CALLABLE: Final = frozenset({Stage.DEPLOYED, Stage.DEPRECATED})
 
 
+class DataClass(StrEnum):
+    """How bad it is if what a server holds gets out, in rising order."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    RESTRICTED = "restricted"
+
+    @property
+    def rank(self) -> int:
+        return list(DataClass).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """What reviewers weigh, as the owner declares it. `egress` are hosts outside that a server sends data to.
+
+    `is_autonomous`: callers without a person may use it. `has_untrusted_results`: its answers hold text of strangers.
+    """
+
+    data_class: DataClass
+    has_personal_data: bool
+    egress: tuple[str, ...]
+    is_autonomous: bool
+    has_untrusted_results: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """One tool as declared, and as the fleet narrowed it.
@@ -95,6 +151,8 @@ class Tool:
     narrowed: Who | None = None
     timeout_s: float = 30.0
     idempotent: bool = False
+    withheld: str = ""
+    """Why nobody may see or call it for now: its live definition is not the signed one. Empty: it may be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +169,10 @@ class Server:
     upstream: str
     """Where its process listens, as an http URL; empty while it never published one."""
     tools: Mapping[str, Tool] = field(hash=False)
+    title: str = ""
+    data_class: DataClass = DataClass.RESTRICTED
+    notice: str = ""
+    """What clients see of a deprecation: message, successor and date in one sentence."""
 
     @property
     def is_callable(self) -> bool:

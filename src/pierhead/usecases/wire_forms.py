@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final, TypeVar, cast
 
 from pierhead.core.approval import Approval
-from pierhead.core.catalog import Effect, Server, Stage, Tool
+from pierhead.core.catalog import DataClass, Effect, Server, Stage, Tool
 from pierhead.core.errors import Invalid
 from pierhead.core.reach import EVERY, Every, Only, Row
 from pierhead.core.rule import parse_who
@@ -47,11 +47,12 @@ def tool_to_form(tool: Tool) -> Form:
         "input_schema": tool.input_schema,
         "output_schema": tool.output_schema,
         "narrowed": None if tool.narrowed is None else str(tool.narrowed),
+        "withheld": tool.withheld,
     }
 
 
 def tool_from_form(form: object) -> Tool:
-    members = _Members(form, "tool", optional=frozenset({"narrowed"}))
+    members = _Members(form, "tool", optional=frozenset({"narrowed", "withheld"}))
     minutes = _Members(members.mapping("minutes"), "minutes")
     narrowed = members.form.get("narrowed")
     tool = Tool(
@@ -68,6 +69,7 @@ def tool_from_form(form: object) -> Tool:
         narrowed=None if narrowed is None else parse_who(members.take("narrowed", str)),
         timeout_s=members.number("timeout_s"),
         idempotent=members.take("idempotent", bool),
+        withheld=members.take("withheld", str) if "withheld" in members.form else "",
     )
     minutes.done()
     members.done()
@@ -106,6 +108,9 @@ def server_to_form(server: Server) -> Form:
         "support": server.support,
         "description": server.description,
         "upstream": server.upstream,
+        "title": server.title,
+        "data_class": str(server.data_class),
+        "notice": server.notice,
         "tools": [tool_to_form(tool) for tool in server.tools.values()],
     }
 
@@ -123,6 +128,9 @@ def server_from_form(form: object) -> Server:
         support=members.take("support", str),
         description=members.take("description", str),
         upstream=members.take("upstream", str),
+        title=members.take("title", str),
+        data_class=members.choose("data_class", DataClass),
+        notice=members.take("notice", str),
         tools={tool.name: tool for tool in tools},
     )
     members.done()
