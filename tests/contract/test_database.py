@@ -9,7 +9,9 @@ from pathlib import Path
 import asyncpg
 import orjson
 import pytest
-from sqlalchemy import text
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
 from tests.postgres import running_postgres
 
 from pierhead.adapters.db import (
@@ -23,7 +25,8 @@ from pierhead.adapters.db import (
     DatabaseStates,
     open_database,
 )
-from pierhead.adapters.db.migrations import migrate
+from pierhead.adapters.db.migrations import migrate, pending, revision_of
+from pierhead.adapters.db.schema import METADATA
 from pierhead.core.approval import Approval
 from pierhead.core.audit import Actor, CallFinished, CallLost, CallRefused, CallStarted, Fact, PolicyPublished, Reason
 from pierhead.core.catalog import Effect, Tool
@@ -419,20 +422,43 @@ def test_two_registries_that_start_at_once_make_one_schema(url: str) -> None:
 def test_a_newer_database_is_refused(run: Run, url: str) -> None:
     async def story(database: Database) -> None:
         async with database.writing() as connection:
-            await connection.execute(text("UPDATE schema_version SET version = 999"))
+            await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
     run(story)
-    with pytest.raises(Misconfigured, match="999") as newer:
+    with pytest.raises(Misconfigured, match="9999") as newer:
         run(story)
     assert newer.value.code == "database-newer"
 
 
-def test_a_database_made_before_servers_noted_anything_gains_the_column(run: Run) -> None:
+def test_the_migrations_make_the_tables_that_the_program_names(run: Run) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return compare_metadata(MigrationContext.configure(connection), METADATA)
+
+    async def story(database: Database) -> None:
+        async with database.reading() as connection:
+            assert await connection.run_sync(differences) == []
+
+    run(story)
+
+
+def _as_counted_by_an_older_program(connection: Connection) -> None:
+    METADATA.drop_all(connection)
+    connection.execute(text("DROP TABLE alembic_version"))
+    migrate(connection, "0001")
+    connection.execute(text("DROP TABLE alembic_version"))
+    connection.execute(text("CREATE TABLE schema_version (version INTEGER PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO schema_version VALUES (1)"))
+
+
+def test_a_database_counted_by_an_older_program_is_taken_over(run: Run) -> None:
     async def story(database: Database) -> None:
         async with database.writing() as connection:
-            await connection.execute(text("ALTER TABLE calls DROP COLUMN details"))
-            await connection.execute(text("UPDATE schema_version SET version = 1"))
+            await connection.run_sync(_as_counted_by_an_older_program)
+            assert await connection.run_sync(revision_of) == "0001"
             await connection.run_sync(migrate)
+            assert await connection.run_sync(pending) == []
+            counted = await connection.execute(text("SELECT version FROM schema_version"))
+            assert counted.scalar_one() > 2, "an older program must refuse it"
         facts, writer = DatabaseFacts(database), Writer()
         ended = CallFinished("a", "ok", "", 10, 1.5, {"tables": ["orders"]})
         await take_facts("server-warehouse", writer.lines(started("a"), ended), facts)

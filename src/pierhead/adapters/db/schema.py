@@ -1,4 +1,4 @@
-"""Every table, once, for both databases. Changing one means a new migration (`migrations`), never an edit there.
+"""Every table, once, for both databases. Changing one also means a new revision in `migrations/versions`.
 
 Times named `..._ms` are milliseconds since 1970-01-01 UTC, others named `..._at` seconds.
 """
@@ -133,5 +133,3 @@ REVOKED_FAMILIES = Table(
     Column("family", Text, primary_key=True),
     Column("revoked_at", Double, nullable=False),
 )
-
-VERSION = Table("schema_version", METADATA, Column("version", Integer, primary_key=True, autoincrement=False))
