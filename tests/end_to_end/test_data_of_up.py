@@ -1,5 +1,6 @@
 """A server's data on the whole platform: over REST behind the gateway, and on the page of the registry."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -98,3 +99,20 @@ def test_who_may_not_reach_the_server_sees_none_of_it(platform: Up) -> None:
         answer = http.get(f"{PATH}.json")
 
     assert (answer.status_code, answer.json()["code"]) == (403, "cannot-reach")
+
+
+def test_a_read_is_explained_to_whoever_would_make_it(platform: Up) -> None:
+    args = ("policy", "explain", "--server", "warehouse", "--as", "alice", "--json")
+    sql = '{"sql": "SELECT carrier FROM airlines"}'
+    told = json.loads(platform.tell(*args, "--tool", "run_query", "--args", sql))
+    read = '{"table": "airlines", "select": "carrier", "limit": 2}'
+    by_parameters = json.loads(platform.tell(*args, "--tool", "query_table", "--args", read))
+    refused = json.loads(platform.tell(*args, "--tool", "run_query", "--args", '{"sql": "DROP TABLE airlines"}'))
+
+    assert told["decision"] == "permit"
+    assert told["rules"]
+    for statement in (told["statement"], by_parameters["statement"]):
+        assert (statement["verdict"], statement["role"]) == ("permitted", "analyst")
+        assert "airlines" in statement["sql"]
+    assert refused["statement"]["verdict"] == "refused"
+    assert eventually(lambda: last_call(platform, "explain_query"), "the call")["principal"] == "alice"

@@ -129,7 +129,7 @@ async def served(setting: ServeSetting, talk: Talk) -> Served:
         return Served(
             setting=setting,
             database=database,
-            application=_governed(setting, database, verifier, journal),
+            application=governed(setting.name, f"http://127.0.0.1:{setting.port}", database, verifier, journal),
             verifier=verifier,
             failures=FailedSignIns(journal, verifier.clock, _WINDOW_S),
             followed=followed,
@@ -187,10 +187,10 @@ def _dangers(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
     return tuple(finding for finding in findings if finding.level == "danger")
 
 
-def _governed(setting: ServeSetting, database: Database, verifier: KeyVerifier, audit: Audit) -> Application:
+def governed(name: str, url: str, database: Database, verifier: KeyVerifier, audit: Audit) -> Application:
     """The server's application under the rules of a fleet: layer 1 admits every holder of a key."""
-    name, server = setting.name, database.server
-    listed = server.listed(Stage.DEPLOYED, f"http://127.0.0.1:{setting.port}/mcp")
+    server = database.server
+    listed = server.listed(Stage.DEPLOYED, f"{url}/mcp")
     row = Row(name, Who(any_person=True), EVERY, EVERY)
     policy = NowInForce(Snapshot(1, {name: listed}, {name: (row,)}))
     return host(server, govern(name, server.tools, policy, NoApprovals(), audit, verifier.clock), verifier)

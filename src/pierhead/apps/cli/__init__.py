@@ -20,7 +20,20 @@ def main() -> None:
 
 def application() -> typer.Typer:
     """The commands that work. One that a later version brings is absent, not a stub."""
-    from pierhead.apps.cli import access, call, config, contract, doctor, inspect, key, programs, record, serve, server  # noqa: PLC0415
+    from pierhead.apps.cli import (  # noqa: PLC0415
+        access,
+        call,
+        config,
+        contract,
+        doctor,
+        inspect,
+        key,
+        policy,
+        programs,
+        record,
+        serve,
+        server,
+    )
 
     app = typer.Typer(
         name="pierhead",
@@ -31,7 +44,7 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (programs, serve, key, contract, access, call, server, record, inspect, config, doctor):
+    for module in (programs, serve, key, contract, access, policy, call, server, record, inspect, config, doctor):
         module.register(app)
     return app
 

@@ -1,12 +1,12 @@
-"""`pierhead token`, `connect` and `policy explain`: who may do what, and how a client gets in."""
+"""`pierhead token` and `connect`: how a person and a client get in."""
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
-from pierhead.apps.cli.frame import ConfigOption, DataOption, JsonOption, Output, OutputOption, emit, settings_of
+from pierhead.apps.cli.frame import ConfigOption, DataOption, settings_of
 from pierhead.core.errors import Invalid
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -14,13 +14,10 @@ _LONGEST_S: Final = 12 * 3600
 
 _As = Annotated[str, typer.Option("--as", help="The person, as the fleet file names them.")]
 
-policy_app = typer.Typer(help="What is decided, and why.", no_args_is_help=True)
-
 
 def register(app: typer.Typer) -> None:
     app.command("token")(token)
     app.command("connect")(connect)
-    app.add_typer(policy_app, name="policy")
 
 
 def token(
@@ -93,46 +90,6 @@ def _gemini(urls: dict[str, str]) -> str:
 
 
 _CLIENTS: Final = {"claude-code": _claude_code, "vscode": _vscode, "cursor": _cursor, "gemini": _gemini}
-
-
-@policy_app.command("explain")
-def explain(
-    person: _As,
-    server: Annotated[str, typer.Option("--server", help="The server.")],
-    tool: Annotated[str, typer.Option("--tool", help="The tool. Default: only whether the server is reached.")] = "",
-    output: OutputOption = Output.TABLE,
-    as_json: JsonOption = False,
-    data: DataOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Print what would be decided on a call, with every rule that took part.
-
-    Example: pierhead policy explain --as bob --server warehouse --tool run_query
-    """
-    from pierhead.bootstrap.wire_commands import console  # noqa: PLC0415
-    from pierhead.usecases.explain_decision import explain_decision  # noqa: PLC0415
-
-    here = console(settings_of(data, config).settings.platform.data)
-    found = explain_decision(here.caller(person), server, tool, here.policy())
-    document: dict[str, Any] = {
-        "decision": found.decision,
-        "approval": str(found.approval),
-        "why": found.sentence,
-        "whom_to_ask": found.whom_to_ask,
-        "policy_revision": found.revision,
-        "rules": [
-            {"effect": str(rule.effect), "question": str(rule.question), "rule": rule.rule, "says": rule.sentence}
-            for rule in found.reasons
-        ],
-    }
-    if as_json or output is not Output.TABLE:
-        emit(document, output, json=as_json)
-        return
-    print(f"{found.decision}: {found.sentence} (policy revision {found.revision})")
-    for rule in document["rules"]:
-        print(f"  {rule['effect']:<7} {rule['question']:<6} {rule['rule']:<32} {rule['says']}")
-    if found.decision == "refuse":
-        print(f"  {found.whom_to_ask}")
 
 
 def data_of(data: Path | None, config: Path | None) -> Path:

@@ -126,6 +126,7 @@ class EstimateOfEngine(_Answer):
 
 class Explanation(_Answer):
     verdict: str = Field(description="permitted or refused")
+    role: str
     reasons: list[str]
     sql: str
     tables: list[str]

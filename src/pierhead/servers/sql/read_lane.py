@@ -10,10 +10,11 @@ here: what a request is (reads.py), its SQL (read_sql.py), how cells become JSON
 import asyncio
 import functools
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pierhead.sdk import Caller, Invalid, note
+from pierhead.servers.sql.answers import Explanation
 from pierhead.servers.sql.blanks import fill
 from pierhead.servers.sql.budget import keep_to_budget
 from pierhead.servers.sql.cursors import Cursors, Place, same_order
@@ -27,9 +28,20 @@ from pierhead.servers.sql.embedding import (
     written_related,
 )
 from pierhead.servers.sql.engines.engine import Field, Limits, Rows, Values
+from pierhead.servers.sql.explaining import permitted_explanation, refused_explanation
 from pierhead.servers.sql.notes import note_acting, note_answer, noting_disagreement, permitted
 from pierhead.servers.sql.read_sql import PageOf, Written, written_count, written_read
-from pierhead.servers.sql.reads import FOR_AGENTS, Ceiling, Cut, Embed, Page, ReadRequest, read_shape, read_values
+from pierhead.servers.sql.reads import (
+    FOR_AGENTS,
+    FOR_PROGRAMS,
+    Ceiling,
+    Cut,
+    Embed,
+    Page,
+    ReadRequest,
+    read_shape,
+    read_values,
+)
 from pierhead.servers.sql.relations import Relation
 from pierhead.servers.sql.source import Acting, Ground, Source, Turn, Verdict
 
@@ -112,6 +124,25 @@ class ReadLane:
         async with self._source.turn(caller) as turn:
             async for batch in self._stream(_standing(caller, turn), request, ceiling):
                 yield batch
+
+    async def explain(self, caller: Caller, request: ReadRequest, ceiling: Ceiling = FOR_PROGRAMS) -> Explanation:
+        """Whether the request would run, and as what SQL; nothing does. Errors: as `read`, but for refusals."""
+        async with self._source.turn(caller) as turn:
+            on = _standing(caller, turn)
+            note(explained=True)
+            page = _page_of(request, None, _page_rows(request, on.acting, ceiling))
+            try:
+                written = await asyncio.to_thread(written_read, request, on.ground, on.acting, page)
+                values = on.values(written, request, None)
+            except Invalid as fault:
+                note(verdict="refused", rule=fault.code)
+                return refused_explanation(fault, on.acting)
+            with noting_disagreement(written.query):
+                estimate = await on.acting.engine.estimate(written.query, on.acting.view, values)
+            note(**permitted(written.query, repr(read_shape(request)), on.acting.view, with_text=False))
+            told = replace(on.acting, view=on.acting.shown)
+            shown = await asyncio.to_thread(written_read, request, on.ground, told, page)
+            return permitted_explanation(written.query, shown.query.sql, on.acting, estimate)
 
     async def _stream(self, on: _Standing, request: ReadRequest, ceiling: Ceiling) -> AsyncGenerator[Rows]:
         most = min(ceiling.rows, on.acting.role.limits.most_streamed)

@@ -5,17 +5,18 @@ stay. Not here: the guard itself (sdk/sqlguard), drivers (engines/).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pierhead.sdk import Caller, Forbidden, NotFound, note
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern, selection
-from pierhead.servers.sql.answers import AnsweredColumn, EstimateOfEngine, Explanation, QueryAnswer
+from pierhead.servers.sql.answers import AnsweredColumn, Explanation, QueryAnswer
 from pierhead.servers.sql.budget import keep_to_budget
 from pierhead.servers.sql.cells import fitted
 from pierhead.servers.sql.engines.engine import Estimate, Limits, Rows, Values
+from pierhead.servers.sql.explaining import permitted_explanation, refused_explanation
 from pierhead.servers.sql.notes import (
     note_acting,
     note_answer,
@@ -128,26 +129,16 @@ class SqlLane:
             try:
                 query = await self._judged(Statement(sql), acting, acting.role.limits.rows, runs=False)
             except SqlRefused as refusal:
-                reasons = [f"{refusal.code}: {refusal.message}", refusal.hint]
-                return Explanation(verdict="refused", reasons=reasons, sql="", tables=[], estimate=None)
+                return refused_explanation(refusal, acting)
             values, estimate = acting.values(caller, query.tables), Estimate(None, None)
             if values.keys() >= set(query.slots):  # what a caller would bind is not known here
                 with noting_disagreement(query):
                     estimate = await acting.engine.estimate(query, acting.view, values)
             note(**permitted(query, sql, acting.view, with_text=self._records_text))
-            return await self._explained(sql, query, acting, estimate)
-
-    async def _explained(self, sql: str, query: GovernedQuery, acting: Acting, estimate: Estimate) -> Explanation:
-        """The engine counts every row of a table, so where a rule hides some it says nothing of them."""
-        rules = acting.rules_of(query.tables)
-        shown = await asyncio.to_thread(govern, sql, acting.shown, max_rows=query.limit - 1) if rules else query
-        return Explanation(
-            verdict="permitted",
-            reasons=list(_reasons(query, acting, rules)),
-            sql=shown.sql,
-            tables=[acting.view.display_name(table) for table in query.tables],
-            estimate=None if rules else EstimateOfEngine(rows=estimate.rows, cost=estimate.cost),
-        )
+            if not acting.rules_of(query.tables):
+                return permitted_explanation(query, query.sql, acting, estimate)
+            shown = await asyncio.to_thread(govern, sql, acting.shown, max_rows=query.limit - 1)
+            return permitted_explanation(query, shown.sql, acting, estimate)
 
     async def sample(
         self, turn: Turn, caller: Caller, table: PermittedTable, columns: list[str], count: int
@@ -218,16 +209,6 @@ def _within(limits: Limits, acting: Acting) -> Limits:
         seconds=min(limits.seconds, role.time),
         bytes=min(limits.bytes, role.bytes),
     )
-
-
-def _reasons(query: GovernedQuery, acting: Acting, rules: tuple[str, ...]) -> Iterator[str]:
-    """Names of what took part, and no text of a rule: it may say what the rows of others are like."""
-    yield f"role {acting.name} may read every table of the statement"
-    yield from (f"row rule {rule} chooses the rows" for rule in rules)
-    for table in query.tables:
-        masked = ", ".join(column.name for column in table.columns if column.expression is not None)
-        if masked:
-            yield f"masked in {acting.view.display_name(table)}: {masked}"
 
 
 def _sql_is_off() -> Forbidden:

@@ -149,6 +149,10 @@ def _table_paths(path: str, table: ShownTable, name: str, tools: frozenset[str])
         read["parameters"].insert(0, _filters())
         whole["get"] = read
         yield f"{path}/_query", {"post": {**read, **_query_body(name)}}
+        explained = {"200": {"description": "Whether it would run, and as what.", **_json("Explanation")}}
+        told = _told(f"explain_{name}", table, f"Explain a read of {table.name}; runs nothing.", (), explained)
+        body = {"requestBody": {"required": True, **_json("Query")}}
+        yield f"{path}/_query/explain", {"post": {**told, **body}}
     if "create" in table.operations and "insert_rows" in tools:
         whole["post"] = _written(f"insert_{name}", table, "Insert rows", (*_OF_WRITES, "on_conflict"), _body(schema))
     whole |= _by_filter(name, table, schema, tools)

@@ -24,7 +24,7 @@ from pierhead.servers.sql.rest.asked import Asked, Pairs, single
 from pierhead.servers.sql.rest.calling import carried
 from pierhead.servers.sql.rest.keys import key_filter
 from pierhead.servers.sql.rest.preferences import Preferences, Wanted
-from pierhead.servers.sql.rest.replies import MOST_ROWS, Shown, cell_for, done, one_row
+from pierhead.servers.sql.rest.replies import MOST_ROWS, Shown, cell_for, done, json_reply, one_row
 from pierhead.servers.sql.rest.streams import MOST_STREAMED_BYTES, STREAMED_CELL, Streaming
 from pierhead.servers.sql.rest.write_routes import no_row
 from pierhead.servers.sql.select_native import parse_order, parse_read, parse_select
@@ -84,6 +84,23 @@ class ReadRoutes:
             body = asked.json(*_MEMBERS)
             request = _request_of(asked.name(0), body, preferences)
             return self._prepared(_Reading(asked, request, wanted, preferences), {"table": request.table, **body})
+
+        return await carried(asked, TOOL, prepare)
+
+    async def explain(self, asked: Asked) -> Reply | None:
+        """`POST /{table}/_query/explain`: what would run for the same body. Asked as whoever may read so."""
+
+        def prepare() -> Prepared:
+            preferences = asked.preferences()
+            asked.parameters(frozenset())
+            body = asked.json(*_MEMBERS)
+            request = _request_of(asked.name(0), body, preferences)
+
+            async def answer() -> Done:
+                explained = await self._lane.explain(asked.calls.caller, request)
+                return json_reply(explained.model_dump_json().encode())
+
+            return Prepared({"table": request.table, **body}, asked.size, answer)
 
         return await carried(asked, TOOL, prepare)
 

@@ -1,6 +1,6 @@
 """From a path to what answers it: one table of routes, and each answer inside one governed call of a tool.
 
-    /                      /{table}                /{table}/{key}         /{table}/_query
+    /                      /{table}                /{table}/{key}         /{table}/_query[/explain]
     /_sql  /_sql/explain   /_schema[/{table}]      /{source}/_table/...   /{source}/_schema
     /_rpc/{query}
 
@@ -69,6 +69,7 @@ class RestRoutes:
         }
         self._one_schema: Methods = _reading(schema.one)
         self._query: Methods = {"POST": reads.query}
+        self._explained: Methods = {"POST": reads.explain}
         self._rpc: Methods = {"POST": sql.call}
         self._table: Methods = {**_reading(reads.table), **(_of_tables(writes) if writes else {})}
         self._row: Methods = {**_reading(reads.row), **(_of_rows(writes) if writes else {})}
@@ -133,7 +134,8 @@ class RestRoutes:
     def _below(self, first: bytes, second: bytes, *more: bytes) -> Methods | None:
         """What stands below a table. A key that reads like a route is written with its `_` as `%5F`."""
         if more:
-            return None
+            is_explained = (second, *more) == (b"_query", b"explain") and not first.startswith(b"_")
+            return self._explained if is_explained else None
         if first == b"_schema":
             return self._one_schema
         if first == b"_rpc":

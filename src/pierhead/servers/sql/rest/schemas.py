@@ -184,7 +184,9 @@ SHARED: Final[Mapping[str, Schema]] = {
         max_rows=_NUMBER,
         timeout_s={"type": "number", "exclusiveMinimum": 0, "maximum": 60},
     ),
-    "Explanation": _object(("verdict", "reasons", "sql"), verdict=_TEXT, reasons=_TEXTS, sql=_TEXT, tables=_TEXTS),
+    "Explanation": _object(
+        ("verdict", "role", "reasons", "sql"), verdict=_TEXT, role=_TEXT, reasons=_TEXTS, sql=_TEXT, tables=_TEXTS
+    ),
     "Query": _object(
         (),
         select=_TEXT,
