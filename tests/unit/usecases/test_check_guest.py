@@ -1,0 +1,143 @@
+"""What a registered entry may ask the platform to run or to reach."""
+
+from typing import Any, Final
+
+import pytest
+
+from pierhead.core.errors import Invalid
+from pierhead.usecases.check_guest import (
+    NOTHING_ALLOWED,
+    GuestRules,
+    check_guest,
+    is_set_aside,
+    parse_artefact,
+    variable_prefix,
+)
+
+DIGEST: Final = "a" * 64
+RULES: Final = GuestRules(
+    (
+        parse_artefact("mcp-server-time==1.2.3 --local-timezone UTC"),
+        parse_artefact("any-args==2 serve *"),
+        parse_artefact(f"/opt/tools/server@sha256:{DIGEST}"),
+    ),
+    frozenset({"mcp.corp.example", "10.1.2.3"}),
+)
+
+
+def refusal(document: dict[str, Any], rules: GuestRules = RULES, name: str = "weather") -> Invalid:
+    with pytest.raises(Invalid) as refused:
+        check_guest(name, document, rules)
+    assert refused.value.code == "guest-not-allowed"
+    return refused.value
+
+
+@pytest.mark.parametrize("url", ["https://mcp.example.com/mcp", "http://mcp.example.com:8080/", "https://8.8.8.8/mcp"])
+def test_a_host_outside_may_be_registered(url: str) -> None:
+    check_guest("weather", {"kind": "http", "url": url}, NOTHING_ALLOWED)
+
+
+@pytest.mark.parametrize("url", ["https://mcp.corp.example/mcp", "http://10.1.2.3/mcp"])
+def test_a_host_inside_may_be_registered_where_the_operator_names_it(url: str) -> None:
+    check_guest("weather", {"kind": "http", "url": url}, RULES)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "127.0.0.1", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "[fe80::1]", "0"),
+        *("127.1", "2130706433", "0x7f000001", "0x7f.1", "017700000001", "metadata.google.internal", "box.local", "db"),
+        *("localhost.", "a.localhost", "10.1.2.4"),
+    ],
+)
+def test_a_host_inside_is_refused_with_what_to_change(host: str) -> None:
+    refused = refusal({"kind": "http", "url": f"http://{host}/mcp"})
+    assert "lies inside the network" in refused.message
+    assert "registry.allowed_hosts" in refused.hint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(None, 3, "", "ftp://a.example/", "file:///etc/hosts", "//a.example", "https://", "https://a.example:99999/"),
+        *("https://a.example/ b", "https://a.example\\@b.example/", "https://\u0430.example/", "https://a.example/\n"),
+        "https://a.example/" + "a" * 3000,
+    ],
+)
+def test_what_is_no_plain_url_is_refused(url: object) -> None:
+    assert "no http or https address" in refusal({"kind": "http", "url": url}).message
+
+
+def test_a_url_holds_no_credential_and_no_fragment_and_all_faults_are_told() -> None:
+    refused = refusal({"kind": "http", "url": "http://me:secret@10.0.0.1/mcp#x"})
+    assert "credential" in refused.message
+    assert "fragment" in refused.message
+    assert "inside the network" in refused.message
+    assert "secret" not in refused.message + refused.hint
+
+
+def test_a_credential_comes_from_variables_that_were_set_aside_for_this_server_alone() -> None:
+    entry = {"kind": "http", "url": "https://a.example/"}
+    own = variable_prefix("my-weather") + "TOKEN"
+    assert own == "PIERHEAD_GUEST__MY_WEATHER__TOKEN"
+    check_guest("my-weather", {**entry, "headers": {"Authorization": {"env": own}, "X": {"value": "1"}}}, RULES)
+    for other in ("AWS_SECRET_ACCESS_KEY", "PIERHEAD_GUEST__OTHER__TOKEN", f"{own}__X", variable_prefix("my-weather")):
+        refused = refusal({**entry, "headers": {"Authorization": {"env": other}}}, name="my-weather")
+        assert "PIERHEAD_GUEST__MY_WEATHER__TOKEN" in refused.hint
+
+
+def test_no_name_reaches_into_the_variables_of_another() -> None:
+    assert not is_set_aside("a", "PIERHEAD_GUEST__A_B__TOKEN")
+    assert not is_set_aside("a", "PIERHEAD_GUEST__A__B__TOKEN")
+    assert not is_set_aside("a-", "PIERHEAD_GUEST__A__TOKEN")
+    assert is_set_aside("a-b", "PIERHEAD_GUEST__A_B__MY_TOKEN_2")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["mcp-server-time", "--local-timezone", "UTC"],
+        ["any-args", "serve", "--anything"],
+        ["any-args", "serve"],
+        ["/opt/tools/server"],
+    ],
+)
+def test_an_allowed_command_may_be_registered(command: list[str]) -> None:
+    check_guest("time", {"kind": "stdio", "command": command}, RULES)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(None, [], [3], "mcp-server-time", ["sh", "-c", "id"], ["mcp-server-time"], ["mcp-server-time==1.2.3"]),
+        *(["mcp-server-time", "--local-timezone", "UTC", "--more"], ["any-args"], ["/opt/tools/server", "-x"]),
+        ["/opt/tools/../tools/server"],
+    ],
+)
+def test_any_other_command_is_refused_and_the_allowed_ones_are_told(command: object) -> None:
+    refused = refusal({"kind": "stdio", "command": command})
+    assert refused.hint
+    if isinstance(command, list) and command and isinstance(command[0], str):
+        assert "mcp-server-time==1.2.3 --local-timezone UTC" in refused.hint
+
+
+def test_nothing_is_allowed_unless_the_operator_says_so() -> None:
+    assert refusal({"kind": "stdio", "command": ["mcp-server-time"]}, NOTHING_ALLOWED).hint.endswith("none")
+
+
+def test_a_registered_command_sets_no_environment() -> None:
+    document = {"kind": "stdio", "command": ["/opt/tools/server"], "environment": {"LD_PRELOAD": "/srv/x.so"}}
+    assert "environment" in refusal(document).message
+
+
+def test_other_kinds_are_not_held_to_this() -> None:
+    check_guest("warehouse", {"kind": "sql", "url": "postgresql://db/x"}, NOTHING_ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "sh", "mcp-server-time", "a==", "a==1.*", "/x@sha256:12", "x@sha256:" + DIGEST, '"']
+)
+def test_an_artefact_must_be_pinned(text: str) -> None:
+    with pytest.raises(Invalid, match="pinned") as refused:
+        parse_artefact(text)
+    assert refused.value.code == "bad-artefact"
