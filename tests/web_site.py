@@ -11,6 +11,7 @@ from pierhead.adapters.oidc import Issuer, Tokens
 from pierhead.adapters.token_signer import JoseSigner
 from pierhead.apps.authenticate import Listener
 from pierhead.apps.registry.api.callers import Callers
+from pierhead.apps.registry.api.decisions import Decisions
 from pierhead.apps.registry.api.routes import Api
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.web.pages import Web
@@ -30,6 +31,7 @@ from pierhead.usecases.memory_sign_in import KnownPeople, MemorySignIn
 from pierhead.usecases.ports_data import DataAnswer
 from pierhead.usecases.ports_records import CallRow, ChainState, KeptFact, ProcessState
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
+from pierhead.usecases.serve_policy import ServedPolicy
 
 PUBLIC_URL = "http://127.0.0.1:8420"
 NOW = 1_795_000_000.0
@@ -81,10 +83,19 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         surface="ide",
         environment="local",
         data=MemoryData(ANSWERS),
+        feed=ended(),
+        decisions=Decisions(clock),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]
     app = Starlette(routes=routes)
     return TestSite(site, app, clock, audit, store, records)
+
+
+def ended() -> ServedPolicy:
+    """A feed of a program that stops: nobody waits on it."""
+    feed = ServedPolicy()
+    feed.let_go()
+    return feed
 
 
 def callers(site: Site) -> Callers:

@@ -12,6 +12,7 @@ from typing import cast
 from pierhead.core.errors import Misconfigured
 from pierhead.core.snapshot import EMPTY, Age, Fresh, Snapshot
 from pierhead.usecases.ports_registry import Revision
+from pierhead.usecases.tell_changes import Changed, ChangeLog, changed
 from pierhead.usecases.wire_forms import Form, snapshot_from_form
 
 
@@ -23,6 +24,7 @@ class ServedPolicy:
     _snapshot: Snapshot = EMPTY
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _is_ending: bool = False
+    _log: ChangeLog = field(default_factory=ChangeLog)
 
     def current(self) -> Snapshot:
         return self._snapshot
@@ -34,8 +36,11 @@ class ServedPolicy:
         """Serve this revision if it is a later one, and wake everyone who waits for that."""
         if revision.number <= self._snapshot.revision:
             return
+        before = self._snapshot
         self._form = cast("Form", json.loads(revision.document))
         self._snapshot = snapshot_from_form(self._form)
+        if before is not EMPTY:  # the first is where this process began, and nothing that changed
+            self._log.note(revision.number, changed(before, self._snapshot))
         self._changed.set()
         self._changed = asyncio.Event()
 
@@ -47,6 +52,15 @@ class ServedPolicy:
             await asyncio.wait_for(self._changed.wait(), wait_s)
         except TimeoutError:
             return
+
+    def changed_since(self, revision: int) -> Changed | None:
+        """The servers that changed past that revision; None where that is not to be told: too long ago, or never."""
+        here = self._snapshot.revision
+        return self._log.since(revision) if revision < here else {} if revision == here else None
+
+    @property
+    def is_ending(self) -> bool:
+        return self._is_ending
 
     def let_go(self) -> None:
         """The program stops: nobody waits any longer."""

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from pierhead.apps.authenticate import Listener
 from pierhead.apps.registry.api.callers import Callers
+from pierhead.apps.registry.api.decisions import Decisions
 from pierhead.apps.registry.api.routes import Api
 from pierhead.apps.registry.internal import PREFIX, Internal
 from pierhead.apps.registry.oauth import MachineSide, Rate
@@ -81,6 +82,8 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         surface=setting.surface,
         environment=setting.environment,
         data=adapters.data,
+        feed=adapters.policy,
+        decisions=Decisions(adapters.clock),
     )
     listener = Listener(adapters.tokens, setting.surface, setting.environment)
     failed = FailedSignIns(adapters.desk.audit, adapters.clock, _SIGN_IN_WINDOW_S)

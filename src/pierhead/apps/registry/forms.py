@@ -14,16 +14,16 @@ _BODY_LIMIT: Final = 64 * 1024
 _FIELDS: Final = 50
 
 
-async def body_of(request: Request) -> bytes:
-    """The whole body, at most 64 KiB.
+async def body_of(request: Request, limit: int = _BODY_LIMIT) -> bytes:
+    """The whole body, at most `limit` bytes, 64 KiB unless told.
 
     Errors: NotGranted `invalid_request`.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > _BODY_LIMIT:
-            raise NotGranted(f"body beyond {_BODY_LIMIT} bytes", hint="send less")
+        if len(body) > limit:
+            raise NotGranted(f"body beyond {limit} bytes", hint="send less")
     return bytes(body)
 
 

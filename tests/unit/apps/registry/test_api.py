@@ -28,6 +28,8 @@ API = f"{PUBLIC_URL}/api/v1"
 OF_ALICE, OF_BOB = "0199-00-02", "0199-00-01"
 FILLED = {"{name}": "warehouse", "{id}": OF_ALICE}
 QUESTION = {"server": "warehouse", "tool": "run_query"}
+BODIES = {"POST /api/v1/authorize": QUESTION, "POST /api/v1/authorize/batch": {"questions": [QUESTION]}}
+STREAM = "GET /api/v1/changes/stream"
 DOCUMENT = openapi.document(PUBLIC_URL)
 
 
@@ -61,9 +63,10 @@ class Program:
         return answer.json()
 
     async def authorize(self, person: str, **question: object) -> Any:
+        """What is decided; each answer has a name of its own, which is looked at elsewhere."""
         answer = await self.ask(person, "POST", "/api/v1/authorize", question)
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        return {member: value for member, value in answer.json().items() if member != "decision_id"}
 
     async def sign_in(self, person: str) -> None:
         page = await self.http.get("/sign-in")
@@ -100,10 +103,10 @@ def test_the_document_is_valid_and_names_every_route_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("person", ["alice", "bob", "carol", "frank"])
-@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("route", [route for route in ROUTES if route != STREAM])
 async def test_every_answer_to_everyone_is_as_the_document_says(program: Program, route: str, person: str) -> None:
     method, address = filled(route)
-    answer = await program.ask(person, method, address, QUESTION if method == "POST" else None)
+    answer = await program.ask(person, method, address, BODIES.get(route))
     path = route.partition(" ")[2]
 
     assert str(answer.status_code) in DOCUMENT["paths"][path][method.lower()]["responses"]
@@ -423,7 +426,7 @@ async def test_a_permit_names_every_rule_that_took_part(program: Program) -> Non
             },
         ],
         "policy_version": 7,
-        "valid_until": "2026-11-18T11:07:10.000Z",
+        "valid_until": "2026-11-18T11:07:40.000Z",
     }
 
 

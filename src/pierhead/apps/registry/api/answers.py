@@ -22,7 +22,7 @@ from pierhead.usecases.explain_decision import Explanation
 RESOURCE: Final = "/api/v1"
 """Behind the public URL: the audience of the API's tokens (RFC 8707)."""
 
-_HEADERS: Final = {
+HEADERS: Final = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -84,7 +84,7 @@ def moment(seconds: float) -> str:
 
 def answer(content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     body = orjson.dumps(content)
-    return Response(body, status, {**_HEADERS, **(headers or {})}, media_type="application/json")
+    return Response(body, status, {**HEADERS, **(headers or {})}, media_type="application/json")
 
 
 def problem(error: PierheadError, public_url: str, methods: str = "GET, HEAD") -> Response:

@@ -5,12 +5,13 @@ is absent here: servers that are not live, tools that may not be used. Auditors 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from pierhead.apps.registry.api.answers import Asked, Reason, moment, reasons_of
+from pierhead.apps.registry.api.finding import Page, find, search_of
 from pierhead.core.approval import Approval
-from pierhead.core.catalog import Effect, Server, Stage, Tool
+from pierhead.core.catalog import DataClass, Effect, Server, Stage, Tool
 from pierhead.core.errors import NotFound
 from pierhead.core.policy import Question
 from pierhead.core.usage import Minutes
@@ -33,13 +34,19 @@ class ProcessForm:
 
 @dataclass(frozen=True, slots=True)
 class ServerForm:
-    """One server. `tool_count` counts the tools that the caller is shown; `whom_to_ask` is for more than that."""
+    """One server. `tool_count` counts the tools that the caller is shown; `whom_to_ask` is for more than that.
+
+    `notice` is what clients are told of a deprecation.
+    """
 
     name: str
+    title: str
     url: str
     version: str
     kind: str
     stage: Stage
+    data_class: DataClass
+    notice: str
     process: ProcessForm
     owner: str
     support: str
@@ -69,16 +76,13 @@ class ToolForm:
 
 
 async def servers(asked: Asked) -> object:
-    """Every server that the caller may know of, in the order of their names."""
-    asked.query()
-    states = await asked.site.processes.states()
+    """A page of the servers that the caller may know of, in the order of their names."""
+    search = search_of(asked.query("search", "limit", "cursor"))
     snapshot = asked.site.snapshots.current()
-    shown = [
-        _server(asked, server, states.get(name, _UNREPORTED))
-        for name, server in sorted(snapshot.servers.items())
-        if _is_shown(asked, server)
-    ]
-    return {"servers": shown, "policy_version": snapshot.revision}
+    page = await find(snapshot, search, lambda each: _is_shown(asked, each), lambda each: _shown_tools(asked, each))
+    states = await asked.site.processes.states()
+    shown = [_server(asked, each, states.get(each.name, _UNREPORTED)) for each in page.servers]
+    return {"servers": shown, "next": page.next, "policy_version": snapshot.revision}
 
 
 async def server(asked: Asked) -> object:
@@ -98,24 +102,47 @@ async def server(asked: Asked) -> object:
 
 
 async def me(asked: Asked) -> object:
-    """Who the caller is, and what they can use."""
+    """Who the caller is, and the first of what they can use; `my_servers` has the rest."""
     asked.query()
-    snapshot = asked.site.snapshots.current()
-    reachable = [
-        {
-            "name": each.name,
-            "url": _url(asked, each),
-            "description": each.description,
-            "tools": [{"name": tool.name, "effect": tool.effect} for tool in _usable(asked, each)],
-        }
-        for _, each in sorted(snapshot.servers.items())
-        if each.is_callable and _reach(asked, each).decision == "permit"
-    ]
+    page = await _reachable(asked, {})
     return {
         "person": asked.caller.name,
         "groups": sorted(asked.caller.groups),
-        "servers": reachable,
-        "policy_version": snapshot.revision,
+        "servers": [_usable_form(asked, each) for each in page.servers],
+        "next": page.next,
+        "policy_version": asked.site.snapshots.current().revision,
+    }
+
+
+async def my_servers(asked: Asked) -> object:
+    """A page of what the caller can use, there where they say they are. No rule reads the channel yet."""
+    query = asked.query("surface", "channel", "search", "limit", "cursor")
+    surface = query.get("surface") or asked.caller.surface
+    there = replace(asked, caller=replace(asked.caller, surface=surface))
+    page = await _reachable(there, query)
+    return {
+        "surface": surface,
+        "servers": [_usable_form(there, each) for each in page.servers],
+        "next": page.next,
+        "policy_version": asked.site.snapshots.current().revision,
+    }
+
+
+async def _reachable(asked: Asked, query: Mapping[str, str]) -> Page:
+    def is_mine(each: Server) -> bool:
+        return each.is_callable and _reach(asked, each).decision == "permit"
+
+    return await find(asked.site.snapshots.current(), search_of(query), is_mine, lambda each: _usable(asked, each))
+
+
+def _usable_form(asked: Asked, each: Server) -> Mapping[str, object]:
+    return {
+        "name": each.name,
+        "title": each.title or each.name,
+        "url": _url(asked, each),
+        "description": each.description,
+        "notice": each.notice,
+        "tools": [{"name": tool.name, "effect": tool.effect} for tool in _usable(asked, each)],
     }
 
 
@@ -131,10 +158,13 @@ def _server(asked: Asked, each: Server, process: ProcessState) -> ServerForm:
     reach = _reach(asked, each)
     return ServerForm(
         name=each.name,
+        title=each.title or each.name,
         url=_url(asked, each),
         version=each.version,
         kind=each.kind,
         stage=each.stage,
+        data_class=each.data_class,
+        notice=each.notice,
         process=_process(process),
         owner=each.owner,
         support=each.support,

@@ -1,33 +1,28 @@
-"""`POST /api/v1/authorize`: may this be called? Asked before a call, which is then decided anew, in both layers.
+"""May this be called? Asked before a call, which is then decided anew, in both layers.
 
 The answer comes from the rules that decide calls (`explain_decision`). Asking for oneself tells no more than calling
-would; asking for others is for platform admins, who are told every reason. Arguments and channel are part of the
-question, but no rule reads them yet; nothing of the question is kept.
+would; asking for others is for platform admins, who are told every reason. Channel is part of the question, but no
+rule reads it yet. Kept is what came out (`decisions`), never the arguments. Not here: who else may (`who_can`).
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from pierhead.apps.registry.api.answers import Asked, moment, reasons_of
-from pierhead.apps.registry.forms import body_of
-from pierhead.core.errors import Forbidden, Invalid, NotFound
+from pierhead.apps.registry.api.bodies import Name, Strict, read_body
+from pierhead.apps.registry.api.decisions import VALID_S, Decided
+from pierhead.core.errors import Forbidden, NotFound, PierheadError
 from pierhead.core.identity import Both, Caller, Principal, User, Workload
-from pierhead.usecases.explain_decision import Explanation, explain_decision, explain_to_caller
+from pierhead.usecases.explain_decision import explain_decision, explain_to_caller
 
-_VALID_S: Final = 30.0
-
-Name = Annotated[str, Field(min_length=1, max_length=128)]
 Spiffe = Annotated[str, Field(pattern=r"^spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]{1,255}){1,16}$")]
 
 
-class Question(BaseModel):
+class Question(Strict):
     """What may be asked; all but `server` may be left out."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     server: Name
     tool: Name = ""
@@ -38,6 +33,12 @@ class Question(BaseModel):
     arguments: Mapping[str, object] = Field(default_factory=dict[str, object])
 
 
+class Batch(Strict):
+    """Questions that are answered together, each as if it had been asked alone."""
+
+    questions: list[Question] = Field(min_length=1, max_length=100)
+
+
 async def authorize(asked: Asked) -> object:
     """The decision on one question.
 
@@ -45,25 +46,64 @@ async def authorize(asked: Asked) -> object:
     not live and not the asker's to know.
     """
     asked.query()
-    question = _read(await body_of(asked.request))
+    return _form(_decide(asked, await read_body(Question, asked, "authorize")))
+
+
+async def authorize_batch(asked: Asked) -> object:
+    """The decisions on up to a hundred questions, in their order; a refused question has its error in its place."""
+    asked.query()
+    batch = await read_body(Batch, asked, "authorizeBatch", 1024 * 1024)
+    return {"decisions": [_answered(asked, question) for question in batch.questions]}
+
+
+async def decision(asked: Asked) -> object:
+    """An earlier decision, explained: to who asked for it, and to auditors.
+
+    Errors: NotFound, alike for what is not there, too old and another's.
+    """
+    asked.query()
+    found = asked.site.decisions.find(str(asked.request.path_params["id"]))
+    if found is None or not (asked.sees_all or found.asker == asked.caller.principal):
+        raise NotFound("no such decision, too old, or not yours to see", hint="decisions are kept for an hour")
+    return {
+        **_form(found),
+        "at": moment(found.at),
+        "subject": found.subject.name,
+        "server": found.explained.server,
+        "tool": found.explained.tool,
+        "surface": found.subject.surface,
+        "channel": found.channel,
+        "is_current": found.explained.revision == asked.site.snapshots.current().revision,
+    }
+
+
+def _answered(asked: Asked, question: Question) -> Mapping[str, object]:
+    try:
+        return _form(_decide(asked, question))
+    except PierheadError as error:
+        return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+
+
+def _decide(asked: Asked, question: Question) -> Decided:
     subject = _subject(asked, question)
     explain = explain_to_caller if subject.principal == asked.caller.principal else explain_decision
     try:
         explained = explain(subject, question.server, question.tool, asked.site.snapshots)
     except NotFound:
         raise NotFound("no such server or tool, or not to be seen", hint="GET /api/v1/me lists yours") from None
-    return _decision(explained, asked.site.now())
+    return asked.site.decisions.keep(asked.caller.principal, subject, question.channel, explained)
 
 
-def _decision(explained: Explanation, now: float) -> Mapping[str, object]:
-    content: dict[str, object] = {"decision": explained.decision}
+def _form(decided: Decided) -> Mapping[str, object]:
+    explained = decided.explained
+    content: dict[str, object] = {"decision": explained.decision, "decision_id": decided.id}
     if explained.decision == "approval":
         content["approval"] = {"class": explained.approval}
     return {
         **content,
         "reasons": reasons_of(explained),
         "policy_version": explained.revision,
-        "valid_until": moment(now + _VALID_S),
+        "valid_until": moment(decided.at + VALID_S),
     }
 
 
@@ -89,20 +129,3 @@ def _other(asked: Asked, question: Question) -> Principal:
         raise NotFound(f"nobody here is called {question.user!r}", hint="name a person of the fleet file")
     user = User(asked.site.public_url, question.user, groups, people.claims(question.user))
     return Both(user, Workload(question.workload)) if question.workload else user
-
-
-def _read(body: bytes) -> Question:
-    try:
-        return Question.model_validate(json.loads(body, object_pairs_hook=_once))
-    except ValidationError as wrong:
-        faults = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in wrong.errors())
-        raise Invalid(f"the question cannot be read: {faults}"[:1000], hint="see /docs#authorize") from None
-    except (ValueError, RecursionError):
-        raise Invalid("the body is no JSON object, each member once", hint="see /docs#authorize") from None
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is given twice")
-    return members

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Final
 
 from pierhead.apps.registry.api.answers import Asked, moment
+from pierhead.apps.registry.api.finding import page_size
 from pierhead.core.errors import Invalid, NotFound
 from pierhead.core.usage import ToolUse, hours_saved
 from pierhead.usecases.ports_records import CallRow, Filter
@@ -27,7 +28,7 @@ _LARGEST_PAGE: Final = 200
 async def calls(asked: Asked) -> object:
     """A page of the caller's calls, newest first; `next` is the cursor of the page after, null at the end."""
     query = asked.query("since", "server", "tool", "decision", "limit", "cursor")
-    limit = _limit(query.get("limit", ""))
+    limit = page_size(query.get("limit", ""), _USUAL_PAGE, _LARGEST_PAGE)
     wanted = Filter(
         since=_since(asked, query),
         principal=asked.caller.name,
@@ -82,13 +83,6 @@ def _since(asked: Asked, query: Mapping[str, str]) -> float:
     if found is None:
         raise Invalid("since is no period", hint="write a number and m, h, d or w: 30d")
     return max(0.0, asked.site.now() - int(found[1]) * _SECONDS[found[2]])
-
-
-def _limit(text: str) -> int:
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST_PAGE)) else 0
-    if text and not 1 <= number <= _LARGEST_PAGE:
-        raise Invalid(f"limit is no number from 1 to {_LARGEST_PAGE}", hint="ask for the next page with cursor")
-    return number or _USUAL_PAGE
 
 
 def _decision(text: str) -> str:

@@ -16,19 +16,27 @@ from starlette.types import Receive, Scope, Send
 from pierhead.apps.registry import openapi
 from pierhead.apps.registry.api.answers import Asked, Endpoint, answer, problem
 from pierhead.apps.registry.api.callers import Callers
-from pierhead.apps.registry.api.catalogue import me, server, servers
-from pierhead.apps.registry.api.preflight import authorize
+from pierhead.apps.registry.api.catalogue import me, my_servers, server, servers
+from pierhead.apps.registry.api.changes import changes, stream
+from pierhead.apps.registry.api.preflight import authorize, authorize_batch, decision
 from pierhead.apps.registry.api.record import call, calls, impact
+from pierhead.apps.registry.api.who_can import who_can
 from pierhead.core.errors import Invalid, NotFound, PierheadError
 
 ROUTES: Final[Mapping[str, Endpoint]] = {
     "GET /api/v1/me": me,
+    "GET /api/v1/me/servers": my_servers,
     "GET /api/v1/servers": servers,
     "GET /api/v1/servers/{name}": server,
     "GET /api/v1/calls": calls,
     "GET /api/v1/calls/{id}": call,
     "GET /api/v1/impact": impact,
+    "GET /api/v1/changes": changes,
+    "GET /api/v1/changes/stream": stream,
     "POST /api/v1/authorize": authorize,
+    "POST /api/v1/authorize/batch": authorize_batch,
+    "GET /api/v1/decisions/{id}": decision,
+    "GET /api/v1/who-can": who_can,
 }
 """Method and path to what answers it."""
 
@@ -73,7 +81,8 @@ class Answering:
             caller = await self.callers.of(request)
             if self.methods and request.method not in self.methods.split(", "):
                 raise Invalid("another method is needed here", hint=f"use {self.methods}", code="method-not-allowed")
-            return answer(await self.endpoint(Asked(site, caller, request)))
+            content = await self.endpoint(Asked(site, caller, request))
+            return content if isinstance(content, Response) else answer(content)
         except PierheadError as error:
             return problem(error, site.public_url, self.methods)
 

@@ -98,8 +98,9 @@ def _prose(text: str) -> h.Node:
 
 
 def _shape_of(content: Document) -> h.Node:
-    """A link to the shape of a JSON body."""
-    name = str(content["content"]["application/json"]["schema"]["$ref"]).removeprefix(_SCHEMAS)
+    """A link to the shape of a body."""
+    [body] = content["content"].values()
+    name = str(body["schema"]["$ref"]).removeprefix(_SCHEMAS)
     return h.a(href=f"#shape-{name}")[h.code[name]]
 
 

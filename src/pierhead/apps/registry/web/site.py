@@ -11,6 +11,7 @@ from typing import Final
 import htpy as h
 from starlette.requests import Request
 
+from pierhead.apps.registry.api.decisions import Decisions
 from pierhead.apps.registry.web.session import Session, Sessions
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.identity import Caller, User
@@ -18,6 +19,7 @@ from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.ports_data import DataLane
 from pierhead.usecases.ports_records import Processes, Records
+from pierhead.usecases.tell_changes import PolicyFeed
 
 DAY_S: Final = 86_400.0
 PERIOD_DAYS: Final = 30
@@ -41,6 +43,9 @@ class Site:
     surface: str
     environment: str
     data: DataLane
+    feed: PolicyFeed
+    """The same policy as `snapshots`, for those who wait for the next."""
+    decisions: Decisions
 
     @property
     def public_url(self) -> str:
