@@ -11,8 +11,8 @@ from pierhead.adapters.oidc import Issuer, Tokens
 from pierhead.adapters.token_signer import JoseSigner
 from pierhead.apps.authenticate import Listener
 from pierhead.apps.registry.api.callers import Callers
-from pierhead.apps.registry.api.decisions import Decisions
 from pierhead.apps.registry.api.routes import Api
+from pierhead.apps.registry.decisions import Decisions
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.web.pages import Web
 from pierhead.apps.registry.web.session import Sessions

@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from pierhead.apps.authenticate import Listener
 from pierhead.apps.registry.api.callers import Callers
-from pierhead.apps.registry.api.decisions import Decisions
 from pierhead.apps.registry.api.routes import Api
+from pierhead.apps.registry.decisions import Decisions
 from pierhead.apps.registry.internal import PREFIX, Internal
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.web.pages import Web

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from pierhead.apps.registry.api.answers import Asked, moment, reasons_of
 from pierhead.apps.registry.api.bodies import Name, Strict, read_body
-from pierhead.apps.registry.api.decisions import VALID_S, Decided
+from pierhead.apps.registry.decisions import VALID_S, Decided
 from pierhead.core.errors import Forbidden, NotFound, PierheadError
 from pierhead.core.identity import Both, Caller, Principal, User, Workload
 from pierhead.usecases.explain_decision import explain_decision, explain_to_caller

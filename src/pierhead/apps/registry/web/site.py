@@ -11,7 +11,7 @@ from typing import Final
 import htpy as h
 from starlette.requests import Request
 
-from pierhead.apps.registry.api.decisions import Decisions
+from pierhead.apps.registry.decisions import Decisions
 from pierhead.apps.registry.web.session import Session, Sessions
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.identity import Caller, User

@@ -1,7 +1,7 @@
 """The decisions of pre-flight, kept for an hour at most, so that whoever got one can ask why.
 
 In memory and bounded: a decision is advice, the record of calls is elsewhere. After a restart, or when thousands a
-second were asked, an old one reads as one that never was. Not here: deciding (`preflight`).
+second were asked, an old one reads as one that never was. Not here: deciding (`api/preflight`).
 """
 
 import secrets
