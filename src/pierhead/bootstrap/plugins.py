@@ -1,5 +1,6 @@
 """Plug-ins: the only dynamic import. An entry point of the group `pierhead.servers` is a kind of server, the one of
-`pierhead.databases` what the commands of one database ask (`pierhead.sdk.database`).
+`pierhead.databases` what the commands of one database ask (`pierhead.sdk.database`), one of `pierhead.clients` a tuple
+of AI clients (`core/ai_client`).
 
 Installed is not active: only kinds that the fleet file names are loaded, each in its own process.
 """
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Final
 from pierhead.core.errors import Misconfigured
 
 if TYPE_CHECKING:
+    from pierhead.core.ai_client import AiClient
     from pierhead.sdk.database import Databases
     from pierhead.sdk.server import Server
 
 SERVERS: Final = "pierhead.servers"
 DATABASES: Final = "pierhead.databases"
+CLIENTS: Final = "pierhead.clients"
 
 Build = Callable[[str, Mapping[str, object]], "Server"]
 
@@ -49,4 +52,18 @@ def databases() -> "Databases":
     if point is None:
         raise Misconfigured("nothing here serves databases", hint="pip install pierhead", code="unknown-kind")
     found: Databases = point.load()
+    return found
+
+
+def ai_clients() -> "dict[str, AiClient]":
+    """The AI clients that are known, by id, the built-in ones first. Errors: Misconfigured, for an id told twice."""
+    points = sorted(entry_points(group=CLIENTS), key=lambda point: (point.name != "built-in", point.name))
+    found: dict[str, AiClient] = {}
+    for point in points:
+        listed: tuple[AiClient, ...] = point.load()
+        for client in listed:
+            if client.id in found:
+                message = f"client {client.id} is told twice, again by {point.value}"
+                raise Misconfigured(message, hint="uninstall one of the two packages", code="unknown-kind")
+            found[client.id] = client
     return found

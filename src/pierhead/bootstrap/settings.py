@@ -94,6 +94,11 @@ class Resolved:
     origins: tuple[Origin, ...]
 
 
+def this_machine() -> tuple[str, Mapping[str, str]]:
+    """What this machine runs, as Python calls it, and the environment: where AI clients keep their files."""
+    return sys.platform, os.environ  # noqa: TID251 - read here, and handed on as a value
+
+
 _Place = tuple[str, str]
 _Layer = Mapping[_Place, tuple[object, str]]
 

@@ -64,7 +64,7 @@ def test_times_are_read_with_their_unit_and_bounded() -> None:
 
 
 def test_an_error_has_four_lines_and_its_exit_code() -> None:
-    answer = pierhead("connect", "vscode")
+    answer = pierhead("connect", "nobody")
     assert answer.returncode == 2
     assert [line.split(":")[0] for line in answer.stderr.splitlines()] == ["error", "cause", "hint", "docs"]
     assert not answer.stdout

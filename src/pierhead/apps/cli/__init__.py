@@ -24,6 +24,7 @@ def application() -> typer.Typer:
         access,
         call,
         config,
+        connect,
         contract,
         doctor,
         inspect,
@@ -44,7 +45,21 @@ def application() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for module in (programs, serve, key, contract, access, policy, call, server, record, inspect, config, doctor):
+    for module in (
+        programs,
+        serve,
+        key,
+        contract,
+        access,
+        connect,
+        policy,
+        call,
+        server,
+        record,
+        inspect,
+        config,
+        doctor,
+    ):
         module.register(app)
     return app
 
