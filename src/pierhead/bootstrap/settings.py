@@ -66,12 +66,28 @@ class ServeSettings(_Section):
     refresh_s: float = Field(30, ge=1, le=86400, description="seconds after which the schema is read again")
 
 
+class DatabaseSettings(_Section):
+    """Where the registry keeps what it knows."""
+
+    url: SecretStr = Field(
+        SecretStr(""), description="postgresql://... for many replicas; empty: SQLite in the data directory"
+    )
+
+
+class BackupSettings(_Section):
+    """How backups are sealed."""
+
+    passphrase: SecretStr = Field(SecretStr(""), description="seals the keys in a backup; empty: it holds no keys")
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
     platform: PlatformSettings = PlatformSettings()  # pyright: ignore[reportCallIssue] - defaults fill every field
     policy: PolicySettings = PolicySettings()  # pyright: ignore[reportCallIssue]
     shutdown: ShutdownSettings = ShutdownSettings()  # pyright: ignore[reportCallIssue]
+    database: DatabaseSettings = DatabaseSettings()  # pyright: ignore[reportCallIssue]
+    backup: BackupSettings = BackupSettings()  # pyright: ignore[reportCallIssue]
     serve: ServeSettings = ServeSettings()  # pyright: ignore[reportCallIssue]
 
 

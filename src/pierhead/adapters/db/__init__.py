@@ -5,7 +5,7 @@ databases that servers govern.
 """
 
 from pierhead.adapters.db.calls import DatabaseRecords
-from pierhead.adapters.db.engine import Database, open_database
+from pierhead.adapters.db.engine import Database, open_database, pending_of, reach_database, upgrade
 from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
 from pierhead.adapters.db.oauth import DatabaseSignIn
 from pierhead.adapters.db.policy import DatabasePolicies
@@ -21,4 +21,7 @@ __all__ = [
     "DatabaseSignIn",
     "DatabaseStates",
     "open_database",
+    "pending_of",
+    "reach_database",
+    "upgrade",
 ]

@@ -6,7 +6,7 @@ waits for a writer. SQLite runs in WAL with synchronous=FULL: a commit that retu
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from pierhead.adapters.db.migrations import migrate
+from pierhead.adapters.db.migrations import migrate, pending
 from pierhead.core.errors import Misconfigured
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -77,25 +77,42 @@ async def open_database(url: str) -> Database:
 
     Errors: Misconfigured: `database-url`, `database-unreachable`, `database-newer`.
     """
+    database = await reach_database(url)
+    try:
+        await upgrade(database)
+    except Misconfigured:
+        await database.close()
+        raise
+    return database
+
+
+async def reach_database(url: str) -> Database:
+    """Open it as it is, whatever its schema. Errors: Misconfigured: `database-url`, `database-unreachable`."""
     engine = _engine(url)
     await _probe_file(engine)
+    return Database(engine)
+
+
+async def pending_of(database: Database) -> Sequence[str]:
+    """The revisions that are still to come. Errors: Misconfigured (`database-newer`, `database-unreachable`)."""
     try:
-        async with engine.begin() as connection:
+        async with database.reading() as connection:
+            return await connection.run_sync(pending)
+    except (SQLAlchemyError, OSError) as failed:
+        raise _unreachable(database.engine, failed) from None
+
+
+async def upgrade(database: Database) -> None:
+    """Migrate to today's schema. Errors: Misconfigured (`database-newer`, `database-unreachable`)."""
+    engine = database.engine
+    try:
+        async with database.writing() as connection:
             if engine.dialect.name == "postgresql":
                 # Two registries that start at once take turns; SQLite's immediate transaction does the same.
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             await connection.run_sync(migrate)
     except (SQLAlchemyError, OSError) as failed:
-        await engine.dispose()
-        reason = str(failed.__cause__ or failed).splitlines()[0]
-        message = f"cannot open the database {engine.url.render_as_string()}: {reason}"
-        raise Misconfigured(
-            message, hint="check the address and its permissions", code="database-unreachable"
-        ) from None
-    except Misconfigured:
-        await engine.dispose()
-        raise
-    return Database(engine)
+        raise _unreachable(engine, failed) from None
 
 
 def _engine(url: str) -> AsyncEngine:

@@ -26,6 +26,7 @@ def application() -> typer.Typer:
         config,
         connect,
         contract,
+        database,
         doctor,
         inspect,
         key,
@@ -58,6 +59,7 @@ def application() -> typer.Typer:
         record,
         inspect,
         config,
+        database,
         doctor,
     ):
         module.register(app)

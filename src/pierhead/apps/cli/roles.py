@@ -32,7 +32,14 @@ def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool
     place = settings.platform
     _tie(settings, supervised=supervised)
     data = place.data.resolve()
-    setting = RegistrySetting(data, fleet_file.load(fleet, data), place.url, place.surface, place.environment)
+    setting = RegistrySetting(
+        data,
+        fleet_file.load(fleet, data),
+        place.url,
+        place.surface,
+        place.environment,
+        settings.database.url.get_secret_value(),
+    )
 
     async def main() -> None:
         await registry.run(setting, bound("127.0.0.1", port))
