@@ -250,3 +250,10 @@ def test_a_platform_that_runs_is_not_restored(home: Path, tmp_path: Path) -> Non
         assert held.value.code == "in-use"
     finally:
         os.close(lock)
+
+
+def test_a_database_that_was_damaged_is_replaced(home: Path, tmp_path: Path) -> None:
+    create(settings(home), tmp_path / "b.tar.gz")
+    (home / "pierhead.db").write_bytes(b"no database")
+    restored = restore(settings(home), tmp_path / "b.tar.gz", overwrite=True)
+    assert restored.policy_revision == 2 + REVISIONS_LEFT_FREE

@@ -17,8 +17,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final, cast
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from pierhead.adapters.archive import Archive, read_archive, seal, unseal, write_archive
 from pierhead.adapters.db import Database, DatabasePolicies
 from pierhead.adapters.db.dump import dumping, load, row_of
@@ -196,10 +194,9 @@ async def _latest(settings: Settings, data: Path) -> int:
         if kept is not None:
             numbers.append(int(json.loads(kept.payload).get("revision", 0)))
     if settings.database.url.get_secret_value() or (data / _FILE).exists():
-        with contextlib.suppress(Misconfigured, SQLAlchemyError):
+        with contextlib.suppress(Misconfigured):
             async with reached(settings) as database:
-                latest = await DatabasePolicies(database).latest()
-                numbers.append(latest.number if latest else 0)
+                numbers.append(await DatabasePolicies(database).highest())
     return max(numbers)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from pierhead.adapters.db.engine import Database
 from pierhead.adapters.db.facts import append_own
@@ -24,6 +24,14 @@ class DatabasePolicies:
         async with self.database.reading() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         return Revision(row["number"], row["digest"], row["document"]) if row else None
+
+    async def highest(self) -> int:
+        """The highest number published; 0 where nothing can be read: a database that was damaged is about to go."""
+        try:
+            latest = await self.latest()
+        except (SQLAlchemyError, OSError):
+            return 0
+        return latest.number if latest else 0
 
     async def publish(self, revision: Revision, at: float, by: str, fact: Fact) -> None:
         row = {
