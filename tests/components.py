@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tools.components import NODE_TARGET, bring_node
+from tools.components import AI_CLIENTS_TARGET, NODE_TARGET, bring_ai_clients, bring_node
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTING_S = 60
@@ -60,6 +60,24 @@ def node_tools() -> NodeTools:
     if tried:
         pytest.skip(f"component node: {tried}")
     return NodeTools(node, NODE_TARGET / "node_modules")
+
+
+_AI_CLIENTS = {
+    "claude-code": "node_modules/@anthropic-ai/claude-code-linux-*/claude",
+    "codex": "node_modules/@openai/codex/bin/codex.js",
+    "copilot-cli": "node_modules/@github/copilot/npm-loader.js",
+    "gemini": "node_modules/@google/gemini-cli/bundle/gemini.js",
+}
+
+
+def ai_client(name: str) -> list[str]:
+    """How to start an AI client that people use."""
+    node = Path(sys.executable).with_name("node")
+    tried = bring_ai_clients() or _problem(node)
+    program = next(AI_CLIENTS_TARGET.glob(_AI_CLIENTS[name]), None)
+    if tried or program is None:
+        pytest.skip(f"component {name}: {tried or 'its package has no program for this machine'}")
+    return [str(node), str(program)] if program.suffix == ".js" else [str(program)]
 
 
 def _problem(node: Path) -> str:

@@ -1,6 +1,7 @@
 """The real components that tests drive: brought here once, or politely left out.
 
-Debian packages, where this is a Debian and we may install; clients and suites from `tools/node` into .tools/node;
+Debian packages, where this is a Debian and we may install; clients and suites from `tools/node` into .tools/node, AI
+clients from `tools/ai_clients` into .tools/ai_clients;
 Trino and Presto from Maven (java_engines.py).
 What could not be had is not an error here: the tests that need it skip with `component NAME: what was tried`, and
 in CI (PIERHEAD_REQUIRE=all) such a skip fails. Not here: starting components (the tests do).
@@ -20,6 +21,8 @@ from tools.java_engines import PRESTO, TRINO
 
 NODE_SOURCE: Final = ROOT / "tools" / "node"
 NODE_TARGET: Final = ROOT / ".tools" / "node"
+AI_CLIENTS_SOURCE: Final = ROOT / "tools" / "ai_clients"
+AI_CLIENTS_TARGET: Final = ROOT / ".tools" / "ai_clients"
 _NODE_FILES: Final = ("package.json", "package-lock.json", ".npmrc")
 _DEBIAN: Final = {
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
@@ -32,7 +35,13 @@ _DEBIAN: Final = {
 
 def prepare() -> None:
     """Bring what is missing and can be had; say what could not."""
-    for problem in (_debian(), bring_node(), java_engines.bring(TRINO), java_engines.bring(PRESTO)):
+    for problem in (
+        _debian(),
+        bring_node(),
+        bring_ai_clients(),
+        java_engines.bring(TRINO),
+        java_engines.bring(PRESTO),
+    ):
         if problem:
             print(f"· {problem}", flush=True)
 
@@ -68,19 +77,29 @@ def node_is_current(source: Path = NODE_SOURCE, target: Path = NODE_TARGET) -> b
 
 def bring_node() -> str:
     """Install the node tools, once for each lock file; what went wrong, or nothing."""
-    if node_is_current():
+    return _bring(NODE_SOURCE, NODE_TARGET, "the MCP clients and the conformance suite")
+
+
+def bring_ai_clients() -> str:
+    """Install the AI clients that people use, a gigabyte of them; what went wrong, or nothing."""
+    return _bring(AI_CLIENTS_SOURCE, AI_CLIENTS_TARGET, "the AI clients")
+
+
+def _bring(source: Path, target: Path, what: str) -> str:
+    """Install a folder's locked packages, none of whose scripts is run."""
+    if node_is_current(source, target):
         return ""
-    print("· installing the MCP clients and the conformance suite into .tools/node (once)", flush=True)
-    NODE_TARGET.mkdir(parents=True, exist_ok=True)
+    print(f"· installing {what} into .tools/{target.name} (once)", flush=True)
+    target.mkdir(parents=True, exist_ok=True)
     for name in _NODE_FILES:
-        shutil.copyfile(NODE_SOURCE / name, NODE_TARGET / name)
+        shutil.copyfile(source / name, target / name)
     programs = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
     command = [str(programs / "npm"), "ci", "--ignore-scripts", "--loglevel=error"]
-    failed = _run(command, environment, folder=NODE_TARGET)
+    failed = _run(command, environment, folder=target)
     if failed:
-        return f"could not install the node tools: {failed}; tests that need them are skipped"
-    shutil.copyfile(NODE_TARGET / "package-lock.json", NODE_TARGET / ".installed")
+        return f"could not install {what}: {failed}; tests that need them are skipped"
+    shutil.copyfile(target / "package-lock.json", target / ".installed")
     return ""
 
 
