@@ -6,19 +6,20 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from pierhead.adapters.foreign import GuestCommand, StdioGuest
+from pierhead.adapters.foreign import GuestCommand, KeptGuest, Limits, StdioConnection
 from pierhead.core.catalog import Server, Stage
 from pierhead.core.errors import UpstreamUnreachable
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
 from pierhead.sdk.authorize import declare
 from pierhead.sdk.governance import govern
-from pierhead.sdk.guest import guest_front, guest_tools
+from pierhead.sdk.guest import GuestTools, guest_front
 from pierhead.sdk.host import host_guest
 from pierhead.sdk.testing import URL, MemoryVerifier, Running, lifespan
 from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, NoApprovals, snapshot_of
@@ -27,15 +28,18 @@ TIME = GuestCommand([sys.executable, "-m", "mcp_server_time", "--local-timezone"
 DECLARED = {"get_current_time": declare(policy="group:data-eng", effect="read", minutes_saved=1)}
 
 
+async def unheard(_wire: list[dict[str, Any]]) -> None: ...
+
+
 @asynccontextmanager
-async def living(tmp_path: Path) -> AsyncGenerator[tuple[StdioGuest, list[str]]]:
+async def living(tmp_path: Path, command: GuestCommand = TIME) -> AsyncGenerator[tuple[KeptGuest, list[str]]]:
     states: list[str] = []
 
     async def report(state: str, _reason: str) -> None:
         states.append(state)
 
     with (tmp_path / "time.log").open("w") as log:
-        guest = StdioGuest("time", TIME, log, report)
+        guest = KeptGuest("time", StdioConnection(command, log), report, unheard)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(guest.supervise)
             await guest.ready()
@@ -44,8 +48,9 @@ async def living(tmp_path: Path) -> AsyncGenerator[tuple[StdioGuest, list[str]]]
 
 
 @asynccontextmanager
-async def guarded(guest: StdioGuest) -> AsyncGenerator[Running]:
-    tools = guest_tools(await guest.tools(), DECLARED)
+async def guarded(guest: KeptGuest) -> AsyncGenerator[Running]:
+    tools = GuestTools(DECLARED)
+    tools.take(await guest.tools())
     entry = Server(
         name="time",
         version="1",
@@ -105,8 +110,8 @@ async def test_a_killed_guest_comes_back_and_repeats_nothing(tmp_path: Path) -> 
 @pytest.mark.anyio
 async def test_a_guest_that_is_away_says_so(tmp_path: Path) -> None:
     with (tmp_path / "time.log").open("w") as log:
-        guest = StdioGuest("time", TIME, log, report=None)  # pyright: ignore[reportArgumentType]
-        with pytest.raises(UpstreamUnreachable, match="being restarted"):
+        guest = KeptGuest("time", StdioConnection(TIME, log), report=None, heard=unheard)  # pyright: ignore[reportArgumentType]
+        with pytest.raises(UpstreamUnreachable, match="being connected again"):
             await guest.call("get_current_time", {})
 
 
@@ -115,6 +120,39 @@ async def test_a_guest_sees_only_the_variables_it_was_granted(tmp_path: Path, mo
     monkeypatch.setenv("PIERHEAD_SECRET", "s")
     async with living(tmp_path):
         assert variables_of(child_of(os.getpid())) == {"PATH", "ALLOWED"}
+
+
+@pytest.mark.anyio
+async def test_a_guest_runs_within_its_limits_and_gains_no_rights(tmp_path: Path) -> None:
+    command = GuestCommand(TIME.argv, TIME.environment, Limits(memory_mb=512, files=200, file_mb=1))
+    async with living(tmp_path, command):
+        child = Path(f"/proc/{child_of(os.getpid())}")
+        limits = {line[:25].strip(): line[26:47].strip() for line in (child / "limits").read_text().splitlines()}
+        assert limits["Max data size"] == str(512 * 2**20)
+        assert limits["Max open files"] == "200"
+        assert limits["Max file size"] == str(2**20)
+        assert limits["Max core file size"] == "0"
+        assert "NoNewPrivs:\t1" in (child / "status").read_text()
+        assert "ALLOWED=" not in (child / "cmdline").read_text()
+
+
+@pytest.mark.anyio
+async def test_a_program_that_is_no_longer_the_allowed_one_is_not_started(tmp_path: Path) -> None:
+    def changed() -> None:
+        raise PermissionError("it is not the file that is allowed")
+
+    reasons: list[str] = []
+
+    async def report(_state: str, reason: str) -> None:
+        reasons.append(reason)
+        await anyio.sleep_forever()
+
+    with (tmp_path / "time.log").open("w") as log:
+        command = GuestCommand(TIME.argv, {}, check=changed)
+        guest = KeptGuest("time", StdioConnection(command, log), report, unheard)
+        with anyio.move_on_after(1):
+            await guest.supervise()
+    assert reasons[0].startswith("it is not the file that is allowed")
 
 
 def child_of(pid: int) -> int:

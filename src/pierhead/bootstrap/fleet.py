@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from pierhead.bootstrap.document import Document, broken, read_document
 from pierhead.bootstrap.plugins import server_kinds
+from pierhead.bootstrap.remote_entry import Remote, RemoteMembers
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect
 from pierhead.core.claims import Claims, parse_claims
@@ -26,7 +27,7 @@ from pierhead.core.reach import EVERY, Every, Row
 from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
 
-GUEST_KINDS: Final = frozenset({"stdio"})
+GUEST_KINDS: Final = frozenset({"stdio", "http"})
 _PROGRAMS: Final = ("/usr/local/bin", "/usr/bin", "/bin")
 _FILE_URL: Final = re.compile(r"(sqlite|duckdb):///(?!/)(?!:memory:)(.+)")
 
@@ -44,11 +45,12 @@ class GuestTool:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A server that nobody here wrote: how to start it, what it may see, which of its tools exist."""
+    """A server that nobody here wrote: which of its tools exist, and how to start it, or where it is (`remote`)."""
 
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(hash=False)
     tools: Mapping[str, GuestTool] = field(hash=False)
+    remote: Remote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +168,21 @@ class _PluginServer(_Server):
 
 
 class _GuestServer(_Server):
+    """A guest of either kind."""
+
+    tools: dict[str, _GuestTool] = Field(min_length=1)
+
+
+class CommandModel(_GuestServer):
     command: Annotated[list[str], Field(min_length=1), AfterValidator(_located)]
     environment: dict[str, str] = {}
-    tools: dict[str, _GuestTool] = Field(min_length=1)
+
+
+class RemoteModel(RemoteMembers, _GuestServer):
+    pass
+
+
+GUEST_MODELS: Final[Mapping[str, type[_GuestServer]]] = {"stdio": CommandModel, "http": RemoteModel}
 
 
 class _File(_Strict):
@@ -215,7 +229,7 @@ def _server(
         what = f"server {name} is of kind {kind!r}" if "kind" in entry else f"server {name} has no kind"
         return None, [broken(document.path, line, what, f"allowed: {', '.join(sorted(kinds))}")]
     if kind in GUEST_KINDS:
-        return _checked(_GuestServer, document, entry, place)
+        return _checked(GUEST_MODELS[str(kind)], document, entry, place)
     model, faults = _checked(_PluginServer, document, entry, place)
     return model, [*faults, *_misspelt(document, entry, place)]
 
@@ -262,7 +276,11 @@ def _known(model: type[BaseModel], inside: Iterable[str | int]) -> list[str]:
     parts = list(inside)
     if not parts:
         return list(model.model_fields)
-    inner = {"access": _Access, "people": _Person, "tools": _GuestTool if model is _GuestServer else _Narrowing}
+    inner = {
+        "access": _Access,
+        "people": _Person,
+        "tools": _GuestTool if issubclass(model, _GuestServer) else _Narrowing,
+    }
     return list(inner.get(str(parts[0]), _File).model_fields)
 
 
@@ -293,12 +311,14 @@ def _settings(entry: Mapping[str, object], data: Path | None) -> Mapping[str, ob
     return {**entry, "url": _absolute(entry["url"], data)} if "url" in entry else entry
 
 
-def _guest(model: _GuestServer) -> Guest:
+def _guest(model: _GuestServer) -> Guest | None:
     tools = {
         name: GuestTool(tool.policy, tool.effect, _minutes(tool.minutes_saved), tool.approval, tool.timeout)
         for name, tool in model.tools.items()
     }
-    return Guest(tuple(model.command), model.environment, tools)
+    if isinstance(model, RemoteModel):
+        return Guest((), {}, tools, model.remote())
+    return Guest(tuple(model.command), model.environment, tools) if isinstance(model, CommandModel) else None
 
 
 def _minutes(saved: float | _Minutes) -> Minutes:

@@ -11,11 +11,12 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn, cast
+from typing import Annotated, Any, Final, NoReturn, cast
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from pierhead.core.errors import Misconfigured
+from pierhead.core.errors import Invalid, Misconfigured
+from pierhead.usecases.check_guest import GuestRules, parse_artefact
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _PREFIX: Final = "PIERHEAD__"
@@ -80,6 +81,31 @@ class BackupSettings(_Section):
     passphrase: SecretStr = Field(SecretStr(""), description="seals the keys in a backup; empty: it holds no keys")
 
 
+def _lines(given: object) -> object:
+    """A list; from the environment a text with one item a line."""
+    return tuple(line.strip() for line in given.splitlines() if line.strip()) if isinstance(given, str) else given
+
+
+_Listed = Annotated[tuple[str, ...], BeforeValidator(_lines)]
+
+
+class RegistrySettings(_Section):
+    """What registered servers may run and reach, and how often all are looked at."""
+
+    allowed_commands: _Listed = Field(
+        (), description="programs that registered servers may run: `NAME==VERSION` or `/PATH@sha256:DIGEST`, arguments"
+    )
+    allowed_hosts: _Listed = Field((), description="hosts inside the network that registered servers may reach")
+    relist_s: float = Field(300, ge=1, le=86400, description="seconds after which a guest lists its tools again")
+    probe_s: float = Field(30, ge=0.2, le=3600, description="seconds between two looks at each server")
+
+    @property
+    def guest_rules(self) -> GuestRules:
+        """What registered servers may run and reach. Errors: Invalid (`bad-artefact`)."""
+        commands = tuple(parse_artefact(text) for text in self.allowed_commands)
+        return GuestRules(commands, frozenset(host.lower() for host in self.allowed_hosts))
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
@@ -89,6 +115,7 @@ class Settings(_Section):
     database: DatabaseSettings = DatabaseSettings()  # pyright: ignore[reportCallIssue]
     backup: BackupSettings = BackupSettings()  # pyright: ignore[reportCallIssue]
     serve: ServeSettings = ServeSettings()  # pyright: ignore[reportCallIssue]
+    registry: RegistrySettings = RegistrySettings()  # pyright: ignore[reportCallIssue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +168,11 @@ def read_settings(
     settings = _validated(merged)
     _refuse_half_secured(settings)
     return Resolved(settings, file, tuple(_origins(settings, merged)))
+
+
+def credential(name: str) -> str | None:
+    """A variable that an entry names for a credential. Read when it is needed, and kept nowhere."""
+    return os.environ.get(name)  # noqa: TID251 - read here, and nowhere else
 
 
 def restart_with_secret(place: _Place, secret: str, arguments: Sequence[str]) -> NoReturn:
@@ -244,6 +276,11 @@ def _refuse_half_secured(settings: Settings) -> None:
     if host not in LOOPBACK:
         message = f"platform.host is {host}, but the built-in sign-in lets anybody be anyone and serves loopback only"
         raise Misconfigured(message, hint="use 127.0.0.1", code="half-secured")
+    try:
+        _ = settings.registry.guest_rules
+    except Invalid as invalid:
+        message = f"registry.allowed_commands: {invalid.message}"
+        raise Misconfigured(message, hint=invalid.hint, code="bad-setting") from None
     if settings.policy.expired_s <= settings.policy.stale_s:
         message = "policy.expired_s must be larger than policy.stale_s"
         raise Misconfigured(message, hint="a policy is stale first, expired later", code="bad-setting")

@@ -5,28 +5,29 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import Final, cast
 
 from pierhead.adapters.assertion import Verifier
-from pierhead.adapters.foreign import GuestCommand, StdioGuest
+from pierhead.adapters.remote import Registry
 from pierhead.adapters.system import SystemClock
 from pierhead.bootstrap.fleet import FleetServer, Guest
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.plugins import build_server
+from pierhead.bootstrap.wire_guard import Guard, GuestSetting, guard_before, publish_news
 from pierhead.bootstrap.wire_shared import Endless, Shared, share
 from pierhead.core.catalog import Tool
-from pierhead.core.errors import UpstreamUnreachable
+from pierhead.core.health import Condition, Dependency
 from pierhead.core.snapshot import AgeLimits
-from pierhead.sdk.authorize import Declaration, declare
 from pierhead.sdk.governance import DeclaredTool, Governance, govern
-from pierhead.sdk.guest import guest_front, guest_tools
+from pierhead.sdk.guest import guest_front
 from pierhead.sdk.host import Application, host, host_guest
+from pierhead.usecases.check_guest import GuestRules
+from pierhead.usecases.health_forms import dependency_to_form, manifest_digest
 from pierhead.usecases.memory import NoApprovals
 from pierhead.usecases.tell_state import LatestState
 from pierhead.usecases.wire_forms import Manifest
 
-_GUEST_STARTS_S = 30.0
-_GUEST_VERSION = "guest"
+_GUEST_VERSION: Final = "guest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class ServerSetting:
     registry_url: str
     upstream: str
     limits: AgeLimits
+    relist_s: float = 300.0
+    rules: GuestRules | None = None
+    """What a registered server is held to; None for what the operator's own fleet file declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,47 @@ class ServerParts:
     endless: tuple[Endless, ...]
     publish: Endless
     is_loaded: Callable[[], bool]
+    told: Callable[[], Mapping[str, object]]
+    """What the server says of its own health."""
     closing: AsyncExitStack = field(repr=False)
+
+
+@dataclass(slots=True)
+class Published:
+    """Tells the registry what this server offers, one after the other: an older manifest never follows a newer."""
+
+    name: str
+    registry: Registry
+    manifest: Callable[[], Manifest]
+    last: Manifest | None = None
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def publish(self) -> None:
+        """Errors: UpstreamUnreachable; what the registry refuses."""
+        async with self._turn:
+            manifest = self.manifest()
+            await self.registry.publish_manifest(self.name, manifest)
+            self.last = manifest
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What the two kinds of servers have alike."""
+
+    application: Application
+    published: Published
+    endless: tuple[Endless, ...]
+    dependencies: Callable[[], tuple[Dependency, ...]]
+
+
+def _told(made: _Made) -> Mapping[str, object]:
+    now, last = made.published.manifest(), made.published.last
+    return {
+        "version": now.version,
+        "tools_digest": manifest_digest(now),
+        "is_as_published": now == last,
+        "dependencies": [dependency_to_form(one) for one in made.dependencies()],
+    }
 
 
 def _governance(beside: Shared, name: str, tools: Mapping[str, DeclaredTool]) -> Governance:
@@ -64,14 +108,17 @@ async def server_parts(setting: ServerSetting) -> ServerParts:
         beside = share(_writer(setting), setting.data, setting.registry_url, setting.limits, opened)
         verifier = _verifier(setting, beside.clock)
         if setting.entry.guest is None:
-            application, manifest = _own(setting, beside, verifier)
+            made = _own(setting, beside, verifier)
         else:
-            application, manifest = await _guest(setting, setting.entry.guest, beside, verifier, opened)
-
-        async def publish() -> None:
-            await beside.registry.publish_manifest(setting.entry.name, manifest)
-
-        return ServerParts(application, beside.endless(), publish, lambda: beside.policy.is_loaded, opened.pop_all())
+            made = await _guest(setting, setting.entry.guest, beside, verifier, opened)
+        return ServerParts(
+            application=made.application,
+            endless=(*beside.endless(), *made.endless),
+            publish=made.published.publish,
+            is_loaded=lambda: beside.policy.is_loaded,
+            told=lambda: _told(made),
+            closing=opened.pop_all(),
+        )
     raise AssertionError("unreachable")  # the stack above swallows nothing
 
 
@@ -84,63 +131,48 @@ def _verifier(setting: ServerSetting, clock: SystemClock) -> Verifier:
     return Verifier(Keys.at(setting.data).server_key(name), name, clock)
 
 
-def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> tuple[Application, Manifest]:
+def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
     """A server written with the SDK."""
     entry = setting.entry
     server = build_server(entry.kind, entry.name, entry.settings)
     server.folder = setting.data / "servers" / entry.name
     application = host(server, _governance(beside, entry.name, server.tools), verifier)
-    return application, _manifest(setting, server.version, server.manifest())
+    manifest = _manifest(setting, server.version, server.manifest())
+    return _Made(application, Published(entry.name, beside.registry, lambda: manifest), (), tuple[Dependency, ...])
 
 
 async def _guest(
     setting: ServerSetting, entry: Guest, beside: Shared, verifier: Verifier, opened: AsyncExitStack
-) -> tuple[Application, Manifest]:
-    """The guard before a guest. Its process is supervised until the program ends."""
+) -> _Made:
+    """The guard before a guest. Its connection is supervised until the program ends."""
     name = setting.entry.name
-    log = opened.enter_context(_log(setting))
 
     async def tell(state: str, reason: str) -> None:
         await beside.registry.report_state(name, state, f"guest: {reason}" if reason else "")
 
     states = LatestState(tell, asyncio.sleep)
-    telling = asyncio.create_task(states.tell_for_ever())
-    opened.push_async_callback(_ended, telling)
-    guest = StdioGuest(name, GuestCommand(entry.command, entry.environment), log, states.report)
-    supervision = asyncio.create_task(guest.supervise())
-    opened.push_async_callback(_ended, supervision)
-    try:
-        async with asyncio.timeout(_GUEST_STARTS_S):
-            await guest.ready()
-    except TimeoutError:
-        message = f"guest {name} did not answer within {_GUEST_STARTS_S:g} s"
-        raise UpstreamUnreachable(message, hint=f"see logs/{name}-guest.log in the data directory") from None
-    tools = guest_tools(await guest.tools(), {tool: _declaration(entry, tool) for tool in entry.tools})
-    front = guest_front(name, _GUEST_VERSION, tools, guest)
-    application = host_guest(front, tools, _governance(beside, name, tools), verifier)
-    return application, _manifest(setting, _GUEST_VERSION, tuple(tool.declared() for tool in tools.values()))
+    command = setting.entry.settings.get("command")
+    words = tuple(cast("list[str]", command)) if isinstance(command, list) else ()
+    guarded = GuestSetting(name, entry, words, setting.data, setting.rules, setting.relist_s)
+    guard = await guard_before(guarded, states, opened)
+    guard.governance = _governance(beside, name, guard.tools)
+    front = guest_front(name, _GUEST_VERSION, guard.tools, guard.guest)
+    application = host_guest(front, guard.tools, guard.governance, verifier)
+
+    def manifest() -> Manifest:
+        return _manifest(setting, _GUEST_VERSION, tuple(tool.declared() for tool in guard.tools.values()))
+
+    published = Published(name, beside.registry, manifest)
+
+    async def news() -> None:
+        await publish_news(guard, published.publish, states)
+
+    return _Made(application, published, (states.tell_for_ever, news), lambda: _health_of(guard))
 
 
-def _log(setting: ServerSetting) -> TextIO:
-    folder = setting.data / "logs"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return (folder / f"{setting.entry.name}-guest.log").open("a", encoding="utf-8")
-
-
-async def _ended(task: "asyncio.Task[None]") -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-
-
-def _declaration(entry: Guest, tool: str) -> Declaration:
-    declared = entry.tools[tool]
-    return declare(
-        policy=declared.policy,
-        effect=declared.effect,
-        minutes_saved=declared.minutes_saved,
-        approval=declared.approval,
-        timeout=declared.timeout,
-    )
+def _health_of(guard: Guard) -> tuple[Dependency, ...]:
+    fault = guard.fault()
+    return (Dependency("guest", Condition.DEGRADED if fault else Condition.UP, fault),)
 
 
 def _manifest(setting: ServerSetting, version: str, tools: tuple[Tool, ...]) -> Manifest:

@@ -79,6 +79,10 @@ class LiveTools:
     def age(self) -> Age:
         return self.snapshots.age()
 
+    def forget(self) -> None:
+        """The tools of this process are no longer what they were."""
+        self._for = self._kept = None
+
     def _live(self, whole: Snapshot) -> Snapshot:
         entry = whole.servers.get(self.server)
         if entry is None:
@@ -120,6 +124,11 @@ class Governance:
     audit: Audit
     clock: Clock
     _unread: Opaque = field(default=Opaque(digest="", size=0), init=False)
+
+    def redeclared(self) -> None:
+        """Hold the tools of this process against the policy again: a guest changed them while it ran."""
+        if isinstance(self.snapshots, LiveTools):
+            self.snapshots.forget()
 
     def visible(self, caller: Caller) -> tuple[Tool, ...]:
         """What `caller` may use here. Errors: NotFound, Forbidden, PolicyExpired."""

@@ -1,10 +1,11 @@
 """A guest: an MCP server that nobody here wrote, governed without changing a line of it.
 
-The fleet file declares which of its tools exist and for whom; a tool it does not name does not. Arguments are held
-against the guest's own schema, closed to members it does not know. Not here: its process (`adapters/foreign`).
+Its entry declares which of its tools exist and for whom; a tool it does not name does not. Arguments are held
+against the guest's own schema, closed to members it does not know. What clients are shown is what is published, member
+for member: titles, icons and whatever else a guest sends along is left out. Not here: its process (`adapters/foreign`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, cast
 
@@ -27,6 +28,7 @@ from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect, Tool
 from pierhead.core.errors import Invalid, PierheadError
 from pierhead.core.json import Json
+from pierhead.core.schema_bounds import DEEPEST, MOST_PARTS, outside_reference, parts, pattern_fault
 from pierhead.sdk.authorize import Declaration
 from pierhead.sdk.protocol import tool_result
 from pierhead.sdk.result import failure, widened
@@ -35,6 +37,8 @@ from pierhead.sdk.tool import Arguments
 _LIST_TTL_MS: Final = 60_000
 #: An empty registry: a `$ref` that points outside the schema is an error, and nothing is fetched.
 _NO_FETCHING: Final[Registry[Any]] = Registry()
+#: What of a guest's tool is published, and so may be shown.
+_SHOWN: Final = ("name", "description", "inputSchema", "outputSchema")
 
 
 class Guest(Protocol):
@@ -83,15 +87,82 @@ class GuestTool:
         )
 
 
-def guest_tools(wire: Iterable[Mapping[str, Any]], declared: Mapping[str, Declaration]) -> dict[str, GuestTool]:
-    """The guest's tools that the fleet declares, in the guest's order; a declared one it lacks is left out."""
-    return {tool["name"]: _guest_tool(tool, declared[tool["name"]]) for tool in wire if tool["name"] in declared}
+@dataclass(slots=True)
+class GuestTools(Mapping[str, GuestTool]):
+    """The declared tools of a guest as it last listed them. `unusable` says of the others why they are left out."""
+
+    declared: Mapping[str, Declaration]
+    unusable: Mapping[str, str] = field(default_factory=dict[str, str])
+    _live: Mapping[str, GuestTool] = field(default_factory=dict[str, GuestTool])
+
+    def take(self, wire: Iterable[Mapping[str, Any]]) -> bool:
+        """Take what the guest lists now; whether any declared tool changed, came or went."""
+        live, unusable = guest_tools(wire, self.declared)
+        changed = {name: tool.wire for name, tool in live.items()} != {name: tool.wire for name, tool in self.items()}
+        self._live, self.unusable = live, unusable
+        return changed
+
+    def __getitem__(self, name: str) -> GuestTool:
+        return self._live[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._live)
+
+    def __len__(self) -> int:
+        return len(self._live)
+
+
+def guest_tools(
+    wire: Iterable[Mapping[str, Any]], declared: Mapping[str, Declaration]
+) -> tuple[dict[str, GuestTool], dict[str, str]]:
+    """The guest's tools that its entry declares, in the guest's order, and why others of them cannot be used.
+
+    A declared tool that the guest does not list is left out; one that it lists twice is used in neither form.
+    """
+    found: dict[str, GuestTool] = {}
+    unusable: dict[str, str] = {}
+    seen = set[str]()
+    for tool in wire:
+        name = tool["name"]
+        if name not in declared:
+            continue
+        fault = "it is listed twice" if name in seen else _fault(tool)
+        seen.add(name)
+        if fault:
+            unusable[name] = fault
+            found.pop(name, None)
+        else:
+            found[name] = _guest_tool(tool, declared[name])
+    return found, unusable
+
+
+def _fault(wire: Mapping[str, Any]) -> str:
+    """Why arguments cannot be held against its schema; empty if they can."""
+    schema = _closed(wire)
+    seen = list(parts(schema))
+    if len(seen) > MOST_PARTS or any(part.depth > DEEPEST for part in seen):
+        return "its schema is too large or too deep"
+    if any(outside_reference(part) for part in seen):
+        return "its schema refers to what is not inside it"
+    patterns = [fault for part in seen if (fault := pattern_fault(part))]
+    if patterns:
+        return f"its schema has a pattern that is {patterns[0]}"
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as broken:
+        return f"its schema is none: {broken.json_path}"
+    return ""
+
+
+def _closed(wire: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", **wire["inputSchema"], "additionalProperties": False}
 
 
 def _guest_tool(wire: Mapping[str, Any], declaration: Declaration) -> GuestTool:
     """Close its input schema, and say in its annotations what was declared, not what it claims."""
-    schema = {"type": "object", **wire["inputSchema"], "additionalProperties": False}
-    shown = {**wire, "inputSchema": schema, "annotations": _hints(declaration)}
+    schema = _closed(wire)
+    shown = {name: wire[name] for name in _SHOWN if name in wire}
+    shown |= {"inputSchema": schema, "annotations": _hints(declaration)}
     if wire.get("outputSchema") and declaration.approval is not Approval.NONE:
         shown["outputSchema"] = widened(wire["outputSchema"])
     return GuestTool(wire["name"], shown, declaration, jsonschema.Draft202012Validator(schema, registry=_NO_FETCHING))

@@ -117,3 +117,40 @@ def test_a_program_that_is_not_there_is_named_before_anything_starts(tmp_path: P
     tools = "tools: {now: {policy: everyone, effect: read, minutes_saved: 1}}"
     guest = f"servers:\n  time: {{kind: stdio, command: [no-such-program], owner: o, support: s, {tools}}}\n"
     assert "line 2: servers.time.command: no program 'no-such-program'" in faults(tmp_path, guest)
+
+
+def remote(members: str) -> str:
+    tools = "tools: {forecast: {policy: everyone, effect: read, minutes_saved: 1}}"
+    return f"servers:\n  sky: {{kind: http, {members}, owner: o, support: s, {tools}}}\n"
+
+
+def test_a_remote_guest_names_its_address_and_where_its_credential_is(tmp_path: Path) -> None:
+    text = remote("url: 'https://sky.example/mcp', headers: {Authorization: {env: SKY}, X-Region: {value: eu}}")
+    guest = loaded(tmp_path, text).servers["sky"].guest
+    assert guest is not None
+    assert guest.remote is not None
+    assert guest.remote.url == "https://sky.example/mcp"
+    assert {name: (one.value, one.variable) for name, one in guest.remote.headers.items()} == {
+        "Authorization": ("", "SKY"),
+        "X-Region": ("eu", ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("members", "fault"),
+    [
+        ("url: 'ftp://sky.example'", "no http or https address"),
+        ("url: 'https://me:secret@sky.example/'", "no http or https address"),
+        ("url: 'https://sky.example/#x'", "no http or https address"),
+        ("headers: {}", "servers.sky.url is missing"),
+        ("url: 'https://sky.example/', headers: {Host: {value: a}}", "protocol's own"),
+        ("url: 'https://sky.example/', headers: {Mcp-Session-Id: {value: a}}", "protocol's own"),
+        ("url: 'https://sky.example/', headers: {X: {}}", "either env"),
+        ("url: 'https://sky.example/', headers: {X: {env: A, value: b}}", "either env"),
+        ("url: 'https://sky.example/', headers: {X: {value: \"a\\nb\"}}", "servers.sky.headers.X"),
+        ("url: 'https://sky.example/', headers: {X-Api-Key: {value: abc}}", "is a secret"),
+        ("url: 'https://sky.example/', command: [sh]", "unknown key servers.sky.command"),
+    ],
+)
+def test_a_remote_guest_that_cannot_be_reached_safely_does_not_load(tmp_path: Path, members: str, fault: str) -> None:
+    assert fault in faults(tmp_path, remote(members))

@@ -87,7 +87,8 @@ def run_server(settings: Settings, fleet: Path, name: str, registry_url: str, po
     if entry is None:
         raise NotFound(f"{fleet} has no server {name!r}", hint="name one that is in it")
     _tie(settings, supervised=supervised)
-    setting = ServerSetting(entry, data, registry_url, f"http://127.0.0.1:{port}/mcp", _limits(settings))
+    upstream = f"http://127.0.0.1:{port}/mcp"
+    setting = ServerSetting(entry, data, registry_url, upstream, _limits(settings), settings.registry.relist_s)
 
     async def main() -> None:
         parts = await server_parts(setting)
@@ -97,6 +98,7 @@ def run_server(settings: Settings, fleet: Path, name: str, registry_url: str, po
             endless=parts.endless,
             publish=parts.publish,
             is_loaded=parts.is_loaded,
+            told=parts.told,
             closing=parts.closing,
             drain_s=settings.shutdown.drain_s,
         )

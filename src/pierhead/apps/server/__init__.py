@@ -6,7 +6,7 @@ supervisor. Not here: what the server does (its plug-in), how parts are made (`b
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -35,6 +35,7 @@ class Program:
     endless: tuple[Endless, ...]
     publish: Endless
     is_loaded: Callable[[], bool]
+    told: Callable[[], Mapping[str, object]]
     closing: AsyncExitStack
     drain_s: float
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,8 +69,9 @@ class Program:
             await self.application(scope, receive, send)
 
     async def _health(self, send: Callable[[Message], Awaitable[None]]) -> None:
-        """Alive, and whether a policy is loaded: without one, every call is refused."""
-        body = orjson.dumps({"server": self.name, "policy": "loaded" if self.is_loaded() else "missing"})
+        """Alive, whether a policy is loaded (without one, every call is refused), and what it says of itself."""
+        policy = "loaded" if self.is_loaded() else "missing"
+        body = orjson.dumps({"server": self.name, "policy": policy, **self.told()})
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
