@@ -20,6 +20,7 @@ from pierhead.apps.registry.web.pages import Web
 from pierhead.apps.registry.web.session import Sessions
 from pierhead.apps.registry.web.site import Site
 from pierhead.apps.registry.web.tickets import Tickets
+from pierhead.bootstrap.plugins import ai_clients
 from pierhead.bootstrap.wire_registry import ADMINS, AUDITORS, RegistryAdapters
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
@@ -84,6 +85,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         data=adapters.data,
         feed=adapters.policy,
         decisions=Decisions(adapters.clock),
+        ai_clients=tuple(ai_clients().values()),
     )
     listener = Listener(adapters.tokens, setting.surface, setting.environment)
     failed = FailedSignIns(adapters.desk.audit, adapters.clock, _SIGN_IN_WINDOW_S)

@@ -255,8 +255,38 @@ async def test_connect_lists_what_you_can_call_and_no_secret(visit: Visit) -> No
     text = (await visit.http.get("/connect")).text
 
     assert [each["server"] for each in view["connections"]] == ["airflow", "time", "warehouse"]
-    assert f"claude mcp add --transport http time {PUBLIC_URL}/mcp/time" in text
+    assert f"claude mcp add --transport http --scope user time {PUBLIC_URL}/mcp/time" in text
     assert "Bearer" not in text
+    assert view["allow_lists"] == []
+
+
+async def test_connect_shows_every_clients_file_as_the_program_writes_it(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    clients = (await visit.json("/connect"))["clients"]
+    assert len(clients) == 24
+    for client, name in clients:
+        view = await visit.json(f"/connect?client={client}&server=time")
+        assert (view["client"]["name"], [each["server"] for each in view["connections"]]) == (name, ["time"])
+        assert f"{PUBLIC_URL}/mcp/time" in view["client"]["document"]
+
+
+async def test_connect_links_to_clients_that_install_by_one_click(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    text = (await visit.http.get("/connect?client=cursor&server=time")).text
+    assert 'href="cursor://anysphere.cursor-deeplink/mcp/install?name=time&amp;config=' in text
+
+
+async def test_connect_shows_nothing_of_a_server_that_you_may_not_use(visit: Visit) -> None:
+    await visit.sign_in("bob")
+    view = await visit.json("/connect?server=warehouse")
+    assert "warehouse" not in view["servers"]
+    assert "/mcp/warehouse" not in (await visit.http.get("/connect?server=warehouse")).text
+
+
+async def test_allow_lists_are_shown_to_administrators(visit: Visit) -> None:
+    await visit.sign_in("frank")
+    names = {each["name"] for each in (await visit.json("/connect"))["allow_lists"]}
+    assert {"managed-mcp.json", "managed-settings.json", "requirements.toml", "policy.json"} <= names
 
 
 async def test_what_owners_and_clients_write_is_text(visit: Visit) -> None:

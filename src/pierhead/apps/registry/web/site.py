@@ -14,7 +14,9 @@ from starlette.requests import Request
 from pierhead.apps.registry.decisions import Decisions
 from pierhead.apps.registry.web.session import Session, Sessions
 from pierhead.apps.registry.web.tickets import Tickets
+from pierhead.core.ai_client import AiClient
 from pierhead.core.identity import Caller, User
+from pierhead.usecases.ai_clients import AI_CLIENTS
 from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.ports_data import DataLane
@@ -46,6 +48,7 @@ class Site:
     feed: PolicyFeed
     """The same policy as `snapshots`, for those who wait for the next."""
     decisions: Decisions
+    ai_clients: tuple[AiClient, ...] = AI_CLIENTS
 
     @property
     def public_url(self) -> str:
