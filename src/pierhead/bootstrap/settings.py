@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn, cast
+from typing import Annotated, Any, Final, Literal, NoReturn, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -90,8 +90,16 @@ _Listed = Annotated[tuple[str, ...], BeforeValidator(_lines)]
 
 
 class RegistrySettings(_Section):
-    """What registered servers may run and reach, and how often all are looked at."""
+    """Who registers and who reviews, what registered servers may run and reach, how often all are looked at."""
 
+    review: Literal["trust-fleet", "required"] = Field(
+        "trust-fleet", description="whether the fleet file's servers are vouched for by it, or need the review gate"
+    )
+    registrars: str = Field("everyone", description="who may register servers, in the words of a policy")
+    reviewers: dict[str, str] = Field(
+        {"security": "security-reviewers", "legal": "legal-reviewers", "genai": "genai-reviewers"},
+        description="the group that decides each gate",
+    )
     allowed_commands: _Listed = Field(
         (), description="programs that registered servers may run: `NAME==VERSION` or `/PATH@sha256:DIGEST`, arguments"
     )

@@ -6,7 +6,7 @@ Above: `apps/registry` mounts the parts. Not here: listening, processes.
 
 import json
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,7 @@ from pierhead.adapters.data_lane import GatewayData
 from pierhead.adapters.db import (
     Database,
     DatabaseAudit,
+    DatabaseCatalogue,
     DatabaseFacts,
     DatabaseManifests,
     DatabasePolicies,
@@ -24,16 +25,23 @@ from pierhead.adapters.db import (
 )
 from pierhead.adapters.oidc import Issuer, Tokens
 from pierhead.adapters.snapshot_signature import SnapshotSigner
-from pierhead.adapters.system import SystemClock
+from pierhead.adapters.system import SystemClock, SystemIds
 from pierhead.adapters.token_signer import JoseSigner
+from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.keys import Keys
-from pierhead.usecases.advance_server import Registration
+from pierhead.bootstrap.settings import RegistrySettings
+from pierhead.core.errors import Invalid, Misconfigured
+from pierhead.core.review import Gate
+from pierhead.core.rule import parse_who
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
 from pierhead.usecases.ports import Clock
-from pierhead.usecases.publish_policy import publish_policy
+from pierhead.usecases.publish_policy import PolicySource, publish_policy
+from pierhead.usecases.registry_desk import RegistryDesk
+from pierhead.usecases.rights import Rights
 from pierhead.usecases.serve_policy import ServedPolicy
+from pierhead.usecases.trust_fleet import enter_fleet
 
 ADMINS: Final = frozenset({"platform-admin"})
 AUDITORS: Final = frozenset({"security-reviewers"}) | ADMINS
@@ -51,6 +59,7 @@ class RegistrySetting:
     environment: str
     database_url: str = ""
     """Empty: SQLite in the data directory."""
+    rules: RegistrySettings = field(default_factory=RegistrySettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,8 @@ class RegistryAdapters:
     keys: Keys
     clock: Clock
     database: Database
-    registration: Registration
+    registry: RegistryDesk
+    catalogue: DatabaseCatalogue
     policy: ServedPolicy
     signer: SnapshotSigner
     facts: DatabaseFacts
@@ -81,9 +91,10 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
     keys, clock = Keys.at(setting.data), SystemClock()
     database = await open_database(setting.database_url or f"sqlite:///{setting.data.resolve() / 'pierhead.db'}")
     opened.push_async_callback(database.close)
-    manifests, policies = DatabaseManifests(database), DatabasePolicies(database)
-    policy = ServedPolicy()
-    policy.put(await publish_policy(setting.fleet.servers.values(), manifests, policies, clock, _BY))
+    catalogue, policy = DatabaseCatalogue(database), ServedPolicy()
+    registry = _registry(setting, database, catalogue, policy)
+    await enter_fleet(setting.fleet.documents, registry)
+    await publish_policy(registry.source, _BY)
     data = GatewayData.at(setting.public_url)
     opened.push_async_callback(data.close)
     signer = JoseSigner(keys.read("token.jwk").decode())
@@ -104,7 +115,8 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         keys=keys,
         clock=clock,
         database=database,
-        registration=Registration(setting.fleet.servers, manifests, policies, clock),
+        registry=registry,
+        catalogue=catalogue,
         policy=policy,
         signer=SnapshotSigner.of(keys.read("snapshot.key")),
         facts=DatabaseFacts(database),
@@ -113,4 +125,38 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         desk=desk,
         data=data,
         tokens=Tokens(Issuer(setting.public_url, frozenset({"RS256"}), own_keys), clock, policy),
+    )
+
+
+def _registry(
+    setting: RegistrySetting, database: Database, catalogue: DatabaseCatalogue, served: ServedPolicy
+) -> RegistryDesk:
+    source = PolicySource(
+        catalogue=catalogue,
+        manifests=DatabaseManifests(database),
+        policies=DatabasePolicies(database),
+        declarations=EntryDeclarations(),
+        clock=SystemClock(),
+        served=served,
+        trusts_fleet=setting.rules.review == "trust-fleet",
+    )
+    return RegistryDesk(source, _rights(setting.rules), SystemIds())
+
+
+def _rights(rules: RegistrySettings) -> Rights:
+    """Errors: Misconfigured (`bad-setting`), for a policy, a gate or a program that cannot be read."""
+    unknown = sorted(set(rules.reviewers) - set(Gate))
+    if unknown:
+        message = f"registry.reviewers names no gate: {', '.join(unknown)}"
+        raise Misconfigured(message, hint=f"the gates are {', '.join(Gate)}", code="bad-setting")
+    try:
+        registrars, guests = parse_who(rules.registrars), rules.guest_rules
+    except Invalid as unreadable:
+        message = f"in the settings of the registry: {unreadable.message}"
+        raise Misconfigured(message, hint=unreadable.hint, code="bad-setting") from None
+    return Rights(
+        registrars=registrars,
+        reviewers={Gate(gate): group for gate, group in rules.reviewers.items()},
+        admins=ADMINS,
+        guests=guests,
     )

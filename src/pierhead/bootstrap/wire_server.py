@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -138,6 +138,7 @@ def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
     server.folder = setting.data / "servers" / entry.name
     application = host(server, _governance(beside, entry.name, server.tools), verifier)
     manifest = _manifest(setting, server.version, server.manifest())
+    manifest = replace(manifest, instructions=server.low_level.instructions or "")
     return _Made(application, Published(entry.name, beside.registry, lambda: manifest), (), tuple[Dependency, ...])
 
 

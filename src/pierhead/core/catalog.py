@@ -151,6 +151,7 @@ class Tool:
     narrowed: Who | None = None
     timeout_s: float = 30.0
     idempotent: bool = False
+    title: str = ""
     withheld: str = ""
     """Why nobody may see or call it for now: its live definition is not the signed one. Empty: it may be used."""
 
@@ -173,6 +174,8 @@ class Server:
     data_class: DataClass = DataClass.RESTRICTED
     notice: str = ""
     """What clients see of a deprecation: message, successor and date in one sentence."""
+    instructions: str = ""
+    """What was signed of how to use it; a process that says something else is not listened to."""
 
     @property
     def is_callable(self) -> bool:

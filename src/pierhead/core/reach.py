@@ -3,6 +3,7 @@
 Not here: which tool (layer 2 is `policy` over the tool's own declaration).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pierhead.core.identity import Caller, Party
@@ -37,3 +38,23 @@ class Row:
             and caller.environment in self.environments
             and self.who.admits(caller.principal, party)
         )
+
+    def is_within(self, other: "Row") -> bool:
+        """Whether `other` admits everyone whom this row admits, from everywhere."""
+        return (
+            self.who.is_within(other.who)
+            and _is_part(self.surfaces, other.surfaces)
+            and _is_part(self.environments, other.environments)
+        )
+
+
+def is_within(rows: Iterable[Row], others: Iterable[Row]) -> bool:
+    """Whether each of `rows` lies in one of `others`: then they open nothing that those do not."""
+    wider = tuple(others)
+    return all(any(row.is_within(other) for other in wider) for row in rows)
+
+
+def _is_part(one: Only | Every, other: Only | Every) -> bool:
+    if isinstance(other, Every):
+        return True
+    return not isinstance(one, Every) and one <= other

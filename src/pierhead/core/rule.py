@@ -38,6 +38,25 @@ class Who:
             case _:
                 assert_never(party)
 
+    def is_within(self, other: "Who") -> bool:
+        """Whether `other` surely admits everyone whom this admits, by the names that stand in both."""
+        is_open = other.any_person
+        return (
+            (is_open or not self.any_person)
+            and (is_open or self.groups <= other.groups)
+            and (is_open or self.users <= other.users)
+            and self.workloads <= other.workloads
+        )
+
+    def within(self, other: "Who") -> "Who":
+        """Who stands in both: never wider than either. A group and another have nobody surely in common."""
+        return Who(
+            groups=_shared(self.groups, other.groups, self, other),
+            users=_shared(self.users, other.users, self, other),
+            workloads=self.workloads & other.workloads,
+            any_person=self.any_person and other.any_person,
+        )
+
     def __str__(self) -> str:
         terms = [f"group:{name}" for name in sorted(self.groups)]
         terms += [f"user:{name}" for name in sorted(self.users)]
@@ -45,6 +64,14 @@ class Who:
         if self.any_person:
             terms.insert(0, "everyone")
         return " or ".join(terms) or "nobody"
+
+
+def _shared(mine: frozenset[str], theirs: frozenset[str], one: Who, other: Who) -> frozenset[str]:
+    """The names in both, and those of each that the other admits with everyone."""
+    found = mine & theirs
+    if other.any_person:
+        found |= mine
+    return found | theirs if one.any_person else found
 
 
 NOBODY: Final = Who()

@@ -93,8 +93,8 @@ class LiveTools:
 
 
 def _same(own: Tool | None, published: Tool) -> bool:
-    """Equal in everything but what the fleet narrowed."""
-    return own is not None and own == replace(published, narrowed=None)
+    """Equal in everything but what the fleet narrowed, and not withheld."""
+    return own is not None and not published.withheld and own == replace(published, narrowed=None)
 
 
 def govern(

@@ -38,7 +38,7 @@ _LIST_TTL_MS: Final = 60_000
 #: An empty registry: a `$ref` that points outside the schema is an error, and nothing is fetched.
 _NO_FETCHING: Final[Registry[Any]] = Registry()
 #: What of a guest's tool is published, and so may be shown.
-_SHOWN: Final = ("name", "description", "inputSchema", "outputSchema")
+_SHOWN: Final = ("name", "title", "description", "inputSchema", "outputSchema")
 
 
 class Guest(Protocol):
@@ -84,6 +84,7 @@ class GuestTool:
             output_schema=self.wire.get("outputSchema") or {},
             timeout_s=self.declaration.timeout_s,
             idempotent=self.declaration.idempotent,
+            title=str(self.wire.get("title") or ""),
         )
 
 

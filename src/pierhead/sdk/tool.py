@@ -111,6 +111,7 @@ class BoundTool:
             output_schema=self.registered.output_schema or {},
             timeout_s=self.declaration.timeout_s,
             idempotent=self.declaration.idempotent,
+            title=self.registered.title or "",
         )
 
 

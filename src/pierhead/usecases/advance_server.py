@@ -1,87 +1,235 @@
-"""A server's step in its life: publishing a manifest, and what its process does.
+"""Every step of a version's life that a person takes, by TRANSITIONS and by right; and going back to another version.
 
-Until the review gate exists, a server of the operator's own fleet stands at `deployed` (ADR 0008); the other steps
-of TRANSITIONS come with the gate. Above: `apps/registry/internal`. Below: `publish_policy`.
+Above: pages, API, command line. Below: `registry_desk`. Not here: approving and rejecting, which the gate does
+(`sign_off`), and new versions (`publish_version`).
 """
 
-import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from pierhead.core.audit import ServerPublished, ServerStateChanged
-from pierhead.core.catalog import Stage
-from pierhead.core.errors import Invalid, NotFound
-from pierhead.usecases.ports import Clock
-from pierhead.usecases.ports_registry import Manifests, Policies, ProcessStates, Revision
-from pierhead.usecases.publish_policy import DeclaredServer, check_narrowing, publish_policy
-from pierhead.usecases.wire_forms import Manifest, tool_to_form
+from pierhead.core.audit import Fact, ReviewOpened, ServerMoved
+from pierhead.core.catalog import CALLABLE, TRANSITIONS, Stage, Step, Taker, taker
+from pierhead.core.definitions import gravest
+from pierhead.core.errors import Conflict, Forbidden, Invalid
+from pierhead.core.identity import Caller
+from pierhead.core.review import Review, due_at, is_open, required_gates, stricter
+from pierhead.usecases.ports_catalogue import Change, Entry, Move, Version
+from pierhead.usecases.read_reviews import changes_between
+from pierhead.usecases.registry_desk import RegistryDesk, commit, entry_of, put_in_force, version_of
+from pierhead.usecases.rights import not_taker, person_of, require
 
-STATES: Final = ("starting", "running", "restarting", "failed", "stopped")
-_LOOPBACK: Final = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9/_-]*)?")
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """What publishing needs: the fleet, and where manifests and revisions are kept."""
-
-    fleet: Mapping[str, DeclaredServer]
-    manifests: Manifests
-    policies: Policies
-    clock: Clock
-
-
-async def publish_manifest(server: str, manifest: Manifest, at: Registration) -> Revision:
-    """Take a server's manifest, and put the policy that follows from it in force.
-
-    Errors: NotFound, if the fleet does not declare the server; Invalid, for what cannot be published.
-    """
-    declared = _declared(server, at.fleet)
-    if not _LOOPBACK.fullmatch(manifest.upstream):
-        raise Invalid(f"{server} publishes no http address: {manifest.upstream!r}", hint="give host, port and path")
-    check_narrowing(declared, manifest)
-    known = (await at.manifests.all()).get(server)
-    if known != manifest:
-        fact = ServerPublished(
-            server, manifest.version, str(Stage.DEPLOYED), tools_digest(manifest), f"server-{server}"
-        )
-        await at.manifests.keep(server, manifest, at.clock.now(), fact)
-    return await publish_policy(at.fleet.values(), at.manifests, at.policies, at.clock, f"server-{server}")
+_LONGEST_TEXT = 500
+_GATE = "gate"
 
 
 @dataclass(frozen=True, slots=True)
-class StateChange:
-    """What a server's process now does, and why."""
+class StepAsked:
+    """Which step of which version, and why. `message`, `successor` and `sunset_at` belong to a deprecation."""
 
     server: str
-    state: str
+    version: str
+    step: Step
     reason: str
+    message: str = ""
+    successor: str = ""
+    sunset_at: float | None = None
 
 
-async def report_state(
-    change: StateChange, fleet: Mapping[str, DeclaredServer], states: ProcessStates, clock: Clock
-) -> None:
-    """Note what a server's process does.
+async def take_step(asked: StepAsked, caller: Caller, desk: RegistryDesk) -> Version:
+    """Move a version; what follows for callers is in force when this returns.
 
-    Errors: NotFound; Invalid, for a state that is none of STATES.
+    Errors: NotFound; Conflict (`wrong-stage`, `changed-meanwhile`, `review-expired`); Forbidden (`not-yours`,
+    `person-needed`); Invalid (`reason-needed`, `bad-step`).
     """
-    _declared(change.server, fleet)
-    if change.state not in STATES:
-        raise Invalid(f"no such state: {change.state!r}", hint=f"one of {', '.join(STATES)}")
-    fact = ServerStateChanged(change.server, change.state, change.reason)
-    await states.keep_state(change.server, change.state, change.reason, clock.now(), fact)
+    by = person_of(caller)
+    _check(asked, desk.clock.now())
+    entry = await entry_of(asked.server, desk)
+    version = await version_of(asked.server, asked.version, desk)
+    target = TRANSITIONS.get((version.stage, asked.step))
+    if target is None:
+        raise Conflict(
+            f"{asked.server} {asked.version} is {version.stage}: it cannot {asked.step}",
+            hint=f"from there one can {_possible(version.stage) or 'do nothing'}",
+            code="wrong-stage",
+        )
+    require(not_taker(entry, version.stage, asked.step, caller, desk.rights))
+    await commit(await _change(asked, entry, version, by, desk), desk)
+    await put_in_force(asked.server, by, desk)
+    return await version_of(asked.server, asked.version, desk)
 
 
-def tools_digest(manifest: Manifest) -> str:
-    """One digest over all tools, in any order."""
-    tools = sorted((tool_to_form(tool) for tool in manifest.tools), key=lambda form: str(form["name"]))
-    return sha256(json.dumps(tools, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+async def roll_back(server: str, version: str, reason: str, caller: Caller, desk: RegistryDesk) -> Entry:
+    """Give clients another version again, one that is callable still.
+
+    Errors: as `take_step`.
+    """
+    by = person_of(caller)
+    _check_reason(reason)
+    entry, wanted = await entry_of(server, desk), await version_of(server, version, desk)
+    require(not_taker(entry, Stage.DEPLOYED, Step.SUSPEND, caller, desk.rights))
+    if wanted.stage not in CALLABLE:
+        raise Conflict(
+            f"{server} {version} is {wanted.stage}: only what is deployed can be gone back to",
+            hint="see its versions: pierhead server show",
+            code="wrong-stage",
+        )
+    if entry.current == version:
+        return entry
+    stage = str(wanted.stage)
+    fact = ServerMoved(server, version, "rollback", stage, stage, by, reason)
+    await commit(Change((fact,), entries=(replace(entry, current=version),), versions=(wanted,)), desk)
+    await put_in_force(server, by, desk)
+    return await entry_of(server, desk)
 
 
-def _declared(server: str, fleet: Mapping[str, DeclaredServer]) -> DeclaredServer:
-    declared = fleet.get(server)
-    if declared is None:
-        raise NotFound(f"the fleet declares no server {server!r}", hint="add it to fleet.yaml")
-    return declared
+async def _change(asked: StepAsked, entry: Entry, version: Version, by: str, desk: RegistryDesk) -> Change:
+    match asked.step:
+        case Step.SUBMIT:
+            return await _submitted(asked, entry, version, by, desk)
+        case Step.WITHDRAW:
+            return await _withdrawn(asked, version, by, desk)
+        case Step.DEPLOY:
+            await _require_signed(version, desk)
+            return _deployed(asked, entry, version, by, desk)
+        case _:
+            return _plain(asked, version, by, desk)
+
+
+def move(version: Version, step: Step, by: str, reason: str, now: float) -> tuple[Version, Move, Fact]:
+    """The version after that step, the step, and its fact. Whether it may be taken was asked before."""
+    target = TRANSITIONS[version.stage, step]
+    moved = Move(version.server, version.version, step, version.stage, target, by, now, reason)
+    fact = ServerMoved(version.server, version.version, str(step), str(version.stage), str(target), by, reason)
+    return replace(version, stage=target, moved_at=now, reason=reason), moved, fact
+
+
+def _plain(asked: StepAsked, version: Version, by: str, desk: RegistryDesk) -> Change:
+    after, moved, fact = move(version, asked.step, by, asked.reason, desk.clock.now())
+    if asked.step is Step.DEPRECATE:
+        after = replace(after, message=asked.message, successor=asked.successor, sunset_at=asked.sunset_at)
+    return Change((fact,), versions=(after,), moves=(moved,))
+
+
+def _deployed(asked: StepAsked, entry: Entry, version: Version, by: str, desk: RegistryDesk) -> Change:
+    after, moved, fact = move(version, Step.DEPLOY, by, asked.reason, desk.clock.now())
+    return Change((fact,), entries=(replace(entry, current=version.version),), versions=(after,), moves=(moved,))
+
+
+async def _submitted(asked: StepAsked, entry: Entry, version: Version, by: str, desk: RegistryDesk) -> Change:
+    """The version in review, and its review; where nobody has to sign, the gate opens at once."""
+    now = desk.clock.now()
+    review = await _opened(entry, version, by, desk)
+    after, moved, fact = move(replace(version, submitted_by=by), Step.SUBMIT, by, asked.reason, now)
+    bound = version.binding
+    opened = ReviewOpened(
+        review.id,
+        bound.server,
+        bound.version,
+        bound.tools_digest,
+        bound.manifest_digest,
+        bound.access_digest,
+        tuple(sorted(review.required)),
+        by,
+    )
+    change = Change((fact, opened), versions=(after,), moves=(moved,), reviews=(review,))
+    return open_gate(change, now) if is_open(review, now) else change
+
+
+def open_gate(change: Change, now: float) -> Change:
+    """The same change with its version approved and its review closed: every gate has signed."""
+    (version,), (review,) = change.versions, change.reviews
+    reason = "every gate signed" if review.required else "nothing that anybody has to sign"
+    after, moved, fact = move(version, Step.APPROVE, _GATE, reason, now)
+    conditions = tuple(text for made in review.sign_offs for text in made.conditions)
+    return replace(
+        change,
+        facts=(*change.facts, fact),
+        versions=(replace(after, conditions=conditions),),
+        moves=(*change.moves, moved),
+        reviews=(replace(review, closed_at=now),),
+    )
+
+
+async def _opened(entry: Entry, version: Version, by: str, desk: RegistryDesk) -> Review:
+    now = desk.clock.now()
+    before = await _signed_before(entry, desk)
+    changes = changes_between(before, version)
+    risk = desk.declarations.read(entry.name, version.document).risk
+    if before is not None:
+        risk = stricter(risk, desk.declarations.read(entry.name, before.document).risk)
+    required = required_gates(risk, version.manifest.tools, changes)
+    owner = version.document.get("owner")
+    return Review(
+        id=desk.ids.new(),
+        binding=version.binding,
+        change=gravest(*changes),
+        submitted_by=by,
+        submitted_at=now,
+        required=required,
+        due_at=due_at(required, now),
+        sign_offs=(),
+        comments=(),
+        closed_at=None,
+        lock=0,
+        registered_by=entry.by,
+        owner=owner if isinstance(owner, str) else "",
+    )
+
+
+async def _signed_before(entry: Entry, desk: RegistryDesk) -> Version | None:
+    """The version that clients get now: what the new one is compared with."""
+    return await version_of(entry.name, entry.current, desk) if entry.current else None
+
+
+async def _withdrawn(asked: StepAsked, version: Version, by: str, desk: RegistryDesk) -> Change:
+    now = desk.clock.now()
+    after, moved, fact = move(version, Step.WITHDRAW, by, asked.reason, now)
+    closed = [replace(review, closed_at=now) for review in await open_reviews_of(version, desk)]
+    return Change((fact,), versions=(after,), moves=(moved,), reviews=tuple(closed))
+
+
+async def open_reviews_of(version: Version, desk: RegistryDesk) -> Sequence[Review]:
+    """The reviews of that version that wait for a decision."""
+    reviews = await desk.catalogue.reviews(version.server)
+    return [review for review in reviews if review.binding.version == version.version and review.closed_at is None]
+
+
+async def _require_signed(version: Version, desk: RegistryDesk) -> None:
+    """Signatures that ran out between the gate and today deploy nothing."""
+    reviews = await desk.catalogue.reviews(version.server)
+    signed = next((review for review in reviews if review.binding == version.binding), None)
+    if signed is None or not is_open(signed, desk.clock.now()):
+        raise Conflict(
+            f"the signatures on {version.server} {version.version} do not count any longer",
+            hint="publish and submit it again",
+            code="review-expired",
+        )
+
+
+def _check(asked: StepAsked, now: float) -> None:
+    _check_reason(asked.reason)
+    if taker(Stage.IN_REVIEW, asked.step) in {Taker.GATE, Taker.REVIEWER}:
+        raise Forbidden(
+            f"nobody takes the step {asked.step} by hand",
+            hint="reviewers decide their gates; the version follows",
+            code="not-yours",
+        )
+    if asked.step is not Step.DEPRECATE and (asked.message or asked.successor or asked.sunset_at is not None):
+        raise Invalid(
+            "message, successor and sunset_at belong to a deprecation", hint="leave them out", code="bad-step"
+        )
+    if asked.sunset_at is not None and not now < asked.sunset_at < float("inf"):
+        raise Invalid("a deprecated version ends in the future", hint="name a later date", code="bad-step")
+    if max(len(asked.message), len(asked.successor)) > _LONGEST_TEXT:
+        raise Invalid(f"a text is longer than {_LONGEST_TEXT} characters", hint="say it shorter", code="bad-step")
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip() or len(reason) > _LONGEST_TEXT:
+        raise Invalid(
+            f"say why, in 1 to {_LONGEST_TEXT} characters", hint="the reason is recorded", code="reason-needed"
+        )
+
+
+def _possible(stage: Stage) -> str:
+    return " or ".join(sorted(step for source, step in TRANSITIONS if source is stage))

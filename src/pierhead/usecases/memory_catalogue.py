@@ -33,12 +33,19 @@ class MemoryCatalogue:
         servers = sorted({server for server, _ in self.kept_versions})
         return {server: await self.versions(server) for server in servers}
 
+    async def current_versions(self) -> Mapping[str, Version]:
+        found = ((name, self.kept_versions.get((name, entry.current))) for name, entry in self.kept_entries.items())
+        return {name: version for name, version in found if version is not None}
+
     async def moves(self, server: str) -> Sequence[Move]:
         return [move for move in self.kept_moves if move.server == server]
 
     async def reviews(self, server: str = "") -> Sequence[Review]:
         found = [review for review in self.kept_reviews.values() if server in {"", review.binding.server}]
         return sorted(found, key=lambda review: review.submitted_at, reverse=True)
+
+    async def open_reviews(self) -> Sequence[Review]:
+        return [review for review in reversed(await self.reviews()) if review.closed_at is None]
 
     async def review(self, review_id: str) -> Review | None:
         return self.kept_reviews.get(review_id)

@@ -45,7 +45,8 @@ class Entry:
 class Version:
     """One version of one server. Times are seconds since 1970-01-01 UTC.
 
-    `manifest` are the definitions that were submitted and are signed, never the live ones. `binding` is made of them.
+    `manifest` are the definitions that were submitted and are signed, never the live ones, and `document` the entry
+    as it was declared then; `binding` is made of them. `conditions` are those that its reviewers set.
     `reason` is that of the last move. `message`, `successor` and `sunset_at` are what clients see of a deprecation.
     """
 
@@ -62,6 +63,8 @@ class Version:
     successor: str
     sunset_at: float | None
     lock: int
+    document: Mapping[str, Json] = field(default_factory=dict[str, Json], hash=False)
+    conditions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,20 @@ class Catalogue(Protocol):
         """Of all servers, newest first."""
         ...
 
+    async def current_versions(self) -> Mapping[str, Version]:
+        """Of each server the version that clients get; none of those that have none."""
+        ...
+
     async def moves(self, server: str) -> Sequence[Move]:
         """Oldest first."""
         ...
 
     async def reviews(self, server: str = "") -> Sequence[Review]:
         """Newest first; of all servers, if none is named."""
+        ...
+
+    async def open_reviews(self) -> Sequence[Review]:
+        """Those that wait for a decision, oldest first."""
         ...
 
     async def review(self, review_id: str) -> Review | None: ...

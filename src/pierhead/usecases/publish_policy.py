@@ -1,74 +1,160 @@
-"""From the fleet's declarations and the servers' manifests to the next policy revision.
+"""From what the catalogue keeps and what servers' processes say to the next policy revision.
 
-A revision changes only when its content does; the fact commits with it. The fleet narrows, it never widens: what
-it says of a tool is kept beside the tool's own policy. Not here: reading the fleet file (`bootstrap/fleet`).
+A revision changes only when its content does; the fact commits with it. What was composed of each server is kept, so
+that a change costs what it changed and not what there is. Not here: what one server becomes (`compose_policy`).
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Protocol
 
 from pierhead.core.audit import PolicyPublished
-from pierhead.core.catalog import Server, Stage, Tool
 from pierhead.core.errors import Conflict, Invalid
-from pierhead.core.reach import Row
-from pierhead.core.rule import Who
 from pierhead.core.snapshot import Snapshot
+from pierhead.usecases.compose_policy import Composed, Standing, compose
 from pierhead.usecases.ports import Clock
+from pierhead.usecases.ports_catalogue import Catalogue, Version
+from pierhead.usecases.ports_declared import Declarations, DeclaredServer
 from pierhead.usecases.ports_registry import Manifests, Policies, Revision
-from pierhead.usecases.wire_forms import Manifest, snapshot_to_form
+from pierhead.usecases.serve_policy import ServedPolicy
+from pierhead.usecases.wire_forms import Manifest, row_to_form, server_to_form
+
+__all__ = ["DeclaredServer", "PolicySource", "check_narrowing", "publish_policy"]
+
+_TRIES = 3
 
 
-class DeclaredServer(Protocol):
-    """One server as the fleet file declares it. No rows: nobody reaches it."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One server's share of a revision, as text and as a value."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def owner(self) -> str: ...
-    @property
-    def support(self) -> str: ...
-    @property
-    def description(self) -> str: ...
-    @property
-    def rows(self) -> tuple[Row, ...]: ...
-    @property
-    def narrowed(self) -> Mapping[str, Who]: ...
+    composed: Composed
+    server: str
+    rows: str
+    digest: str
 
 
-async def publish_policy(
-    fleet: Iterable[DeclaredServer], manifests: Manifests, policies: Policies, clock: Clock, by: str
-) -> Revision:
-    """The revision now in force: a new one if the content changed, else the latest.
+@dataclass(slots=True)
+class Composition:
+    """Every server as it was last composed; `revision` is None until all of them were."""
 
-    Errors: Conflict, if another registry keeps publishing; Invalid, for a narrowing of a tool that is not there.
+    parts: dict[str, _Part] = field(default_factory=dict[str, _Part])
+    unreadable: dict[str, str] = field(default_factory=dict[str, str])
+    """Entries that are in no revision, and why."""
+    revision: Revision | None = None
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySource:
+    """What policy is made of, and where it is kept and served."""
+
+    catalogue: Catalogue
+    manifests: Manifests
+    policies: Policies
+    declarations: Declarations
+    clock: Clock
+    served: ServedPolicy
+    trusts_fleet: bool
+    composition: Composition = field(default_factory=Composition, compare=False)
+
+
+async def publish_policy(source: PolicySource, by: str, servers: Iterable[str] | None = None) -> Revision:
+    """Compose these servers anew (or all), publish what changed, and serve it: the revision now in force.
+
+    Errors: Conflict, if another registry keeps publishing.
     """
-    content = compose(fleet, await manifests.all())
-    for _ in range(3):
-        latest = await policies.latest()
-        digest = content_digest(content)
-        if latest is not None and latest.digest == digest:
-            return latest
-        number = latest.number + 1 if latest else 1
-        form = snapshot_to_form(replace(content, revision=number))
-        revision = Revision(number, digest, json.dumps(form, ensure_ascii=False, separators=(",", ":")))
-        try:
-            await policies.publish(revision, clock.now(), by, PolicyPublished(number, digest, by))
-        except Conflict:
-            continue
-        return revision
+    made = source.composition
+    async with made.turn:
+        if servers is None or made.revision is None:
+            await _compose_all(source)
+        else:
+            for name in servers:
+                await _compose_one(name, source)
+        for _ in range(_TRIES):
+            revision = await _publish(source, by)
+            if revision is not None:
+                made.revision = revision
+                source.served.put(revision, _snapshot(made, revision.number))
+                return revision
+            await _compose_all(source)  # another registry published: nothing that is kept here can be relied on
     raise Conflict("another registry publishes policy at the same time", hint="run one registry per database")
 
 
-def compose(fleet: Iterable[DeclaredServer], manifests: Mapping[str, Manifest]) -> Snapshot:
-    """The content of a revision; its number is given when it is published."""
-    declared = sorted(fleet, key=lambda server: server.name)
-    servers = {server.name: _server(server, manifests.get(server.name)) for server in declared}
-    return Snapshot(0, servers, {server.name: server.rows for server in declared})
+async def _publish(source: PolicySource, by: str) -> Revision | None:
+    """The next revision, or the one in force if nothing changed; None if the number was taken meanwhile."""
+    latest = source.composition.revision
+    parts = [part for _, part in sorted(source.composition.parts.items())]
+    digest = sha256("".join(part.digest for part in parts).encode()).hexdigest()
+    if latest is not None and latest.digest == digest:
+        return latest
+    number = latest.number + 1 if latest else 1
+    revision = Revision(number, digest, _document(number, parts))
+    try:
+        await source.policies.publish(revision, source.clock.now(), by, PolicyPublished(number, digest, by))
+    except Conflict:
+        return None
+    return revision
+
+
+def _document(number: int, parts: Iterable[_Part]) -> str:
+    """The snapshot's form (`wire_forms.snapshot_to_form`), put together of texts that are there already."""
+    kept = tuple(parts)
+    servers = ",".join(part.server for part in kept)
+    rows = ",".join(part.rows for part in kept if part.rows)
+    return f'{{"revision":{number},"servers":[{servers}],"rows":[{rows}]}}'
+
+
+def _snapshot(made: Composition, number: int) -> Snapshot:
+    parts = sorted(made.parts.items())
+    servers = {name: part.composed.server for name, part in parts}
+    return Snapshot(number, servers, {name: part.composed.rows for name, part in parts if part.composed.rows})
+
+
+async def _compose_all(source: PolicySource) -> None:
+    entries, current = await source.catalogue.entries(), await source.catalogue.current_versions()
+    live, made = await source.manifests.all(), source.composition
+    made.parts.clear()
+    made.revision = await source.policies.latest()
+    for name, entry in entries.items():
+        _keep(name, Standing(entry, current.get(name), live.get(name)), source)
+
+
+async def _compose_one(name: str, source: PolicySource) -> None:
+    entry = await source.catalogue.entry(name)
+    source.composition.parts.pop(name, None)
+    if entry is not None:
+        current = _current(await source.catalogue.versions(name), entry.current)
+        _keep(name, Standing(entry, current, await source.manifests.one(name)), source)
+
+
+def _current(versions: Iterable[Version], name: str) -> Version | None:
+    return next((version for version in versions if name and version.version == name), None)
+
+
+def _keep(name: str, standing: Standing, source: PolicySource) -> None:
+    """An entry that cannot be read, since a program or a rule changed, is in no revision; the others go on."""
+    made = source.composition
+    made.unreadable.pop(name, None)
+    try:
+        composed = compose(standing, source.declarations, trusts_fleet=source.trusts_fleet)
+    except Invalid as unreadable:
+        made.unreadable[name] = unreadable.message
+        composed = None
+    if composed is not None:
+        source.composition.parts[name] = _part(composed)
+
+
+def _part(composed: Composed) -> _Part:
+    server = _text(server_to_form(composed.server))
+    rows = ",".join(_text(row_to_form(row)) for row in composed.rows)
+    return _Part(composed, server, rows, sha256(f"{server}\n{rows}".encode()).hexdigest())
+
+
+def _text(form: Mapping[str, object]) -> str:
+    return json.dumps(form, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def check_narrowing(declared: DeclaredServer, manifest: Manifest) -> None:
@@ -83,29 +169,3 @@ def check_narrowing(declared: DeclaredServer, manifest: Manifest) -> None:
             hint=f"its tools are {', '.join(sorted(tool.name for tool in manifest.tools)) or 'none'}",
             code="unknown-narrowing",
         )
-
-
-def content_digest(content: Snapshot) -> str:
-    """SHA-256 over everything but the number."""
-    form = snapshot_to_form(replace(content, revision=0))
-    return sha256(json.dumps(form, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _server(declared: DeclaredServer, manifest: Manifest | None) -> Server:
-    """Deployed because the operator's own fleet file declares it, until the review gate exists (ADR 0008)."""
-    tools = manifest.tools if manifest else ()
-    return Server(
-        name=declared.name,
-        version=manifest.version if manifest else "",
-        kind=declared.kind,
-        stage=Stage.DEPLOYED,
-        owner=declared.owner,
-        support=declared.support,
-        description=declared.description or (manifest.description if manifest else ""),
-        upstream=manifest.upstream if manifest else "",
-        tools={tool.name: _narrowed(tool, declared) for tool in tools},
-    )
-
-
-def _narrowed(tool: Tool, declared: DeclaredServer) -> Tool:
-    return replace(tool, narrowed=declared.narrowed.get(tool.name))

@@ -7,20 +7,19 @@ end is `follow_policy`. Not here: signing.
 import asyncio
 import json
 from dataclasses import dataclass, field
-from typing import cast
 
 from pierhead.core.errors import Misconfigured
 from pierhead.core.snapshot import EMPTY, Age, Fresh, Snapshot
 from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.tell_changes import Changed, ChangeLog, changed
-from pierhead.usecases.wire_forms import Form, snapshot_from_form
+from pierhead.usecases.wire_forms import snapshot_from_form
 
 
 @dataclass(slots=True)
 class ServedPolicy:
     """The latest revision of this process."""
 
-    _form: Form = field(default_factory=dict[str, object])
+    _document: str = ""
     _snapshot: Snapshot = EMPTY
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _is_ending: bool = False
@@ -32,13 +31,16 @@ class ServedPolicy:
     def age(self) -> Age:
         return Fresh()
 
-    def put(self, revision: Revision) -> None:
-        """Serve this revision if it is a later one, and wake everyone who waits for that."""
+    def put(self, revision: Revision, snapshot: Snapshot | None = None) -> None:
+        """Serve this revision if it is a later one, and wake everyone who waits for that.
+
+        `snapshot` is what its document says, where that is at hand already.
+        """
         if revision.number <= self._snapshot.revision:
             return
         before = self._snapshot
-        self._form = cast("Form", json.loads(revision.document))
-        self._snapshot = snapshot_from_form(self._form)
+        self._document = revision.document
+        self._snapshot = snapshot or snapshot_from_form(json.loads(revision.document))
         if before is not EMPTY:  # the first is where this process began, and nothing that changed
             self._log.note(revision.number, changed(before, self._snapshot))
         self._changed.set()
@@ -69,6 +71,6 @@ class ServedPolicy:
 
     def payload(self, issued_at: float) -> str:
         """The text to sign: the revision, and when it was confirmed."""
-        if not self._form:
+        if not self._document:
             raise Misconfigured("no policy was published yet", hint="the registry publishes one at its start")
-        return json.dumps({"issued_at": issued_at, **self._form}, ensure_ascii=False, separators=(",", ":"))
+        return f'{{"issued_at":{json.dumps(issued_at)},{self._document[1:]}'

@@ -31,6 +31,7 @@ class Manifest:
     description: str
     upstream: str
     tools: tuple[Tool, ...]
+    instructions: str = ""
 
 
 def tool_to_form(tool: Tool) -> Form:
@@ -47,12 +48,13 @@ def tool_to_form(tool: Tool) -> Form:
         "input_schema": tool.input_schema,
         "output_schema": tool.output_schema,
         "narrowed": None if tool.narrowed is None else str(tool.narrowed),
+        "title": tool.title,
         "withheld": tool.withheld,
     }
 
 
 def tool_from_form(form: object) -> Tool:
-    members = _Members(form, "tool", optional=frozenset({"narrowed", "withheld"}))
+    members = _Members(form, "tool", optional=frozenset({"narrowed", "title", "withheld"}))
     minutes = _Members(members.mapping("minutes"), "minutes")
     narrowed = members.form.get("narrowed")
     tool = Tool(
@@ -69,6 +71,7 @@ def tool_from_form(form: object) -> Tool:
         narrowed=None if narrowed is None else parse_who(members.take("narrowed", str)),
         timeout_s=members.number("timeout_s"),
         idempotent=members.take("idempotent", bool),
+        title=members.take("title", str) if "title" in members.form else "",
         withheld=members.take("withheld", str) if "withheld" in members.form else "",
     )
     minutes.done()
@@ -81,17 +84,19 @@ def manifest_to_form(manifest: Manifest) -> Form:
         "version": manifest.version,
         "description": manifest.description,
         "upstream": manifest.upstream,
+        "instructions": manifest.instructions,
         "tools": [tool_to_form(tool) for tool in manifest.tools],
     }
 
 
 def manifest_from_form(form: object) -> Manifest:
-    members = _Members(form, "manifest")
+    members = _Members(form, "manifest", optional=frozenset({"instructions"}))
     manifest = Manifest(
         version=members.take("version", str),
         description=members.take("description", str),
         upstream=members.take("upstream", str),
         tools=members.each("tools", tool_from_form),
+        instructions=members.take("instructions", str) if "instructions" in members.form else "",
     )
     members.done()
     _unique([tool.name for tool in manifest.tools], "tool")
@@ -111,6 +116,7 @@ def server_to_form(server: Server) -> Form:
         "title": server.title,
         "data_class": str(server.data_class),
         "notice": server.notice,
+        "instructions": server.instructions,
         "tools": [tool_to_form(tool) for tool in server.tools.values()],
     }
 
@@ -131,6 +137,7 @@ def server_from_form(form: object) -> Server:
         title=members.take("title", str),
         data_class=members.choose("data_class", DataClass),
         notice=members.take("notice", str),
+        instructions=members.take("instructions", str),
         tools={tool.name: tool for tool in tools},
     )
     members.done()

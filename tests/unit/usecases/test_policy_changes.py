@@ -5,18 +5,27 @@ import json
 from dataclasses import dataclass, replace
 
 import pytest
-from tests.unit.registry_in_memory import MANIFEST, Declared, Kept
+from tests.unit.registry_in_memory import (
+    DOCUMENT,
+    FLEET_SNAPSHOT,
+    MANIFEST,
+    Declared,
+    Kept,
+    desk_in_memory,
+    fleet_in_memory,
+)
 
 from pierhead.core.errors import Conflict, Invalid, UpstreamUnreachable
 from pierhead.core.identity import Caller, User
 from pierhead.core.rule import parse_who
-from pierhead.core.snapshot import AgeLimits, Expired, Fresh, Snapshot, Stale
+from pierhead.core.snapshot import AgeLimits, Expired, Fresh, Stale
 from pierhead.usecases.explain_decision import explain_decision, explain_to_caller
 from pierhead.usecases.follow_policy import FollowedPolicy, follow_once, follow_policy
 from pierhead.usecases.memory import MemoryClock
-from pierhead.usecases.ports_registry import Envelope, Revision
-from pierhead.usecases.publish_policy import check_narrowing, compose, publish_policy
-from pierhead.usecases.serve_policy import ServedPolicy
+from pierhead.usecases.ports_registry import Envelope
+from pierhead.usecases.publish_manifest import publish_manifest
+from pierhead.usecases.publish_policy import check_narrowing, publish_policy
+from pierhead.usecases.trust_fleet import enter_fleet
 from pierhead.usecases.wire_forms import manifest_from_form, manifest_to_form, snapshot_from_form, snapshot_to_form
 
 
@@ -36,12 +45,8 @@ class Disk:
         self.kept = envelope
 
 
-def published(kept: Kept) -> Revision:
-    return asyncio.run(publish_policy([Declared()], kept, kept, MemoryClock(), "fleet"))
-
-
 def envelope(issued_at: float, revision: int = 1, signature: str = "good") -> Envelope:
-    content = replace(compose([Declared()], {"warehouse": MANIFEST}), revision=revision)
+    content = replace(FLEET_SNAPSHOT, revision=revision)
     return Envelope(json.dumps({"issued_at": issued_at, **snapshot_to_form(content)}), signature)
 
 
@@ -50,22 +55,55 @@ def follower(clock: MemoryClock, disk: Disk | None = None) -> FollowedPolicy:
 
 
 def test_a_revision_is_published_only_when_its_content_changed() -> None:
-    kept = Kept()
-    assert [published(kept).number, published(kept).number] == [1, 1]
-    kept.manifests["warehouse"] = MANIFEST
-    assert [published(kept).number, published(kept).number, len(kept.facts)] == [2, 2, 2]
+    async def story() -> None:
+        kept = Kept()
+        desk = await fleet_in_memory(kept)
+        numbers = [(await publish_policy(desk.source, "fleet")).number]
+        manifests = (MANIFEST, MANIFEST, replace(MANIFEST, version="2"))
+        numbers += [(await publish_manifest("warehouse", manifest, desk)).number for manifest in manifests]
+        numbers.append((await publish_policy(desk.source, "fleet", ("warehouse", "absent"))).number)
+        assert numbers == [1, 2, 2, 3, 3]
+        assert len(kept.revisions) == 3
+
+    asyncio.run(story())
+
+
+def test_a_revision_is_the_form_of_its_snapshot_and_goes_on_where_the_last_process_ended() -> None:
+    async def story() -> None:
+        kept = Kept()
+        desk = await fleet_in_memory(kept)
+        revision = await publish_manifest("warehouse", MANIFEST, desk)
+        assert json.loads(revision.document) == snapshot_to_form(desk.served.current())
+        again = desk_in_memory(kept)
+        again.catalogue.kept_entries.update(desk.catalogue.kept_entries)  # type: ignore[attr-defined]
+        again.catalogue.kept_versions.update(desk.catalogue.kept_versions)  # type: ignore[attr-defined]
+        assert await publish_policy(again.source, "fleet") == revision
+        assert again.served.current() == desk.served.current()
+
+    asyncio.run(story())
 
 
 def test_a_number_that_another_registry_took_is_not_used_again() -> None:
-    assert published(Kept(taken=1)).number == 2
+    assert asyncio.run(fleet_in_memory(Kept(taken=1))).served.current().revision == 2
     with pytest.raises(Conflict):
-        published(Kept(taken=9))
+        asyncio.run(fleet_in_memory(Kept(taken=9)))
+
+
+def test_an_entry_that_cannot_be_read_any_longer_is_left_out_and_the_others_go_on() -> None:
+    async def story() -> None:
+        desk = await fleet_in_memory(Kept())
+        await enter_fleet({"warehouse": {"owner": "x"}, "other": DOCUMENT}, desk)
+        await publish_policy(desk.source, "fleet")
+        assert list(desk.served.current().servers) == ["other"]
+        assert desk.source.composition.unreadable == {"warehouse": "server warehouse: kind is missing"}
+
+    asyncio.run(story())
 
 
 def test_a_snapshot_survives_its_form_and_any_unknown_missing_or_repeated_member_is_refused() -> None:
-    content = compose([Declared()], {"warehouse": MANIFEST})
+    content = FLEET_SNAPSHOT
     form = json.loads(json.dumps(snapshot_to_form(content)))
-    assert snapshot_from_form(form) == Snapshot(0, content.servers, content.rows)
+    assert snapshot_from_form(form) == content
     assert snapshot_to_form(snapshot_from_form(form)) == form
     server = form["servers"][0]
     wrong = [
@@ -212,12 +250,12 @@ def test_a_follower_asks_at_once_first_then_waits_with_the_registry_and_outlives
 
 def test_the_registry_serves_only_later_revisions_and_wakes_who_waits() -> None:
     async def story() -> None:
-        kept, served = Kept(), ServedPolicy()
-        served.put(await publish_policy([Declared()], kept, kept, MemoryClock(), "fleet"))
+        kept = Kept()
+        desk = await fleet_in_memory(kept)
+        served = desk.served
         waiting = asyncio.ensure_future(served.after(1, 30))
         await asyncio.sleep(0)
-        kept.manifests["warehouse"] = MANIFEST
-        served.put(await publish_policy([Declared()], kept, kept, MemoryClock(), "fleet"))
+        await publish_manifest("warehouse", MANIFEST, desk)
         await asyncio.wait_for(waiting, 5)
         served.put(kept.revisions[0])
         assert served.current().revision == 2

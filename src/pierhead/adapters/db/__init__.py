@@ -5,6 +5,7 @@ databases that servers govern.
 """
 
 from pierhead.adapters.db.calls import DatabaseRecords
+from pierhead.adapters.db.catalogue import DatabaseCatalogue
 from pierhead.adapters.db.engine import Database, open_database, pending_of, reach_database, upgrade
 from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
 from pierhead.adapters.db.oauth import DatabaseSignIn
@@ -14,6 +15,7 @@ from pierhead.adapters.db.servers import DatabaseManifests, DatabaseStates
 __all__ = [
     "Database",
     "DatabaseAudit",
+    "DatabaseCatalogue",
     "DatabaseFacts",
     "DatabaseManifests",
     "DatabasePolicies",

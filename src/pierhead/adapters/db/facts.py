@@ -77,14 +77,22 @@ class DatabaseAudit:
 
 async def append_own(database: Database, connection: AsyncConnection, fact: Fact, now: float) -> None:
     """Put a fact of the registry itself on its chain, in the transaction of what it tells of."""
+    await append_all(database, connection, (fact,), now)
+
+
+async def append_all(database: Database, connection: AsyncConnection, facts: Sequence[Fact], now: float) -> None:
+    """Put several facts on it, in their order."""
     head = await _head(connection, OWN_WRITER)
     if head is None:
         # The first two at once: one inserts the row, the other waits for it; then both lock it in turn.
         start = {"writer": OWN_WRITER, "sequence": START.sequence, "hash": START.hash}
         await connection.execute(database.insert_new(HEADS, start))
         head = await _head(connection, OWN_WRITER) or START
-    _, line = next_line(head, int(now * 1000), orjson.dumps(fact))
-    await store(database, connection, OWN_WRITER, [read_line(line)])
+    records: list[Record] = []
+    for fact in facts:
+        head, line = next_line(head, int(now * 1000), orjson.dumps(fact))
+        records.append(read_line(line))
+    await store(database, connection, OWN_WRITER, records)
 
 
 async def store(database: Database, connection: AsyncConnection, writer: str, records: Sequence[Record]) -> None:

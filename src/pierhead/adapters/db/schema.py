@@ -85,6 +85,56 @@ REVISIONS = Table(
     Column("published_by", Text, nullable=False),
 )
 
+ENTRIES = Table(
+    "entries",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("current", Text, nullable=False),
+    Column("lock", BigInteger, nullable=False),
+)
+
+VERSIONS = Table(
+    "versions",
+    METADATA,
+    Column("server", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("stage", Text, nullable=False),
+    Column("published_at", Double, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("lock", BigInteger, nullable=False),
+)
+
+MOVES = Table(
+    "moves",
+    METADATA,
+    Column("server", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("moved_by", Text, nullable=False),
+    Column("moved_at", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+REVIEWS = Table(
+    "reviews",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("server", Text, nullable=False),
+    Column("submitted_at", Double, nullable=False),
+    Column("closed_at", Double, nullable=True),
+    Column("document", Text, nullable=False),
+    Column("lock", BigInteger, nullable=False),
+    Index(None, "server", "submitted_at"),
+    Index(None, "closed_at"),
+)
+
 CLIENTS = Table(
     "oauth_clients",
     METADATA,

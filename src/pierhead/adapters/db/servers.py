@@ -25,6 +25,12 @@ class DatabaseManifests:
             rows = (await connection.execute(select(MANIFESTS.c.server, MANIFESTS.c.document))).all()
         return {row.server: manifest_from_form(orjson.loads(row.document)) for row in rows}
 
+    async def one(self, server: str) -> Manifest | None:
+        async with self.database.reading() as connection:
+            query = select(MANIFESTS.c.document).where(MANIFESTS.c.server == server)
+            document = (await connection.execute(query)).scalar_one_or_none()
+        return manifest_from_form(orjson.loads(document)) if document else None
+
     async def keep(self, server: str, manifest: Manifest, at: float, fact: Fact) -> None:
         row = {
             "server": server,

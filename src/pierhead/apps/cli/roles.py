@@ -33,12 +33,13 @@ def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool
     _tie(settings, supervised=supervised)
     data = place.data.resolve()
     setting = RegistrySetting(
-        data,
-        fleet_file.load(fleet, data),
-        place.url,
-        place.surface,
-        place.environment,
-        settings.database.url.get_secret_value(),
+        data=data,
+        fleet=fleet_file.load(fleet, data),
+        public_url=place.url,
+        surface=place.surface,
+        environment=place.environment,
+        rules=settings.registry,
+        database_url=settings.database.url.get_secret_value(),
     )
 
     async def main() -> None:

@@ -60,7 +60,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
     setting = adapters.setting
     internal = Internal(
         key=adapters.keys.read("internal.key"),
-        registration=adapters.registration,
+        registry=adapters.registry,
         policy=adapters.policy,
         seal=adapters.signer.seal,
         facts=adapters.facts,

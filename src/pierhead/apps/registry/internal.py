@@ -17,11 +17,14 @@ from starlette.routing import Route, Router
 
 from pierhead.apps.problem import MODERN, http_status
 from pierhead.core.errors import Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
-from pierhead.usecases.advance_server import Registration, StateChange, publish_manifest, report_state
 from pierhead.usecases.grant_tokens import Grant, TokenDesk, issue
+from pierhead.usecases.ports_catalogue import Entry, Version
 from pierhead.usecases.ports_records import Filter, Processes, Records
 from pierhead.usecases.ports_registry import Envelope, FactPages, FactStore, ProcessStates
+from pierhead.usecases.publish_manifest import publish_manifest
+from pierhead.usecases.registry_desk import RegistryDesk, entry_of
 from pierhead.usecases.report_impact import FORMULA, METHOD, report_impact
+from pierhead.usecases.report_process import StateChange, report_state
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.ship_facts import take_facts
 from pierhead.usecases.wire_forms import manifest_from_form
@@ -45,7 +48,7 @@ class Internal:
     """Everything these routes need."""
 
     key: bytes = field(repr=False)
-    registration: Registration
+    registry: RegistryDesk
     policy: ServedPolicy
     seal: Callable[[str], Envelope]
     facts: FactStore
@@ -62,6 +65,8 @@ class Internal:
             "POST /servers/{server}/manifest": self.manifest,
             "POST /servers/{server}/state": self.state,
             "GET /servers/states": self.all_states,
+            "GET /entries": self.entries,
+            "GET /entries/{server}": self.entry,
             "POST /tokens": self.token,
             "GET /audit": self.calls,
             "GET /audit/calls/{call_id}": self.call,
@@ -76,7 +81,7 @@ class Internal:
         """The signed revision; one that is higher than `after` at once, else after `wait_s` with a fresh time."""
         wait_s = min(_number(request, "wait_s", 0.0), _LONGEST_WAIT_S)
         await self.policy.after(int(_number(request, "after", 0)), wait_s)
-        envelope = self.seal(self.policy.payload(self.registration.clock.now()))
+        envelope = self.seal(self.policy.payload(self.registry.clock.now()))
         return _json({"payload": envelope.payload, "signature": envelope.signature})
 
     async def take(self, request: Request) -> Response:
@@ -90,13 +95,13 @@ class Internal:
 
     async def manifest(self, request: Request) -> Response:
         manifest = manifest_from_form(await _body(request))
-        self.policy.put(await publish_manifest(request.path_params["server"], manifest, self.registration))
+        await publish_manifest(request.path_params["server"], manifest, self.registry)
         return Response(status_code=204)
 
     async def state(self, request: Request) -> Response:
         state, reason = _members(await _body(request), state=str, reason=str)
         change = StateChange(request.path_params["server"], state, reason)
-        await report_state(change, self.registration.fleet, self.states, self.registration.clock)
+        await report_state(change, self.states, self.registry)
         return Response(status_code=204)
 
     async def all_states(self, _: Request) -> Response:
@@ -104,12 +109,24 @@ class Internal:
         known = await self.processes.states()
         return _json({"states": {server: asdict(state) for server, state in known.items()}})
 
+    async def entries(self, _: Request) -> Response:
+        """Every server that is declared, by name: what its process is to be, and where its current version stands."""
+        known = await self.registry.catalogue.entries()
+        current = await self.registry.catalogue.current_versions()
+        return _json({"entries": {name: _entry(entry, current.get(name)) for name, entry in known.items()}})
+
+    async def entry(self, request: Request) -> Response:
+        entry = await entry_of(request.path_params["server"], self.registry)
+        versions = await self.registry.catalogue.versions(entry.name)
+        current = next((version for version in versions if version.version == entry.current), None)
+        return _json(_entry(entry, current))
+
     async def token(self, request: Request) -> Response:
         """For `pierhead token`: whoever holds the internal key may speak for anyone of the built-in sign-in."""
         person, server, ttl_s = _members(await _body(request), person=str, server=str, ttl_s=int)
         if not 0 < ttl_s <= _LONGEST_TOKEN_S:
             raise Invalid("a token lives 1 s to 24 h", hint="ask for a shorter time")
-        resource = " ".join(self._resources(server))
+        resource = " ".join(await self._resources(server))
         token, expires_at = await issue(Grant(person, resource, _CLIENT, _CLIENT, ttl_s), self.desk)
         return _json({"token": token, "expires_at": expires_at})
 
@@ -148,14 +165,14 @@ class Internal:
         impact = await report_impact(self.records, _number(request, "since", 0.0))
         return _json({**asdict(impact), "formula": FORMULA, "method": METHOD})
 
-    def _resources(self, server: str) -> list[str]:
-        """What a token is good for: one server, or, asked for none, each of the fleet and the API."""
-        issuer, fleet = self.desk.terms.issuer, self.registration.fleet
+    async def _resources(self, server: str) -> list[str]:
+        """What a token is good for: one server, or, asked for none, each that is declared and the API."""
+        issuer = self.desk.terms.issuer
         if server:
-            if server not in fleet:
-                raise NotFound(f"the fleet declares no server {server!r}", hint=f"one of {', '.join(fleet)}")
+            await entry_of(server, self.registry)
             return [f"{issuer}/mcp/{server}"]
-        return [f"{issuer}/mcp", f"{issuer}/api/v1", *(f"{issuer}/mcp/{name}" for name in fleet)]
+        names = await self.registry.catalogue.entries()
+        return [f"{issuer}/mcp", f"{issuer}/api/v1", *(f"{issuer}/mcp/{name}" for name in names)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +195,23 @@ def problem(error: PierheadError) -> Response:
     """An error as this API tells it."""
     content = {"code": error.code, "message": error.message, "hint": error.hint}
     return _json(content, http_status(error, MODERN))
+
+
+def _entry(entry: Entry, current: Version | None) -> dict[str, object]:
+    """What the supervisor needs: a process runs the document that was signed, and what was declared only before."""
+    return {
+        "origin": entry.origin,
+        "document": entry.document if current is None else {**current.document, **_contacts(entry)},
+        "declared": entry.document,
+        "by": entry.by,
+        "lock": entry.lock,
+        "current": entry.current,
+        "stage": "" if current is None else current.stage,
+    }
+
+
+def _contacts(entry: Entry) -> dict[str, object]:
+    return {name: entry.document[name] for name in ("owner", "support") if name in entry.document}
 
 
 def _route(name: str, endpoint: Endpoint) -> Route:

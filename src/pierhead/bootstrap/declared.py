@@ -1,0 +1,260 @@
+"""One server as it is declared, in a fleet file or at the registry: its members, checked, and what they mean.
+
+Strict: an unknown member or a value of the wrong shape is an error. Above: `fleet` (with the lines of its file),
+`entries` (what people register). Not here: a kind's own settings, which its plug-in checks at start.
+"""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from pierhead.bootstrap.remote_entry import Remote, RemoteMembers
+from pierhead.core.approval import Approval
+from pierhead.core.catalog import DataClass, Effect, Risk
+from pierhead.core.errors import Invalid
+from pierhead.core.reach import EVERY, Every, Row
+from pierhead.core.rule import Who, parse_who
+from pierhead.core.usage import Minutes
+
+GUEST_KINDS: Final = frozenset({"stdio", "http"})
+_PROGRAMS: Final = ("/usr/local/bin", "/usr/bin", "/bin")
+_OF_THE_REGISTRY: Final = frozenset(
+    {
+        "autonomous",
+        "data_class",
+        "egress",
+        "environments",
+        "personal_data",
+        "repository",
+        "runbook",
+        "title",
+        "untrusted_results",
+        "version",
+    }
+)
+"""What no plug-in is told: how its server is weighed and shown is not its own business."""
+_FILE_URL: Final = re.compile(r"(sqlite|duckdb):///(?!/)(?!:memory:)(.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class GuestTool:
+    """A guest's tool as the fleet file declares it, in the words of `sdk.authorize.declare`."""
+
+    policy: str
+    effect: str
+    minutes_saved: Minutes
+    approval: str | None
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """A server that nobody here wrote: which of its tools exist, and how to start it, or where it is (`remote`)."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str] = field(hash=False)
+    tools: Mapping[str, GuestTool] = field(hash=False)
+    remote: Remote | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetServer:
+    """One server of the fleet. `settings` are for the plug-in of its kind."""
+
+    name: str
+    kind: str
+    owner: str
+    support: str
+    description: str
+    rows: tuple[Row, ...]
+    narrowed: Mapping[str, Who] = field(hash=False)
+    guest: Guest | None
+    settings: Mapping[str, object] = field(hash=False)
+    title: str
+    version: str
+    risk: Risk
+
+    @property
+    def is_guest(self) -> bool:
+        return self.guest is not None
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def _policy(text: str) -> str:
+    try:
+        parse_who(text)
+    except Invalid as invalid:
+        raise ValueError(f"{invalid.message}; {invalid.hint}") from None
+    return text
+
+
+_Policy = Annotated[str, AfterValidator(_policy)]
+Group = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@:/-]{1,256}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+Spiffe = Annotated[str, StringConstraints(pattern=r"^spiffe://[A-Za-z0-9._/-]{1,2000}$")]
+
+
+def _member(kind: type[Effect] | type[Approval] | type[DataClass], text: str) -> str:
+    if text not in set(kind):
+        raise ValueError(f"{text!r} is unknown; allowed: {', '.join(kind)}")
+    return text
+
+
+def _located(command: list[str]) -> list[str]:
+    """The program by its full path: a guest's own environment has no PATH of ours. Beside our interpreter first."""
+    places = os.pathsep.join((str(Path(sys.executable).parent), *_PROGRAMS))
+    found = shutil.which(command[0], path=places)
+    if found is None:
+        raise ValueError(f"no program {command[0]!r}; looked in {places.replace(os.pathsep, ', ')}")
+    return [found, *command[1:]]
+
+
+class Access(Strict):
+    groups: list[Group] = []
+    users: list[Group] = []
+    workloads: list[Spiffe] = []
+    everyone: bool = False
+    surfaces: list[Group] | None = None
+    environments: list[Group] | None = None
+
+
+class _Minutes(Strict):
+    mode: float = Field(ge=0)
+    low: float = Field(ge=0)
+    high: float = Field(ge=0)
+    method: str
+
+
+class Narrowing(Strict):
+    policy: _Policy
+
+
+class DeclaredGuestTool(Strict):
+    policy: _Policy
+    effect: Annotated[str, AfterValidator(lambda text: _member(Effect, text))]
+    minutes_saved: float | _Minutes
+    approval: Annotated[str, AfterValidator(lambda text: _member(Approval, text))] | None = None
+    timeout: float = Field(30.0, gt=0, le=3600)
+
+
+class ServerModel(Strict):
+    """What every kind has; a plug-in kind may have more."""
+
+    kind: str
+    owner: str = Field(min_length=1)
+    support: str = Field(min_length=1)
+    description: str = ""
+    access: _Policy | Access = "nobody"
+    title: str = Field("", max_length=100)
+    version: Annotated[str, StringConstraints(pattern=r"^([0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?$")] = ""
+    repository: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""
+    runbook: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""
+    data_class: Annotated[str, AfterValidator(lambda text: _member(DataClass, text))] = DataClass.INTERNAL
+    personal_data: bool = False
+    egress: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*.:-]{1,253}$")]] = []
+    environments: list[Group] = []
+    autonomous: bool = False
+    untrusted_results: bool = False
+
+    @property
+    def risk(self) -> Risk:
+        return Risk(
+            data_class=DataClass(self.data_class),
+            has_personal_data=self.personal_data,
+            egress=tuple(self.egress),
+            is_autonomous=self.autonomous,
+            has_untrusted_results=self.untrusted_results,
+        )
+
+
+class PluginModel(ServerModel):
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    tools: dict[str, Narrowing] = {}
+
+
+class GuestModel(ServerModel):
+    """A guest of either kind."""
+
+    tools: dict[str, DeclaredGuestTool] = Field(min_length=1)
+
+
+class CommandModel(GuestModel):
+    command: Annotated[list[str], Field(min_length=1), AfterValidator(_located)]
+    environment: dict[str, str] = {}
+
+
+class RemoteModel(RemoteMembers, GuestModel):
+    pass
+
+
+GUEST_MODELS: Final[Mapping[str, type[GuestModel]]] = {"stdio": CommandModel, "http": RemoteModel}
+
+
+def frozen(name: str, model: PluginModel | GuestModel, entry: dict[str, Any], data: Path | None) -> FleetServer:
+    is_guest = isinstance(model, GuestModel)
+    return FleetServer(
+        name=name,
+        kind=model.kind,
+        owner=model.owner,
+        support=model.support,
+        description=model.description,
+        rows=(_row(name, model.access),),
+        narrowed={} if is_guest else {tool: parse_who(given.policy) for tool, given in model.tools.items()},
+        guest=_guest(model) if is_guest else None,
+        settings=_settings(entry, data),
+        title=model.title,
+        version=model.version,
+        risk=model.risk,
+    )
+
+
+def _settings(entry: Mapping[str, object], data: Path | None) -> Mapping[str, object]:
+    """The entry as written, less what is the registry's alone, and with a file's whole path."""
+    own = {name: value for name, value in entry.items() if name not in _OF_THE_REGISTRY}
+    return {**own, "url": _absolute(own["url"], data)} if "url" in own else own
+
+
+def _guest(model: GuestModel) -> Guest | None:
+    tools = {
+        name: GuestTool(tool.policy, tool.effect, _minutes(tool.minutes_saved), tool.approval, tool.timeout)
+        for name, tool in model.tools.items()
+    }
+    if isinstance(model, RemoteModel):
+        return Guest((), {}, tools, model.remote())
+    return Guest(tuple(model.command), model.environment, tools) if isinstance(model, CommandModel) else None
+
+
+def _minutes(saved: float | _Minutes) -> Minutes:
+    if isinstance(saved, _Minutes):
+        return Minutes(saved.mode, saved.low, saved.high, saved.method)
+    return Minutes.estimate(saved)
+
+
+def _row(server: str, access: str | Access) -> Row:
+    if isinstance(access, str):
+        return Row(server, parse_who(access), EVERY, EVERY)
+    who = Who(frozenset(access.groups), frozenset(access.users), frozenset(access.workloads), access.everyone)
+    return Row(server, who, _only(access.surfaces), _only(access.environments))
+
+
+def _only(names: list[str] | None) -> frozenset[str] | Every:
+    """Left out means no restriction; an empty list means nothing."""
+    return EVERY if names is None else frozenset(names)
+
+
+def _absolute(url: object, data: Path | None) -> object:
+    """`sqlite:///x.db` lies in the data directory; `sqlite:////srv/x.db` is absolute already."""
+    found = _FILE_URL.fullmatch(url) if isinstance(url, str) else None
+    if found is None or data is None:
+        return url
+    return f"{found[1]}:///{data.resolve() / found[2]}"

@@ -1,0 +1,154 @@
+"""What one server is in a policy revision: its signed definitions, less what its process no longer says.
+
+Pure. A tool whose live definition is not the signed one stays in, withheld: nobody is shown it, nobody runs it. What
+is not callable has no tools and no rows at all. Above: `publish_policy`. Not here: deciding about drift (`drift`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from pierhead.core.catalog import CALLABLE, Server, Stage, Tool
+from pierhead.core.definitions import is_same
+from pierhead.core.reach import Row, is_within
+from pierhead.core.rule import Who
+from pierhead.usecases.ports_catalogue import Entry, Origin, Version
+from pierhead.usecases.ports_declared import Declarations, DeclaredServer
+from pierhead.usecases.restrict_access import restricted_narrowing, restricted_rows
+from pierhead.usecases.wire_forms import Manifest
+
+UNSIGNED: Final = "nobody has reviewed this tool yet"
+CHANGED: Final = "its definition changed after it was reviewed"
+UNDECLARED: Final = "what is declared of its server changed after it was reviewed"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that is known of one server. `version` is the current one, `live` what its process says now."""
+
+    entry: Entry
+    version: Version | None
+    live: Manifest | None
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """One server in a revision, and who may reach it."""
+
+    server: Server
+    rows: tuple[Row, ...]
+
+
+def compose(standing: Standing, declarations: Declarations, *, trusts_fleet: bool) -> Composed | None:
+    """That server as the next revision has it; None, while it was never deployed.
+
+    Errors: Invalid (`bad-entry`), for a document that is not what a server declares.
+    """
+    entry, version = standing.entry, standing.version
+    declared = declarations.read(entry.name, entry.document)
+    is_trusted = trusts_fleet and entry.origin is Origin.FLEET
+    if version is None:
+        return Composed(_bare(declared), declared.rows) if is_trusted else None
+    signed = declared if is_trusted else declarations.read(entry.name, version.document)
+    if version.stage not in CALLABLE:
+        return Composed(replace(_bare(signed), version=version.version, stage=version.stage), ())
+    rows, narrowed = _access(declared, signed, version)
+    reason = "" if is_trusted or entry.origin is Origin.REGISTERED or is_as_signed(entry, version) else UNDECLARED
+    tools = _tools(version.manifest.tools, standing.live, narrowed, reason)
+    server = replace(
+        _bare(signed),
+        version=version.version,
+        stage=version.stage,
+        owner=declared.owner,
+        support=declared.support,
+        description=signed.description or version.manifest.description,
+        upstream=standing.live.upstream if standing.live else "",
+        tools={tool.name: tool for tool in tools},
+        notice=notice(version),
+        instructions=version.manifest.instructions,
+    )
+    return Composed(server, rows)
+
+
+def is_as_signed(entry: Entry, version: Version) -> bool:
+    """Whether what runs is declared as it was signed: access apart, which has its own rules."""
+    return substance(entry.document) == substance(version.document)
+
+
+def substance(document: Mapping[str, object]) -> dict[str, object]:
+    """What of a document makes its server another one: all but whom to ask, how it reads, and who may reach it."""
+    return {name: value for name, value in document.items() if name not in _SUPERFICIAL}
+
+
+_SUPERFICIAL: Final = frozenset(
+    {"access", "description", "owner", "repository", "runbook", "support", "title", "version"}
+)
+
+
+def notice(version: Version) -> str:
+    """What clients are told of a deprecation, in one sentence; nothing, if it is none."""
+    if version.stage is not Stage.DEPRECATED:
+        return ""
+    parts = [f"deprecated: {version.message}" if version.message else "deprecated"]
+    if version.successor:
+        parts.append(f"use {version.successor} instead")
+    if version.sunset_at is not None:
+        parts.append(f"it ends on {datetime.fromtimestamp(version.sunset_at, UTC).date().isoformat()}")
+    return "; ".join(parts)
+
+
+def withheld(signed: Iterable[Tool], live: Iterable[Tool]) -> dict[str, str]:
+    """The live tools that are not the signed ones, and why each is withheld."""
+    known = {tool.name: tool for tool in signed}
+    reasons: dict[str, str] = {}
+    for tool in live:
+        if tool.name not in known:
+            reasons[tool.name] = UNSIGNED
+        elif not is_same(known[tool.name], tool):
+            reasons[tool.name] = CHANGED
+    return reasons
+
+
+def _bare(declared: DeclaredServer) -> Server:
+    return Server(
+        name=declared.name,
+        version="",
+        kind=declared.kind,
+        stage=Stage.DEPLOYED,
+        owner=declared.owner,
+        support=declared.support,
+        description=declared.description,
+        upstream="",
+        tools={},
+        title=declared.title,
+        data_class=declared.risk.data_class,
+    )
+
+
+def _access(
+    declared: DeclaredServer, signed: DeclaredServer, version: Version
+) -> tuple[tuple[Row, ...], Mapping[str, Who]]:
+    """Who may reach and use it: as signed, or less, where less was declared since; and within the conditions."""
+    rows = declared.rows if is_within(declared.rows, signed.rows) else signed.rows
+    narrowed = declared.narrowed if _narrows(declared.narrowed, signed.narrowed) else signed.narrowed
+    names = [tool.name for tool in version.manifest.tools]
+    return restricted_rows(rows, version.conditions), restricted_narrowing(narrowed, names, version.conditions)
+
+
+def _narrows(after: Mapping[str, Who], before: Mapping[str, Who]) -> bool:
+    return all(name in after and after[name].is_within(who) for name, who in before.items())
+
+
+def _tools(signed: tuple[Tool, ...], live: Manifest | None, narrowed: Mapping[str, Who], reason: str) -> Iterator[Tool]:
+    """The signed tools that are there still, then those that nobody signed, without their text."""
+    now = {tool.name: tool for tool in live.tools} if live else {tool.name: tool for tool in signed}
+    reasons = withheld(signed, now.values())
+    for tool in signed:
+        if tool.name in now:
+            why = reasons.get(tool.name, reason)
+            kept = tool if why else replace(tool, minutes=now[tool.name].minutes, timeout_s=now[tool.name].timeout_s)
+            yield replace(kept, narrowed=narrowed.get(tool.name), withheld=why)
+    for name, tool in now.items():
+        if reasons.get(name) == UNSIGNED:
+            yield replace(tool, title="", description="", input_schema={}, output_schema={}, withheld=UNSIGNED)

@@ -1,0 +1,94 @@
+"""A server's life from its registration to its end, as the registry's use cases tell it."""
+
+import pytest
+from tests.unit.registry_in_memory import GUEST, TOOLS, Kept, desk_in_memory, manifest_of, somebody
+
+from pierhead.core.catalog import Stage, Step
+from pierhead.core.review import Gate, Verdict
+from pierhead.usecases.advance_server import StepAsked, roll_back, take_step
+from pierhead.usecases.publish_manifest import publish_manifest
+from pierhead.usecases.publish_version import publish_version
+from pierhead.usecases.register_server import register_server
+from pierhead.usecases.registry_desk import RegistryDesk
+from pierhead.usecases.sign_off import GateDecision, decide_gate
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def kept() -> Kept:
+    return Kept()
+
+
+@pytest.fixture
+def desk(kept: Kept) -> RegistryDesk:
+    return desk_in_memory(kept)
+
+
+async def test_a_server_goes_from_registration_to_retirement_and_every_fact_is_told(
+    kept: Kept, desk: RegistryDesk
+) -> None:
+    bob = somebody("bob")
+    entry = await register_server("clock", GUEST, bob, desk)
+    assert (entry.current, desk.served.current().servers) == ("", {})
+    await publish_manifest("clock", manifest_of(TOOLS[0]), desk)
+    assert desk.served.current().servers == {}
+    version = await publish_version("clock", None, bob, desk)
+    assert version.stage is Stage.REGISTERED
+    await take_step(StepAsked("clock", "1", Step.SUBMIT, "please"), bob, desk)
+    (review,) = await desk.catalogue.open_reviews()
+    assert review.required == {Gate.SECURITY}
+    await decide_gate(review.id, GateDecision(Gate.SECURITY, Verdict.APPROVE, "read it"), somebody("carol"), desk)
+    deployed = await take_step(StepAsked("clock", "1", Step.DEPLOY, "go"), bob, desk)
+    assert deployed.stage is Stage.DEPLOYED
+    server = desk.served.current().servers["clock"]
+    assert (server.stage, list(server.tools), server.is_callable) == (Stage.DEPLOYED, ["read"], True)
+    await publish_manifest("clock", manifest_of(TOOLS[0], TOOLS[2]), desk)
+    server = desk.served.current().servers["clock"]
+    assert server.tools["narrow"].withheld == "nobody has reviewed this tool yet"
+    again = await publish_version("clock", None, bob, desk)
+    assert again.version == "1+2"
+    await take_step(StepAsked("clock", "1+2", Step.SUBMIT, "more"), bob, desk)
+    (review,) = await desk.catalogue.open_reviews()
+    assert review.required == {Gate.GENAI}
+    await decide_gate(review.id, GateDecision(Gate.GENAI, Verdict.APPROVE, "fine"), somebody("erin"), desk)
+    await take_step(StepAsked("clock", "1+2", Step.DEPLOY, "go"), bob, desk)
+    server = desk.served.current().servers["clock"]
+    assert [tool.withheld for tool in server.tools.values()] == ["", ""]
+    await roll_back("clock", "1", "the new one is slow", bob, desk)
+    assert desk.served.current().servers["clock"].version == "1"
+    await roll_back("clock", "1+2", "it is not", bob, desk)
+    await take_step(
+        StepAsked("clock", "1+2", Step.DEPRECATE, "old", "use the other", "clock2", 1_800_000_000.0), bob, desk
+    )
+    assert desk.served.current().servers["clock"].notice == (
+        "deprecated: use the other; use clock2 instead; it ends on 2027-01-15"
+    )
+    await take_step(StepAsked("clock", "1+2", Step.RETIRE, "over"), bob, desk)
+    server = desk.served.current().servers["clock"]
+    assert (server.is_callable, server.tools, desk.served.current().rows) == (False, {}, {})
+    kinds = [fact.kind for fact in kept.facts if fact.kind != "policy-published"]
+    assert kinds == [
+        "entry-changed",
+        "server-published",
+        "server-published",
+        "server-moved",
+        "server-moved",
+        "review-opened",
+        "review-decided",
+        "server-moved",
+        "server-moved",
+        "server-published",
+        "definitions-drifted",
+        "server-published",
+        "server-moved",
+        "server-moved",
+        "review-opened",
+        "review-decided",
+        "server-moved",
+        "server-moved",
+        "server-moved",
+        "server-moved",
+        "server-moved",
+        "server-moved",
+    ]
