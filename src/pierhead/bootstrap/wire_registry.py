@@ -30,7 +30,7 @@ from pierhead.adapters.token_signer import JoseSigner
 from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.keys import Keys
-from pierhead.bootstrap.settings import RegistrySettings
+from pierhead.bootstrap.settings import RegistrySettings, Settings
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import Gate
 from pierhead.core.rule import parse_who
@@ -59,7 +59,7 @@ class RegistrySetting:
     environment: str
     database_url: str = ""
     """Empty: SQLite in the data directory."""
-    rules: RegistrySettings = field(default_factory=RegistrySettings)
+    rules: RegistrySettings = field(default_factory=lambda: Settings().registry)
 
 
 @dataclass(frozen=True, slots=True)

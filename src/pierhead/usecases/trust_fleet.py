@@ -24,6 +24,7 @@ from pierhead.usecases.wire_forms import Manifest
 
 FLEET: Final = "fleet"
 REASON: Final = "declared in the operator's fleet file"
+_LEFT: Final = "left the fleet file"
 
 
 async def enter_fleet(documents: Mapping[str, Mapping[str, Json]], desk: RegistryDesk) -> None:
@@ -67,7 +68,7 @@ async def _left(entry: Entry, desk: RegistryDesk) -> Change | None:
     callable_ones = [version for version in versions if version.stage in CALLABLE]
     if not callable_ones:
         return None
-    moved = [_moved(version, Step.SUSPEND, Stage.SUSPENDED, "left the fleet file", desk) for version in callable_ones]
+    moved = [_moved(version, Step.SUSPEND, Stage.SUSPENDED, _LEFT, desk) for version in callable_ones]
     facts = tuple(_fact(move) for _, move in moved)
     return Change(facts, versions=tuple(after for after, _ in moved), moves=tuple(move for _, move in moved))
 
@@ -76,13 +77,19 @@ def is_vouched(entry: Entry, current: Version | None, manifest: Manifest, desk: 
     """Whether the operator vouches for these definitions: the first under this entry, or of a newer program of ours."""
     if not desk.trusts_fleet or entry.origin is not Origin.FLEET:
         return False
-    if current is None:
+    if current is None or _has_left(current):
         return True
+    if current.stage not in CALLABLE:
+        return False  # a person stopped it, and only a person lets it go on
     now = binding(entry.name, current.version, current.manifest, entry.document)
     if now != current.binding:
         return True
     is_ours = not desk.declarations.read(entry.name, entry.document).is_guest
     return is_ours and manifest.version != current.manifest.version
+
+
+def _has_left(version: Version) -> bool:
+    return version.stage is Stage.SUSPENDED and version.reason == _LEFT
 
 
 async def vouch(entry: Entry, manifest: Manifest, desk: RegistryDesk) -> None:
