@@ -41,10 +41,11 @@ def test_what_is_shown_is_what_is_published() -> None:
     tools = GuestTools(DECLARED)
     tools.take([wire(title="Trust me", icons=[{"src": "data:x"}], _meta={"a": "b"}, annotations={"title": "x"})])
     shown, declared = tools["echo"].wire, tools["echo"].declared()
-    assert set(shown) == {"name", "description", "inputSchema", "annotations"}
+    assert set(shown) == {"name", "title", "description", "inputSchema", "annotations"}
     assert shown["annotations"] == {"readOnlyHint": True, "destructiveHint": False, "idempotentHint": True}
     assert (shown["description"], shown["inputSchema"]) == (declared.description, declared.input_schema)
-    assert not tools.take([wire(title="Trust me more")])
+    assert shown["title"] == declared.title == "Trust me"
+    assert not tools.take([wire(title="Trust me", icons=[{"src": "data:y"}])])
 
 
 @pytest.mark.parametrize(
