@@ -90,7 +90,7 @@ def test_a_table_outside_the_default_schema_is_named_with_it() -> None:
         ({"a": {"tables": {"customers": {"columns": {"mask": {"email": "nul"}}}}}}, "a mask is null, const"),
         ({"a": {"tables": {"customers": {"columns": {"mask": {"email": "bucket:0"}}}}}}, "a mask is null, const"),
         ({"a": {"tables": {"customers": {"columns": {"mask": {"email": "last4:2"}}}}}}, "a mask is null, const"),
-        ({"a": {"tables": [], "functions": ["net_price"]}}, "functions"),
+        ({"a": {"tables": [], "functions": {"net_price": {"operations": ["update"]}}}}, "functions"),
         ({"a": {"tables": [], "limits": {"in_flight": 0}}}, "in_flight"),
         ({"a": {"tables": [], "limits": {"rate": {"callers": 1}}}}, "rate"),
         ({"a": {"tables": [], "limits": {"bytes": 10}}}, "bytes"),

@@ -15,6 +15,7 @@ from dataclasses import replace
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from pierhead.sdk.sqlguard.calls import called, called_for_rows, is_own_function, qualify
 from pierhead.sdk.sqlguard.inspection import inspect
 from pierhead.sdk.sqlguard.lexical import parse
 from pierhead.sdk.sqlguard.literals import without_literals
@@ -35,7 +36,7 @@ from pierhead.sdk.sqlguard.rewriting import (
 )
 from pierhead.sdk.sqlguard.scopes import resolve
 from pierhead.sdk.sqlguard.statement import GovernedQuery, numbered, slot, without_slots
-from pierhead.sdk.sqlguard.view import Column, Dialect, PermittedTable, View
+from pierhead.sdk.sqlguard.view import Column, Dialect, PermittedFunction, PermittedTable, View
 from pierhead.sdk.sqlguard.writing import GovernedWrite, Writing, finished_write
 
 __all__ = (
@@ -45,14 +46,18 @@ __all__ = (
     "Dialect",
     "GovernedQuery",
     "GovernedWrite",
+    "PermittedFunction",
     "PermittedTable",
     "SqlRefused",
     "View",
     "Writing",
+    "called",
+    "called_for_rows",
     "drifted",
     "finished",
     "finished_write",
     "govern",
+    "is_own_function",
     "permitted_column",
     "permitted_subquery",
     "physical",
@@ -79,19 +84,26 @@ def govern(sql: str, view: View, *, max_rows: int, casts: Mapping[str, str] | No
 
 
 def _governed(root: exp.Expr, view: View, max_rows: int, *, explain: bool) -> GovernedQuery:
-    nodes = inspect(root, view.dialect)
+    nodes = inspect(root, view)
     sources = resolve(root, view)
     check_columns(nodes, sources, view)
     check_alias_lists(nodes, sources)
     columns = columns_read(nodes, sources, view)
-    safe = bounded(rewrite(root, nodes, sources, view), max_rows + 1)
+    rewritten = rewrite(root, nodes, sources, view)
+    called_ = qualify(nodes, view)
+    safe = bounded(rewritten, max_rows + 1)
     tables = tuple(dict.fromkeys(reference.table for reference in sources.physical))
-    query = finished(safe, tables, view, rows=max_rows + 1, explain=explain)
-    return replace(query, columns=columns)
+    query = finished(safe, tables, view, rows=max_rows + 1, functions=called_)
+    return replace(query, columns=columns, explain=explain)
 
 
 def finished(
-    safe: exp.Expr, tables: tuple[PermittedTable, ...], view: View, *, rows: int, explain: bool = False
+    safe: exp.Expr,
+    tables: tuple[PermittedTable, ...],
+    view: View,
+    *,
+    rows: int,
+    functions: tuple[PermittedFunction, ...] = (),
 ) -> GovernedQuery:
     """A tree made of permitted parts, written out and read once more: the one exit of every lane.
 
@@ -99,6 +111,7 @@ def finished(
     """
     text = written(safe, view)
     unbound = without_slots(text)
-    reread(unbound, tables, view)
+    reread(unbound, tables, functions, view)
     sql, slots = numbered(text, view.dialect)
-    return GovernedQuery(sql, tables, rows, explain, slots, read=unbound if slots else "")
+    read = unbound if slots else ""
+    return GovernedQuery(sql, tables, rows, explain=False, slots=slots, read=read, functions=functions)

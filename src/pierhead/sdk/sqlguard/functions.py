@@ -311,3 +311,9 @@ NAMED_TABLE: Mapping[Dialect, frozenset[str]] = {
     "oracle": frozenset(),
     "snowflake": frozenset(),
 }
+
+
+def is_listed(name: str, dialect: Dialect) -> bool:
+    """Whether a name in lower case is one of the engine's own here."""
+    own = (NAMED[dialect], NAMED_TABLE[dialect], AMPLIFYING_NAMES, FORMATTING)
+    return any(name in listed for listed in own)

@@ -11,10 +11,11 @@ from typing import cast
 from sqlglot import exp
 
 from pierhead.sdk.sqlguard import functions
+from pierhead.sdk.sqlguard.calls import check_call, granted
 from pierhead.sdk.sqlguard.functions import words
 from pierhead.sdk.sqlguard.refusal import SqlRefused, unsupported
 from pierhead.sdk.sqlguard.statement import is_slot_mark
-from pierhead.sdk.sqlguard.view import Dialect
+from pierhead.sdk.sqlguard.view import Dialect, View
 
 MAX_NODES = 5_000
 MAX_COPIES = 1_000
@@ -87,7 +88,7 @@ _TYPES_REFUSED = frozenset(
 )
 
 
-def inspect(root: exp.Expr, dialect: Dialect) -> list[exp.Expr]:
+def inspect(root: exp.Expr, view: View) -> list[exp.Expr]:
     """Every node of the tree, once each is known to be harmless in itself. Raises SqlRefused."""
     if not isinstance(root, _QUERY_ROOTS):
         raise SqlRefused("the statement is not a read", code="not-a-read", hint="only reads run here")
@@ -98,7 +99,7 @@ def inspect(root: exp.Expr, dialect: Dialect) -> list[exp.Expr]:
         nodes.append(node)
         if len(nodes) > MAX_NODES:
             raise SqlRefused(f"the statement has more than {MAX_NODES} parts", code="too-large")
-        _check_node(node, dialect)
+        _check_node(node, view)
         pending.extend(_children(node))
     _check_copies(nodes)
     return nodes
@@ -123,13 +124,14 @@ def _check_word(node: exp.Expr, word: str) -> None:
         raise unsupported(f"this form of {type(node).__name__}")
 
 
-def _check_node(node: exp.Expr, dialect: Dialect) -> None:
+def _check_node(node: exp.Expr, view: View) -> None:
+    dialect = view.dialect
     name = type(node).__name__
     structure = _STRUCTURES.get(name)
     if structure is not None:
         _check_structure(node, name, structure, dialect)
     elif isinstance(node, exp.Func):
-        _check_function(node, dialect)
+        _check_function(node, view)
     elif name not in _PLAIN_NODES:
         raise unsupported(_in_words(name))
     else:
@@ -225,10 +227,10 @@ def _check_table_function(node: exp.Func, dialect: Dialect) -> None:
         raise _unknown_function(node)
 
 
-def _check_function(node: exp.Func, dialect: Dialect) -> None:
+def _check_function(node: exp.Func, view: View) -> None:
     name = type(node).__name__
     if isinstance(node, exp.Anonymous):
-        _check_named(node, dialect)
+        _check_named(node, view)
     elif name in functions.AMPLIFYING:
         _copies(node)
     elif isinstance(node, exp.Format):
@@ -244,7 +246,7 @@ def _called(node: exp.Anonymous) -> str:
     return name.name if isinstance(name, exp.Expr) else str(name).lower()
 
 
-def _check_named(node: exp.Anonymous, dialect: Dialect) -> None:
+def _check_named(node: exp.Anonymous, view: View) -> None:
     name = _called(node)
     if name in functions.AMPLIFYING_NAMES:
         _copies(node)
@@ -252,19 +254,27 @@ def _check_named(node: exp.Anonymous, dialect: Dialect) -> None:
         _check_format(node)
     elif name in ("range", "generate_series"):
         _check_series(node.expressions[:2])
-    elif name not in functions.NAMED[dialect] and name not in functions.NAMED_TABLE[dialect]:
-        raise _unknown_function(node)
+    elif not functions.is_listed(name, view.dialect):
+        function = granted(node, view)
+        if function is None:
+            raise _unknown_function(node, view)
+        check_call(node, function)
 
 
-def _unknown_function(node: exp.Func) -> SqlRefused:
+def _unknown_function(node: exp.Func, view: View | None = None) -> SqlRefused:
     name = _called(node) if isinstance(node, exp.Anonymous) else type(node).sql_name().lower()
     if not re.fullmatch(r"[a-z_][a-z0-9_]{0,62}", name):
         name = "this"
     return SqlRefused(
         f"function {name} is not permitted here",
         code="unknown-function",
-        hint="use the engine's own string, number, date, JSON, aggregate and window functions",
+        hint=f"use the engine's own string, number, date, JSON, aggregate and window functions{_of_role(view)}"[:1_000],
     )
+
+
+def _of_role(view: View | None) -> str:
+    named = ", ".join(function.name for function in view.functions) if view is not None else ""
+    return f", or your role's: {named}" if named else ""
 
 
 def _check_dot(node: exp.Dot) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from pierhead.sdk.sqlguard.calls import check_written
 from pierhead.sdk.sqlguard.dialects import sqlglot_dialect
 from pierhead.sdk.sqlguard.refusal import SqlRefused, unsupported
-from pierhead.sdk.sqlguard.view import PermittedTable, View
+from pierhead.sdk.sqlguard.view import PermittedFunction, PermittedTable, View
 
 
-def reread(sql: str, tables: Iterable[PermittedTable], view: View) -> None:
+def reread(sql: str, tables: Iterable[PermittedTable], functions: Iterable[PermittedFunction], view: View) -> None:
     """Refuses what cannot be read back, or what reads back as more than was permitted."""
     try:
         roots = sqlglot_dialect(view.dialect).parse(sql)
@@ -27,6 +28,7 @@ def reread(sql: str, tables: Iterable[PermittedTable], view: View) -> None:
     for table in roots[0].find_all(exp.Table):
         if isinstance(table.this, exp.Identifier) and not _is_known(table, permitted, introduced):
             raise unsupported("this form of table")
+    check_written(roots[0], functions)
 
 
 def _is_known(table: exp.Table, permitted: set[tuple[str, str]], introduced: set[str]) -> bool:

@@ -45,6 +45,7 @@ def _is_advice(hint: exp.Expr) -> bool:
 
 
 def rewrite(root: exp.Expr, nodes: Iterable[exp.Expr], sources: Sources, view: View) -> exp.Expr:
+    """The tree with its tables as permitted subqueries; functions are named in full before (calls.py)."""
     if view.dialect == "sqlite":
         _name_results(root, view)
     _normalise(nodes, sources, view)

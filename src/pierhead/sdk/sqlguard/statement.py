@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from pierhead.sdk.sqlguard.view import Dialect, PermittedTable
+from pierhead.sdk.sqlguard.view import Dialect, PermittedFunction, PermittedTable
 
 _SLOT: Final = re.compile("\x02(\\w+)\x03")
 _MARKS: Final[Mapping[Dialect, str]] = {"postgres": "${}", "oracle": ":{}"}
@@ -34,6 +34,7 @@ class GovernedQuery:
     slots: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     read: str = ""
+    functions: tuple[PermittedFunction, ...] = ()  # of the database, that are called
 
     @property
     def unbound(self) -> str:

@@ -66,6 +66,18 @@ class PermittedTable:
         return frozenset(plain.union(*({each.name for each in tree.find_all(exp.Column)} for tree in trees)))
 
 
+@dataclass(frozen=True, slots=True)
+class PermittedFunction:
+    """A function of the database, as stored, that a statement may call with `least` to `most` arguments."""
+
+    schema: str
+    name: str
+    least: int
+    most: int
+    types: tuple[str, ...] = ()  # of its parameters, as the engine names them
+    gives_rows: bool = False
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """A role's view of a source. An empty `tables` permits nothing.
@@ -79,6 +91,8 @@ class View:
     tables: tuple[PermittedTable, ...]
     #: Schema and name of tables that would be permitted, and broke the contract with clients: they say so.
     withheld: frozenset[tuple[str, str]] = frozenset()
+    #: Called by their bare names, which differ.
+    functions: tuple[PermittedFunction, ...] = ()
 
     def fold(self, name: str, *, quoted: bool) -> str:
         return folded(name, self.dialect, quoted=quoted)
@@ -93,6 +107,14 @@ class View:
     def find(self, schema: str, name: str) -> PermittedTable | None:
         """The table of that folded name; an empty schema means the default one."""
         return self._by_name.get((schema or self._stored(self.schema), name))
+
+    @cached_property
+    def _by_function(self) -> Mapping[str, PermittedFunction]:
+        return {self._stored(function.name): function for function in self.functions}
+
+    def find_function(self, name: str, *, quoted: bool) -> PermittedFunction | None:
+        """The granted function that a caller's bare name means."""
+        return self._by_function.get(self.fold(name, quoted=quoted)) if self.functions else None
 
     def is_withheld(self, schema: str, name: str) -> bool:
         """Whether that folded name is one that broke its contract; an empty schema means the default one."""

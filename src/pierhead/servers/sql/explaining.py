@@ -41,5 +41,7 @@ def _reasons(query: GovernedQuery, acting: Acting, rules: tuple[str, ...]) -> It
         masked = ", ".join(column.name for column in table.columns if column.expression is not None)
         if masked:
             yield f"masked in {acting.view.display_name(table)}: {masked}"
+    for function in query.functions:
+        yield f"function {function.schema}.{function.name} is granted to the role"
     if acting.role.limits.budget is not None:
         yield "what the engine estimates is held to the role's budget"

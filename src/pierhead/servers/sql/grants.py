@@ -55,7 +55,24 @@ def _need(ground: Ground, policy: Policy, stored: StoredTable) -> Need:
 def grant_script(ground: Ground, policy: Policy) -> str:
     """The script, ready to be read by an administrator."""
     write = _SCRIPTS[ground.catalog.dialect]
-    return "\n".join(write(ground.catalog.catalog, needs(ground, policy))) + "\n"
+    lines = [*write(ground.catalog.catalog, needs(ground, policy)), *_of_functions(ground)]
+    return "\n".join(lines) + "\n"
+
+
+def _of_functions(ground: Ground) -> Iterator[str]:
+    """The right to each function that some role was granted, where the engine knows such a right."""
+    granted = {
+        (function.permitted.schema, function.permitted.name): function.permitted
+        for acting in ground.roles.values()
+        for function in acting.functions.values()
+    }
+    for each in granted.values():
+        if ground.catalog.dialect == "postgres":
+            place = f"{_double(each.schema)}.{_double(each.name)}({', '.join(each.types)})"
+            yield f"GRANT USAGE ON SCHEMA {_double(each.schema)} TO {_LOGIN};"
+            yield f"GRANT EXECUTE ON FUNCTION {place} TO {_LOGIN};"
+        elif ground.catalog.dialect == "mysql":
+            yield f"GRANT EXECUTE ON FUNCTION {_backtick(each.schema)}.{_backtick(each.name)} TO '{_LOGIN}'@'%';"
 
 
 def _double(name: str) -> str:

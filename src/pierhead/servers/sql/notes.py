@@ -28,7 +28,9 @@ def note_statement(sql: str, view: View, *, with_text: bool) -> None:
 
 def permitted(query: GovernedQuery, sql: str, view: View, *, with_text: bool) -> Facts:
     """What is noted of a permitted statement, the same at each of its runs."""
+    functions = {"functions": [f"{each.schema}.{each.name}" for each in query.functions]} if query.functions else {}
     return {
+        **functions,
         **_statement(sql, view, with_text=with_text),
         "executed": digest(query.sql),
         "tables": [view.display_name(table) for table in query.tables],

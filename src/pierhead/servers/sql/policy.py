@@ -86,6 +86,13 @@ def _approval(written: str | dict[str, str]) -> str | dict[str, str]:
     return written
 
 
+def _of_functions(operations: object) -> list[object]:
+    """What the operations of a short form mean for its functions."""
+    if not isinstance(operations, list):
+        return ["read"]
+    return [each for each in cast("list[object]", operations) if each in ("read", "call")]
+
+
 WriteApproval = Annotated[str | dict[Literal["create", "update", "delete"], str], AfterValidator(_approval)]
 """One class for every write, or one for each operation: approvals.py reads it."""
 
@@ -119,6 +126,13 @@ class TableRule(_Strict):
     rows: Annotated[str, AfterValidator(_rule)] | None = None
     approval: WriteApproval | None = None
     require_if_match: bool = False
+
+
+class FunctionRule(_Strict):
+    """`read` lets it stand in statements, `call` lets it be called by name. Left out, `approval` is by its effect."""
+
+    operations: list[Literal["read", "call"]] = []
+    approval: Literal["none", "confirm", "approve", "four-eyes", "deny"] | None = None
 
 
 class Limits(_Strict):
@@ -173,7 +187,10 @@ class Account(_Strict):
 
 
 class Role(_Strict):
-    """One role as written; `tables` as a list is the short form, with `operations` for all of them."""
+    """One role as written; `tables` as a list is the short form, with `operations` for all of them.
+
+    `functions` as a list have the same operations, or where there are none, `read`.
+    """
 
     tables: dict[str, TableRule]
     groups: list[str] = []
@@ -182,7 +199,7 @@ class Role(_Strict):
     keys: list[str] = []
     sql: bool = True
     approval: WriteApproval | None = None  # of tables that say nothing of their own
-    functions: list[str] = []
+    functions: dict[str, FunctionRule] = {}
     limits: Limits = Limits()
     login: Account | None = None
 
@@ -192,10 +209,13 @@ class Role(_Strict):
         if not isinstance(written, dict):
             return written
         role = dict(cast("dict[str, object]", written))
-        tables = role.get("tables")
+        tables, functions = role.get("tables"), role.get("functions")
+        operations: object = role.pop("operations", []) if isinstance(tables, list) else None
         if isinstance(tables, list):
-            operations = role.pop("operations", [])
             role["tables"] = {str(table): {"operations": operations} for table in cast("list[object]", tables)}
+        if isinstance(functions, list):
+            rule = {"operations": _of_functions(operations)}
+            role["functions"] = {str(name): rule for name in cast("list[object]", functions)}
         return role
 
     @property
@@ -265,7 +285,12 @@ def _reading(role: Role) -> Role:
         name: rule.model_copy(update={"operations": [each for each in rule.operations if each in ("read", "call")]})
         for name, rule in role.tables.items()
     }
-    return role.model_copy(update={"tables": tables})
+    functions = {
+        name: rule.model_copy(update={"operations": ["read"]})
+        for name, rule in role.functions.items()
+        if "read" in rule.operations
+    }
+    return role.model_copy(update={"tables": tables, "functions": functions})
 
 
 _ROLES: Final = TypeAdapter(dict[str, Role])
@@ -299,8 +324,6 @@ def misconfigured(faults: list[str]) -> Misconfigured:
 def _unreadable(roles: Mapping[str, Role]) -> Iterator[str]:
     """What would promise more than happens: it does not load."""
     for name, role in roles.items():
-        if role.functions:
-            yield f"roles.{name}.functions: granting functions is not available yet; grant a view"
         for pattern, rule in role.tables.items():
             if {"update", "delete"}.intersection(rule.operations) and "read" not in rule.operations:
                 yield f"roles.{name}.tables.{pattern}.operations: update and delete need read, to say which rows"

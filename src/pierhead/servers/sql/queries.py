@@ -29,6 +29,7 @@ TOOLS: Final = frozenset(
         "insert_rows",
         "update_rows",
         "delete_rows",
+        "call_function",
     }
 )
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")

@@ -12,7 +12,9 @@ from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescript
 from pierhead.servers.sql.budget import Asks, over_budget
 from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.engines.transactions import WritingEngine
-from pierhead.servers.sql.idempotency import FileKeys
+from pierhead.servers.sql.function_lane import FunctionLane
+from pierhead.servers.sql.function_tools import declare_function_tool
+from pierhead.servers.sql.idempotency import FileKeys, Keys
 from pierhead.servers.sql.parameters import Scalar
 from pierhead.servers.sql.queries import OfferedQuery
 from pierhead.servers.sql.query_tools import declare_curated_tools
@@ -72,12 +74,25 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     asks = over_budget if source.ground.policy.has_budgets else None
     declare_read_tool(server, reads := ReadLane(source, Cursors(chosen.signing_key())), _POLICY, asks)
     curated = _declare_query_tools(server, source, statements, asks)
-    writes = None
-    if not chosen.read_only and isinstance(source.engine, WritingEngine):
-        writes = WriteLane(source, keys, chosen.name)
-        declare_write_tools(server, writes, _POLICY)
-    server.routes = RestRoutes(Lanes(source, statements, schema, reads, writes, curated), chosen.name, server.version)
+    writes, functions = _declare_changes(server, source, chosen, keys)
+    lanes = Lanes(source, statements, schema, reads, writes, curated, functions)
+    server.routes = RestRoutes(lanes, chosen.name, server.version)
     return server, source
+
+
+def _declare_changes(
+    server: Server, source: Source, chosen: SqlSettings, keys: Keys
+) -> tuple[WriteLane | None, FunctionLane | None]:
+    """Whatever may change something: nothing of it on a source that is read only."""
+    if chosen.read_only:
+        return None, None
+    functions = FunctionLane(source)
+    declare_function_tool(server, functions, _POLICY)
+    if not isinstance(source.engine, WritingEngine):
+        return None, functions
+    writes = WriteLane(source, keys, chosen.name)
+    declare_write_tools(server, writes, _POLICY)
+    return writes, functions
 
 
 def _declare_query_tools(

@@ -6,7 +6,7 @@ call that began on the old one ends there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -23,6 +23,7 @@ from pierhead.servers.sql.contract import Contract, Held, held
 from pierhead.servers.sql.engines.choosing import engine_of
 from pierhead.servers.sql.engines.engine import Engine, Limits, Values
 from pierhead.servers.sql.engines.transactions import WritingEngine
+from pierhead.servers.sql.granted_functions import GrantedFunction
 from pierhead.servers.sql.pacing import Pace
 from pierhead.servers.sql.policy import Account, Policy, Role, misconfigured
 from pierhead.servers.sql.queries import unfit
@@ -66,6 +67,7 @@ class Acting:
     login: Login
     rules: Mapping[tuple[str, str], RowRule]
     pace: Pace
+    functions: Mapping[str, GrantedFunction]  # of the database, by the names that callers use
     drift: str = ""  # `additive` or `breaking`, of what this role may see
 
     @property
@@ -91,11 +93,16 @@ class Acting:
     def shown(self) -> View:
         """The view as explained to callers: a row rule stands there by its name."""
         tables = (replace(table, condition=self._named_rule(table)) for table in self.view.tables)
-        return View(self.view.dialect, self.view.catalog, self.view.schema, tuple(tables))
+        return replace(self.view, tables=tuple(tables))
 
     def _named_rule(self, table: PermittedTable) -> exp.Expr | None:
         rule = self.rules.get((table.schema, table.name))
         return rule and exp.Anonymous(this="row_rule", expressions=[exp.Literal.string(rule.name)])
+
+    @property
+    def changes(self) -> bool:
+        """Whether it may change anything: rows, or whatever a function of it does."""
+        return bool(self.role.writes) or any(each.stored.is_volatile for each in self.functions.values())
 
     def values(self, caller: Caller, tables: Iterable[PermittedTable]) -> Values:
         """What fills the slots of these tables' row rules for this caller. Errors: Forbidden (`missing-claim`)."""
@@ -302,8 +309,9 @@ class Source:
             login = logins.get(name, self._own)
             if role.writes and not isinstance(login.engine, WritingEngine):
                 raise _writes_nothing(name, role)
-            roles[name] = Acting(name, role, view, login, compiled.rules, self._pace(name, role), drift)
-        faults = list(unfit(policy.queries, {name: each.view for name, each in roles.items()})) if is_strict else []
+            pace = self._pace(name, role)
+            roles[name] = Acting(name, role, view, login, compiled.rules, pace, compiled.functions, drift)
+        faults = list(_unfit(policy, roles)) if is_strict else []
         if faults:
             raise misconfigured(faults)
         kept = set(logins.values())
@@ -329,6 +337,14 @@ class Source:
         if before is not None and (before.pace.in_flight, before.pace.rate) == (role.limits.in_flight, rate):
             return before.pace
         return Pace(role.limits.in_flight, rate, self._now)
+
+
+def _unfit(policy: Policy, roles: Mapping[str, Acting]) -> Iterator[str]:
+    """What does not go together: queries that a role could not run, functions of the same name."""
+    yield from unfit(policy.queries, {name: each.view for name, each in roles.items()})
+    for name, acting in roles.items():
+        for function in acting.functions.keys() & policy.queries.keys():
+            yield f"roles.{name}.functions.{function}: a curated query has this name"
 
 
 def _writes_nothing(name: str, role: Role) -> Misconfigured:

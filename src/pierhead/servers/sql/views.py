@@ -1,4 +1,4 @@
-"""A role against a schema: what it may read of each table, as the values the guard believes in.
+"""A role against a schema: what it may read of each table and which functions it may call, as the guard believes it.
 
 Not here: the policy as written (policy.py), masks and row rules as expressions (masks.py, row_rules.py), what the
 engine holds (catalog.py). Above: source.py.
@@ -11,6 +11,12 @@ from fnmatch import fnmatchcase
 from pierhead.sdk import Invalid
 from pierhead.sdk.sqlguard import Column, PermittedTable, View
 from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.servers.sql.granted_functions import (
+    GrantedFunction,
+    callable_in_sql,
+    function_faults,
+    granted_functions,
+)
 from pierhead.servers.sql.masks import Mask
 from pierhead.servers.sql.policy import Role, TableRule, misconfigured
 from pierhead.servers.sql.row_rules import RowRule
@@ -25,6 +31,7 @@ class CompiledRole:
 
     view: View
     rules: Mapping[TableName, RowRule]
+    functions: Mapping[str, GrantedFunction]
 
 
 def compile_role(
@@ -36,9 +43,11 @@ def compile_role(
     hidden where the role excludes or masks columns. Errors: Misconfigured, if strict, for a name that the source does
     not have and for a mask or rule that does not fit; else such a table or column is not there.
     """
-    faults = [*_unknown_names(name, role, catalog), *_unfit(name, role, catalog)] if is_strict else []
-    if faults:
-        raise misconfigured(faults)
+    if is_strict:
+        faults = [*_unknown_names(name, role, catalog), *_unfit(name, role, catalog)]
+        faults += function_faults(name, role, catalog)
+        if faults:
+            raise misconfigured(faults)
     tables: list[PermittedTable] = []
     rules: dict[TableName, RowRule] = {}
     for place, stored in enumerate(catalog.tables):
@@ -54,7 +63,10 @@ def compile_role(
         if "read" in rule.operations:
             before = accepted.by_name.get((stored.schema, stored.name)) if accepted else None
             tables.append(_permitted(rule, stored, catalog, before, row_rule))
-    return CompiledRole(View(catalog.dialect, catalog.catalog, catalog.schema, tuple(tables)), rules)
+    functions = granted_functions(role, catalog)
+    named = callable_in_sql(functions, catalog.dialect)
+    view = View(catalog.dialect, catalog.catalog, catalog.schema, tuple(tables), functions=named)
+    return CompiledRole(view, rules, functions)
 
 
 def rule_for(role: Role, stored: StoredTable, catalog: Catalog) -> TableRule | None:

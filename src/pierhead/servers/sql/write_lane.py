@@ -53,7 +53,7 @@ Finishing = Callable[[Written], Awaitable[None]]
 def ready_to_write(source: Source) -> None:
     """Tell the engines of roles that write; an engine whose roles only read is never opened for more."""
     for acting in source.ground.roles.values():
-        if acting.role.writes and isinstance(acting.engine, WritingEngine):
+        if acting.changes and isinstance(acting.engine, WritingEngine):
             acting.engine.will_write()
 
 

@@ -19,10 +19,10 @@ from typing import Final, TypeVar
 import duckdb
 
 from pierhead.sdk import Misconfigured
-from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedFunction, View
 from pierhead.servers.sql.catalog import Catalog
 from pierhead.servers.sql.engines.batches import Batches
-from pierhead.servers.sql.engines.duckdb_schema import stored_tables
+from pierhead.servers.sql.engines.duckdb_schema import stored_macros, stored_tables
 from pierhead.servers.sql.engines.duckdb_writes import DuckdbWriter
 from pierhead.servers.sql.engines.engine import (
     LONGEST_VALUE,
@@ -32,10 +32,12 @@ from pierhead.servers.sql.engines.engine import (
     LoginReport,
     Rows,
     SecondOpinionDiffers,
+    TableNames,
     Values,
     out_of_memory,
     rejected,
     took_too_long,
+    with_those_read,
 )
 from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 
@@ -76,7 +78,7 @@ class DuckdbEngine:
             message = f"{file.name} cannot be opened as a DuckDB database: {failed}"
             raise Misconfigured(message, hint="check the url of this source, and who else has it open") from None
         self._writer: DuckdbWriter | None = None
-        self._reads: dict[tuple[str, str], frozenset[tuple[str, ...]]] = {}
+        self._reads: dict[tuple[str, str], TableNames] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="duckdb")
 
     async def introspect(self) -> Catalog:
@@ -167,20 +169,22 @@ class DuckdbEngine:
         with self._database.cursor() as cursor:
             catalog, schema = cursor.execute("SELECT current_database(), current_schema()").fetchone() or ("", "")
             stored = stored_tables(cursor, catalog)
+            functions = stored_macros(cursor, catalog)
             self._reads = {
                 (table.schema, table.name): _read_by_view(cursor, table.schema, table.name)
                 for table in stored
                 if table.kind == "view"
             }
-        return Catalog("duckdb", catalog, schema, stored)
+        return Catalog("duckdb", catalog, schema, stored, functions)
 
     def _confirm(self, query: GovernedQuery) -> None:
         with self._database.cursor() as cursor, _translated():
             statements = cursor.extract_statements(query.sql)
             if len(statements) != 1 or statements[0].type is not duckdb.StatementType.SELECT:
                 raise SecondOpinionDiffers
-            permitted = {(table.schema, table.name) for table in query.tables}
-            permitted = permitted.union(*(self._reads.get(table, frozenset()) for table in permitted))
+            permitted = with_those_read({(table.schema, table.name) for table in query.tables}, self._reads)
+            for function in query.functions:
+                permitted |= _read_by_macro(cursor, function)
             if not {_schema_and_table(name) for name in _tables_named(cursor, query.unbound)} <= permitted:
                 raise SecondOpinionDiffers
 
@@ -209,7 +213,7 @@ def _tables_named(cursor: duckdb.DuckDBPyConnection, governed: str) -> set[str]:
         return set(_PLANNED.findall(str(plan[0][-1])))
 
 
-def _read_by_view(cursor: duckdb.DuckDBPyConnection, schema: str, view: str) -> frozenset[tuple[str, ...]]:
+def _read_by_view(cursor: duckdb.DuckDBPyConnection, schema: str, view: str) -> TableNames:
     """The tables that DuckDB reports for a view: it names what the view reads, not the view."""
     place = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, view))
     try:
@@ -218,9 +222,17 @@ def _read_by_view(cursor: duckdb.DuckDBPyConnection, schema: str, view: str) -> 
         return frozenset()
 
 
-def _schema_and_table(name: str) -> tuple[str, ...]:
+def _read_by_macro(cursor: duckdb.DuckDBPyConnection, macro: PermittedFunction) -> TableNames:
+    """The tables that DuckDB reports for a macro: it names what stands in it, wherever it is called."""
+    place = ".".join('"' + part.replace('"', '""') + '"' for part in (macro.schema, macro.name))
+    given = ", ".join("NULL" for _ in macro.types)
+    word = "FROM" if macro.gives_rows else "SELECT"
+    return frozenset(_schema_and_table(name) for name in _tables_named(cursor, f"{word} {place}({given})"))
+
+
+def _schema_and_table(name: str) -> tuple[str, str]:
     parts = [part.replace('""', '"').strip('"') for part in _NAME_PARTS.findall(name)]
-    return tuple(parts[-2:])
+    return parts[-2] if len(parts) > 1 else "", parts[-1]
 
 
 def _run(cursor: duckdb.DuckDBPyConnection, query: GovernedQuery, bound: list[object], limits: Limits) -> Rows:

@@ -1,4 +1,4 @@
-"""DuckDB's schema in three statements, whatever the number of tables: tables, columns, constraints.
+"""DuckDB's schema in four statements, whatever the number of tables: tables, columns, constraints, macros.
 
 Not here: connections and statements of callers (duckdb.py).
 """
@@ -9,7 +9,14 @@ from typing import Any, Final, TypeAlias
 
 import duckdb
 
-from pierhead.servers.sql.catalog import ForeignKey, StoredColumn, StoredTable
+from pierhead.servers.sql.catalog import (
+    ForeignKey,
+    StoredColumn,
+    StoredFunction,
+    StoredParameter,
+    StoredTable,
+    one_of_a_name,
+)
 
 _TABLES: Final = """
 SELECT schema_name, table_name, 'table', coalesce(comment, ''), estimated_size FROM duckdb_tables()
@@ -32,6 +39,12 @@ FROM duckdb_constraints() WHERE database_name = ? AND constraint_type IN ('PRIMA
 ORDER BY schema_name, table_name, constraint_index
 """
 
+_MACROS: Final = """
+SELECT schema_name, function_name, parameters, parameter_types, function_type = 'table_macro', coalesce(comment, '')
+FROM duckdb_functions() WHERE database_name = ? AND NOT internal AND function_type IN ('macro', 'table_macro')
+ORDER BY schema_name, function_name
+"""
+
 Place: TypeAlias = tuple[str, str]
 Listed: TypeAlias = Mapping[Place, list[tuple[Any, ...]]]
 
@@ -41,6 +54,21 @@ def stored_tables(cursor: duckdb.DuckDBPyConnection, catalog: str) -> tuple[Stor
     columns, constraints = _by_table(cursor, _COLUMNS, catalog), _by_table(cursor, _CONSTRAINTS, catalog)
     listed = cursor.execute(_TABLES, [catalog, catalog]).fetchall()
     return tuple(_table(row, columns[row[0], row[1]], constraints[row[0], row[1]]) for row in listed)
+
+
+def stored_macros(cursor: duckdb.DuckDBPyConnection, catalog: str) -> tuple[StoredFunction, ...]:
+    """Every macro of the database. Which parameters have a default DuckDB does not tell: it refuses what is missing."""
+    return one_of_a_name(
+        StoredFunction(schema, name, _parameters(names, types), "", gives_rows, comment=comment)
+        for schema, name, names, types, gives_rows, comment in cursor.execute(_MACROS, [catalog]).fetchall()
+    )
+
+
+def _parameters(names: list[str], types: list[str | None]) -> tuple[StoredParameter, ...]:
+    return tuple(
+        StoredParameter(place, name, type_ or "", has_default=True)
+        for place, (name, type_) in enumerate(zip(names, types, strict=True), 1)
+    )
 
 
 def _by_table(cursor: duckdb.DuckDBPyConnection, text: str, catalog: str) -> Listed:

@@ -5,7 +5,7 @@ run, ends a query in the engine when its time is up or the caller has gone (canc
 never lets driver text out: drivers quote values of rows the caller may not see. Not here: roles, caching.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -89,6 +89,15 @@ class LoginReport:
             "reaches files of the database's machine": self.reaches_files,
         }
         return tuple(reason for reason, holds in said.items() if holds)
+
+
+Reads = Mapping[tuple[str, str], frozenset[tuple[str, str]]]
+"""Schema and name of a view -> what it may lead the engine to."""
+
+
+def with_those_read(named: Collection[tuple[str, str]], reads: Reads) -> TableNames:
+    """What a statement that names these tables may touch: them, and what views among them lead to."""
+    return frozenset(named).union(*(reads.get(table, frozenset()) for table in named))
 
 
 class Engine(Protocol):

@@ -28,6 +28,7 @@ from pierhead.servers.sql.engines.engine import (
     SecondOpinionDiffers,
     Values,
     no_stream,
+    with_those_read,
 )
 from pierhead.servers.sql.engines.mssql_plan import Plan, read_plan, without_marks
 from pierhead.servers.sql.engines.shared_schema import SchemaRows, stored_tables
@@ -102,7 +103,7 @@ class MssqlEngine:
         document = await self._threads.use(lambda session: session.planned(without_marks(query.sql)), _ASK_SECONDS)
         plan = read_plan(document)
         named = {(table.schema.lower(), table.name.lower()) for table in query.tables}
-        permitted = named.union(*(self._reads.get(table, frozenset()) for table in named))
+        permitted = with_those_read(named, self._reads)
         places = {(self._database, *table) for table in permitted}
         if not plan.is_one_read or plan.calls_code or not plan.tables <= places:
             raise SecondOpinionDiffers

@@ -30,6 +30,7 @@ from pierhead.servers.sql.engines.engine import (
     out_of_memory,
     rejected,
     took_too_long,
+    with_those_read,
 )
 from pierhead.servers.sql.engines.mysql_catalog import described, names_in
 from pierhead.servers.sql.engines.mysql_login import login_report
@@ -248,11 +249,14 @@ class MysqlEngine:
 
     def _compare(self, query: GovernedQuery, steps: list["_Step"], rewritten: str) -> None:
         named = {(table.schema.lower(), table.name.lower()) for table in query.tables}
-        permitted = named.union(*(self._reads.get(table, frozenset()) for table in named))
+        permitted = with_those_read(named, self._reads)
         names = {name for _, name in permitted}.union(*(self._inside.get(table, frozenset()) for table in permitted))
         if any(step.table and not step.table.startswith("<") and step.table not in names for step in steps):
             raise SecondOpinionDiffers
+        called = {(function.schema.lower(), function.name.lower()) for function in query.functions}
         for found in names_in(rewritten):
+            if found.is_called and found.parts in called:
+                continue
             if found.is_called or (found.parts[:2] in self._known and found.parts[:2] not in permitted):
                 raise SecondOpinionDiffers
 

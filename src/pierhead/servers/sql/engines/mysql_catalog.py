@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pierhead.servers.sql.catalog import Catalog, ForeignKey, StoredColumn, StoredTable
+from pierhead.servers.sql.engines.mysql_functions import stored_functions
 from pierhead.servers.sql.engines.mysql_session import Session
 
 _TABLES: Final = """
@@ -80,7 +81,8 @@ async def described(session: Session) -> Described:
         _table(database, row, columns[row[0]], (keys[row[0]], foreign[row[0]]), reads.get(row[0], frozenset()))
         for row in tables
     )
-    return Described(Catalog("mysql", "", database, stored), views, everything)
+    functions = await stored_functions(session, database)
+    return Described(Catalog("mysql", "", database, stored, functions), views, everything)
 
 
 def _grouped(rows: Iterable[Row]) -> Mapping[str, list[Row]]:

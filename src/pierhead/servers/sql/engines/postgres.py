@@ -17,7 +17,7 @@ import asyncpg
 import orjson
 
 from pierhead.sdk import UpstreamUnreachable
-from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedFunction, PermittedTable, View
 from pierhead.servers.sql.catalog import Catalog
 from pierhead.servers.sql.engines.batches import Batches
 from pierhead.servers.sql.engines.engine import (
@@ -33,7 +33,9 @@ from pierhead.servers.sql.engines.engine import (
     out_of_memory,
     rejected,
     took_too_long,
+    with_those_read,
 )
+from pierhead.servers.sql.engines.postgres_functions import probe, stored_functions
 from pierhead.servers.sql.engines.postgres_schema import stored_tables
 from pierhead.servers.sql.engines.postgres_writes import WRITING_SESSION, PostgresWriter
 from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
@@ -124,6 +126,7 @@ class PostgresEngine:
         self._pool: Any = None  # asyncpg.Pool, whose methods it leaves partly untyped
         self._opening = asyncio.Lock()
         self._reads: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {}
+        self._inside: dict[PermittedFunction, frozenset[tuple[str, str]]] = {}
         self._prepared: dict[tuple[str, int], _Prepared] = {}
         self._writer: PostgresWriter | None = None
 
@@ -131,8 +134,10 @@ class PostgresEngine:
         async with self._connection() as connection:
             database, schema = await connection.fetchrow("SELECT current_database(), 'public'") or ("", "")
             stored = await stored_tables(connection)
+            functions = await stored_functions(connection)
         self._reads = {(table.schema, table.name): table.reads for table in stored}
-        return Catalog("postgres", database, schema, stored)
+        self._inside = {}
+        return Catalog("postgres", database, schema, stored, functions)
 
     async def confirm(self, query: GovernedQuery, view: View, values: Values) -> None:
         del view  # what may be read stands in the query; the login is the same for every role
@@ -239,15 +244,36 @@ class PostgresEngine:
                 "EXPLAIN (VERBOSE, FORMAT JSON) " + query.sql, *query.bound(values), timeout=_CONNECT_SECONDS
             )
         plan = cast("dict[str, Any]", orjson.loads(text)[0]["Plan"])
-        named = {(table.schema, table.name) for table in query.tables}
-        permitted = named.union(*(self._reads.get(table, frozenset()) for table in named))
-        for node in _nodes(plan):
-            relation = (node.get("Schema", ""), node.get("Relation Name", ""))
-            if relation[1] and relation not in permitted:
-                raise SecondOpinionDiffers
-            if node.get("Function Name") and node.get("Schema") != "pg_catalog":
-                raise SecondOpinionDiffers
+        permitted = with_those_read({(table.schema, table.name) for table in query.tables}, self._reads)
+        for function in query.functions:
+            permitted |= await self._planned_inside(function)
+        if not _named_in(plan) <= permitted:
+            raise SecondOpinionDiffers
         return plan
+
+    async def _planned_inside(self, function: PermittedFunction) -> frozenset[tuple[str, str]]:
+        """The function itself, and what the planner takes out of it into the statement that calls it."""
+        known = self._inside.get(function)
+        if known is None:
+            async with self._connection() as connection:
+                text = await connection.fetchval(
+                    "EXPLAIN (VERBOSE, FORMAT JSON) " + probe(function), timeout=_CONNECT_SECONDS
+                )
+            plan = cast("dict[str, Any]", orjson.loads(text)[0]["Plan"])
+            known = self._inside[function] = _named_in(plan) | {(function.schema, function.name)}
+        return known
+
+
+def _named_in(plan: dict[str, Any]) -> frozenset[tuple[str, str]]:
+    """Schema and name of every relation, and of every function that is none of the system's."""
+    found: set[tuple[str, str]] = set()
+    for node in _nodes(plan):
+        schema, relation, function = (node.get(key, "") for key in ("Schema", "Relation Name", "Function Name"))
+        if relation:
+            found.add((schema, relation))
+        if function and schema != "pg_catalog":
+            found.add((schema, function))
+    return frozenset(found)
 
 
 async def _nothing_to_reset(_connection: object) -> None:

@@ -26,6 +26,7 @@ from pierhead.servers.sql.engines.engine import (
     SecondOpinionDiffers,
     Values,
     no_stream,
+    with_those_read,
 )
 from pierhead.servers.sql.engines.shared_schema import Row, SchemaRows, stored_tables
 from pierhead.servers.sql.engines.snowflake_plan import Plan, read_plan
@@ -143,7 +144,7 @@ class SnowflakeEngine:
         )
         plan = read_plan(str(answer.rows[0][0]))
         named = {(table.schema, table.name) for table in query.tables}
-        permitted = named.union(*(self._reads.get(table, frozenset()) for table in named))
+        permitted = with_those_read(named, self._reads)
         places = {(self._address.path[0], *table) for table in permitted}
         if plan.writes or not plan.tables <= places:
             raise SecondOpinionDiffers

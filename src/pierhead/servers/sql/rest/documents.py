@@ -46,7 +46,9 @@ class Library:
 
     def _make(self, ground: Ground, acting: Acting, tools: frozenset[str]) -> Documents:
         tables = schemas.shown_tables(ground, acting)
-        document = openapi.document(openapi.Offer(self.source, self.version, acting.name, tables, tools, self.queries))
+        functions = schemas.offered_functions(ground, acting)
+        offer = openapi.Offer(self.source, self.version, acting.name, tables, tools, self.queries, functions)
+        document = openapi.document(offer)
         encoded = orjson.dumps(document)
         tag = b'"%b"' % hashlib.blake2b(encoded, digest_size=12).hexdigest().encode()
         return Documents(encoded, docs_page.page(document), tag)

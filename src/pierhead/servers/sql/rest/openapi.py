@@ -60,6 +60,7 @@ class Offer:
     tables: Sequence[ShownTable]
     tools: frozenset[str]
     queries: Mapping[str, OfferedQuery] = field(default_factory=dict[str, OfferedQuery])
+    functions: Sequence[OfferedQuery] = ()
 
 
 def document(offer: Offer) -> Document:
@@ -117,6 +118,8 @@ def _paths(offer: Offer, names: Mapping[str, str]) -> Iterator[tuple[str, Docume
     for query in offer.queries.values():
         if query.name in offer.tools:
             yield f"/_rpc/{query.name}", {"post": _query_operation(query)}
+    for function in offer.functions if "call_function" in offer.tools else ():
+        yield f"/_rpc/{quote(function.name, safe='')}", {"post": _query_operation(function)}
     for table in offer.tables:
         path = "/" + quote(schemas.path_name(table.name), safe="")
         yield from _table_paths(path, table, names[table.name], offer.tools)

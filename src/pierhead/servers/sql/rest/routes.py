@@ -2,7 +2,7 @@
 
     /                      /{table}                /{table}/{key}         /{table}/_query[/explain]
     /_sql  /_sql/explain   /_schema[/{table}]      /{source}/_table/...   /{source}/_schema
-    /_rpc/{query}
+    /_rpc/{query or function}
 
 Not here: what a route does (the modules beside this one), who asks and what is recorded (the SDK).
 """
@@ -13,12 +13,14 @@ from typing import Final
 
 from pierhead.sdk import Invalid, NotFound
 from pierhead.sdk.routes import Calls, Reply, Request, refusal
+from pierhead.servers.sql.function_lane import FunctionLane
 from pierhead.servers.sql.queries import OfferedQuery
 from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.rest import faucet
 from pierhead.servers.sql.rest.asked import BASE, Asked
 from pierhead.servers.sql.rest.docs_page import HEADERS
 from pierhead.servers.sql.rest.documents import Documents, Library
+from pierhead.servers.sql.rest.function_routes import FunctionRoutes
 from pierhead.servers.sql.rest.read_routes import ReadRoutes
 from pierhead.servers.sql.rest.replies import VARY, matches
 from pierhead.servers.sql.rest.schema_routes import SchemaRoutes
@@ -48,6 +50,8 @@ class Lanes:
     """None for a source that is read only."""
     queries: Mapping[str, OfferedQuery] = field(default_factory=dict[str, OfferedQuery])
     """The curated queries, by name."""
+    functions: FunctionLane | None = None
+    """None for a source that is read only."""
 
 
 class RestRoutes:
@@ -57,7 +61,9 @@ class RestRoutes:
         self._source = lanes.source
         self._name = name.encode()
         self._library = Library(name, version, lanes.queries)
-        sql, schema = SqlRoutes(lanes.sql, frozenset(lanes.queries)), SchemaRoutes(lanes.source, lanes.schema)
+        functions = FunctionRoutes(lanes.functions) if lanes.functions is not None else None
+        sql = SqlRoutes(lanes.sql, frozenset(lanes.queries), functions)
+        schema = SchemaRoutes(lanes.source, lanes.schema)
         reads = ReadRoutes(lanes.source, lanes.reads)
         writes = WriteRoutes(lanes.source, lanes.writes) if lanes.writes is not None else None
         self._root: Methods = _reading(schema.tables)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pierhead.sdk.sqlguard import Dialect, PermittedTable
-from pierhead.servers.sql.catalog import StoredTable
+from pierhead.servers.sql.catalog import StoredFunction, StoredTable
 from pierhead.servers.sql.policy import Operation
+from pierhead.servers.sql.queries import OfferedQuery
 from pierhead.servers.sql.rights import writable
 from pierhead.servers.sql.source import Acting, Ground
 from pierhead.servers.sql.types import Family, column_type
@@ -78,6 +79,28 @@ def _shown(ground: Ground, acting: Acting, stored: StoredTable, seen: PermittedT
     plain = {column.name for column in columns if column.is_readable and not column.is_masked}
     key = stored.primary_key if plain.issuperset(stored.primary_key) else ()
     return ShownTable(name, stored.kind, stored.comment, ground.catalog.dialect, columns, key, operations)
+
+
+def offered_functions(ground: Ground, acting: Acting) -> tuple[OfferedQuery, ...]:
+    """The functions that a role calls, with their arguments as a closed schema."""
+    dialect = ground.catalog.dialect
+    return tuple(
+        OfferedQuery(name, each.stored.comment or f"Call {name}.", _arguments(each.stored, dialect))
+        for name, each in sorted(acting.functions.items())
+        if each.calls
+    )
+
+
+def _arguments(function: StoredFunction, dialect: Dialect) -> Schema:
+    required = [each.name for each in function.parameters if not each.has_default]
+    members = {
+        each.name: {
+            **_CELLS[column_type(each.type, dialect).family],
+            **({"description": each.type} if each.type else {}),
+        }
+        for each in function.parameters
+    }
+    return {"type": "object", "properties": members, "required": required, "additionalProperties": False}
 
 
 def path_name(table: str) -> str:

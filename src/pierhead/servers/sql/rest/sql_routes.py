@@ -1,4 +1,4 @@
-"""`/_sql` and `/_rpc`: a caller's statement, or a curated query, as over MCP, with its rows in every format.
+"""`/_sql` and `/_rpc`: a caller's statement, a curated query or a function, as over MCP, with its rows in every format.
 
 Many rows come as a stream. Not here: the guard and the lane (sql_lane.py).
 """
@@ -14,6 +14,7 @@ from pierhead.servers.sql.notes import note_answer, note_count
 from pierhead.servers.sql.policy import MOST_SECONDS, MOST_STREAMED
 from pierhead.servers.sql.rest.asked import Asked
 from pierhead.servers.sql.rest.calling import carried
+from pierhead.servers.sql.rest.function_routes import FunctionRoutes, body_object
 from pierhead.servers.sql.rest.preferences import Format
 from pierhead.servers.sql.rest.replies import MOST_BYTES, MOST_ROWS, Shown, cell_for, done, json_reply
 from pierhead.servers.sql.rest.streams import MOST_STREAMED_BYTES, STREAMED_CELL, Streaming
@@ -28,11 +29,12 @@ Opening = Callable[[Limits], AbstractAsyncContextManager[Ready]]
 
 
 class SqlRoutes:
-    """The routes of statements, and of the curated `queries` by name."""
+    """The routes of statements, and of the curated `queries` by name; `functions` are what else has a name."""
 
-    def __init__(self, lane: SqlLane, queries: frozenset[str]) -> None:
+    def __init__(self, lane: SqlLane, queries: frozenset[str], functions: FunctionRoutes | None) -> None:
         self._lane = lane
         self._queries = queries
+        self._functions = functions
 
     async def run(self, asked: Asked) -> Reply | None:
         def prepare() -> Prepared:
@@ -56,13 +58,15 @@ class SqlRoutes:
     async def call(self, asked: Asked) -> Reply | None:
         """`POST /_rpc/{name}`: a curated query, its parameters as the body; all its rows, as far as they may come."""
         name = asked.name(1)
+        if name not in self._queries and self._functions is not None:
+            return await self._functions.call(asked)
         if name not in self._queries:
             raise NotFound("no such route", hint="/openapi.json names the routes you may use")
 
         def prepare() -> Prepared:
             wanted, preferences = asked.wanted(), asked.preferences()
             asked.parameters(frozenset())
-            arguments = asked.calls.arguments(name, _object(asked))
+            arguments = asked.calls.arguments(name, body_object(asked))
 
             def opening(limits: Limits) -> AbstractAsyncContextManager[Ready]:
                 return self._lane.curated(asked.calls.caller, name=name, limits=limits, values=arguments.values)
@@ -85,14 +89,6 @@ class SqlRoutes:
             return Prepared(arguments.plain, asked.size, answer)
 
         return await carried(asked, "explain_query", prepare)
-
-
-def _object(asked: Asked) -> object:
-    """The body, which may be left out where nothing must be given. Errors: Invalid."""
-    body: object = asked.json_value() if asked.request.body else dict[str, object]()
-    if not isinstance(body, dict):
-        raise Invalid("the body is no JSON object", hint="send the parameters as one object", code="bad-body")
-    return cast("object", body)
 
 
 def _answering(asked: Asked, opening: Opening, streaming: Streaming, seconds: float) -> Callable[[], Awaitable[Done]]:
