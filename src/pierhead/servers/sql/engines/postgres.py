@@ -8,7 +8,7 @@ never crosses the wire. The second opinion is the planner's: EXPLAIN names every
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -238,12 +238,13 @@ class PostgresEngine:
         self._prepared[query.sql, cell] = prepared
         return prepared
 
-    async def _plan(self, query: GovernedQuery, values: Values) -> dict[str, Any]:
+    async def _explained(self, sql: str, bound: Sequence[object]) -> dict[str, Any]:
         async with self._connection() as connection:
-            text = await connection.fetchval(
-                "EXPLAIN (VERBOSE, FORMAT JSON) " + query.sql, *query.bound(values), timeout=_CONNECT_SECONDS
-            )
-        plan = cast("dict[str, Any]", orjson.loads(text)[0]["Plan"])
+            text = await connection.fetchval("EXPLAIN (VERBOSE, FORMAT JSON) " + sql, *bound, timeout=_CONNECT_SECONDS)
+        return cast("dict[str, Any]", orjson.loads(text)[0]["Plan"])
+
+    async def _plan(self, query: GovernedQuery, values: Values) -> dict[str, Any]:
+        plan = await self._explained(query.sql, query.bound(values))
         permitted = with_those_read({(table.schema, table.name) for table in query.tables}, self._reads)
         for function in query.functions:
             permitted |= await self._planned_inside(function)
@@ -255,11 +256,7 @@ class PostgresEngine:
         """The function itself, and what the planner takes out of it into the statement that calls it."""
         known = self._inside.get(function)
         if known is None:
-            async with self._connection() as connection:
-                text = await connection.fetchval(
-                    "EXPLAIN (VERBOSE, FORMAT JSON) " + probe(function), timeout=_CONNECT_SECONDS
-                )
-            plan = cast("dict[str, Any]", orjson.loads(text)[0]["Plan"])
+            plan = await self._explained(probe(function), ())
             known = self._inside[function] = _named_in(plan) | {(function.schema, function.name)}
         return known
 
