@@ -12,6 +12,7 @@ from pierhead.core.errors import Invalid, PierheadError
 from pierhead.core.identity import Caller, User
 from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.grammar_native import parse_filter
+from pierhead.servers.sql.hashed_cells import Digests
 from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.reads import FOR_AGENTS, ReadRequest, Selection
 from pierhead.servers.sql.select_native import parse_order, parse_select
@@ -95,7 +96,7 @@ async def outcome(governed: Governed, request: UpdateRequest | DeleteRequest) ->
 
 
 async def read(governed: Governed, order: str, filters: list[tuple[str, str]], *, pages: int) -> str:
-    lane = ReadLane(governed.source, Cursors(b"k" * 32))
+    lane = ReadLane(governed.source, Cursors(b"k" * 32), Digests(lambda: b"d" * 32))
     columns, embeds = parse_select("id")
     cursor, seen = "", ""
     for _ in range(pages):

@@ -12,6 +12,7 @@ from tests.integration.sql_shops import CALLER, Shop
 from pierhead.sdk import Invalid
 from pierhead.servers.sql.cells import plain
 from pierhead.servers.sql.cursors import Cursors
+from pierhead.servers.sql.hashed_cells import Digests
 from pierhead.servers.sql.policy import parse_policy
 from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.reads import FOR_PROGRAMS, Ceiling, Page, ReadRequest
@@ -55,7 +56,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 async def opened(shop: Shop, roles: Mapping[str, Any] = ROLES) -> Reading:
     source = Source(shop.engine(), parse_policy(roles))
     await source.open()
-    return Reading(source, ReadLane(source, Cursors(b"k" * 32)))
+    return Reading(source, ReadLane(source, Cursors(b"k" * 32), Digests(lambda: b"d" * 32)))
 
 
 @pytest.fixture

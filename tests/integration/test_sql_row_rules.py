@@ -11,6 +11,7 @@ from pierhead.core.errors import Forbidden, PierheadError
 from pierhead.core.identity import Both, Caller, User, Workload
 from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.grammar_native import parse_filter
+from pierhead.servers.sql.hashed_cells import Digests
 from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.reads import ReadRequest, Selection
 from pierhead.servers.sql.select_native import parse_order, parse_select
@@ -234,7 +235,7 @@ async def test_a_rule_is_explained_by_its_name_and_never_by_its_text(shop: Shop)
 
 
 async def read(governed: Governed, *filters: tuple[str, str]) -> str:
-    lane = ReadLane(governed.source, Cursors(b"k" * 32))
+    lane = ReadLane(governed.source, Cursors(b"k" * 32), Digests(lambda: b"d" * 32))
     columns, embeds = parse_select("id,region")
     selection = Selection(columns, embeds, parse_filter(filters), parse_order("id"), 5)
     try:

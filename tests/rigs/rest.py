@@ -45,10 +45,11 @@ class Site:
 
 
 @asynccontextmanager
-async def serving(url: str, roles: Mapping[str, Any], **more: Any) -> AsyncIterator[Site]:
-    """Serve the source at `url` until the end of the block."""
+async def serving(url: str, roles: Mapping[str, Any], *, key: bytes | None = None, **more: Any) -> AsyncIterator[Site]:
+    """Serve the source at `url` until the end of the block; `key` is the installation's."""
     entry = {"kind": "sql", "owner": "data", "support": "#data", "url": url, "roles": roles, **more}
     server = build("shop", entry)
+    server.installation_key = key
     rows = (Row("shop", parse_who("everyone"), EVERY, EVERY),)
     snapshots = MemorySnapshots(snapshot_of([server.listed(Stage.DEPLOYED, URL)], rows))
     audit = MemoryAudit()

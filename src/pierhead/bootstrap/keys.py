@@ -17,6 +17,9 @@ from typing import Final
 from pierhead.core.errors import Misconfigured
 
 _MASTER: Final = "assertion.key"
+VALUES: Final = "values.key"
+"""What servers make digests of values with: each has its own, derived from it."""
+
 _LENGTH: Final = 32
 
 
@@ -48,6 +51,13 @@ class Keys:
             if Path(name).name != name:
                 raise Misconfigured(f"{name!r} is no key", hint="use another backup", code="bad-key")
             self._write(name, content)
+
+    def made(self, name: str) -> bytes:
+        """One key of a name that `ensure` knows, made if it is not there yet. Errors: Misconfigured."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (self.directory / name).exists():
+            self._write(name, _MAKERS[name]())
+        return self.read(name)
 
     def read(self, name: str) -> bytes:
         """The content of one key file. Errors: Misconfigured."""
@@ -115,4 +125,5 @@ _MAKERS: Final[Mapping[str, Callable[[], bytes]]] = {
     "token.jwk": _token_key,
     "snapshot.key": _signing_key,
     "session.key": _random,
+    VALUES: _random,
 }

@@ -18,6 +18,7 @@ from pierhead.adapters.api_keys import KeyVerifier
 from pierhead.adapters.journal import Journal
 from pierhead.adapters.system import SystemClock, SystemIds
 from pierhead.bootstrap.follow_files import Followed, Talk
+from pierhead.bootstrap.keys import VALUES, Keys, derived
 from pierhead.bootstrap.plugins import databases
 from pierhead.bootstrap.roles_file import Roles, read_queries, read_roles
 from pierhead.bootstrap.running import prepare_directory
@@ -123,6 +124,8 @@ async def served(setting: ServeSetting, talk: Talk) -> Served:
         credential, followed = _followed(setting, database, verifier, findings, written, talk)
         followed.queries = queries
         prepare_directory(setting.data)
+        database.server.folder = setting.data / "servers" / setting.name
+        database.server.installation_key = derived(Keys.at(setting.data).made(VALUES), setting.name)
         writer = f"serve-{setting.name}-{setting.port}"
         journal = Journal.open(setting.data / "journal", writer, verifier.clock)
         opened.push_async_callback(asyncio.to_thread, journal.close)

@@ -11,7 +11,7 @@ from pierhead.adapters.assertion import Verifier
 from pierhead.adapters.remote import Registry
 from pierhead.adapters.system import SystemClock
 from pierhead.bootstrap.fleet import FleetServer, Guest
-from pierhead.bootstrap.keys import Keys
+from pierhead.bootstrap.keys import VALUES, Keys, derived
 from pierhead.bootstrap.plugins import build_server
 from pierhead.bootstrap.wire_guard import Guard, GuestSetting, guard_before, publish_news
 from pierhead.bootstrap.wire_shared import Endless, Shared, share
@@ -136,6 +136,7 @@ def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
     entry = setting.entry
     server = build_server(entry.kind, entry.name, entry.settings)
     server.folder = setting.data / "servers" / entry.name
+    server.installation_key = derived(Keys.at(setting.data).made(VALUES), entry.name)
     application = host(server, _governance(beside, entry.name, server.tools), verifier)
     manifest = _manifest(setting, server.version, server.manifest())
     manifest = replace(manifest, instructions=server.low_level.instructions or "")

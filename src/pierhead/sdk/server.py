@@ -50,6 +50,8 @@ class Server:
     ) -> None:
         self.folder: Path | None = None
         """Where it may keep files of its own; whoever hosts it says so before it starts, or it keeps none."""
+        self.installation_key: bytes | None = None
+        """A secret of this server on this installation, for what must be the same tomorrow; its host sets it."""
         self.name = name
         self.owner = owner
         self.support = support

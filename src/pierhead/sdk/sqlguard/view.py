@@ -35,11 +35,16 @@ def folded(name: str, dialect: Dialect, *, quoted: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A permitted column. `expression` is what is read in its place, over columns of its table: a mask."""
+    """A permitted column. `expression` is what is read in its place, over columns of its table: a mask.
+
+    `is_hashed`: what is read leaves as a keyed digest. Whoever runs the statement makes it, so no view for statements
+    of callers holds such a column.
+    """
 
     name: str
     type: str = ""
     expression: exp.Expr | None = None
+    is_hashed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

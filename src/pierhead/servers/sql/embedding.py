@@ -27,6 +27,7 @@ from pierhead.servers.sql.read_sql import (
     bound,
     fields_of,
     follows_of,
+    hashed_of,
     results_of,
 )
 from pierhead.servers.sql.reads import Embed, ReadRequest
@@ -59,7 +60,9 @@ def written_related(request: ReadRequest, ground: Ground, acting: Acting, *, rel
     bound(tree, ordered(inner.sortings(is_total=relation.is_many)), MOST_FETCHED + 1, 0)
     query = writer.finished(tree, MOST_FETCHED + 1)
     follows = follows_of(inner, len(links))
-    return Written(query, tuple(writer.blanks), (), fields_of(inner), (), inner.table, follows, links=len(links))
+    return Written(
+        query, tuple(writer.blanks), (), fields_of(inner), (), inner.table, follows, hashed_of(inner), links=len(links)
+    )
 
 
 def _one_of(links: Sequence[exp.Expr], keys: int) -> exp.Expr:

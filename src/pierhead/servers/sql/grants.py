@@ -41,7 +41,7 @@ def _need(ground: Ground, policy: Policy, stored: StoredTable) -> Need:
     read = {
         column
         for acting in ground.roles.values()
-        for table in acting.view.tables
+        for table in acting.selects.tables
         if (table.schema, table.name) == (stored.schema, stored.name)
         for column in table.columns_read
     }

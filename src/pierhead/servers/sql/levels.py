@@ -5,7 +5,7 @@ Not here: how levels nest (read_sql.py), filters (filter_sql.py). Below: sqlglot
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sqlglot import exp
@@ -14,10 +14,11 @@ from pierhead.sdk.sqlguard import Dialect, PermittedTable
 from pierhead.sdk.sqlguard.dialects import sqlglot_dialect
 from pierhead.servers.sql.catalog import StoredTable
 from pierhead.servers.sql.filters import Aggregate, Operand, bad_filter
+from pierhead.servers.sql.hashed_cells import WHOLE, Hashed
 from pierhead.servers.sql.reads import Embed, Ordered, Selected, Selection
 from pierhead.servers.sql.relations import Relation
 from pierhead.servers.sql.terms import ColumnTerms, Term, masked, path_name
-from pierhead.servers.sql.types import INTEGER, JSON, ColumnType, column_type
+from pierhead.servers.sql.types import INTEGER, JSON, TEXT, ColumnType, column_type
 
 LONGEST_NAME: Final = 63
 _CASTS: Final[Mapping[str, str]] = {
@@ -59,6 +60,7 @@ class Output:
     is_aggregate: bool = False
     is_json: bool = False
     is_masked: bool = False
+    hashed: Hashed | None = None  # what of it leaves as a digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,24 +113,25 @@ class Level:
     def _selected(self, asked: Selected) -> Iterator[Output]:
         if asked.operand == Operand("*"):
             for column in self.table.columns:
-                term = self.terms.reached(column, Operand(column.name))
-                yield Output(column.name, term, is_masked=column.expression is not None)
+                yield self._column(column.name, Operand(column.name))
             return
-        term = self.aggregated(asked.operand) if asked.operand.aggregate else self._shown(asked.operand)
-        if asked.cast:
-            term = _cast(term, asked.cast, self.dialect)
         name = checked_name(asked.name) if asked.name else _default_name(asked.operand)
         if asked.operand.aggregate:
-            yield Output(name, term, is_aggregate=True)
+            made = Output(name, self.aggregated(asked.operand), is_aggregate=True)
         else:
-            is_masked = self.terms.column(asked.operand.column).expression is not None
-            yield Output(name, term, is_masked=is_masked)
+            made = self._column(name, asked.operand)
+        if asked.cast and made.hashed is not None:  # a cast that fails would tell of the value
+            raise masked(made.term.name)
+        yield replace(made, term=_cast(made.term, asked.cast, self.dialect)) if asked.cast else made
 
-    def _shown(self, operand: Operand) -> Term:
+    def _column(self, name: str, operand: Operand) -> Output:
         column = self.terms.column(operand.column)
         if operand.path and column.expression is not None:
             raise masked(column.name)
-        return self.terms.reached(column, operand)
+        term = self.terms.reached(column, operand)
+        if column.is_hashed:
+            return Output(name, replace(term, type=TEXT), is_masked=True, hashed=WHOLE)
+        return Output(name, term, is_masked=column.expression is not None)
 
     def aggregated(self, operand: Operand) -> Term:
         """`total.sum()`. Errors: Invalid, for a masked column: its stored values would show."""
@@ -241,6 +244,7 @@ def _comparable(term: Term, dialect: Dialect) -> Term:
     return Term(exp.cast(term.expression.copy(), "decimal"), term.type, term.name)
 
 
-def related(name: str, expression: exp.Expr) -> Output:
-    """Related rows as one JSON value."""
-    return Output(name, Term(expression, JSON, name), is_json=True)
+def related(name: str, expression: exp.Expr, inner: Sequence[Output]) -> Output:
+    """Related rows as one JSON value, `inner` what each of them holds."""
+    hashed = {output.name: output.hashed for output in inner if output.hashed is not None}
+    return Output(name, Term(expression, JSON, name), is_json=True, hashed=hashed or None)

@@ -3,7 +3,7 @@
     null            nothing             const, const:TEXT   one text for every row
     last4           the last four characters of values longer than that
     year            of a date           bucket, bucket:N    the lower end of a range N wide (10)
-    hash            a keyed digest, to be made after the fetch: in SQL such a column does not exist
+    hash            a keyed digest of its text, made after the fetch: in SQL of callers such a column does not exist
 
 An expression never fails for a value, and never casts text to anything: an error would tell of the value.
 Below: sqlglot, whose trees the guard puts in the column's place. Above: views.py.
@@ -44,6 +44,14 @@ _LAST4: Final[Mapping[Dialect, str]] = {
     " THEN CONCAT('****', RIGHT(CAST(masked AS NVARCHAR(4000)), 4)) ELSE '****' END",
 }
 _YEAR: Final[Mapping[Dialect, str]] = {"sqlite": "CAST(STRFTIME('%Y', masked) AS INTEGER)", "tsql": "YEAR(masked)"}
+# What is fetched to be hashed: never so long that an engine would cut it, or that two answers would cut it differently.
+_TEXT: Final[Mapping[Dialect, str]] = {
+    "sqlite": "SUBSTR(CAST(masked AS TEXT), 1, 500)",
+    "mysql": "LEFT(CAST(masked AS CHAR), 500)",
+    "trino": "SUBSTR(CAST(masked AS VARCHAR), 1, 500)",
+    "oracle": "SUBSTR(TO_CHAR(masked), 1, 500)",
+    "tsql": "LEFT(CAST(masked AS NVARCHAR(4000)), 500)",
+}
 _BUCKET: Final[Mapping[Dialect, str]] = {
     # no floor() in every build of SQLite, and a column may hold anything
     "sqlite": "CASE WHEN TYPEOF(masked) IN ('integer', 'real') THEN CAST(masked / {0} AS INTEGER) * {0}"
@@ -77,7 +85,7 @@ class Mask:
         return dialect == "sqlite" or wanted is None or wanted.fullmatch(column_type) is not None
 
     def expression(self, column: str, dialect: Dialect) -> exp.Expr:
-        """What is read in place of `column`; not for `hash`."""
+        """What is read in place of `column`; for `hash`, the text that is hashed then."""
         if self.kind == "null":
             return exp.Null()
         if self.kind == "const":
@@ -91,6 +99,7 @@ class Mask:
 @cache
 def _template(kind: str, argument: str, dialect: Dialect) -> exp.Expr:
     texts = {
+        "hash": _TEXT.get(dialect, "LEFT(CAST(masked AS TEXT), 500)"),
         "last4": _LAST4.get(dialect, _RIGHT),
         "year": _YEAR.get(dialect, "CAST(EXTRACT(YEAR FROM masked) AS INTEGER)"),
         "bucket": _BUCKET.get(dialect, "FLOOR(masked / {0}.0) * {0}").format(argument),

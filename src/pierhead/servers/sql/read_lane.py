@@ -29,6 +29,7 @@ from pierhead.servers.sql.embedding import (
 )
 from pierhead.servers.sql.engines.engine import Field, Limits, Rows, Values
 from pierhead.servers.sql.explaining import permitted_explanation, refused_explanation
+from pierhead.servers.sql.hashed_cells import Digests
 from pierhead.servers.sql.notes import note_acting, note_answer, noting_disagreement, permitted
 from pierhead.servers.sql.read_sql import PageOf, Written, written_count, written_read
 from pierhead.servers.sql.reads import (
@@ -79,11 +80,12 @@ class _Standing:
 
 
 class ReadLane:
-    """`cursors` holds the key that cursors are signed with."""
+    """`cursors` holds the key that cursors are signed with, `digests` the one of hashed cells."""
 
-    def __init__(self, source: Source, cursors: Cursors) -> None:
+    def __init__(self, source: Source, cursors: Cursors, digests: Digests) -> None:
         self._source = source
         self._cursors = cursors
+        self._digests = digests
 
     async def read(self, caller: Caller, request: ReadRequest, ceiling: Ceiling = FOR_AGENTS) -> Page:
         """One page of what `caller` may see of the request.
@@ -103,6 +105,7 @@ class ReadLane:
         answer = await on.acting.engine.run(written.query, on.acting.view, values, limits)
         whole = await self._whole(on, written, answer.rows[:rows], ceiling)
         given, cut = _cut(whole, rows, limits, written)
+        given = self._digests.rows(given, written.hashed)
         note_answer(answer, len(given), cut)
         goes_on = len(answer.rows) > len(given) and bool(given)
         return Page(
@@ -112,6 +115,7 @@ class ReadLane:
             truncated=cut or ("rows" if goes_on and rows < (request.selection.limit or rows) else ""),
             limit=rows,
             offset=page.offset,
+            hashed=frozenset(written.hashed),
             next_cursor=self._next(written, page, given, limits.cell, _bound_to(on, request)) if goes_on else None,
             total=await self._total(on, request, page, None if goes_on or not given else len(given)),
         )
@@ -153,7 +157,7 @@ class ReadLane:
         async for batch in on.acting.engine.stream(
             written.query, on.acting.view, values, _limits(on.acting, ceiling, rows, written)
         ):
-            rows_ = await self._whole(on, written, batch.rows, ceiling)
+            rows_ = self._digests.rows(await self._whole(on, written, batch.rows, ceiling), written.hashed)
             yield Rows(_fields(written, batch.fields), rows_, batch.query_id)
 
     async def _kept(
@@ -206,7 +210,7 @@ class ReadLane:
             found, values = await self._kept(on, request, of, write, link_values(keys))
             limits = Limits(MOST_FETCHED, min(ceiling.seconds, on.acting.role.limits.time), cell=ceiling.cell)
             answer = await on.acting.engine.run(found.query, on.acting.view, values, limits)
-            return found, answer.rows
+            return found, self._digests.rows(answer.rows, found.hashed)
 
         return await embedded(written, rows, ask)
 
@@ -245,7 +249,7 @@ class ReadLane:
 
 def _standing(caller: Caller, turn: Turn) -> _Standing:
     note_acting("read", turn.ground, turn.acting)
-    return _Standing(caller, turn.ground, turn.acting)
+    return _Standing(caller, turn.ground, turn.acting.selecting)
 
 
 def _page_rows(request: ReadRequest, acting: Acting, ceiling: Ceiling) -> int:

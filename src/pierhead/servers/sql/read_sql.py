@@ -7,8 +7,8 @@ Related rows come back as JSON, built by the engine; where it builds none, they 
 (embedding.py). Not here: running it (read_lane.py), JSON (json_sql.py).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sqlglot import exp
@@ -18,6 +18,7 @@ from pierhead.servers.sql.blanks import Blank
 from pierhead.servers.sql.engines.engine import Field
 from pierhead.servers.sql.filter_sql import can_fail, joined, write_condition
 from pierhead.servers.sql.filters import bad_filter
+from pierhead.servers.sql.hashed_cells import Hashed
 from pierhead.servers.sql.json_sql import BUILDS_JSON, json_cell, objects_listed, row_object
 from pierhead.servers.sql.keysets import after
 from pierhead.servers.sql.levels import Followed, Level, Output, Sorting, ordered, related
@@ -53,6 +54,7 @@ class Written:
     order: tuple[int, ...]
     table: PermittedTable
     followed: tuple["Follow", ...] = ()
+    hashed: Mapping[int, Hashed] = field(default_factory=dict[int, Hashed])  # by the place among its columns
     links: int = 0  # of related rows: how many columns after the answer's say which row each belongs to
 
 
@@ -86,7 +88,8 @@ def written_read(request: ReadRequest, ground: Ground, acting: Acting, page: Pag
     query = writer.finished(tree, page.rows + 1)
     fields = fields_of(root)
     order = tuple(range(len(fields), len(fields) + len(places)))
-    return Written(query, tuple(writer.blanks), beyond, fields, order, root.table, follows_of(root, len(places)))
+    follows, hashed = follows_of(root, len(places)), hashed_of(root)
+    return Written(query, tuple(writer.blanks), beyond, fields, order, root.table, follows, hashed)
 
 
 def _kept_value(sorting: Sorting, dialect: Dialect) -> exp.Expr:
@@ -104,6 +107,11 @@ def results_of(level: Level, hidden: Sequence[exp.Expr]) -> list[exp.Expr]:
         *(exp.alias_(each.term.expression, each.name, quoted=True) for each in level.outputs),
         *(exp.alias_(each, f"__hidden{n}", quoted=True) for n, each in enumerate([*hidden, *links])),
     ]
+
+
+def hashed_of(level: Level) -> dict[int, Hashed]:
+    """What of the answer leaves as digests."""
+    return {place: each.hashed for place, each in enumerate(level.outputs) if each.hashed is not None}
 
 
 def follows_of(level: Level, hidden: int) -> tuple[Follow, ...]:
@@ -215,7 +223,7 @@ class Writer:
             return
         inner.check_outputs()
         if inner.outputs and inner.dialect in BUILDS_JSON:
-            level.outputs.append(related(embed.title, self._collected(level, inner, relation)))
+            level.outputs.append(related(embed.title, self._collected(level, inner, relation), inner.outputs))
         elif inner.outputs or inner.followed:
             level.followed.append(Followed(embed, relation, level.alias))
         if embed.is_inner:

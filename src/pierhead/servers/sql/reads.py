@@ -113,6 +113,8 @@ class Page:
     offset: int
     next_cursor: str | None
     total: int | None
+    hashed: frozenset[int] = frozenset()
+    """The places of cells that are digests: no part of a row's own state, which writes compare."""
 
 
 def read_values(request: ReadRequest) -> Iterator[Scalar]:

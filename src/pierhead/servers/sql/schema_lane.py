@@ -3,6 +3,8 @@
 Not here: rows beyond a few samples, which come through the SQL lane like any statement.
 """
 
+from collections.abc import Sequence
+
 from pierhead.sdk import Caller
 from pierhead.sdk.sqlguard import PermittedTable
 from pierhead.servers.sql.answers import DescribedColumn, DescribedRelation, ListedTable, TableDescription, TableList
@@ -36,21 +38,22 @@ class SchemaLane:
         async with self._source.turn(caller) as turn:
             acting = turn.acting
             note_acting("schema", turn.ground, acting)
-            permitted = acting.table(table)
+            permitted = acting.selecting.table(table)
             stored = turn.ground.stored(permitted)
             names = {column.name for column in permitted.columns if columns_like.lower() in column.name.lower()}
             written = columns_written(turn.ground, acting, permitted)
             masks = frozenset(column.name for column in permitted.columns if column.expression is not None)
             columns = [_described(column, written, masks) for column in stored.columns if column.name in names]
             relations = [_related(acting, each) for each in Relations(turn.ground, acting).of(permitted)]
-            sample = await self._sql.sample(turn, caller, permitted, [column.name for column in columns], sample_rows)
+            plain = [column.name for column in columns if column.name not in _hashed(permitted)]
+            sample = await self._sql.sample(turn, caller, permitted, plain, sample_rows)
         return TableDescription(
             name=acting.view.display_name(permitted),
             kind=stored.kind,
             comment=stored.comment,
             columns=columns,
             relations=relations,
-            sample=[list(row) for row in sample],
+            sample=[_placed(columns, plain, row) for row in sample],
         )
 
 
@@ -61,6 +64,16 @@ def _related(acting: Acting, relation: Relation) -> DescribedRelation:
         columns=[own for own, _ in relation.pairs],
         many=relation.is_many,
     )
+
+
+def _hashed(table: PermittedTable) -> frozenset[str]:
+    return frozenset(column.name for column in table.columns if column.is_hashed)
+
+
+def _placed(columns: Sequence[DescribedColumn], plain: Sequence[str], row: Sequence[object]) -> list[object]:
+    """A sampled row in the order of the columns; a hashed one is not sampled."""
+    cells = dict(zip(plain, row, strict=True))
+    return [cells.get(column.name) for column in columns]
 
 
 def _described(column: StoredColumn, written: frozenset[str], masks: frozenset[str]) -> DescribedColumn:

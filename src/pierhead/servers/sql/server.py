@@ -14,6 +14,7 @@ from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.function_lane import FunctionLane
 from pierhead.servers.sql.function_tools import declare_function_tool
+from pierhead.servers.sql.hashed_cells import Digests
 from pierhead.servers.sql.idempotency import FileKeys, Keys
 from pierhead.servers.sql.parameters import Scalar
 from pierhead.servers.sql.queries import OfferedQuery
@@ -68,11 +69,12 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
         instructions=_INSTRUCTIONS,
         lifespan=running,
     )
+    digests = Digests(lambda: server.installation_key)
     statements = SqlLane(source, records_text=chosen.record_statements)
     schema = SchemaLane(source, statements)
     _declare_schema_tools(server, schema)
     asks = over_budget if source.ground.policy.has_budgets else None
-    declare_read_tool(server, reads := ReadLane(source, Cursors(chosen.signing_key())), _POLICY, asks)
+    declare_read_tool(server, reads := ReadLane(source, Cursors(chosen.signing_key()), digests), _POLICY, asks)
     curated = _declare_query_tools(server, source, statements, asks)
     writes, functions = _declare_changes(server, source, chosen, keys)
     lanes = Lanes(source, statements, schema, reads, writes, curated, functions)

@@ -64,6 +64,7 @@ class Acting:
     name: str
     role: Role
     view: View
+    selects: View  # the view, and columns that leave as digests: for reads by parameters
     login: Login
     rules: Mapping[tuple[str, str], RowRule]
     pace: Pace
@@ -88,6 +89,11 @@ class Acting:
         raise Invalid(
             f"there is no table {name[:128]}", hint="list_tables names the tables you may read", code="unknown-table"
         )
+
+    @property
+    def selecting(self) -> "Acting":
+        """The same, for a read by parameters."""
+        return self if self.selects is self.view else replace(self, view=self.selects)
 
     @property
     def shown(self) -> View:
@@ -306,11 +312,12 @@ class Source:
             is_whole = is_strict and not found.withheld
             compiled = compile_role(name, role, catalog, accepted=self._accepted, is_strict=is_whole)
             view, drift = _drifted(role, compiled.view, found)
+            selects = view if compiled.selects is compiled.view else _drifted(role, compiled.selects, found)[0]
             login = logins.get(name, self._own)
             if role.writes and not isinstance(login.engine, WritingEngine):
                 raise _writes_nothing(name, role)
             pace = self._pace(name, role)
-            roles[name] = Acting(name, role, view, login, compiled.rules, pace, compiled.functions, drift)
+            roles[name] = Acting(name, role, view, selects, login, compiled.rules, pace, compiled.functions, drift)
         faults = list(_unfit(policy, roles)) if is_strict else []
         if faults:
             raise misconfigured(faults)

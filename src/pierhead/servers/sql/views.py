@@ -5,7 +5,7 @@ engine holds (catalog.py). Above: source.py.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from pierhead.sdk import Invalid
@@ -27,9 +27,14 @@ TableName = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class CompiledRole:
-    """What a role sees, and the rules whose values each call fills in."""
+    """What a role sees, and the rules whose values each call fills in.
+
+    `view` is of statements; `selects` holds what parameters may select besides: columns whose mask is made after the
+    fetch.
+    """
 
     view: View
+    selects: View
     rules: Mapping[TableName, RowRule]
     functions: Mapping[str, GrantedFunction]
 
@@ -48,6 +53,19 @@ def compile_role(
         faults += function_faults(name, role, catalog)
         if faults:
             raise misconfigured(faults)
+    selected, rules = _tables_of(name, role, catalog, accepted)
+    functions = granted_functions(role, catalog)
+    named = callable_in_sql(functions, catalog.dialect)
+    selects = View(catalog.dialect, catalog.catalog, catalog.schema, selected, functions=named)
+    tables = tuple(map(_without_hashes, selected))
+    view = selects if tables == selected else replace(selects, tables=tables)
+    return CompiledRole(view, selects, rules, functions)
+
+
+def _tables_of(
+    name: str, role: Role, catalog: Catalog, accepted: Catalog | None
+) -> tuple[tuple[PermittedTable, ...], Mapping[TableName, RowRule]]:
+    """The tables that the role reads, and the row rules of all that it may use."""
     tables: list[PermittedTable] = []
     rules: dict[TableName, RowRule] = {}
     for place, stored in enumerate(catalog.tables):
@@ -63,10 +81,7 @@ def compile_role(
         if "read" in rule.operations:
             before = accepted.by_name.get((stored.schema, stored.name)) if accepted else None
             tables.append(_permitted(rule, stored, catalog, before, row_rule))
-    functions = granted_functions(role, catalog)
-    named = callable_in_sql(functions, catalog.dialect)
-    view = View(catalog.dialect, catalog.catalog, catalog.schema, tuple(tables), functions=named)
-    return CompiledRole(view, rules, functions)
+    return tuple(tables), rules
 
 
 def rule_for(role: Role, stored: StoredTable, catalog: Catalog) -> TableRule | None:
@@ -92,13 +107,21 @@ def _permitted(
     return PermittedTable(stored.schema, stored.name, columns, row_id, row_rule.condition if row_rule else None)
 
 
+def _without_hashes(table: PermittedTable) -> PermittedTable:
+    """In SQL a column that is hashed after the fetch does not exist."""
+    if not any(column.is_hashed for column in table.columns):
+        return table
+    columns = tuple(column for column in table.columns if not column.is_hashed)
+    row_id = table.row_id if any(column.name == table.row_id for column in columns) else ""
+    return replace(table, columns=columns, row_id=row_id)
+
+
 def written_table(stored: StoredTable, row_rule: RowRule | None) -> PermittedTable:
     """A table as a role sees it that writes and does not read: none of its columns."""
     return PermittedTable(stored.schema, stored.name, (), "", row_rule.condition if row_rule else None)
 
 
 def _sees(rule: TableRule, column: StoredColumn, catalog: Catalog, before: StoredTable | None) -> bool:
-    """A hash is made after the fetch, so in SQL its column does not exist."""
     columns = rule.columns
     if columns.include is not None and column.name not in columns.include:
         return False
@@ -106,7 +129,7 @@ def _sees(rule: TableRule, column: StoredColumn, catalog: Catalog, before: Store
     if is_new and columns.include is None and (columns.exclude or columns.mask):
         return False
     mask = _mask(rule, column.name)
-    is_readable = mask is None or (mask.fits(column.type, catalog.dialect) and not mask.is_made_after_the_fetch)
+    is_readable = mask is None or mask.fits(column.type, catalog.dialect)
     return column.name not in columns.exclude and is_readable
 
 
@@ -117,7 +140,10 @@ def _mask(rule: TableRule, column: str) -> Mask | None:
 
 def _column(rule: TableRule, stored: StoredColumn, catalog: Catalog) -> Column:
     mask = _mask(rule, stored.name)
-    return Column(stored.name, stored.type, mask and mask.expression(stored.name, catalog.dialect))
+    if mask is None:
+        return Column(stored.name, stored.type)
+    expression = mask.expression(stored.name, catalog.dialect)
+    return Column(stored.name, stored.type, expression, mask.is_made_after_the_fetch)
 
 
 def _unknown_names(name: str, role: Role, catalog: Catalog) -> Iterator[str]:

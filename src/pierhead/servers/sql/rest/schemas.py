@@ -49,7 +49,7 @@ class ShownTable:
 
 def shown_tables(ground: Ground, acting: Acting) -> tuple[ShownTable, ...]:
     """Every table of a role, by name: those it reads, and those it only writes."""
-    seen = {(table.schema, table.name): table for table in acting.view.tables}
+    seen = {(table.schema, table.name): table for table in acting.selects.tables}
     found = (_shown(ground, acting, stored, seen.get((stored.schema, stored.name))) for stored in ground.catalog.tables)
     return tuple(sorted((table for table in found if table is not None), key=lambda table: table.name))
 
