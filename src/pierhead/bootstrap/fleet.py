@@ -30,7 +30,9 @@ from pierhead.bootstrap.declared import (
     frozen,
 )
 from pierhead.bootstrap.document import Document, broken, read_document
+from pierhead.bootstrap.fleet_views import View, ViewName
 from pierhead.bootstrap.plugins import server_kinds
+from pierhead.core.audience import Audience
 from pierhead.core.claims import Claims, parse_claims
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.json import Json
@@ -40,7 +42,7 @@ __all__ = ["GUEST_KINDS", "Fleet", "FleetServer", "Guest", "load"]
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """People with their groups and claims, workloads, servers; nothing that is not in the file."""
+    """People with their groups and claims, workloads, servers, views; nothing that is not in the file."""
 
     people: Mapping[str, frozenset[str]] = field(hash=False)
     claims: Mapping[str, Claims] = field(hash=False)
@@ -48,6 +50,7 @@ class Fleet:
     servers: Mapping[str, FleetServer] = field(hash=False)
     documents: Mapping[str, Mapping[str, Json]] = field(hash=False)
     """Each server as it is written, as plain JSON: what the registry keeps of it."""
+    views: Mapping[str, Audience] = field(hash=False)
 
 
 def _stated(claims: dict[str, object]) -> dict[str, object]:
@@ -67,6 +70,7 @@ class _File(Strict):
     people: dict[Group, _Person] = Field(default_factory=dict)
     workloads: list[Spiffe] = Field(default_factory=list)
     servers: dict[Name, dict[str, Any]] = Field(min_length=1)
+    views: dict[ViewName, View] = Field(default_factory=dict)
 
 
 def load(path: Path, data: Path | None = None) -> Fleet:
@@ -91,6 +95,7 @@ def load(path: Path, data: Path | None = None) -> Fleet:
         workloads=frozenset(file.workloads),
         servers={name: frozen(name, model, file.servers[name], data) for name, model in servers.items()},
         documents={name: json.loads(json.dumps(entry, default=str)) for name, entry in file.servers.items()},
+        views={name: view.audience() for name, view in file.views.items()},
     )
 
 
@@ -158,6 +163,7 @@ def _known(model: type[BaseModel], inside: Iterable[str | int]) -> list[str]:
     inner = {
         "access": Access,
         "people": _Person,
+        "views": View,
         "tools": DeclaredGuestTool if issubclass(model, GuestModel) else Narrowing,
     }
     return list(inner.get(str(parts[0]), _File).model_fields)

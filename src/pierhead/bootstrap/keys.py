@@ -126,4 +126,5 @@ _MAKERS: Final[Mapping[str, Callable[[], bytes]]] = {
     "snapshot.key": _signing_key,
     "session.key": _random,
     VALUES: _random,
+    "cursor.key": _random,
 }

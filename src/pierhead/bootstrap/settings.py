@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from pierhead.core.catalog import DataClass
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.usecases.check_guest import GuestRules, parse_artefact
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _PREFIX: Final = "PIERHEAD__"
 _FILE_SUFFIX: Final = "_FILE"
+_RESERVED_LABELS: Final = frozenset({"mcp", "modelcontextprotocol"})
 _SHORT_NAMES: Final = {"PIERHEAD_DATA": ("platform", "data"), "PIERHEAD_PORT": ("platform", "port")}
 
 
@@ -104,6 +106,15 @@ class RegistrySettings(_Section):
         (), description="programs that registered servers may run: `NAME==VERSION` or `/PATH@sha256:DIGEST`, arguments"
     )
     allowed_hosts: _Listed = Field((), description="hosts inside the network that registered servers may reach")
+    namespace: str = Field(
+        "local.pierhead",
+        pattern=r"^[a-zA-Z0-9-]{1,63}(\.[a-zA-Z0-9-]{1,63}){1,9}$",
+        description="what stands before a server's name in /v0.1: your domain, turned round",
+    )
+    v0_alias: bool = Field(False, description="also answer at /v0, as at /v0.1")
+    anonymous_max_data_class: DataClass = Field(
+        DataClass.INTERNAL, description="the highest data class that lists without sign-in show"
+    )
     relist_s: float = Field(300, ge=1, le=86400, description="seconds after which a guest lists its tools again")
     probe_s: float = Field(30, ge=0.2, le=3600, description="seconds between two looks at each server")
 
@@ -112,6 +123,13 @@ class RegistrySettings(_Section):
         """What registered servers may run and reach. Errors: Invalid (`bad-artefact`)."""
         commands = tuple(parse_artefact(text) for text in self.allowed_commands)
         return GuestRules(commands, frozenset(host.lower() for host in self.allowed_hosts))
+
+    @field_validator("namespace")
+    @classmethod
+    def _is_ours(cls, namespace: str) -> str:
+        if namespace.split(".")[1].lower() in _RESERVED_LABELS:
+            raise ValueError("names whose second label is mcp or modelcontextprotocol are reserved")
+        return namespace
 
 
 class Settings(_Section):

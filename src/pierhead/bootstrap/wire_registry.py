@@ -20,6 +20,7 @@ from pierhead.adapters.db import (
     DatabasePolicies,
     DatabaseRecords,
     DatabaseSignIn,
+    DatabaseStandings,
     DatabaseStates,
     open_database,
 )
@@ -37,6 +38,7 @@ from pierhead.core.rule import parse_who
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
 from pierhead.usecases.ports import Clock
+from pierhead.usecases.ports_official import Standings
 from pierhead.usecases.publish_policy import PolicySource, publish_policy
 from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.rights import Rights
@@ -81,6 +83,7 @@ class RegistryAdapters:
     data: GatewayData
     tokens: Tokens
     """Verifies what callers of the API present, as the gateway does; the keys are the registry's own."""
+    standings: Standings
 
 
 async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) -> RegistryAdapters:
@@ -125,6 +128,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         desk=desk,
         data=data,
         tokens=Tokens(Issuer(setting.public_url, frozenset({"RS256"}), own_keys), clock, policy),
+        standings=DatabaseStandings(database),
     )
 
 

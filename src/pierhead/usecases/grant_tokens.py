@@ -29,7 +29,7 @@ from pierhead.usecases.ports_sign_in import (
 )
 from pierhead.usecases.register_client import NotGranted, fingerprint, is_registered_redirect
 
-_RESOURCE: Final = re.compile(r"/mcp(/[a-z0-9][a-z0-9_-]{0,62})?|/api/v1")
+_RESOURCE: Final = re.compile(r"/mcp(/[a-z0-9][a-z0-9_-]{0,62})?|/api/v1|/r/me")
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 

@@ -154,3 +154,31 @@ def test_a_remote_guest_names_its_address_and_where_its_credential_is(tmp_path: 
 )
 def test_a_remote_guest_that_cannot_be_reached_safely_does_not_load(tmp_path: Path, members: str, fault: str) -> None:
     assert fault in faults(tmp_path, remote(members))
+
+
+def test_a_view_names_an_audience_and_what_is_left_out_restricts_nothing(tmp_path: Path) -> None:
+    text = GOOD + "views:\n  data: {groups: [data-eng], cidr: [10.20.0.0/16]}\n  none: {servers: [], cidr: []}\n"
+    views = loaded(tmp_path, text).views
+    assert views["data"].groups == {"data-eng"}
+    assert views["data"].servers is EVERY
+    assert [views["data"].admits(place) for place in ("10.20.1.1", "10.21.1.1")] == [True, False]
+    assert views["none"].servers == frozenset()
+    assert not views["none"].admits("10.20.1.1")
+    assert loaded(tmp_path, GOOD).views == {}
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        ("me: {groups: [a]}", "'me' is the view of whoever signs in"),
+        ("Data: {groups: [a]}", "match pattern"),
+        ("data: {cidr: [10.20.0.1/16]}", "is no network"),
+        ("data: {cidr: [office]}", "is no network"),
+        ("data: {group: [a]}", "did you mean groups?"),
+        ("data: {groups: a}", "list"),
+    ],
+)
+def test_a_view_that_cannot_be_read_is_named_with_its_line(tmp_path: Path, view: str, said: str) -> None:
+    told = faults(tmp_path, f"{GOOD}views:\n  {view}\n")
+    assert said in told
+    assert "line 12" in told or "line 13" in told

@@ -76,3 +76,23 @@ def test_neither_age_limit_can_be_switched_off_or_crossed() -> None:
         read_settings({("policy", "expired_s"): 0}, None, {})
     with pytest.raises(Misconfigured, match="larger than"):
         read_settings({("policy", "expired_s"): 30}, None, {})
+
+
+@pytest.mark.parametrize(
+    "namespace", ["com.mcp", "com.mcp.tools", "io.ModelContextProtocol", "io.modelcontextprotocol.x"]
+)
+def test_a_namespace_that_is_reserved_is_refused(namespace: str) -> None:
+    with pytest.raises(Misconfigured, match="reserved") as refused:
+        read_settings({}, None, {"PIERHEAD__REGISTRY__NAMESPACE": namespace})
+    assert refused.value.code == "bad-setting"
+
+
+@pytest.mark.parametrize("namespace", ["example", "com.example/x", "com..example", "", ".com", "com.exam ple"])
+def test_a_namespace_is_a_domain_turned_round(namespace: str) -> None:
+    with pytest.raises(Misconfigured, match=r"registry\.namespace"):
+        read_settings({}, None, {"PIERHEAD__REGISTRY__NAMESPACE": namespace})
+
+
+def test_lists_without_sign_in_show_nothing_above_internal_unless_told_so() -> None:
+    registry = read_settings({}, None, {"PIERHEAD__REGISTRY__NAMESPACE": "mcp.example"}).settings.registry
+    assert (registry.anonymous_max_data_class, registry.v0_alias) == ("internal", False)

@@ -11,6 +11,7 @@ from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
 from pierhead.adapters.db.oauth import DatabaseSignIn
 from pierhead.adapters.db.policy import DatabasePolicies
 from pierhead.adapters.db.servers import DatabaseManifests, DatabaseStates
+from pierhead.adapters.db.standings import DatabaseStandings
 
 __all__ = [
     "Database",
@@ -21,6 +22,7 @@ __all__ = [
     "DatabasePolicies",
     "DatabaseRecords",
     "DatabaseSignIn",
+    "DatabaseStandings",
     "DatabaseStates",
     "open_database",
     "pending_of",

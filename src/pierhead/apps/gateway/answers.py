@@ -21,6 +21,7 @@ from pierhead.core.errors import PierheadError, Unauthenticated
 from pierhead.core.problem import MEDIA_TYPE, problem
 
 _LONGEST_AGENT: Final = 64
+_ANY_PAGE: Final = ((b"access-control-allow-origin", b"*"), (b"cache-control", b"no-store"))
 
 
 class Visit:
@@ -34,6 +35,7 @@ class Visit:
         "extra",
         "fields",
         "message_id",
+        "official_path",
         "public_url",
         "receive",
         "scope",
@@ -49,6 +51,8 @@ class Visit:
         self.server: str | None = None
         self.data_path: bytes | None = None
         """The path on the server, of a request of the data lane."""
+        self.official_path: bytes | None = None
+        """The path of a request to the official registry API."""
         self.fields: Fields = {}
         self.message_id: str | int | None = None
         self.era = ASSUMED
@@ -71,6 +75,8 @@ async def answer(visit: Visit, error: PierheadError) -> None:
     if visit.data_path is not None:
         status, told = problem(error)
         kind, body = MEDIA_TYPE, orjson.dumps({**told, "title": HTTPStatus(status).phrase})
+    elif visit.official_path is not None:
+        body = orjson.dumps({"error": f"{error.message}; {error.hint}"})
     elif visit.server is None:
         detail = {"code": error.code, "message": error.message, "hint": error.hint}
         body = orjson.dumps({"error": detail})
@@ -89,7 +95,7 @@ async def accept(visit: Visit) -> None:
 
 
 def _more(visit: Visit, error: PierheadError) -> list[tuple[bytes, bytes]]:
-    headers: list[tuple[bytes, bytes]] = []
+    headers: list[tuple[bytes, bytes]] = [] if visit.official_path is None else [*_ANY_PAGE]
     if isinstance(error, Unauthenticated):
         headers.append((b"www-authenticate", challenge(visit.public_url, visit.server or "", error)))
     if error.code == "method-not-allowed":

@@ -24,6 +24,9 @@ _ONCE: Final = frozenset(
 )
 _SERVER: Final = re.compile(rb"/mcp/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})")
 _DATA: Final = re.compile(rb"/data/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})(/api/v1(?:/[!-~]*)?|/openapi\.json|/docs)")
+_OFFICIAL: Final = re.compile(rb"/+(?:r/+[a-z][a-z0-9-]{0,62}/+)?v0(?:\.1)?(?:/[A-Za-z0-9/._~+%-]*)?")
+_ESCAPED: Final = re.compile(rb"%(?:2[FfBb])?")
+_SLASHES: Final = re.compile(rb"/+")
 _AMBIGUOUS: Final = (b"//", b"/./", b"/../", b"\\")
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 
@@ -52,8 +55,8 @@ class Admission:
         origins = {f"{url.scheme}://{host}" for host in hosts}
         return cls(frozenset(host.encode() for host in hosts), frozenset(origin.encode() for origin in origins))
 
-    def fields(self, headers: Iterable[tuple[bytes, bytes]]) -> Fields:
-        """The headers of an admitted request.
+    def fields(self, headers: Iterable[tuple[bytes, bytes]], *, from_anywhere: bool = False) -> Fields:
+        """The headers of an admitted request; `from_anywhere` if pages of any Origin may send it.
 
         Errors: Invalid (headers too large, repeated, wrong Host); Forbidden (Origin).
         """
@@ -61,7 +64,7 @@ class Admission:
         if fields.get(b"host", b"").lower() not in self.hosts:
             raise Invalid("this Host is not served here", hint="use the public address", code="wrong-host")
         origin = fields.get(b"origin")
-        if origin is not None and origin.lower() not in self.origins:
+        if not from_anywhere and origin is not None and origin.lower() not in self.origins:
             raise Forbidden("pages of this Origin may not call", hint="use the public address", code="wrong-origin")
         return fields
 
@@ -101,6 +104,20 @@ def data_target_of(raw_path: bytes) -> tuple[str, bytes] | None:
     if found is None or any(odd in found[2] for odd in _AMBIGUOUS) or found[2].endswith((b"/.", b"/..")):
         return None
     return found[1].decode(), found[2]
+
+
+def official_target_of(raw_path: bytes) -> bytes | None:
+    """The path of the official registry API that a raw path is, spelt in one way; clients spell it in several.
+
+    A base with a slash at its end doubles one, and names come with `%2F`, versions with `%2B`: nothing else there
+    needs an escape, so nothing else may be escaped.
+    """
+    found = _OFFICIAL.fullmatch(raw_path)
+    if found is None or any(code == b"%" for code in _ESCAPED.findall(raw_path)):
+        return None
+    path = _SLASHES.sub(b"/", raw_path)
+    segments = path.split(b"/")
+    return None if b"." in segments or b".." in segments else path
 
 
 def check_plain(fields: Fields) -> None:

@@ -15,6 +15,7 @@ from pierhead.apps.gateway.streams import HOP, Attention, Delivery, Origin, Upst
 from pierhead.core.errors import Invalid, NotFound
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+_CLIENT: Final = b"pierhead-client"
 _REPEATABLE: Final = frozenset({"GET", "HEAD"})
 _NOT_PASSED: Final = HOP | {b"content-length", b"expect", b"proxy-authorization"}
 _FIRST_BYTE_S: Final = 35.0
@@ -32,8 +33,27 @@ class Forward:
 
         Errors: NotFound, for paths that do not exist outside; Invalid; UpstreamUnreachable; ToolTimedOut.
         """
-        request = await self._request(scope, fields, receive)
         method: str = scope["method"]
+        if method not in _METHODS:
+            raise Invalid(f"no method {method[:16]!r} here", hint="use GET or POST", code="method-not-allowed")
+        path: bytes = scope["raw_path"]
+        if not is_public(path):
+            raise NotFound("no such page", hint="start at /")
+        await self._carry(await _request(scope, path, fields, {}, receive), method, receive, send)
+
+    async def carry_official(self, scope: Scope, path: bytes, fields: Fields, receive: Receive, send: Send) -> None:
+        """Carry one request to the official registry API at that path, and where its client is: views may depend on it.
+
+        Errors: as `carry`, but that every path and OPTIONS may pass.
+        """
+        method: str = scope["method"]
+        if method not in _METHODS | {"OPTIONS"}:
+            raise Invalid(f"no method {method[:16]!r} here", hint="use GET", code="method-not-allowed")
+        place = scope.get("client")
+        more = {_CLIENT: place[0].encode("ascii") if place else b"unknown"}
+        await self._carry(await _request(scope, path, fields, more, receive), method, receive, send)
+
+    async def _carry(self, request: bytes, method: str, receive: Receive, send: Send) -> None:
         attention = Attention(receive)
         attention.begin()
         answer = None
@@ -56,22 +76,18 @@ class Forward:
             if answer is not None:
                 answer.close()
 
-    async def _request(self, scope: Scope, fields: Fields, receive: Receive) -> bytes:
-        method: str = scope["method"]
-        path: bytes = scope["raw_path"]
-        query: bytes = scope["query_string"]
-        if method not in _METHODS:
-            raise Invalid(f"no method {method[:16]!r} here", hint="use GET or POST", code="method-not-allowed")
-        if not is_public(path):
-            raise NotFound("no such page", hint="start at /")
-        body = await body_of(receive, fields)
-        target = path + b"?" + query if query else path
-        parts = [b"%b %b HTTP/1.1\r\n" % (method.encode(), target)]
-        for name, value in fields.items():
-            if name not in _NOT_PASSED and not claims_identity(name):
-                parts += (name, b": ", value, b"\r\n")
-        parts += (b"content-length: %d\r\n\r\n" % len(body), body)
-        return b"".join(parts)
+
+async def _request(scope: Scope, path: bytes, fields: Fields, more: Fields, receive: Receive) -> bytes:
+    """The request as it goes on: of its headers nothing that is this connection's alone or claims an identity."""
+    query: bytes = scope["query_string"]
+    body = await body_of(receive, fields)
+    target = path + b"?" + query if query else path
+    parts = [b"%b %b HTTP/1.1\r\n" % (scope["method"].encode(), target)]
+    passed = {name: value for name, value in fields.items() if name not in _NOT_PASSED and not claims_identity(name)}
+    for name, value in (passed | more).items():
+        parts += (name, b": ", value, b"\r\n")
+    parts += (b"content-length: %d\r\n\r\n" % len(body), body)
+    return b"".join(parts)
 
 
 def is_public(path: bytes) -> bool:

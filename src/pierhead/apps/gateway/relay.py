@@ -16,7 +16,15 @@ from pierhead.apps.authenticate import Listener
 from pierhead.apps.gateway.answers import Visit, accept, answer
 from pierhead.apps.gateway.asgi import Receive, Scope, Send
 from pierhead.apps.gateway.data import DataExchange, check_kind, read_request
-from pierhead.apps.gateway.edge import Admission, Gone, body_of, check_content, data_target_of, server_of
+from pierhead.apps.gateway.edge import (
+    Admission,
+    Gone,
+    body_of,
+    check_content,
+    data_target_of,
+    official_target_of,
+    server_of,
+)
 from pierhead.apps.gateway.envelope import ASSUMED, LEGACY, Envelope, Fault, read
 from pierhead.apps.gateway.exchange import Exchange, Inbound, Minter
 from pierhead.apps.gateway.forward import Forward
@@ -103,10 +111,10 @@ class Relay:
             visit.server, visit.data_path = data
         if scope["http_version"] not in _VERSIONS:
             raise Invalid("this version of HTTP is not served here", hint="speak HTTP/1.1", code="bad-headers")
-        visit.fields = self._at.admission.fields(scope["headers"])
         if visit.server is None:
-            await self._at.forward.carry(scope, visit.fields, visit.receive, visit.send)
+            await self._forward(visit)
             return
+        visit.fields = self._at.admission.fields(scope["headers"])
         call_id = self._at.ids.new()
         caller, until = await self._signed_in(visit, visit.server, call_id)
         if visit.data_path is not None:
@@ -119,6 +127,16 @@ class Relay:
                 await self._bare(visit, caller, until)
             case _:
                 raise Invalid("this endpoint takes POST", hint="send POST", code="method-not-allowed")
+
+    async def _forward(self, visit: Visit) -> None:
+        """What the registry answers. Its lists for clients are for pages of any Origin: they take no cookie."""
+        at, scope = self._at, visit.scope
+        path = visit.official_path = official_target_of(scope["raw_path"])
+        visit.fields = at.admission.fields(scope["headers"], from_anywhere=path is not None)
+        if path is None:
+            await at.forward.carry(scope, visit.fields, visit.receive, visit.send)
+        else:
+            await at.forward.carry_official(scope, path, visit.fields, visit.receive, visit.send)
 
     async def _signed_in(self, visit: Visit, server: str, call_id: str) -> tuple[Caller, float]:
         """Who sends this; a failure is on record before its sender reads of it."""

@@ -1,14 +1,17 @@
-"""The registry as one ASGI application: internal API, sign-in, pages; each brings its own routes.
+"""The registry as one ASGI application: internal API, sign-in, lists, pages; each brings its own routes.
 
-Only mounts: what a route does stands in `internal`, `oauth`, `web` and `api`. Above: the program (`__init__`).
+Only mounts: what a route does stands in `internal`, `oauth`, `official`, `web` and `api`. Above: the program
+(`__init__`).
 """
 
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.authenticate import Listener
 from pierhead.apps.registry.api.callers import Callers
@@ -16,6 +19,7 @@ from pierhead.apps.registry.api.routes import Api
 from pierhead.apps.registry.decisions import Decisions
 from pierhead.apps.registry.internal import PREFIX, Internal
 from pierhead.apps.registry.oauth import MachineSide, Rate
+from pierhead.apps.registry.official.wiring import Official, OfficialSetting, Opened, official
 from pierhead.apps.registry.web.pages import Web
 from pierhead.apps.registry.web.session import Sessions
 from pierhead.apps.registry.web.site import Site
@@ -35,6 +39,7 @@ class Parts:
     internal: Internal
     site: Site
     callers: Callers
+    official: Official
 
 
 def build(parts: Parts) -> Starlette:
@@ -43,11 +48,26 @@ def build(parts: Parts) -> Starlette:
     routes: list[BaseRoute] = [
         Mount(PREFIX, parts.internal.application()),
         Route("/healthz", _alive),
+        Route("/internal/metrics", Metrics(parts.official)),
+        parts.official.route(),
         *MachineSide(desk, Rate(_REGISTRATIONS_A_MINUTE, desk.clock)).routes(),
         *Api(parts.callers).routes(),
         *Web(parts.site).routes(),
     ]
     return Starlette(routes=routes)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What the registry counts, as Prometheus text; the gateway carries nothing below /internal."""
+
+    official: Official
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        counted = CollectorRegistry(auto_describe=False)
+        counted.register(self.official.listings)
+        response = Response(generate_latest(counted), media_type="text/plain; version=0.0.4; charset=utf-8")
+        await response(scope, receive, send)
 
 
 async def _alive(_: Request) -> PlainTextResponse:
@@ -89,4 +109,12 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
     )
     listener = Listener(adapters.tokens, setting.surface, setting.environment)
     failed = FailedSignIns(adapters.desk.audit, adapters.clock, _SIGN_IN_WINDOW_S)
-    return Parts(internal, site, Callers(site, listener, failed))
+    setting_of_lists = OfficialSetting(
+        namespace=setting.rules.namespace,
+        has_alias=setting.rules.v0_alias,
+        highest=setting.rules.anonymous_max_data_class,
+        audiences=setting.fleet.views,
+    )
+    opened = Opened(adapters.registry, adapters.standings, adapters.keys.read("cursor.key"))
+    lists = official(setting_of_lists, site, listener, failed, opened)
+    return Parts(internal, site, Callers(site, listener, failed), lists)

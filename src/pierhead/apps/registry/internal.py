@@ -166,13 +166,13 @@ class Internal:
         return _json({**asdict(impact), "formula": FORMULA, "method": METHOD})
 
     async def _resources(self, server: str) -> list[str]:
-        """What a token is good for: one server, or, asked for none, each that is declared and the API."""
+        """What a token is good for: one server, or, asked for none, each that is declared and both APIs."""
         issuer = self.desk.terms.issuer
         if server:
             await entry_of(server, self.registry)
             return [f"{issuer}/mcp/{server}"]
         names = await self.registry.catalogue.entries()
-        return [f"{issuer}/mcp", f"{issuer}/api/v1", *(f"{issuer}/mcp/{name}" for name in names)]
+        return [f"{issuer}/mcp", f"{issuer}/api/v1", f"{issuer}/r/me", *(f"{issuer}/mcp/{name}" for name in names)]
 
 
 @dataclass(frozen=True, slots=True)

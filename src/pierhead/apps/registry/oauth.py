@@ -112,6 +112,7 @@ class MachineSide:
             Route("/.well-known/oauth-protected-resource", self.protected_resource),
             Route("/.well-known/oauth-protected-resource/mcp", self.protected_resource),
             Route("/.well-known/oauth-protected-resource/api/v1", self.protected_api),
+            Route("/.well-known/oauth-protected-resource/r/me", self.protected_registry),
             Route("/.well-known/oauth-protected-resource/mcp/{server}", self.protected_resource),
             Route("/oauth/jwks", self.keys),
             Route("/oauth/register", refusing(self.register), methods=["POST"]),
@@ -153,6 +154,11 @@ class MachineSide:
         """RFC 9728 for the REST API."""
         del request
         return self._resource(f"{self.desk.terms.issuer}/api/v1", "The API of Pierhead")
+
+    async def protected_registry(self, request: Request) -> Response:
+        """RFC 9728 for a person's own view of the official registry API."""
+        del request
+        return self._resource(f"{self.desk.terms.issuer}/r/me", "The registry of Pierhead")
 
     def _resource(self, resource: str, name: str) -> Response:
         content = {"resource": resource, "authorization_servers": [self.desk.terms.issuer], "resource_name": name}

@@ -1,0 +1,98 @@
+"""Through whose eyes the list is read: everyone's, those of an audience of the fleet file, or one person's.
+
+The address picks the view, since IDEs send no identity; a token is read at `/r/me` alone, and nowhere else makes a
+difference. A view that does not exist and one that does not admit the client's network read alike. Below: `listings`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.requests import Request
+
+from pierhead.apps.authenticate import Listener
+from pierhead.apps.registry.official.answers import RESOURCE
+from pierhead.apps.registry.official.listings import Bounds, Current, Listings
+from pierhead.apps.registry.web.site import Site
+from pierhead.core.audience import EVERYONE, Audience
+from pierhead.core.catalog import DataClass
+from pierhead.core.errors import NotFound, Unauthenticated
+from pierhead.core.identity import Caller
+from pierhead.core.policy import refuse
+from pierhead.usecases.match_rules import REACH, Remembered, SnapshotRules
+from pierhead.usecases.official_forms import Place
+from pierhead.usecases.record_failed_sign_ins import FailedSignIns
+
+PERSONAL: Final = "me"
+CLIENT_ADDRESS: Final = "pierhead-client"
+"""Set by the gateway, which drops what clients send by that name."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which servers one request may be told of. `name` stands in its cursors; `caller` only in a personal one."""
+
+    name: str
+    shows: Callable[[str], bool]
+    caller: Caller | None
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """Everything that finds the view of a request."""
+
+    site: Site
+    listener: Listener
+    failed: FailedSignIns
+    listings: Listings
+    place: Place
+    audiences: Mapping[str, Audience] = field(hash=False)
+    highest: DataClass
+    rules: Remembered
+
+    async def view(self, name: str, current: Current, request: Request) -> View:
+        """The view of that name.
+
+        Errors: NotFound, for one that is not there or not for that network; Unauthenticated, recorded.
+        """
+        if name == PERSONAL:
+            return self._personal(await self.caller(request))
+        audience = self.audiences.get(name) if name else EVERYONE
+        if audience is None or not audience.admits(client_address(request)):
+            raise NotFound("no such view", hint="ask your platform team for the address of yours")
+        bounds = Bounds(self.site.surface, self.site.environment, self.highest)
+        return View(name, current.shown(name, audience, bounds).__contains__, None)
+
+    async def caller(self, request: Request) -> Caller:
+        """Whoever holds the token that was sent.
+
+        Errors: Unauthenticated, recorded.
+        """
+        authorization = request.headers.get("authorization")
+        presented = None if authorization is None else authorization.encode("latin-1")
+        try:
+            caller, _ = await self.listener.caller(presented, f"{self.site.public_url}{RESOURCE}", "")
+        except Unauthenticated as refused:
+            await self.failed.record(refused.code, "", "")
+            raise
+        return caller
+
+    def _personal(self, caller: Caller) -> View:
+        return View(f"{PERSONAL}/{caller.name}", lambda server: self.may_reach(caller, server), caller)
+
+    def may_reach(self, caller: Caller, server: str) -> bool:
+        """By the rules that decide calls; also for servers that take none just now."""
+        return refuse(caller, self.rules.reach(caller, server), REACH, "") is None
+
+
+def rules_of(site: Site) -> Remembered:
+    """The rules in force, their answers remembered for one policy."""
+    return Remembered(SnapshotRules(site.snapshots, REACH), limit=50_000)
+
+
+def client_address(request: Request) -> str:
+    """Where the client is: as the gateway saw it, else whoever is connected."""
+    told = request.headers.get(CLIENT_ADDRESS)
+    if told is not None:
+        return told
+    return request.client.host if request.client else ""

@@ -1,0 +1,83 @@
+"""Texts and versions as the official registry API takes them."""
+
+from string import ascii_letters, digits
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pierhead.core.errors import Invalid
+from pierhead.usecases.official_cursor import Cursor, opened, sealed
+from pierhead.usecases.official_forms import faults, shortened
+from pierhead.usecases.official_listing import Filters, Key
+
+KEY = b"k" * 32
+PLAIN = set(ascii_letters + digits + "._~/-")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("short", "short"),
+        ("  two\n lines\t", "two lines"),
+        ("a\u202egnp.exe\x00", "a gnp.exe"),
+        ("one two three", "one two…"),
+        ("onetwothree", "onetwothr…"),
+        ("one, two three", "one, two…"),
+        ("one two th", "one two th"),
+        ("", ""),
+    ],
+)
+def test_a_text_is_one_line_cut_after_a_word(text: str, expected: str) -> None:
+    assert shortened(text, 10) == expected
+
+
+@given(st.text(), st.integers(min_value=2, max_value=50))
+def test_no_text_is_longer_than_its_limit_or_has_invisible_letters(text: str, limit: int) -> None:
+    line = shortened(text, limit)
+    assert len(line) <= limit
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *(
+            {"version": version}
+            for version in ("", "latest", "LATEST", "^1.2.3", "~1", ">=1", "1.x", "1.*", "1 - 2", "a/b")
+        ),
+        {"version": "1" * 256},
+        {"name": "time"},
+        {"name": "a/b/c"},
+        {"name": f"a/{'b' * 200}"},
+        {"name": "a/ü"},
+        {"description": ""},
+        {"description": "x" * 101},
+        {"remotes": [{"type": "streamable-http", "url": "ftp://x"}]},
+        {"remotes": [{"type": "streamable-http", "url": "http://x y"}]},
+    ],
+)
+def test_what_a_client_would_refuse_is_named(changed: dict[str, object]) -> None:
+    good = {"name": "a.b/c", "description": "d", "version": "1.0.0+x", "remotes": [{"url": "http://x/mcp/c"}]}
+    assert faults(good) == ()  # type: ignore[arg-type]
+    assert len(faults({**good, **changed})) == 1  # type: ignore[arg-type]
+
+
+@given(st.text(), st.text(), st.none() | st.floats(allow_nan=False, allow_infinity=False), st.booleans())
+def test_a_cursor_comes_back_as_it_was_given_in_letters_that_stand_in_an_address(
+    search: str, name: str, since: float | None, deleted: bool
+) -> None:
+    cursor = Cursor("me/ann", Filters(search, "latest", since, includes_deleted=deleted), Key(name, -1.5, "1"))
+    text = sealed(cursor, KEY)
+    assert set(text) <= PLAIN
+    assert opened(text, "me/ann", KEY) == cursor
+    for view, key in (("me/bob", KEY), ("me/ann", b"j" * 32)):
+        with pytest.raises(Invalid, match="cursor"):
+            opened(text, view, key)
+
+
+@given(st.text())
+def test_any_other_text_is_refused_as_a_cursor(text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        opened(text, "", KEY)
+    assert refused.value.code == "bad-cursor"
