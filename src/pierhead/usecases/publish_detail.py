@@ -15,7 +15,6 @@ from pierhead.core.errors import Forbidden, Invalid
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.usecases.advance_server import StepAsked, take_step
-from pierhead.usecases.check_guest import GuestRules, parse_artefact
 from pierhead.usecases.import_server import Imported, import_server
 from pierhead.usecases.official_forms import Place
 from pierhead.usecases.publish_version import publish_version
@@ -46,7 +45,7 @@ async def publish_detail(detail: Mapping[str, Json], caller: Caller, place: Plac
         raise Forbidden(
             f"names here begin with {place.namespace}/", hint="publish under that namespace", code="not-yours"
         )
-    imported = import_server(dict(detail), _given(detail, place), _rules(desk), name)
+    imported = import_server(dict(detail), _given(detail, place), desk.rights.guests, name)
     known = await desk.catalogue.entry(name)
     if known is None:
         await register_server(name, imported.document, caller, desk)
@@ -72,8 +71,3 @@ def _given(detail: Mapping[str, Json], place: Place) -> Mapping[str, Json]:
             code="bad-import",
         )
     return cast("Mapping[str, Json]", given)
-
-
-def _rules(desk: RegistryDesk) -> GuestRules:
-    artefacts = tuple(parse_artefact(text) for text in sorted(desk.rights.allowed_commands))
-    return GuestRules(artefacts, frozenset())
