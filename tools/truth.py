@@ -21,6 +21,7 @@ _ROUTE_CALLS: Final = {"Route", "WebSocketRoute"}
 _VERBS: Final = {"get", "post", "put", "patch", "delete", "route", "_route"}
 _RELAYED: Final = {
     b"/mcp/(": ("/mcp/{server}",),
+    b"/mcp": ("/mcp",),
     b"/data/(": ("/data/{server}/api/v1", "/data/{server}/openapi.json", "/data/{server}/docs"),
 }
 

@@ -20,7 +20,7 @@ def list_tools(server_name: str, caller: Caller, snapshots: Snapshots, rules: Ru
     """
     server = reachable_server(server_name, caller, snapshots, rules)
     revision = snapshots.current().revision
-    return tuple(tool for tool in server.tools.values() if _usable(server, tool, caller, revision, rules))
+    return tuple(tool for tool in server.tools.values() if is_usable(server, tool, caller, revision, rules))
 
 
 def may_use(server_name: str, tool_name: str, caller: Caller, snapshots: Snapshots, rules: Rules) -> bool:
@@ -30,10 +30,11 @@ def may_use(server_name: str, tool_name: str, caller: Caller, snapshots: Snapsho
     except (NotFound, Refused):
         return False
     tool = server.tools.get(tool_name)
-    return tool is not None and _usable(server, tool, caller, snapshots.current().revision, rules)
+    return tool is not None and is_usable(server, tool, caller, snapshots.current().revision, rules)
 
 
-def _usable(server: Server, tool: Tool, caller: Caller, revision: int, rules: Rules) -> bool:
+def is_usable(server: Server, tool: Tool, caller: Caller, revision: int, rules: Rules) -> bool:
+    """Whether both layers let a caller use a tool of a server that they reach; waiting for an approval counts."""
     call = Call(id="", server=server.name, tool=tool.name, arguments=_NO_ARGUMENTS, era="", client="")
     request = Request(call, caller, server, tool, revision)
     return not isinstance(decide(request, rules.matches(request), rules.questions), Refusal)

@@ -30,15 +30,20 @@ def live_server(name: str, snapshot: Snapshot, age: Age) -> Server:
 
     Errors: NotFound; PolicyExpired, when the snapshot is too old to decide anything on.
     """
+    refuse_expired(age)
+    server = snapshot.servers.get(name)
+    if server is None or not server.is_callable:
+        raise NotFound(f"no server {name!r}", hint="list the servers you may reach")
+    return server
+
+
+def refuse_expired(age: Age) -> None:
+    """Errors: PolicyExpired, when the snapshot is too old to decide anything on."""
     if isinstance(age, Expired):
         raise PolicyExpired(
             f"policy was last confirmed {age.age_s:.0f} s ago, which is past its limit",
             hint="try again when the registry is back",
         )
-    server = snapshot.servers.get(name)
-    if server is None or not server.is_callable:
-        raise NotFound(f"no server {name!r}", hint="list the servers you may reach")
-    return server
 
 
 def no_such_tool(name: str) -> NotFound:

@@ -4,10 +4,12 @@
 """
 
 import contextlib
+from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, generate_latest
 
 from pierhead.apps.authenticate import Listener
+from pierhead.apps.gateway.desk import Desk
 from pierhead.apps.gateway.edge import Admission
 from pierhead.apps.gateway.exchange import origin_of
 from pierhead.apps.gateway.forward import Forward
@@ -20,7 +22,8 @@ from pierhead.apps.probes import Check, Probes, Readiness
 from pierhead.bootstrap.wire_gateway import GatewayAdapters
 from pierhead.core.errors import RecordFailed
 from pierhead.core.snapshot import Expired
-from pierhead.usecases.match_rules import REACH, Remembered, SnapshotRules
+from pierhead.usecases.find_tools import PastUse, ToolFinder
+from pierhead.usecases.match_rules import REACH, REACH_AND_USE, Remembered, SnapshotRules
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
@@ -29,6 +32,7 @@ __all__ = ["parts", "program"]
 _CALLS = Bounds(running=100, waiting=200, wait_s=5.0)
 _LISTENERS = Bounds(running=500, waiting=0, wait_s=0.0)
 _REMEMBERED = 10_000
+_REMEMBERED_TOOLS = 50_000
 _SIGN_IN_WINDOW_S = 1.0
 
 
@@ -51,8 +55,14 @@ def parts(outside: GatewayAdapters) -> Parts:
         lanes=Lanes(_CALLS, _LISTENERS),
         failed_sign_ins=FailedSignIns(outside.audit, outside.clock, _SIGN_IN_WINDOW_S),
         open_messages=OpenMessages(outside.snapshots, rules, outside.clock),
+        desk=Desk(_finder(outside.snapshots), version("pierhead")),
         tally=Tally(),
     )
+
+
+def _finder(snapshots: Snapshots) -> ToolFinder:
+    """The desk shows what both layers permit, as every list of tools does; calls meet the second at the server."""
+    return ToolFinder(snapshots, Remembered(SnapshotRules(snapshots, REACH_AND_USE), _REMEMBERED_TOOLS), PastUse())
 
 
 def program(outside: GatewayAdapters, checks: dict[str, Check]) -> Program:

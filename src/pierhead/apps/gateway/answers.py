@@ -88,6 +88,14 @@ async def answer(visit: Visit, error: PierheadError) -> None:
     await visit.send({"type": "http.response.body", "body": body, "more_body": False})
 
 
+async def tell(visit: Visit, result: Mapping[str, object]) -> None:
+    """The result of a request that the gateway answers itself."""
+    body = orjson.dumps({"jsonrpc": "2.0", "id": visit.message_id, "result": result})
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await visit.send({"type": "http.response.start", "status": 200, "headers": headers})
+    await visit.send({"type": "http.response.body", "body": body, "more_body": False})
+
+
 async def accept(visit: Visit) -> None:
     """202: taken, and nothing to say."""
     await visit.send({"type": "http.response.start", "status": 202, "headers": [(b"content-length", b"0")]})
@@ -106,7 +114,8 @@ def _more(visit: Visit, error: PierheadError) -> list[tuple[bytes, bytes]]:
 
 def challenge(public_url: str, server: str, error: Unauthenticated) -> bytes:
     """Where to sign in (RFC 9728); the same for servers that exist and servers that do not."""
-    text = f'Bearer resource_metadata="{public_url}/.well-known/oauth-protected-resource/mcp/{server}", scope="mcp"'
+    place = f"/mcp/{server}" if server else "/mcp"
+    text = f'Bearer resource_metadata="{public_url}/.well-known/oauth-protected-resource{place}", scope="mcp"'
     if error.code != "no-credentials":
         text += ', error="invalid_token"'
     return text.encode("ascii")

@@ -23,6 +23,10 @@ _ONCE: Final = frozenset(
     | {b"idempotency-key", b"pierhead-role"}
 )
 _SERVER: Final = re.compile(rb"/mcp/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})")
+_DESK: Final = b"/mcp"
+DESK: Final = ""
+"""The front desk in the place of a server's name: no server is called so."""
+
 _DATA: Final = re.compile(rb"/data/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})(/api/v1(?:/[!-~]*)?|/openapi\.json|/docs)")
 _OFFICIAL: Final = re.compile(rb"/+(?:r/+[a-z][a-z0-9-]{0,62}/+)?v0(?:\.1)?(?:/[A-Za-z0-9/._~+%-]*)?")
 _ESCAPED: Final = re.compile(rb"%(?:2[FfBb])?")
@@ -93,7 +97,9 @@ def _joined(name: bytes, first: bytes, second: bytes) -> bytes:
 
 
 def server_of(raw_path: bytes) -> str | None:
-    """The server a raw path names: byte-exact, no trailing slash, nothing percent-encoded."""
+    """The server a raw path names, or the desk: byte-exact, no trailing slash, nothing percent-encoded."""
+    if raw_path == _DESK:
+        return DESK
     found = _SERVER.fullmatch(raw_path)
     return found[1].decode() if found else None
 

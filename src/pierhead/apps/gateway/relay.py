@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.apps.authenticate import Listener
-from pierhead.apps.gateway.answers import Visit, accept, answer
+from pierhead.apps.gateway.answers import Visit, accept, answer, tell
 from pierhead.apps.gateway.asgi import Receive, Scope, Send
 from pierhead.apps.gateway.data import DataExchange, check_kind, read_request
+from pierhead.apps.gateway.desk import CALL, Desk, in_band, onward
 from pierhead.apps.gateway.edge import (
+    DESK,
     Admission,
     Gone,
     body_of,
@@ -29,7 +31,7 @@ from pierhead.apps.gateway.envelope import ASSUMED, LEGACY, Envelope, Fault, rea
 from pierhead.apps.gateway.exchange import Exchange, Inbound, Minter
 from pierhead.apps.gateway.forward import Forward
 from pierhead.apps.gateway.lanes import Lane, Lanes
-from pierhead.apps.gateway.methods import FAREWELL, STREAM, Governed, Method
+from pierhead.apps.gateway.methods import FAREWELL, RESPONSE, STREAM, Governed, Method
 from pierhead.apps.gateway.metrics import Tally
 from pierhead.apps.gateway.open_messages import OpenMessage, OpenMessages
 from pierhead.apps.gateway.streams import Upstreams
@@ -75,6 +77,7 @@ class Parts:
     lanes: Lanes
     failed_sign_ins: FailedSignIns
     open_messages: OpenMessages
+    desk: Desk
     tally: Tally = field(default_factory=Tally)
 
 
@@ -120,10 +123,13 @@ class Relay:
         if visit.data_path is not None:
             await self._data(visit, caller, until)
             return
+        speaks_modern = visit.fields.get(b"mcp-protocol-version", b"").decode("latin-1") == MODERN
         match scope["method"]:
+            case "POST" if visit.server == DESK:
+                await self._at_desk(visit, caller, until)
             case "POST":
                 await self._message(visit, caller, until)
-            case "GET" | "DELETE" if visit.fields.get(b"mcp-protocol-version", b"").decode("latin-1") != MODERN:
+            case "GET" | "DELETE" if not speaks_modern and visit.server != DESK:
                 await self._bare(visit, caller, until)
             case _:
                 raise Invalid("this endpoint takes POST", hint="send POST", code="method-not-allowed")
@@ -141,7 +147,7 @@ class Relay:
     async def _signed_in(self, visit: Visit, server: str, call_id: str) -> tuple[Caller, float]:
         """Who sends this; a failure is on record before its sender reads of it."""
         at = self._at
-        audience = f"{at.public_url}/mcp/{server}"
+        audience = f"{at.public_url}/mcp/{server}" if server != DESK else f"{at.public_url}/mcp"
         try:
             return await at.listener.caller(visit.fields.get(b"authorization"), audience, call_id)
         except Unauthenticated as failed:
@@ -151,10 +157,37 @@ class Relay:
 
     async def _message(self, visit: Visit, caller: Caller, until: float) -> None:
         """One POSTed message: read it whole, then carry it or say why not."""
+        body, found = await self._read(visit)
+        await self._relay(visit, caller, until, body, found)
+
+    async def _read(self, visit: Visit) -> tuple[bytes, Envelope | Fault]:
         check_content(visit.fields)
         body = await body_of(visit.receive, visit.fields)
         found = read(body, visit.fields)
         visit.message_id, visit.era = found.id, found.era
+        return body, found
+
+    async def _at_desk(self, visit: Visit, caller: Caller, until: float) -> None:
+        """One message to the front desk: answered, or carried on as the message it stands for."""
+        at = self._at
+        body, found = await self._read(visit)
+        if isinstance(found, Envelope) and found.id is not None and found.method is not RESPONSE:
+            call = _call_of(visit, caller, found)
+            async with recording_refusals(call, caller, at.audit):
+                if found.target != CALL:
+                    at.tally.message(found.era, call.client)
+                    await tell(visit, await at.desk.answer(found, body, caller))
+                    return
+                visit.server, visit.fields, body = onward(found, visit.fields, body)
+                visit.send = visit.send if found.era == MODERN else in_band(visit.send)
+            found = read(body, visit.fields)
+        elif isinstance(found, Envelope):
+            await accept(visit)
+            return
+        await self._relay(visit, caller, until, body, found)
+
+    async def _relay(self, visit: Visit, caller: Caller, until: float, body: bytes, found: Envelope | Fault) -> None:
+        """One message that was read: carried, or refused on record."""
         if isinstance(found, Fault):
             visit.extra = found.extra
             call = _call(visit, caller, "", Opaque(hashlib.sha256(body).hexdigest(), len(body)), "")
@@ -243,6 +276,8 @@ class Relay:
             server = at.snapshots.current().servers.get(call.server)
             tool = call.tool if server is not None and call.tool in server.tools else ""
             at.tally.call(call.server if server else "", tool, call.client, outcome, seconds)
+            if tool and outcome == "ok":
+                at.desk.finder.past_use.note(call.server, tool)
 
 
 def _outcome(failed: PierheadError) -> str:
