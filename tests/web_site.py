@@ -1,4 +1,4 @@
-"""A whole site in memory, for tests of pages and sign-in: six servers, four people, calls of a month."""
+"""A whole site in memory, for tests of pages and sign-in: six servers, six people, calls of a month."""
 
 import json
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from functools import cache
 
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
+from tests.web_registry import registry
 
 from pierhead.adapters.oidc import Issuer, Tokens
 from pierhead.adapters.token_signer import JoseSigner
@@ -24,14 +25,13 @@ from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
 from pierhead.core.usage import Minutes
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
-from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, snapshot_of
+from pierhead.usecases.memory import MemoryAudit, MemoryClock
 from pierhead.usecases.memory_data import MemoryData
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
 from pierhead.usecases.memory_sign_in import KnownPeople, MemorySignIn
 from pierhead.usecases.ports_data import DataAnswer
 from pierhead.usecases.ports_records import CallRow, ChainState, KeptFact, ProcessState
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
-from pierhead.usecases.serve_policy import ServedPolicy
 
 PUBLIC_URL = "http://127.0.0.1:8420"
 NOW = 1_795_000_000.0
@@ -40,6 +40,8 @@ PEOPLE = KnownPeople(
         "alice": frozenset({"data-eng"}),
         "bob": frozenset({"ads"}),
         "carol": frozenset({"security-reviewers"}),
+        "dave": frozenset({"legal-reviewers"}),
+        "erin": frozenset({"genai-reviewers"}),
         "frank": frozenset({"platform-admin"}),
     }
 )
@@ -71,11 +73,12 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
     clock, audit, store = MemoryClock(NOW), MemoryAudit(), MemorySignIn()
     desk = TokenDesk(store, JoseSigner(signing_key()), PEOPLE, audit, clock, Terms(public_url))
     records = some_records()
+    known = registry(SERVERS, ROWS, clock)
     site = Site(
         tokens=desk,
         sessions=Sessions(b"k" * 32, clock, is_secure=False),
         tickets=Tickets(clock),
-        snapshots=MemorySnapshots(snapshot_of(SERVERS, ROWS, revision=7)),
+        snapshots=known.served,
         records=records,
         processes=MemoryProcesses(STATES),
         auditors=frozenset({"security-reviewers", "platform-admin"}),
@@ -83,19 +86,13 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         surface="ide",
         environment="local",
         data=MemoryData(ANSWERS),
-        feed=ended(),
+        registry=known,
+        feed=known.served,
         decisions=Decisions(clock),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]
     app = Starlette(routes=routes)
     return TestSite(site, app, clock, audit, store, records)
-
-
-def ended() -> ServedPolicy:
-    """A feed of a program that stops: nobody waits on it."""
-    feed = ServedPolicy()
-    feed.let_go()
-    return feed
 
 
 def callers(site: Site) -> Callers:
@@ -182,7 +179,14 @@ SERVERS = (
         tool("run_query", "group:ads", Effect.READ, 15, "Run one query."),
         kind="presto",
     ),
-    server("spark", "Submit and watch Spark jobs.", Stage.IN_REVIEW, kind="spark"),
+    server(
+        "spark",
+        "Submit and watch Spark jobs.",
+        Stage.IN_REVIEW,
+        tool("list_jobs", "group:data-eng", Effect.READ, 4, "Jobs and their state."),
+        tool("submit_job", "group:data-eng", Effect.WRITE, 20, "Submit one job."),
+        kind="spark",
+    ),
     server("knowledge", "Search the handbook and the runbooks.", Stage.QUARANTINED, kind="knowledge"),
 )
 ROWS = (

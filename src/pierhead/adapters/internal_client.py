@@ -1,4 +1,4 @@
-"""The registry's internal API as a command or the supervisor uses it: one small request at a time, on this machine.
+"""The registry as a command or the supervisor uses it: one small request at a time, to its internal or its REST API.
 
 Standard library alone, so that a command starts fast. Gateways and servers have their own, asynchronous `remote`.
 Not here: which request means what (the commands know).
@@ -22,12 +22,14 @@ from pierhead.core.errors import (
 )
 
 _TIMEOUT_S: Final = 15.0
+_API_TIMEOUT_S: Final = 60.0
 _BY_STATUS: Final[Mapping[int, type[PierheadError]]] = {
     400: Invalid,
     401: Unauthenticated,
     403: Forbidden,
     404: NotFound,
     409: Conflict,
+    412: Conflict,
     422: Invalid,
 }
 
@@ -49,19 +51,48 @@ class InternalClient:
         return self._ask("POST", path, json.dumps(document).encode())
 
     def _ask(self, method: str, path: str, body: bytes | None) -> object:
-        parts = urlsplit(self.registry_url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
         headers = {"authorization": f"Bearer {self.bearer.decode()}", "content-type": "application/json"}
-        try:
-            connection.request(method, f"/internal/v1{path}", body, headers)
-            answer = connection.getresponse()
-            content = answer.read()
-        except (OSError, http.client.HTTPException) as failed:
-            message = f"the registry at {self.registry_url} does not answer: {failed}"
-            raise UpstreamUnreachable(message, hint="is pierhead up running?") from None
-        finally:
-            connection.close()
-        return _read(answer.status, content)
+        return _sent(self.registry_url, (method, f"/internal/v1{path}", body, headers), _TIMEOUT_S)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiClient:
+    """Speaks REST to the platform at `public_url` as whoever the access token names."""
+
+    public_url: str
+    token: str = field(repr=False)
+
+    def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON, read by the caller
+        """The JSON document that `/api/v1` + path answers. Errors: UpstreamUnreachable; what the API says."""
+        return self.tagged(method, path, body, headers)[0]
+
+    def tagged(
+        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[Any, str]:
+        """The same with its entity tag, for a change that must find it as it was."""
+        sent = {"authorization": f"Bearer {self.token}", "content-type": "application/json", **(headers or {})}
+        content = None if body is None else json.dumps(body).encode()
+        return _sent(self.public_url, (method, f"/api/v1{path}", content, sent), _API_TIMEOUT_S)
+
+
+_Sent = tuple[str, str, bytes | None, Mapping[str, str]]
+
+
+def _sent(url: str, request: _Sent, timeout_s: float) -> tuple[object, str]:
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    method, path, body, headers = request
+    try:
+        connection.request(method, f"{parts.path}{path}", body, dict(headers))
+        answer = connection.getresponse()
+        content = answer.read()
+    except (OSError, http.client.HTTPException) as failed:
+        message = f"the registry at {url} does not answer: {failed}"
+        raise UpstreamUnreachable(message, hint="is pierhead up running?") from None
+    finally:
+        connection.close()
+    return _read(answer.status, content), answer.getheader("etag", "")
 
 
 def _read(status: int, content: bytes) -> object:

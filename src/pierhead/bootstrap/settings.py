@@ -321,3 +321,18 @@ def _origins(settings: Settings, merged: _Layer) -> Iterator[Origin]:
         for key in model.model_fields:
             source = merged[section, key][1] if (section, key) in merged else "default"
             yield Origin(section, key, getattr(values, key), source)
+
+
+def shell_access(environment: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """The platform's address and the access token that a shell was given; empty where it was not.
+
+    `PIERHEAD_URL`, and `PIERHEAD_TOKEN` or the file that `PIERHEAD_TOKEN_FILE` names. Errors: Misconfigured.
+    """
+    variables = os.environ if environment is None else environment  # noqa: TID251 - read here, and nowhere else
+    file = variables.get("PIERHEAD_TOKEN_FILE", "")
+    try:
+        token = Path(file).read_text("utf-8").strip() if file else variables.get("PIERHEAD_TOKEN", "")
+    except (OSError, UnicodeDecodeError):
+        message = f"PIERHEAD_TOKEN_FILE names {file}, which cannot be read"
+        raise Misconfigured(message, hint="name a file that holds an access token") from None
+    return variables.get("PIERHEAD_URL", "").rstrip("/"), token

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pierhead.adapters.internal_client import InternalClient
+from pierhead.adapters.internal_client import ApiClient, InternalClient
 from pierhead.bootstrap import fleet as fleet_file
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import Running, find_running
-from pierhead.core.errors import NotFound
+from pierhead.bootstrap.settings import shell_access
+from pierhead.core.errors import NotFound, Unauthenticated
 from pierhead.core.identity import Caller, User
 from pierhead.core.snapshot import Age, Fresh, Snapshot
 from pierhead.usecases.wire_forms import snapshot_from_form, tool_to_form
 
 _PAGE: Final = 2000
+_TOKEN_S: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,28 @@ def console(data: Path) -> Console:
     place = data.resolve()
     running = find_running(place)
     return Console(running, place, InternalClient(running.registry_url, Keys.at(place).read("internal.key")))
+
+
+def api(data: Path, person: str) -> ApiClient:
+    """The REST API: as that person of the built-in sign-in, or as whoever the shell's access token names.
+
+    Errors: Unauthenticated, if nobody is named; UpstreamUnreachable, if no platform runs there.
+    """
+    url, token = shell_access()
+    if person:
+        here = console(data)
+        return ApiClient(here.running.public_url, here.token(person, "", _TOKEN_S))
+    if not token:
+        raise Unauthenticated(
+            "nobody is named who asks",
+            hint="add --as PERSON, for instance --as alice; or set PIERHEAD_TOKEN, and PIERHEAD_URL",
+        )
+    return ApiClient(url or console(data).running.public_url, token)
+
+
+def has_token() -> bool:
+    """Whether the shell was given an access token."""
+    return bool(shell_access()[1])
 
 
 def kept_lines(client: InternalClient) -> Iterator[tuple[str, bytes]]:

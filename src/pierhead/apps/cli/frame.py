@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
@@ -27,6 +27,8 @@ class Output(StrEnum):
     TABLE = "table"
     JSON = "json"
     YAML = "yaml"
+    NAME = "name"
+    """What names each thing, one a line: for the next command."""
 
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to show it.")]
@@ -87,7 +89,11 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], output: Outp
 
 
 def emit(document: object, output: Output, *, json: bool) -> None:
-    """One document as JSON or YAML."""
+    """One document as JSON or YAML, or what names it."""
+    if output is Output.NAME and not json:
+        for each in _listed(document):
+            print(each.get("name") or each.get("id") or each.get("version") or "")
+        return
     import orjson  # noqa: PLC0415 - only now
 
     encoded = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode()
@@ -97,6 +103,11 @@ def emit(document: object, output: Output, *, json: bool) -> None:
     import yaml  # noqa: PLC0415 - only for YAML
 
     print(yaml.safe_dump(orjson.loads(encoded), sort_keys=False, allow_unicode=True), end="")
+
+
+def _listed(document: object) -> list[Mapping[str, Any]]:
+    found = cast("list[object]", document) if isinstance(document, list) else [document]
+    return [cast("Mapping[str, Any]", each) for each in found if isinstance(each, Mapping)]
 
 
 def json_line(document: object) -> str:

@@ -1,34 +1,56 @@
-"""`pierhead server list|show`: what the registry has, from the shell."""
+"""`pierhead server list|show`: what the registry has, from the shell.
 
-from typing import Annotated, Any
+As a person, what they are shown; as nobody, on the platform's own machine, every server of the policy in force. Not
+here: changing anything (`life`, `reviewing`, `gitops`).
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
 
 import typer
 
+from pierhead.apps.cli import gitops, life, reviewing
 from pierhead.apps.cli.access import data_of
 from pierhead.apps.cli.frame import ConfigOption, DataOption, JsonOption, Output, OutputOption, emit, show
+from pierhead.apps.cli.policy import policy_app
 from pierhead.core.errors import NotFound
+
+if TYPE_CHECKING:
+    from pierhead.bootstrap.wire_commands import ApiClient, Console
+    from pierhead.core.catalog import Server
 
 server_app = typer.Typer(help="The registry's servers.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
+    life.register(server_app)
+    reviewing.register(server_app)
+    gitops.register(server_app, policy_app)
     app.add_typer(server_app, name="server")
 
 
 @server_app.command("list")
 @server_app.command("ls", hidden=True)
 def servers(
+    search: Annotated[str, typer.Option("--search", help="Only those that hold this text.")] = "",
+    person: life.AsOption = "",
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """List the servers, whatever their stage.
+    """List the servers, whatever their stage: as a person, those that are theirs to see.
 
-    Examples: pierhead server list; pierhead server list -o json
+    Examples: pierhead server list; pierhead server list --as bob -o name; pierhead server list --as bob --search time
     """
-    from pierhead.bootstrap.wire_commands import console  # noqa: PLC0415 - see the package's docstring
+    from pierhead.bootstrap.wire_commands import console, has_token  # noqa: PLC0415 - see the package's docstring
 
+    if person or search or has_token():
+        client = life.client_of(person, data, config)
+        found = [{**each, "tools": each["tool_count"]} for each in _all(client, search)]
+        show(found, ("name", "kind", "stage", "version", "tools", "owner", "support"), output, json=as_json)
+        return
     snapshot = console(data_of(data, config)).policy().current()
     rows = [
         {
@@ -50,33 +72,50 @@ def servers(
 @server_app.command("show")
 def server(
     name: Annotated[str, typer.Argument(help="The server.")],
+    person: life.AsOption = "",
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show one server, its process and its tools.
+    """Show one server, its process and its tools: as a person, with what they may do, and its versions.
 
-    Example: pierhead server show warehouse
+    Examples: pierhead server show warehouse; pierhead server show clock --as bob
     """
-    from pierhead.bootstrap.wire_commands import console  # noqa: PLC0415
+    from pierhead.bootstrap.wire_commands import console, has_token  # noqa: PLC0415
 
+    if person or has_token():
+        _seen(life.client_of(person, data, config), name, Output.JSON if as_json else output)
+        return
     here = console(data_of(data, config))
     snapshot = here.policy().current()
     found = snapshot.servers.get(name)
     if found is None:
         raise NotFound(f"no server {name!r}", hint="see: pierhead server list")
-    document: dict[str, Any] = {
+    document = _document(here, found, [str(row.who) for row in snapshot.rows.get(name, ())])
+    if as_json or output is not Output.TABLE:
+        emit(document, output, json=as_json)
+        return
+    for key in ("name", "kind", "version", "stage", "process", "description", "url", "owner", "support"):
+        print(f"{key:<12} {document[key]}")
+    print(f"{'access':<12} {', '.join(document['access']) or 'nobody'}")
+    columns = ("name", "effect", "approval", "policy", "narrowed", "minutes")
+    show(document["tools"], columns, output, json=False)
+
+
+def _document(here: "Console", found: "Server", access: list[str]) -> dict[str, Any]:
+    """One server of the policy in force, with what its process does."""
+    return {
         "name": found.name,
         "kind": found.kind,
         "version": found.version,
         "stage": str(found.stage),
-        "process": _process(here.processes().get(name)),
+        "process": _process(here.processes().get(found.name)),
         "description": found.description,
-        "url": f"{here.running.public_url}/mcp/{name}",
+        "url": f"{here.running.public_url}/mcp/{found.name}",
         "owner": found.owner,
         "support": found.support,
-        "access": [str(row.who) for row in snapshot.rows.get(name, ())],
+        "access": access,
         "tools": [
             {
                 "name": tool.name,
@@ -90,14 +129,33 @@ def server(
             for tool in found.tools.values()
         ],
     }
-    if as_json or output is not Output.TABLE:
-        emit(document, output, json=as_json)
+
+
+def _all(client: "ApiClient", search: str) -> Iterator[dict[str, Any]]:
+    """Every page."""
+    cursor: str | None = ""
+    while cursor is not None:
+        page = client.ask("GET", f"/servers?{urlencode({'stage': 'any', 'search': search, 'cursor': cursor})}")
+        yield from page["servers"]
+        cursor = page["next"]
+
+
+def _seen(client: "ApiClient", name: str, output: Output) -> None:
+    """One server as its caller sees it."""
+    path = life.path_of(name)
+    found = {**client.ask("GET", path), "versions": client.ask("GET", f"{path}/versions")["versions"]}
+    if output is not Output.TABLE:
+        emit(found, output, json=False)
         return
-    for key in ("name", "kind", "version", "stage", "process", "description", "url", "owner", "support"):
-        print(f"{key:<12} {document[key]}")
-    print(f"{'access':<12} {', '.join(document['access']) or 'nobody'}")
-    columns = ("name", "effect", "approval", "policy", "narrowed", "minutes")
-    show(document["tools"], columns, output, json=False)
+    for key in ("name", "title", "kind", "version", "stage", "data_class", "description", "url", "owner", "support"):
+        print(f"{key:<12} {found[key]}")
+    print(f"{'you':<12} {found['why']}" + ("" if found["may_reach"] else f"; {found['whom_to_ask']}"))
+    for key in ("notice", "withheld"):
+        if found[key]:
+            print(f"{key:<12} {found[key] if key == 'notice' else ', '.join(found[key])}")
+    show(found["tools"], ("name", "effect", "approval", "decision"), Output.TABLE, json=False)
+    columns = ("version", "stage", "is_current", "submitted_by", "reason", "steps")
+    show(found["versions"], columns, Output.TABLE, json=False)
 
 
 def _process(known: dict[str, Any] | None) -> str:

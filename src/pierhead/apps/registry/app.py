@@ -103,6 +103,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         surface=setting.surface,
         environment=setting.environment,
         data=adapters.data,
+        registry=adapters.registry,
         feed=adapters.policy,
         decisions=Decisions(adapters.clock),
         ai_clients=tuple(ai_clients().values()),

@@ -11,6 +11,7 @@ from jsonschema.protocols import Validator
 from starlette.applications import Starlette
 from tests.openapi_answers import validator
 from tests.pages import hidden
+from tests.web_registry import SPARK_REVIEW
 from tests.web_site import PUBLIC_URL, TestSite, build, callers
 from tools.openapi import check_openapi, compare
 
@@ -20,15 +21,26 @@ from pierhead.apps.registry.web.pages import Web
 from pierhead.core.identity import Caller, User
 from pierhead.usecases.explain_decision import explain_decision
 from pierhead.usecases.grant_tokens import Grant, issue
-from pierhead.usecases.memory import MemorySnapshots, snapshot_of
+from pierhead.usecases.memory import snapshot_of
+from pierhead.usecases.ports_registry import Revision
 
 pytestmark = pytest.mark.anyio
 
 API = f"{PUBLIC_URL}/api/v1"
 OF_ALICE, OF_BOB = "0199-00-02", "0199-00-01"
-FILLED = {"{name}": "warehouse", "{id}": OF_ALICE}
+FILLED = {"{name}": "warehouse", "{id}": OF_ALICE, "{version}": "1.4.0", "{step}": "suspend"}
 QUESTION = {"server": "warehouse", "tool": "run_query"}
-BODIES = {"POST /api/v1/authorize": QUESTION, "POST /api/v1/authorize/batch": {"questions": [QUESTION]}}
+BODIES: Mapping[str, object] = {
+    "POST /api/v1/authorize": QUESTION,
+    "POST /api/v1/authorize/batch": {"questions": [QUESTION]},
+    "POST /api/v1/servers": {"name": "clock", "entry": {"kind": "stdio", "owner": "web", "support": "#web"}},
+    "PUT /api/v1/servers/{name}": {"entry": {"kind": "sql", "owner": "web", "support": "#web"}},
+    "POST /api/v1/servers/{name}/versions": {},
+    "POST /api/v1/servers/{name}/versions/{version}/{step}": {"reason": "it is wrong"},
+    "POST /api/v1/servers/{name}/rollback": {"version": "1.4.0", "reason": "it was better"},
+    "POST /api/v1/reviews/{id}/decisions": {"gate": "security", "verdict": "approve", "reason": "read it"},
+    "POST /api/v1/reviews/{id}/comments": {"text": "why?"},
+}
 STREAM = "GET /api/v1/changes/stream"
 DOCUMENT = openapi.document(PUBLIC_URL)
 
@@ -36,7 +48,8 @@ DOCUMENT = openapi.document(PUBLIC_URL)
 def filled(route: str) -> tuple[str, str]:
     """A method and an address that exists, for alice."""
     method, _, path = route.partition(" ")
-    return method, re.sub(r"\{\w+\}", lambda found: FILLED[found[0]], path)
+    filling = {**FILLED, "{id}": SPARK_REVIEW} if "/reviews/" in path else FILLED
+    return method, re.sub(r"\{\w+\}", lambda found: filling[found[0]], path)
 
 
 INVENTORY = [filled(route) for route in ROUTES]
@@ -75,9 +88,9 @@ class Program:
 
     def move_policy(self, **changes: object) -> None:
         """Serve the same site under another snapshot."""
-        snapshot = replace(self.world.site.snapshots.current(), **changes)
-        assert isinstance(self.world.site.snapshots, MemorySnapshots)
-        self.world.site.snapshots.snapshot = snapshot
+        now = self.world.site.snapshots.current()
+        snapshot = replace(now, **{"revision": now.revision + 1, **changes})
+        self.world.site.registry.served.put(Revision(snapshot.revision, "", "{}"), snapshot)
 
 
 @pytest.fixture
@@ -226,7 +239,7 @@ async def test_a_person_who_left_is_out_with_their_session(program: Program) -> 
 
 async def test_what_is_no_route_or_no_method_of_it_is_refused_as_json(program: Program) -> None:
     absent = await program.ask("alice", "GET", "/api/v1/nothing")
-    wrong = await program.ask("alice", "DELETE", "/api/v1/servers")
+    wrong = await program.ask("alice", "DELETE", "/api/v1/me")
     reading = await program.ask("alice", "GET", "/api/v1/authorize")
 
     assert (absent.status_code, absent.json()["code"]) == (404, "not-found")
@@ -298,8 +311,8 @@ async def test_auditors_see_every_tool_and_why_it_may_not_be_used(program: Progr
 
 @pytest.mark.parametrize("hidden_one", ["spark", "knowledge"])
 async def test_a_server_that_is_not_live_reads_as_one_that_is_not_there(program: Program, hidden_one: str) -> None:
-    concealed = await program.ask("alice", "GET", f"/api/v1/servers/{hidden_one}")
-    absent = await program.ask("alice", "GET", "/api/v1/servers/nothing-here")
+    concealed = await program.ask("bob", "GET", f"/api/v1/servers/{hidden_one}")
+    absent = await program.ask("bob", "GET", "/api/v1/servers/nothing-here")
     audited = await program.get("carol", f"/servers/{hidden_one}")
 
     assert (concealed.status_code, concealed.content) == (absent.status_code, absent.content) == (404, absent.content)

@@ -120,14 +120,14 @@ async def test_the_catalogue_says_what_you_can_call(visit: Visit) -> None:
     page = (await visit.http.get("/servers")).text
     twin = await visit.json("/servers")
 
-    assert "Six servers. Three you can call." in page
+    assert "Five servers. Three you can call." in page
     assert twin["callable"] == 3
 
 
 async def test_the_catalogue_differs_by_who_looks(visit: Visit) -> None:
     await visit.sign_in("bob")
 
-    assert "Six servers. Two you can call." in (await visit.http.get("/servers")).text
+    assert "Five servers. Two you can call." in (await visit.http.get("/servers")).text
 
 
 async def test_search_finds_by_name_purpose_and_owner(visit: Visit) -> None:

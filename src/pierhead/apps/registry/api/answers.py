@@ -87,7 +87,7 @@ def answer(content: object, status: int = 200, headers: Mapping[str, str] | None
     return Response(body, status, {**HEADERS, **(headers or {})}, media_type="application/json")
 
 
-def problem(error: PierheadError, public_url: str, methods: str = "GET, HEAD") -> Response:
+def problem(error: PierheadError, public_url: str, methods: str = "") -> Response:
     """An error as the API tells it; for 401 with the way to sign in (RFC 9728), for 405 with what is allowed."""
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):

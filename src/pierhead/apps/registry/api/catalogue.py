@@ -10,15 +10,18 @@ from typing import Final
 
 from pierhead.apps.registry.api.answers import Asked, Reason, moment, reasons_of
 from pierhead.apps.registry.api.finding import Page, find, search_of
+from pierhead.apps.registry.api.sight import entry_seen, may_see, reviews, undeployed, versions_seen
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import DataClass, Effect, Server, Stage, Tool
-from pierhead.core.errors import NotFound
+from pierhead.core.errors import Invalid
 from pierhead.core.policy import Question
+from pierhead.core.snapshot import Snapshot
 from pierhead.core.usage import Minutes
 from pierhead.usecases.explain_decision import Explanation, explain_decision
 from pierhead.usecases.list_tools import list_tools
 from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
 from pierhead.usecases.ports_records import ProcessState
+from pierhead.usecases.rights import is_owner
 
 _UNREPORTED: Final = ProcessState(state="", reason="", since=0.0)
 
@@ -76,10 +79,18 @@ class ToolForm:
 
 
 async def servers(asked: Asked) -> object:
-    """A page of the servers that the caller may know of, in the order of their names."""
-    search = search_of(asked.query("search", "limit", "cursor"))
-    snapshot = asked.site.snapshots.current()
-    page = await find(snapshot, search, lambda each: _is_shown(asked, each), lambda each: _shown_tools(asked, each))
+    """A page of the servers that the caller may know of, in the order of their names.
+
+    `stage` asks for those of one stage, or of `any`: also those that no policy holds yet, where they are the caller's.
+    """
+    query = asked.query("search", "limit", "cursor", "stage")
+    search, snapshot = search_of(query), asked.site.snapshots.current()
+    if "stage" in query:
+        snapshot = await _staged(asked, query["stage"])
+    is_staged = "stage" in query  # then everything that is left is the caller's to see
+    page = await find(
+        snapshot, search, lambda each: is_staged or _is_shown(asked, each), lambda each: _shown_tools(asked, each)
+    )
     states = await asked.site.processes.states()
     shown = [_server(asked, each, states.get(each.name, _UNREPORTED)) for each in page.servers]
     return {"servers": shown, "next": page.next, "policy_version": snapshot.revision}
@@ -95,10 +106,23 @@ async def server(asked: Asked) -> object:
     snapshot = asked.site.snapshots.current()
     found = snapshot.servers.get(name)
     if found is None or not _is_shown(asked, found):
-        raise NotFound("no such server, or not yours to see", hint="GET /api/v1/servers lists yours")
+        entry = await entry_seen(asked, name)
+        found = found or undeployed(asked, entry, await versions_seen(asked, entry))
     process = (await asked.site.processes.states()).get(name, _UNREPORTED)
-    tools = [_tool(asked, found, tool) for tool in _shown_tools(asked, found)]
-    return {**asdict(_server(asked, found, process)), "tools": tools, "policy_version": snapshot.revision}
+    return {
+        **asdict(_server(asked, found, process)),
+        "withheld": await _withheld(asked, found),
+        "tools": [_tool(asked, found, tool) for tool in _shown_tools(asked, found)],
+        "policy_version": snapshot.revision,
+    }
+
+
+async def _withheld(asked: Asked, each: Server) -> list[str]:
+    """The tools that nobody may use until they are signed, for those who can see to that."""
+    names = [tool.name for tool in each.tools.values() if tool.withheld]
+    entry = await asked.site.registry.catalogue.entry(each.name) if names else None
+    is_theirs = entry is not None and is_owner(entry, asked.caller, asked.site.registry.rights)
+    return names if is_theirs or reviews(asked) else []
 
 
 async def me(asked: Asked) -> object:
@@ -144,6 +168,21 @@ def _usable_form(asked: Asked, each: Server) -> Mapping[str, object]:
         "notice": each.notice,
         "tools": [{"name": tool.name, "effect": tool.effect} for tool in _usable(asked, each)],
     }
+
+
+async def _staged(asked: Asked, stage: str) -> Snapshot:
+    """The policy with what is not in it yet, as far as it is the caller's to see; of one stage, or of any.
+
+    Errors: Invalid.
+    """
+    if stage not in {*Stage, "any"}:
+        raise Invalid("no such stage", hint=f"any, or one of {', '.join(Stage)}")
+    snapshot, catalogue = asked.site.snapshots.current(), asked.site.registry.catalogue
+    entries = {name: each for name, each in (await catalogue.entries()).items() if may_see(asked, each)}
+    waiting = [each for name, each in entries.items() if name not in snapshot.servers]
+    known = {name: each for name, each in snapshot.servers.items() if each.is_callable or name in entries}
+    known |= {each.name: undeployed(asked, each, await versions_seen(asked, each)) for each in waiting}
+    return replace(snapshot, servers={name: each for name, each in known.items() if stage in {"any", each.stage}})
 
 
 def _is_shown(asked: Asked, each: Server) -> bool:

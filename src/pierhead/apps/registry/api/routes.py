@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.registry import openapi
+from pierhead.apps.registry.api import entries, review_desk, versions
 from pierhead.apps.registry.api.answers import Asked, Endpoint, answer, problem
 from pierhead.apps.registry.api.callers import Callers
 from pierhead.apps.registry.api.catalogue import me, my_servers, server, servers
@@ -27,16 +28,29 @@ ROUTES: Final[Mapping[str, Endpoint]] = {
     "GET /api/v1/me": me,
     "GET /api/v1/me/servers": my_servers,
     "GET /api/v1/servers": servers,
+    "POST /api/v1/servers": entries.register,
     "GET /api/v1/servers/{name}": server,
-    "GET /api/v1/calls": calls,
-    "GET /api/v1/calls/{id}": call,
-    "GET /api/v1/impact": impact,
+    "PUT /api/v1/servers/{name}": entries.change,
+    "GET /api/v1/servers/{name}/entry": entries.entry,
+    "GET /api/v1/servers/{name}/versions": versions.versions,
+    "POST /api/v1/servers/{name}/versions": versions.publish,
+    "GET /api/v1/servers/{name}/versions/{version}": versions.version,
+    "POST /api/v1/servers/{name}/versions/{version}/{step}": versions.step,
+    "POST /api/v1/servers/{name}/rollback": versions.rollback,
+    "GET /api/v1/servers/{name}/diff": versions.diff,
+    "GET /api/v1/reviews": review_desk.reviews,
+    "GET /api/v1/reviews/{id}": review_desk.review,
+    "POST /api/v1/reviews/{id}/decisions": review_desk.decide,
+    "POST /api/v1/reviews/{id}/comments": review_desk.comment,
     "GET /api/v1/changes": changes,
     "GET /api/v1/changes/stream": stream,
     "POST /api/v1/authorize": authorize,
     "POST /api/v1/authorize/batch": authorize_batch,
     "GET /api/v1/decisions/{id}": decision,
     "GET /api/v1/who-can": who_can,
+    "GET /api/v1/calls": calls,
+    "GET /api/v1/calls/{id}": call,
+    "GET /api/v1/impact": impact,
 }
 """Method and path to what answers it."""
 
@@ -49,13 +63,10 @@ class Api:
 
     def routes(self) -> list[Route]:
         """All of them; last, what is no route but would be one of the API."""
-        listed = [self._listed(name, endpoint) for name, endpoint in ROUTES.items()]
-        rest = Route("/api/{rest:path}", Answering(self.callers, _absent))
+        paths = dict.fromkeys(name.partition(" ")[2] for name in ROUTES)
+        listed = [Route(path, Answering(self.callers, _methods(path))) for path in paths]
+        rest = Route("/api/{rest:path}", Answering(self.callers, {}))
         return [Route("/openapi.json", self._document), *listed, rest]
-
-    def _listed(self, name: str, endpoint: Endpoint) -> Route:
-        method, _, path = name.partition(" ")
-        return Route(path, Answering(self.callers, endpoint, "GET, HEAD" if method == "GET" else method))
 
     async def _document(self, request: Request) -> Response:
         """OpenAPI 3.1, for anyone: it tells how to ask, and nothing of who may."""
@@ -65,11 +76,10 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """One endpoint as plain ASGI, which the router leaves every method to. No `methods`: any."""
+    """One path as plain ASGI, which the router leaves every method to. No `methods`: there is no such path."""
 
     callers: Callers
-    endpoint: Endpoint
-    methods: str = ""
+    methods: Mapping[str, Endpoint]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._response(Request(scope, receive))
@@ -78,14 +88,28 @@ class Answering:
     async def _response(self, request: Request) -> Response:
         site = self.callers.site
         try:
-            caller = await self.callers.of(request)
-            if self.methods and request.method not in self.methods.split(", "):
-                raise Invalid("another method is needed here", hint=f"use {self.methods}", code="method-not-allowed")
-            content = await self.endpoint(Asked(site, caller, request))
+            asked = Asked(site, await self.callers.of(request), request)
+            content = await self._endpoint(asked)(asked)
             return content if isinstance(content, Response) else answer(content)
         except PierheadError as error:
-            return problem(error, site.public_url, self.methods)
+            return problem(error, site.public_url, ", ".join(self.methods))
+
+    def _endpoint(self, asked: Asked) -> Endpoint:
+        """What answers this method. Errors: NotFound; Invalid (`method-not-allowed`)."""
+        if not self.methods:
+            raise NotFound("the API has no such route", hint=f"see {asked.site.public_url}/docs")
+        found = self.methods.get(asked.request.method)
+        if found is None:
+            hint = f"use {', '.join(self.methods)}"
+            raise Invalid("another method is needed here", hint=hint, code="method-not-allowed")
+        return found
 
 
-async def _absent(asked: Asked) -> object:
-    raise NotFound("the API has no such route", hint=f"see {asked.site.public_url}/docs")
+def _methods(path: str) -> Mapping[str, Endpoint]:
+    """The methods of one path; where something can be read, its headers alone can be read too."""
+    found: dict[str, Endpoint] = {}
+    for name, endpoint in ROUTES.items():
+        method, _, listed = name.partition(" ")
+        if listed == path:
+            found |= {"GET": endpoint, "HEAD": endpoint} if method == "GET" else {method: endpoint}
+    return found

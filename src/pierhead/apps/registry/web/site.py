@@ -21,6 +21,7 @@ from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.ports_data import DataLane
 from pierhead.usecases.ports_records import Processes, Records
+from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.tell_changes import PolicyFeed
 
 DAY_S: Final = 86_400.0
@@ -45,6 +46,7 @@ class Site:
     surface: str
     environment: str
     data: DataLane
+    registry: RegistryDesk
     feed: PolicyFeed
     """The same policy as `snapshots`, for those who wait for the next."""
     decisions: Decisions
