@@ -53,11 +53,14 @@ def desk(origin: str) -> Connection:
     return Connection(DESK, f"{origin}/mcp")
 
 
-def named(origin: str, name: str) -> Connection:
-    """One server by its name. Errors: Invalid, for what cannot be one."""
+def named(origin: str, name: str, namespace: str = "") -> Connection:
+    """One server by its name, and by its name in the public registry if the namespace is known.
+
+    Errors: Invalid, for what cannot be a name.
+    """
     if _NAME.fullmatch(name) is None:
         raise Invalid(f"{name!r} is no server's name", hint="see: pierhead server list")
-    return Connection(name, f"{origin}/mcp/{name}")
+    return Connection(name, f"{origin}/mcp/{name}", f"{namespace}/{name}" if namespace else "")
 
 
 def origin_of(text: str) -> str:
@@ -68,7 +71,7 @@ def origin_of(text: str) -> str:
     return origin
 
 
-def local(data: Path, person: str, server: str) -> list[Connection]:
+def local(data: Path, person: str, server: str, namespace: str) -> list[Connection]:
     """What that person may reach on the platform that runs here; with nobody named, every server that is live.
 
     Errors: UpstreamUnreachable; NotFound, also for a server that is not theirs to reach.
@@ -79,7 +82,7 @@ def local(data: Path, person: str, server: str) -> list[Connection]:
     names = _reachable(here, person)
     if server and server not in names:
         raise NotFound(f"no server {server!r} to connect to", hint=f"there are: {', '.join(names) or 'none'}")
-    return [named(here.running.public_url, name) for name in names if server in {"", name}]
+    return [named(here.running.public_url, name, namespace) for name in names if server in {"", name}]
 
 
 def _reachable(here: "Console", person: str) -> list[str]:

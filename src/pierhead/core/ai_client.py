@@ -130,6 +130,11 @@ class AiClient:
     def place(self, scope: Scope) -> Place | None:
         return self.user if scope is Scope.USER else self.project
 
+    def links_to(self, connection: Connection) -> tuple[str, ...]:
+        """The links that install that server; without those that need a name of it that is not known."""
+        usable = (link for link in self.links if connection.full_name or not link.needs_full_name)
+        return tuple(link.to(self, connection) for link in usable)
+
     def entry_of(self, connection: Connection) -> dict[str, object]:
         """The entry of that server."""
         return cast("dict[str, object]", filled(self.entry, connection))
@@ -154,12 +159,15 @@ class Link:
     coding: Coding = Coding.NONE
     has_name: bool = False
 
+    @property
+    def needs_full_name(self) -> bool:
+        return "{full_name}" in self.template
+
     def to(self, client: AiClient, connection: Connection) -> str:
         entry = client.entry_of(connection)
         config = self._coded({"name": connection.name, **entry} if self.has_name else entry)
-        full_name = connection.full_name or connection.name
         named = self.template.replace("{name}", percent_encoded(connection.name))
-        return named.replace("{full_name}", percent_encoded(full_name)).replace("{config}", config)
+        return named.replace("{full_name}", percent_encoded(connection.full_name)).replace("{config}", config)
 
     def _coded(self, entry: Mapping[str, object]) -> str:
         text = json.dumps(entry, separators=(",", ":"), ensure_ascii=False)

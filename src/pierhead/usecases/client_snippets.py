@@ -33,7 +33,7 @@ def snippets_of(client: AiClient, connections: Sequence[Connection]) -> Snippets
         document=part_of_file(client, connections),
         commands=tuple(_line(client.command, each) for each in connections if client.command),
         sign_in=tuple(_line(client.sign_in, each) for each in connections if client.sign_in),
-        links=tuple(link.to(client, each) for each in connections for link in client.links),
+        links=tuple(link for each in connections for link in client.links_to(each)),
     )
 
 

@@ -92,6 +92,7 @@ def test_cursors_link_carries_the_entry_in_base64() -> None:
 def test_windsurfs_link_names_the_server_as_the_registry_does() -> None:
     (link,) = (link.to(BY_ID["windsurf"], PRESTO) for link in BY_ID["windsurf"].links)
     assert link == "windsurf://windsurf-mcp-registry?serverName=com.example%2Fpresto"
+    assert BY_ID["windsurf"].links_to(Connection("presto", PRESTO.url)) == (), "that name is not known"
 
 
 @pytest.mark.parametrize("text", ["", "a-b_c.~", "a b&c=d?é%\n", "日本"])

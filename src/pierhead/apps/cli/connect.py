@@ -65,7 +65,8 @@ def _connections(
     from pierhead.bootstrap import wire_connect as wire  # noqa: PLC0415
 
     if not url:
-        return wire.local(settings_of(data, config).settings.platform.data, person, server)
+        settings = settings_of(data, config).settings
+        return wire.local(settings.platform.data, person, server, settings.registry.namespace)
     origin = wire.origin_of(url)
     if person:
         raise Invalid("--as names a person of the platform here", hint="with --url, add --token-file")
@@ -94,9 +95,10 @@ def _read(token: Path) -> str:
 
 
 def _print_links(client: AiClient, connections: list[Connection]) -> None:
-    links = [link.to(client, each) for each in connections for link in client.links]
+    links = [link for each in connections for link in client.links_to(each)]
     if not links:
-        raise Invalid(f"{client.name} has no links", hint="leave --deeplink out", code="client-without-file")
+        message = f"{client.name} has no link to servers that are known no better"
+        raise Invalid(message, hint="leave --deeplink out", code="client-without-file")
     print("\n".join(links))
 
 

@@ -1,4 +1,5 @@
-"""The gateway: the only public port. It decides, relays bytes and keeps the record; it never speaks MCP itself.
+"""The gateway: the only public port. It decides, relays bytes and keeps the record; it speaks MCP
+itself at the front desk only (`desk`).
 
 `program` makes one from what `bootstrap/wire_gateway` put together; `relay` is the request path. Read that first.
 """

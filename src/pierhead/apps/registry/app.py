@@ -107,6 +107,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         feed=adapters.policy,
         decisions=Decisions(adapters.clock),
         ai_clients=tuple(ai_clients().values()),
+        namespace=setting.rules.namespace,
     )
     listener = Listener(adapters.tokens, setting.surface, setting.environment)
     failed = FailedSignIns(adapters.desk.audit, adapters.clock, _SIGN_IN_WINDOW_S)

@@ -41,7 +41,7 @@ def _ways(view: ConnectView) -> h.Node:
         _by_file(view.client),
         _by_shell(view.client),
         _desk(view.desk),
-        _servers(view.connections),
+        _servers(view),
     ]
 
 
@@ -122,16 +122,23 @@ def _desk(url: str) -> h.Node:
     )
 
 
-def _servers(connections: tuple[ConnectionView, ...]) -> h.Node:
+def _servers(view: ConnectView) -> h.Node:
     return titled(
         "The addresses",
         h.ul[
             (
                 h.li[to(f"/servers/{each.server}", h.bdi[each.server]), " ", h.code[each.url], " ", each.description]
-                for each in connections
+                for each in view.connections
             )
         ],
+        _cut(view),
     )
+
+
+def _cut(view: ConnectView) -> h.Node:
+    if view.server or len(view.connections) == len(view.servers):
+        return None
+    return h.p(class_="quiet")[f"{len(view.connections)} of {len(view.servers)} are shown; choose one above."]
 
 
 def _allow_lists(files: tuple[AllowList, ...]) -> h.Node:

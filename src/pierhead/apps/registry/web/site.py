@@ -51,6 +51,8 @@ class Site:
     """The same policy as `snapshots`, for those who wait for the next."""
     decisions: Decisions
     ai_clients: tuple[AiClient, ...] = AI_CLIENTS
+    namespace: str = ""
+    """What stands before a server's name in the public registry; empty where there is none."""
 
     @property
     def public_url(self) -> str:

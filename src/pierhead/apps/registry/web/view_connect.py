@@ -10,11 +10,12 @@ from typing import Final
 
 from pierhead.apps.registry.web.site import Site, Viewer
 from pierhead.core.ai_client import AiClient, Connection, Place
-from pierhead.core.errors import NotFound, Refused
+from pierhead.core.catalog import Server
+from pierhead.core.policy import refuse
 from pierhead.usecases.client_snippets import snippets_of
 from pierhead.usecases.export_policy import EXPORTS, Exported, compile_fleet, export
-from pierhead.usecases.list_tools import list_tools
-from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
+from pierhead.usecases.list_tools import is_usable
+from pierhead.usecases.match_rules import REACH, REACH_AND_USE, SnapshotRules
 
 _FIRST: Final = "claude-code"
 _MOST: Final = 100
@@ -73,15 +74,14 @@ def connect_view(site: Site, viewer: Viewer, query: Mapping[str, str]) -> Connec
     usable = _usable(site, viewer)
     server = query.get("server", "") if query.get("server") in usable else ""
     shown = {name: text for name, text in usable.items() if server in {"", name}}
-    connections = [Connection(name, f"{site.public_url}/mcp/{name}") for name in list(shown)[:_MOST]]
+    connections = [_connection(site, name) for name in list(shown)[:_MOST]]
     return ConnectView(
         clients=tuple((each.id, each.name) for each in sorted(site.ai_clients, key=lambda each: each.name.casefold())),
         servers=tuple(usable),
         server=server,
         client=_client(client, connections),
         connections=tuple(
-            ConnectionView(each.name, shown[each.name], each.url, tuple(link.to(client, each) for link in client.links))
-            for each in connections
+            ConnectionView(each.name, shown[each.name], each.url, client.links_to(each)) for each in connections
         ),
         desk=f"{site.public_url}/mcp",
         allow_lists=_allow_lists(site, viewer),
@@ -91,14 +91,20 @@ def connect_view(site: Site, viewer: Viewer, query: Mapping[str, str]) -> Connec
 def _usable(site: Site, viewer: Viewer) -> dict[str, str]:
     """The servers of which the viewer may use a tool, with what they are for."""
     caller, rules = viewer.caller(site), SnapshotRules(site.snapshots, REACH_AND_USE)
-    found: dict[str, str] = {}
-    for name, server in sorted(site.snapshots.current().servers.items()):
-        try:
-            if list_tools(name, caller, site.snapshots, rules):
-                found[name] = server.description
-        except (NotFound, Refused):
-            continue
-    return found
+    snapshot = site.snapshots.current()
+
+    def may(server: Server) -> bool:
+        if not server.is_callable or refuse(caller, tuple(rules.reach(caller, server.name)), REACH, ""):
+            return False
+        shown = (tool for tool in server.tools.values() if not tool.withheld)
+        return any(is_usable(server, tool, caller, snapshot.revision, rules) for tool in shown)
+
+    return {name: server.description for name, server in sorted(snapshot.servers.items()) if may(server)}
+
+
+def _connection(site: Site, name: str) -> Connection:
+    full_name = f"{site.namespace}/{name}" if site.namespace else ""
+    return Connection(name, f"{site.public_url}/mcp/{name}", full_name)
 
 
 def _client(client: AiClient, connections: list[Connection]) -> ClientView:
