@@ -18,6 +18,7 @@ from pierhead.adapters.db import (
     Database,
     DatabaseAudit,
     DatabaseFacts,
+    DatabaseHealths,
     DatabaseManifests,
     DatabasePolicies,
     DatabaseRecords,
@@ -28,13 +29,25 @@ from pierhead.adapters.db import (
 from pierhead.adapters.db.migrations import migrate, pending, revision_of
 from pierhead.adapters.db.schema import METADATA
 from pierhead.core.approval import Approval
-from pierhead.core.audit import Actor, CallFinished, CallLost, CallRefused, CallStarted, Fact, PolicyPublished, Reason
+from pierhead.core.audit import (
+    Actor,
+    CallFinished,
+    CallLost,
+    CallRefused,
+    CallStarted,
+    Fact,
+    PolicyPublished,
+    Reason,
+    ServerHealthChanged,
+)
 from pierhead.core.catalog import Effect, Tool
 from pierhead.core.chain import START, Head, next_line, read_line
 from pierhead.core.errors import Conflict, Invalid, Misconfigured, RecordFailed
+from pierhead.core.health import Condition, Probe, judge
 from pierhead.core.rule import parse_who
 from pierhead.core.usage import Minutes, ToolUse
 from pierhead.usecases.memory import MemoryClock
+from pierhead.usecases.ports_health import PROBES_KEPT
 from pierhead.usecases.ports_records import DayOfCalls, Filter, ProcessState
 from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.ports_sign_in import Client, Code, RefreshToken
@@ -486,3 +499,41 @@ def test_sqlite_syncs_every_commit(tmp_path: Path) -> None:
         return synchronous, mode
 
     assert asyncio.run(story()) == (2, "wal")
+
+
+def probe(server: str = "time", at: float = NOW, condition: Condition = Condition.UP) -> Probe:
+    return Probe(server, "1", at, condition, 2.5, "café ☕", "d", is_as_published=True, dependencies=())
+
+
+def test_health_is_kept_with_its_fact_and_reads_unknown_when_nobody_looks(run: Run) -> None:
+    async def story(database: Database) -> None:
+        clock = MemoryClock(NOW)
+        healths = DatabaseHealths(database, clock, quiet_s=90)
+        assert await healths.health("time") is None
+        await healths.keep([], [], NOW)
+        down = judge(None, probe(condition=Condition.DOWN))
+        fact = ServerHealthChanged("time", "1", "up", "down", "away")
+        await healths.keep([down, judge(None, probe("other"))], [fact], NOW)
+        assert await healths.health("time") == down
+        assert set(await healths.healths()) == {"time", "other"}
+        (kept,) = await DatabaseFacts(database).lines(("", 0), 10)
+        assert b"server-health-changed" in kept.line
+        clock.seconds += 91
+        assert {health.condition for health in (await healths.healths()).values()} == {Condition.UNKNOWN}
+
+    run(story)
+
+
+def test_the_history_of_looks_is_a_ring(run: Run) -> None:
+    async def story(database: Database) -> None:
+        healths = DatabaseHealths(database, MemoryClock(NOW), quiet_s=90)
+        known = None
+        for place in range(PROBES_KEPT + 10):
+            known = judge(known, probe(at=NOW + place))
+            await healths.keep([known], [], NOW)
+        looks = await healths.probes("time", PROBES_KEPT + 100)
+        assert [look.at for look in looks] == [NOW + PROBES_KEPT + 9 - place for place in range(PROBES_KEPT)]
+        assert len(await healths.probes("time", 3)) == 3
+        assert await healths.probes("other", 3) == []
+
+    run(story)

@@ -231,3 +231,29 @@ def test_pages_and_sign_in_are_mounted_beside_the_internal_api(tmp_path: Path) -
                 assert (await meeting.client.get(path)).status_code == 200, path
 
     asyncio.run(story())
+
+
+def test_looks_at_servers_are_kept_and_read_back(tmp_path: Path) -> None:
+    look = {
+        "server": "clock",
+        "version": "1",
+        "condition": "down",
+        "latency_ms": 1.5,
+        "reason": "it is away",
+        "tools_digest": "",
+        "is_as_published": False,
+        "dependencies": [{"name": "guest", "condition": "degraded", "reason": "slow"}],
+    }
+
+    async def story() -> None:
+        async with registry(tmp_path) as meeting:
+            await meeting.ask("GET", "/health/clock", status=404)
+            await meeting.ask("POST", "/health", {"looks": [look]}, status=204)
+            await meeting.ask("POST", "/health", {"looks": [{**look, "condition": "fine"}]}, status=400)
+            every = await meeting.ask("GET", "/health")
+            assert every["health"]["clock"]["condition"] == "down"
+            one = await meeting.ask("GET", "/health/clock")
+            assert [probe["reason"] for probe in one["probes"]] == ["it is away"]
+            assert one["health"]["last"]["dependencies"] == look["dependencies"]
+
+    asyncio.run(story())

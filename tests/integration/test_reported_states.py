@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from pierhead.adapters.internal_client import InternalClient
+from pierhead.bootstrap.reporting import Reporting
 from pierhead.bootstrap.running import free_ports
-from pierhead.bootstrap.wire_platform import _reporting
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,7 @@ def registry(port: int) -> Iterator[list[tuple[str, str]]]:
 async def test_a_registry_that_comes_back_hears_how_its_servers_stand() -> None:
     port, said = free_ports(1)[0], list[tuple[str, str, str]]()
     client = InternalClient(f"http://127.0.0.1:{port}", b"00" * 32)
-    report = _reporting(client, frozenset({"warehouse", "time"}), lambda *words: said.append(words))
+    report = Reporting(client, lambda *words: said.append(words)).report
     with registry(port) as told:
         await report("server-warehouse", "restarting", "killed")
     assert told == [("/internal/v1/servers/warehouse/state", "restarting")]
@@ -55,3 +55,20 @@ async def test_a_registry_that_comes_back_hears_how_its_servers_stand() -> None:
         await report("registry", "running", "")
         await report("gateway", "restarting", "killed")
     assert told == [("/internal/v1/servers/warehouse/state", "running")]
+
+
+async def test_a_server_that_changes_all_the_time_is_told_about_once_a_minute_and_nothing_is_lost() -> None:
+    port, clock = free_ports(1)[0], [0.0]
+    client = InternalClient(f"http://127.0.0.1:{port}", b"00" * 32)
+    reporting = Reporting(client, lambda *_: None, lambda: clock[0])
+    with registry(port) as told:
+        for place in range(200):
+            clock[0] += 1
+            await reporting.report("server-time", ("restarting", "running")[place % 2], "")
+            await reporting.report("server-other", "running", "") if place == 150 else None
+        of_time = [state for path, state in told if path.endswith("/time/state")]
+        assert 10 < len(of_time) < 15
+        assert ("/internal/v1/servers/other/state", "running") in told
+        clock[0] += 61
+        await reporting.tell()
+        assert told[-1] == ("/internal/v1/servers/time/state", "running")

@@ -27,6 +27,7 @@ _POLL_S: Final = 0.05
 _LOG_LINES: Final = 3
 _MISCONFIGURED: Final = 2
 _STDIN: Final = 0
+_LARGEST_ANSWER: Final = 256 * 1024
 
 Report = Callable[[str, str, str], Awaitable[None]]
 Chance = Callable[[], float]
@@ -64,7 +65,11 @@ class Supervisor:
         """
         living = _Living(child, self.report, self.chance, tuple(self.keep_open))
         self._living[child.name] = living
-        await living.first(within_s)
+        try:
+            await living.first(within_s)
+        finally:
+            if living.watching is None:
+                self._living.pop(child.name, None)
 
     async def until_ready(self, name: str, path: str, port: int, within_s: float) -> None:
         """Wait until that child answers 200 at another place. Errors: as `start`."""
@@ -76,8 +81,8 @@ class Supervisor:
 
     async def stop(self, names: Sequence[str], within_s: float) -> bool:
         """Ask these children to drain, together; kill what has not ended in time. Whether all ended by themselves."""
-        ends = [self._living[name].stop(within_s) for name in names if name in self._living]
-        return all(await asyncio.gather(*ends))
+        ending = [self._living.pop(name) for name in names if name in self._living]
+        return all(await asyncio.gather(*(living.stop(within_s) for living in ending)))
 
     def kill(self) -> None:
         """Kill every child now: the drain was cut short."""
@@ -190,18 +195,25 @@ class _Living:
 
 async def is_ready(port: int, path: str) -> bool:
     """Whether 127.0.0.1:PORT answers 200 there."""
+    return await answer_of(port, path, 2) is not None
+
+
+async def answer_of(port: int, path: str, within_s: float) -> bytes | None:
+    """What 127.0.0.1:PORT answers there with 200; None for anything else."""
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    try:
-        writer.write(b"GET %b HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n" % path.encode())
-        status = await asyncio.wait_for(reader.readline(), 2)
+        async with asyncio.timeout(within_s):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                writer.write(b"GET %b HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n" % path.encode())
+                answer = await reader.read(_LARGEST_ANSWER)
+                while more := await reader.read(_LARGEST_ANSWER - len(answer)):
+                    answer += more
+            finally:
+                writer.close()
     except (OSError, TimeoutError):
-        return False
-    finally:
-        writer.close()
-    return status.split(b" ")[1:2] == [b"200"]
+        return None
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return body if head.split(b" ")[1:2] == [b"200"] else None
 
 
 def end_with_parent(grace_s: float) -> None:

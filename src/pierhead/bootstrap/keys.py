@@ -42,7 +42,11 @@ class Keys:
         if not (self.directory / "snapshot.pub").exists():
             self._write("snapshot.pub", _public_half(self.read("snapshot.key")))
         for server in servers:
-            self._write(f"assertion-{server}.key", derived(self.read(_MASTER), server))
+            self.ensure_server(server)
+
+    def ensure_server(self, server: str) -> None:
+        """Make what one server checks assertions with; the gateway derives the same from its own key."""
+        self._write(f"assertion-{server}.key", derived(self.read(_MASTER), server))
 
     def replace(self, contents: Mapping[str, bytes]) -> None:
         """Put these in place of what is there: keys that come back from a backup. Names with a folder are refused."""

@@ -4,11 +4,10 @@ Puts settings, fleet, keys, data and the supervisor together. Not here: the orde
 the terminal shows (`apps/cli/up`).
 """
 
-import asyncio
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -19,15 +18,16 @@ from pierhead.adapters.processes import Child, Supervisor
 from pierhead.bootstrap import fleet as fleet_file
 from pierhead.bootstrap.demo.warehouse import ensure_warehouse
 from pierhead.bootstrap.fleet import Fleet
+from pierhead.bootstrap.following import Following
 from pierhead.bootstrap.keys import Keys
+from pierhead.bootstrap.reporting import PREFIX, Reporting, Talk
 from pierhead.bootstrap.running import Running, bound, free_ports, hold, prepare_directory
 from pierhead.bootstrap.settings import Resolved, Settings
-from pierhead.core.errors import PierheadError
 
 _MODULE: Final = "pierhead.apps.cli"
 _CHANCES: Final = 1_000_000
-
-Talk = Callable[[str, str, str], None]
+#: Beyond the drain, before a process is killed.
+GRACE_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,13 @@ class Platform:
     gateway: Child
     servers: Mapping[str, Child]
     supervisor: Supervisor
+    following: Following
+    client: InternalClient
+    reporting: Reporting
+
+    def everyone(self) -> Mapping[str, Child]:
+        """Every server's process of now, by server name."""
+        return {**self.servers, **self.following.children()}
 
 
 def demo_fleet() -> Path:
@@ -78,6 +85,8 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk) -> Platfor
     ports = free_ports(len(fleet.servers) + 1)
     children = _Children(settings, resolved.file, data, path, f"http://127.0.0.1:{ports[0]}")
     client = InternalClient(children.registry_url, keys.read("internal.key"))
+    reporting = Reporting(client, talk)
+    supervisor = Supervisor(reporting.report, _chance, (lock,))
     return Platform(
         settings=settings,
         fleet=fleet,
@@ -85,7 +94,12 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk) -> Platfor
         registry=children.registry(ports[0]),
         gateway=children.gateway(),
         servers={name: children.server(name, port) for name, port in zip(fleet.servers, ports[1:], strict=True)},
-        supervisor=Supervisor(_reporting(client, frozenset(fleet.servers), talk), _chance, (lock,)),
+        supervisor=supervisor,
+        following=Following(
+            client, supervisor, keys, children.registered, reporting.report, settings.shutdown.drain_s + GRACE_S
+        ),
+        client=client,
+        reporting=reporting,
     )
 
 
@@ -115,7 +129,13 @@ class _Children:
 
     def server(self, name: str, port: int) -> Child:
         flags = ("--fleet", str(self.fleet), "--registry", self.registry_url, "--port", str(port))
-        return self._child(f"server-{name}", ("server", name), flags, port)
+        return self._child(f"{PREFIX}{name}", ("server", name), flags, port)
+
+    def registered(self, name: str, port: int) -> Child:
+        """The registry has its entry, and no file."""
+        return self._child(
+            f"{PREFIX}{name}", ("server", name), ("--registry", self.registry_url, "--port", str(port)), port
+        )
 
     def _child(self, name: str, role: tuple[str, ...], flags: tuple[str, ...], port: int) -> Child:
         common = ("--data", str(self.data), "--public-url", self.settings.platform.url, "--supervised")
@@ -126,34 +146,3 @@ class _Children:
 
 def _chance() -> float:
     return secrets.randbelow(_CHANCES) / _CHANCES
-
-
-def _reporting(
-    client: InternalClient, servers: frozenset[str], talk: Talk
-) -> Callable[[str, str, str], Awaitable[None]]:
-    """Tell the terminal, and for a server's process the registry.
-
-    A registry that is away hears the latest state of each server at the next change of any process: its own return.
-    """
-    untold: dict[str, dict[str, str]] = {}
-    one_at_a_time = asyncio.Lock()  # else an older state could overtake a newer one
-
-    async def report(name: str, state: str, reason: str) -> None:
-        talk(name, state, reason)
-        server = name.removeprefix("server-")
-        if server in servers and name != server:
-            untold[server] = {"state": state, "reason": reason}
-        async with one_at_a_time:
-            try:
-                await tell()
-            except PierheadError as failed:
-                talk(name, "unreported", failed.message)
-
-    async def tell() -> None:
-        while untold:
-            server, latest = next(iter(untold.items()))
-            await asyncio.to_thread(client.post, f"/servers/{server}/state", latest)
-            if untold[server] is latest:
-                del untold[server]
-
-    return report

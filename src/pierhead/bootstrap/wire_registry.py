@@ -16,6 +16,7 @@ from pierhead.adapters.db import (
     DatabaseAudit,
     DatabaseCatalogue,
     DatabaseFacts,
+    DatabaseHealths,
     DatabaseManifests,
     DatabasePolicies,
     DatabaseRecords,
@@ -44,6 +45,7 @@ from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.rights import Rights
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.trust_fleet import enter_fleet
+from pierhead.usecases.watch_health import QUIET_INTERVALS
 
 ADMINS: Final = frozenset({"platform-admin"})
 AUDITORS: Final = frozenset({"security-reviewers"}) | ADMINS
@@ -79,6 +81,7 @@ class RegistryAdapters:
     facts: DatabaseFacts
     records: DatabaseRecords
     states: DatabaseStates
+    healths: DatabaseHealths
     desk: TokenDesk
     data: GatewayData
     tokens: Tokens
@@ -125,6 +128,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         facts=DatabaseFacts(database),
         records=DatabaseRecords(database),
         states=DatabaseStates(database),
+        healths=DatabaseHealths(database, clock, setting.rules.probe_s * QUIET_INTERVALS),
         desk=desk,
         data=data,
         tokens=Tokens(Issuer(setting.public_url, frozenset({"RS256"}), own_keys), clock, policy),

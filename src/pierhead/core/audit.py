@@ -214,6 +214,18 @@ class ServerStateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerHealthChanged:
+    """A server is in another condition than before; one that flaps changes into `flapping`, and out of it, once."""
+
+    server: str
+    version: str
+    source: str
+    target: str
+    reason: str
+    kind: str = "server-health-changed"
+
+
+@dataclass(frozen=True, slots=True)
 class ServerMoved:
     """A version took a step of its life; `step` is `register` where it began."""
 
@@ -300,6 +312,7 @@ Fact = (
     | TokenRevoked
     | ServerPublished
     | ServerStateChanged
+    | ServerHealthChanged
     | ServerMoved
     | ReviewOpened
     | ReviewDecided

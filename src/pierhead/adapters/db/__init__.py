@@ -8,6 +8,7 @@ from pierhead.adapters.db.calls import DatabaseRecords
 from pierhead.adapters.db.catalogue import DatabaseCatalogue
 from pierhead.adapters.db.engine import Database, open_database, pending_of, reach_database, upgrade
 from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
+from pierhead.adapters.db.health import DatabaseHealths
 from pierhead.adapters.db.oauth import DatabaseSignIn
 from pierhead.adapters.db.policy import DatabasePolicies
 from pierhead.adapters.db.servers import DatabaseManifests, DatabaseStates
@@ -18,6 +19,7 @@ __all__ = [
     "DatabaseAudit",
     "DatabaseCatalogue",
     "DatabaseFacts",
+    "DatabaseHealths",
     "DatabaseManifests",
     "DatabasePolicies",
     "DatabaseRecords",

@@ -75,6 +75,23 @@ STATES = Table(
     Column("since", Double, nullable=False),
 )
 
+HEALTH = Table(
+    "health",
+    METADATA,
+    Column("server", Text, primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
+#: A ring a server: `slot` goes round.
+PROBES = Table(
+    "probes",
+    METADATA,
+    Column("server", Text, primary_key=True),
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("at", Double, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
 REVISIONS = Table(
     "revisions",
     METADATA,

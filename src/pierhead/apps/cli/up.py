@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final
 
 from pierhead.apps.cli.frame import INTERRUPTED
 from pierhead.bootstrap.running import announce, withdraw
-from pierhead.bootstrap.wire_platform import Platform, platform
+from pierhead.bootstrap.watching import watch
+from pierhead.bootstrap.wire_platform import GRACE_S, Platform, platform
 from pierhead.core.errors import PierheadError
 
 if TYPE_CHECKING:
     from pierhead.bootstrap.settings import Resolved
 
 _START_S: Final = 60.0
-_GRACE_S: Final = 5.0
 
 
 def run_up(resolved: "Resolved", fleet: Path | None) -> int:
@@ -54,7 +54,7 @@ async def _live(whole: Platform, talk: Talk) -> int:
         if await _unless(asked, _start(whole)):
             announce(data, whole.running)
             print(ready_text(whole, talk.seconds()), flush=True)
-            await asked.wait()
+            await _attend(whole, asked)
         talk("pierhead", "stopping", "finishing open calls; Ctrl-C again to cut it short")
     except PierheadError:
         talk("pierhead", "stopping", "the start failed")
@@ -85,6 +85,22 @@ async def _start(whole: Platform) -> None:
     await supervisor.until_ready(whole.gateway.name, "/readyz", whole.gateway.port, _START_S)
 
 
+async def _attend(whole: Platform, asked: asyncio.Event) -> None:
+    """Until somebody asks to stop: look at the servers, and run what is registered meanwhile."""
+    every_s = whole.settings.registry.probe_s
+    tasks = [
+        asyncio.create_task(whole.following.follow()),
+        asyncio.create_task(watch(whole.everyone, whole.client, every_s)),
+        asyncio.create_task(whole.reporting.catch_up(every_s)),
+    ]
+    try:
+        await asked.wait()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _unless(asked: asyncio.Event, starting: Coroutine[object, object, None]) -> bool:
     """Whether it came to its end before somebody asked to stop. Errors: its own."""
     work, stop = asyncio.create_task(starting), asyncio.create_task(asked.wait())
@@ -111,8 +127,9 @@ async def _stop(whole: Platform, asked: asyncio.Event) -> bool:
 
 
 async def _drain(whole: Platform) -> bool:
-    within_s = whole.settings.shutdown.drain_s + _GRACE_S
-    stages = ([whole.gateway.name], [child.name for child in whole.servers.values()], [whole.registry.name])
+    within_s = whole.settings.shutdown.drain_s + GRACE_S
+    servers = [child.name for child in whole.servers.values()] + await whole.following.stop()
+    stages = ([whole.gateway.name], servers, [whole.registry.name])
     return all([await whole.supervisor.stop(names, within_s) for names in stages])
 
 

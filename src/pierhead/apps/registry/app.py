@@ -89,6 +89,8 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         states=adapters.states,
         processes=adapters.states,
         desk=adapters.desk,
+        healths=adapters.healths,
+        clock=adapters.clock,
     )
     is_secure = setting.public_url.startswith("https://")
     site = Site(

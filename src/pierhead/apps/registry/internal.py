@@ -18,7 +18,10 @@ from starlette.routing import Route, Router
 from pierhead.apps.problem import MODERN, http_status
 from pierhead.core.errors import Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
 from pierhead.usecases.grant_tokens import Grant, TokenDesk, issue
+from pierhead.usecases.health_forms import health_to_form, probe_from_form, probe_to_form
+from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_catalogue import Entry, Version
+from pierhead.usecases.ports_health import PROBES_KEPT, HealthStore
 from pierhead.usecases.ports_records import Filter, Processes, Records
 from pierhead.usecases.ports_registry import Envelope, FactPages, FactStore, ProcessStates
 from pierhead.usecases.publish_manifest import publish_manifest
@@ -27,6 +30,7 @@ from pierhead.usecases.report_impact import FORMULA, METHOD, report_impact
 from pierhead.usecases.report_process import StateChange, report_state
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.ship_facts import take_facts
+from pierhead.usecases.watch_health import keep_looks
 from pierhead.usecases.wire_forms import manifest_from_form
 
 PREFIX: Final = "/internal/v1"
@@ -57,6 +61,8 @@ class Internal:
     states: ProcessStates
     processes: Processes
     desk: TokenDesk
+    healths: HealthStore
+    clock: Clock
 
     def application(self) -> "KeyedRoutes":
         routes = {
@@ -67,6 +73,9 @@ class Internal:
             "GET /servers/states": self.all_states,
             "GET /entries": self.entries,
             "GET /entries/{server}": self.entry,
+            "POST /health": self.keep_health,
+            "GET /health": self.all_health,
+            "GET /health/{server}": self.health,
             "POST /tokens": self.token,
             "GET /audit": self.calls,
             "GET /audit/calls/{call_id}": self.call,
@@ -120,6 +129,27 @@ class Internal:
         versions = await self.registry.catalogue.versions(entry.name)
         current = next((version for version in versions if version.version == entry.current), None)
         return _json(_entry(entry, current))
+
+    async def keep_health(self, request: Request) -> Response:
+        """What somebody saw of servers just now."""
+        (looks,) = _members(await _body(request), looks=list)
+        now = self.clock.now()
+        probes = [probe_from_form(look, now) for look in cast("list[object]", looks)]
+        await keep_looks(probes, self.healths, now)
+        return Response(status_code=204)
+
+    async def all_health(self, _: Request) -> Response:
+        known = await self.healths.healths()
+        return _json({"health": {server: health_to_form(health) for server, health in known.items()}})
+
+    async def health(self, request: Request) -> Response:
+        """One server with its last looks, newest first."""
+        server = request.path_params["server"]
+        known = await self.healths.health(server)
+        if known is None:
+            raise NotFound(f"nobody looked at a server {server!r} yet", hint="pierhead server list names the servers")
+        probes = await self.healths.probes(server, _limit(request, PROBES_KEPT))
+        return _json({"health": health_to_form(known), "probes": [probe_to_form(probe) for probe in probes]})
 
     async def token(self, request: Request) -> Response:
         """For `pierhead token`: whoever holds the internal key may speak for anyone of the built-in sign-in."""
