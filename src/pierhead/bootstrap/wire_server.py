@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Final, cast
 
 from pierhead.adapters.assertion import Verifier
+from pierhead.adapters.internal_client import InternalClient
 from pierhead.adapters.remote import Registry
 from pierhead.adapters.system import SystemClock
-from pierhead.bootstrap.fleet import FleetServer, Guest
+from pierhead.bootstrap.entries import EntryDeclarations
+from pierhead.bootstrap.fleet import FleetServer, Guest, load
 from pierhead.bootstrap.keys import VALUES, Keys, derived
 from pierhead.bootstrap.plugins import build_server
+from pierhead.bootstrap.settings import Settings
 from pierhead.bootstrap.wire_guard import Guard, GuestSetting, guard_before, publish_news
 from pierhead.bootstrap.wire_shared import Endless, Shared, share
 from pierhead.core.catalog import Tool
@@ -24,6 +27,7 @@ from pierhead.sdk.host import Application, host, host_guest
 from pierhead.usecases.check_guest import GuestRules
 from pierhead.usecases.health_forms import dependency_to_form, manifest_digest
 from pierhead.usecases.memory import NoApprovals
+from pierhead.usecases.ports_catalogue import Origin
 from pierhead.usecases.tell_state import LatestState
 from pierhead.usecases.wire_forms import Manifest
 
@@ -42,6 +46,22 @@ class ServerSetting:
     relist_s: float = 300.0
     rules: GuestRules | None = None
     """What a registered server is held to; None for what the operator's own fleet file declares."""
+
+
+def entry_named(
+    name: str, fleet: Path | None, registry_url: str, settings: Settings
+) -> tuple[FleetServer, GuestRules | None]:
+    """The entry of one server, and what it is held to: of the fleet file, or of the registry if no file names it.
+
+    Errors: Misconfigured; NotFound; Invalid (`bad-entry`); UpstreamUnreachable.
+    """
+    data = settings.platform.data.resolve()
+    declared = load(fleet, data).servers.get(name) if fleet is not None else None
+    if declared is not None:
+        return declared, None
+    told = InternalClient(registry_url, Keys.at(data).read("internal.key")).get(f"/entries/{name}")
+    rules = None if told["origin"] == Origin.FLEET else settings.registry.guest_rules
+    return EntryDeclarations().read(name, told["document"]), rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from pierhead.core.audit import DefinitionsDrifted, ServerPublished
 from pierhead.core.catalog import Stage
 from pierhead.core.definitions import gravest, tools_digest
 from pierhead.core.errors import Invalid
+from pierhead.usecases.check_definitions import check_definitions, refuse_hostile
 from pierhead.usecases.compose_policy import withheld
 from pierhead.usecases.ports_catalogue import Change, Entry, Version
 from pierhead.usecases.ports_registry import Revision
@@ -29,7 +30,8 @@ INSTRUCTIONS: Final = "(instructions)"
 async def publish_manifest(server: str, manifest: Manifest, desk: RegistryDesk) -> Revision:
     """Take a server's manifest, and put the policy that follows from it in force.
 
-    Errors: NotFound, if nobody declared the server; Invalid, for what cannot be published.
+    Errors: NotFound, if nobody declared the server; Invalid, for what cannot be published, and for hostile definitions
+    (`hostile-definition`), which are kept for reviewers and not put in force.
     """
     entry = await entry_of(server, desk)
     if not _ADDRESS.fullmatch(manifest.upstream):
@@ -41,6 +43,7 @@ async def publish_manifest(server: str, manifest: Manifest, desk: RegistryDesk) 
         fact = ServerPublished(server, manifest.version, await _stage(entry, desk), digest_of(manifest), by)
         await desk.manifests.keep(server, manifest, desk.clock.now(), fact)
     if is_vouched(entry, await _current(entry, desk), manifest, desk):
+        refuse_hostile(check_definitions(server, manifest, {}))  # an operator vouches for a server, not for its text
         await vouch(entry, manifest, desk)
     elif known is None or digest_of(known) != digest_of(manifest):
         await _tell_of_drift(entry, manifest, desk)

@@ -12,6 +12,7 @@ from pierhead.core.catalog import Stage
 from pierhead.core.errors import Invalid
 from pierhead.core.identity import Caller
 from pierhead.core.review import Binding
+from pierhead.usecases.check_definitions import check_definitions, refuse_hostile
 from pierhead.usecases.ports_catalogue import Change, Entry, Version
 from pierhead.usecases.publish_policy import check_narrowing
 from pierhead.usecases.registry_desk import RegistryDesk, binding, commit, entry_of, version_of
@@ -25,7 +26,8 @@ async def publish_version(server: str, manifest: Manifest | None, caller: Caller
     """Keep a version with these definitions; with none, those that its process has now.
 
     The same again is the same version; other definitions under a name that was signed become `NAME+2`.
-    Errors: NotFound; Forbidden (`not-yours`); Invalid (`no-definitions`, `unknown-narrowing`).
+    Errors: NotFound; Forbidden (`not-yours`); Invalid (`no-definitions`, `unknown-narrowing`,
+    `hostile-definition`).
     """
     by = person_of(caller)
     entry = await entry_of(server, desk)
@@ -38,6 +40,7 @@ async def publish_version(server: str, manifest: Manifest | None, caller: Caller
             code="no-definitions",
         )
     check_narrowing(desk.declarations.read(server, entry.document), offered)
+    refuse_hostile(check_definitions(server, offered, await desk.manifests.all()))
     return await keep_version(entry, offered, by, desk)
 
 

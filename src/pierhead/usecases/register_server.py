@@ -13,6 +13,7 @@ from pierhead.core.audit import EntryChanged
 from pierhead.core.errors import Conflict, Forbidden, Invalid
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
+from pierhead.usecases.check_definitions import check_document, refuse_hostile
 from pierhead.usecases.check_guest import check_guest
 from pierhead.usecases.ports_catalogue import Change, Entry, Origin
 from pierhead.usecases.registry_desk import RegistryDesk, commit, entry_of, put_in_force
@@ -25,7 +26,7 @@ async def register_server(name: str, document: Mapping[str, Json], caller: Calle
     """Take in a server that somebody offers.
 
     Errors: Forbidden (`not-yours`, `person-needed`, `kind-not-registrable`); Invalid (`bad-entry`,
-    `guest-not-allowed`); Conflict (`name-taken`).
+    `guest-not-allowed`, `hostile-definition`); Conflict (`name-taken`).
     """
     by = person_of(caller)
     require(may_register(caller, desk.rights))
@@ -36,7 +37,9 @@ async def register_server(name: str, document: Mapping[str, Json], caller: Calle
             code="bad-entry",
         )
     _check(name, document, desk)
-    if await desk.catalogue.entry(name) is not None:
+    others = await desk.catalogue.entries()
+    refuse_hostile(check_document(name, document, others))
+    if name in others:
         raise Conflict(f"there is a server {name!r} already", hint="choose another name", code="name-taken")
     entry = Entry(name, dict(document), Origin.REGISTERED, by, desk.clock.now(), current="", lock=0)
     await _commit_new(entry, desk)
@@ -54,6 +57,7 @@ async def change_entry(name: str, document: Mapping[str, Json], lock: int, calle
     if entry.origin is Origin.FLEET:
         raise Forbidden(f"{name} stands in the operator's fleet file", hint="change it there", code="not-yours")
     _check(name, document, desk)
+    refuse_hostile(check_document(name, document, ()))
     members = changed_members(entry.document, document)
     if not members:
         return entry

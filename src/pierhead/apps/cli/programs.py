@@ -82,16 +82,16 @@ def gateway(
 
 @run_app.command("server")
 def server(
-    name: Annotated[str, typer.Argument(help="The server's name in the fleet file.")],
-    fleet: _Fleet,
+    name: Annotated[str, typer.Argument(help="The server's name in the fleet file, or in the registry.")],
     registry: _Registry,
     port: _Port,
+    fleet: Annotated[Path | None, typer.Option("--fleet", help="The fleet file, if it names the server.")] = None,
     data: DataOption = None,
     public_url: _PublicUrl = None,
     config: ConfigOption = None,
     supervised: _Supervised = False,
 ) -> None:
-    """Run one server of the fleet, or the guard before a guest.
+    """Run one server of the fleet or of the registry, or the guard before a guest.
 
     Example: pierhead run server warehouse --fleet fleet.yaml --registry http://127.0.0.1:8421 --port 8501
     """

@@ -15,7 +15,6 @@ from pierhead.bootstrap import fleet as fleet_file
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import bound, end_with_parent
 from pierhead.bootstrap.settings import Settings
-from pierhead.core.errors import NotFound
 from pierhead.core.snapshot import AgeLimits
 
 if TYPE_CHECKING:
@@ -78,18 +77,18 @@ def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> N
     serving.run(main)
 
 
-def run_server(settings: Settings, fleet: Path, name: str, registry_url: str, port: int, *, supervised: bool) -> None:
-    """Errors: Misconfigured; NotFound, for a name that the fleet file has not."""
+def run_server(
+    settings: Settings, fleet: Path | None, name: str, registry_url: str, port: int, *, supervised: bool
+) -> None:
+    """Errors: Misconfigured; NotFound, for a name that neither fleet file nor registry has; UpstreamUnreachable."""
     from pierhead.apps import server  # noqa: PLC0415 - see the docstring
-    from pierhead.bootstrap.wire_server import ServerSetting, server_parts  # noqa: PLC0415
+    from pierhead.bootstrap.wire_server import ServerSetting, entry_named, server_parts  # noqa: PLC0415
 
     data = settings.platform.data.resolve()
-    entry = fleet_file.load(fleet, data).servers.get(name)
-    if entry is None:
-        raise NotFound(f"{fleet} has no server {name!r}", hint="name one that is in it")
+    entry, rules = entry_named(name, fleet, registry_url, settings)
     _tie(settings, supervised=supervised)
     upstream = f"http://127.0.0.1:{port}/mcp"
-    setting = ServerSetting(entry, data, registry_url, upstream, _limits(settings), settings.registry.relist_s)
+    setting = ServerSetting(entry, data, registry_url, upstream, _limits(settings), settings.registry.relist_s, rules)
 
     async def main() -> None:
         parts = await server_parts(setting)

@@ -6,6 +6,7 @@ supervisor. Not here: what the server does (its plug-in), how parts are made (`b
 
 import asyncio
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from pierhead.apps.serving import Application, serve, stop_on_signals
-from pierhead.core.errors import UpstreamUnreachable
+from pierhead.core.errors import PierheadError, UpstreamUnreachable
 
 _RETRY_S: Final = 0.2
 
@@ -53,12 +54,15 @@ class Program:
                 await asyncio.gather(*beside, return_exceptions=True)
 
     async def _publish(self) -> None:
-        """Until the registry took the manifest: it may start after us."""
+        """Until the registry took the manifest: it may start after us. What it refuses is said once, in the log."""
         while True:
             try:
                 await self.publish()
             except UpstreamUnreachable:
                 await asyncio.sleep(_RETRY_S)
+            except PierheadError as refused:
+                sys.stderr.write(f"{self.name}: not published: {refused.message}. {refused.hint}\n")
+                return
             else:
                 return
 
