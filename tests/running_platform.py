@@ -3,6 +3,7 @@
 One class starts it, stops it, asks its commands and its pages, and finds its processes. What a test proves is not here.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -126,13 +127,17 @@ def until_gone(pids: set[int], within_s: float = 40) -> None:
 
 
 @contextmanager
-def up(data: Path) -> Iterator[Up]:
-    """A platform on free ports; stopped at the end, whatever happened."""
+def up(data: Path, fleet: Path | None = None, **settings: str) -> Iterator[Up]:
+    """A platform on free ports; stopped at the end, whatever happened. `settings` are like `registry__probe_s`."""
     port, diagnostics = free_ports(2)
-    flags = ("--data", str(data), "--port", str(port), "--diagnostics-port", str(diagnostics))
+    flags = ["--data", str(data), "--port", str(port), "--diagnostics-port", str(diagnostics)]
+    flags += ["--fleet", str(fleet)] if fleet else []
+    environment = {**os.environ, **{f"PIERHEAD__{name.upper()}": value for name, value in settings.items()}}
     log = data.parent / "up.log"
     with log.open("w") as talk:
-        process = subprocess.Popen([*PIERHEAD, "up", *flags], stdout=subprocess.PIPE, stderr=talk, text=True)
+        process = subprocess.Popen(
+            [*PIERHEAD, "up", *flags], stdout=subprocess.PIPE, stderr=talk, text=True, env=environment
+        )
     try:
         yield Up(data, (port, diagnostics), process, _until_ready(process, log), log)
     finally:

@@ -41,6 +41,8 @@ class Guard:
     guest: KeptGuest
     tools: GuestTools
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    known: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once the guest listed its tools: before that there is nothing to publish."""
     governance: Governance | None = None
 
     async def heard(self, wire: list[dict[str, Any]]) -> None:
@@ -49,6 +51,7 @@ class Guard:
             if self.governance is not None:
                 self.governance.redeclared()
             self.news.set()
+        self.known.set()
 
     def fault(self) -> str:
         """What is wrong with the guest, and with tools that its entry declares; empty if nothing is."""
@@ -74,7 +77,7 @@ class GuestSetting:
 
 
 async def guard_before(setting: GuestSetting, states: LatestState, opened: AsyncExitStack) -> Guard:
-    """Connect, and wait for the first list.
+    """Connect; wait for the first list of a program that is started here, and for nobody who is elsewhere.
 
     Errors: UpstreamUnreachable, for a guest that does not answer in time; Invalid and Misconfigured, for one that
     may not be run or has no credential.
@@ -87,6 +90,8 @@ async def guard_before(setting: GuestSetting, states: LatestState, opened: Async
     guard.guest.heard = guard.heard
     supervision = asyncio.create_task(guard.guest.supervise())
     opened.push_async_callback(_ended, supervision)
+    if setting.entry.remote is not None:
+        return guard
     try:
         async with asyncio.timeout(STARTS_S):
             await guard.guest.ready()

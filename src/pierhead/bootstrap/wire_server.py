@@ -84,11 +84,14 @@ class Published:
     name: str
     registry: Registry
     manifest: Callable[[], Manifest]
+    known: asyncio.Event
+    """Set when the manifest says something: an empty one, vouched for, would make the first real one a drift."""
     last: Manifest | None = None
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def publish(self) -> None:
         """Errors: UpstreamUnreachable; what the registry refuses."""
+        await self.known.wait()
         async with self._turn:
             manifest = self.manifest()
             await self.registry.publish_manifest(self.name, manifest)
@@ -160,7 +163,10 @@ def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
     application = host(server, _governance(beside, entry.name, server.tools), verifier)
     manifest = _manifest(setting, server.version, server.manifest())
     manifest = replace(manifest, instructions=server.low_level.instructions or "")
-    return _Made(application, Published(entry.name, beside.registry, lambda: manifest), (), tuple[Dependency, ...])
+    known = asyncio.Event()
+    known.set()
+    published = Published(entry.name, beside.registry, lambda: manifest, known)
+    return _Made(application, published, (), tuple[Dependency, ...])
 
 
 async def _guest(
@@ -184,7 +190,7 @@ async def _guest(
     def manifest() -> Manifest:
         return _manifest(setting, _GUEST_VERSION, tuple(tool.declared() for tool in guard.tools.values()))
 
-    published = Published(name, beside.registry, manifest)
+    published = Published(name, beside.registry, manifest, guard.known)
 
     async def news() -> None:
         await publish_news(guard, published.publish, states)
