@@ -115,6 +115,7 @@ class _Living:
         finally:
             if self.watching is None:
                 self.kill()
+                await self.process.wait()
         await self.report(self.child.name, "running", "")
 
     async def answers(self, port: int, path: str, within_s: float) -> None:
