@@ -291,3 +291,28 @@ def test_a_curated_query_is_served_and_kept_while_roles_change(tmp_path: Path) -
         roles.write_text("roles: {analyst: {tables: [products], operations: [read]}}\n" + query)
         within(5, lambda: "queries.orders_from, as role analyst" in running.log.read_text())
         assert http.post("/api/v1/_rpc/orders_from", json={"least": 2}).status_code == 200
+
+
+def test_what_must_outlive_a_restart_lies_in_the_data_directory(tmp_path: Path) -> None:
+    """An idempotency key that was used stays used, and a digest of a value stays what it was."""
+    make_shop(tmp_path)
+    roles = tmp_path / "roles.yaml"
+    roles.write_text(
+        "roles: {clerk: {tables: {orders: {operations: [read, create]},"
+        " products: {operations: [read], columns: {mask: {name: hash}}}}}}"
+    )
+    data, url = tmp_path / "data", f"sqlite:///{tmp_path / 'shop.db'}"
+    made = pierhead("key", "create", "--role", "clerk", "--roles", str(roles), "--data", str(data), "--json")
+    key = json.loads(made.stdout)["key"]
+    order = {"id": 77, "product_id": 1, "qty": 1}
+    seen = []
+    for _ in range(2):
+        with serving(url, data, "--roles", str(roles)) as running, running.http(key) as http:
+            written = http.post("/api/v1/orders", json=order, headers={"idempotency-key": "order-77"})
+            seen.append((written.status_code, http.get("/api/v1/products/1").json()["name"]))
+            replayed = written.headers.get("idempotency-replayed")
+            assert running.stop() == 0
+    assert seen[0] == seen[1]
+    assert seen[0][0] == 201
+    assert len(seen[0][1]) == 32
+    assert replayed == "true"

@@ -13,6 +13,7 @@ from typing import Final
 from pierhead.adapters.api_keys import KeyFile, Keys, KeyVerifier
 from pierhead.bootstrap.roles_file import Roles, read_queries, read_roles
 from pierhead.bootstrap.serve_roles import Narrowing, roles_in_force
+from pierhead.bootstrap.variables import roles_with_variables
 from pierhead.core.api_key import ApiKey
 from pierhead.core.errors import PierheadError
 from pierhead.sdk.database import Database, Queries
@@ -105,7 +106,7 @@ class Followed:
         roles, self.printed_role = roles_in_force(
             self._written, tables, self._made.values(), self.own.id, self.narrowing
         )
-        self.database.use_roles(roles)
+        self.database.use_roles(roles_with_variables(roles))
 
     def _marks(self) -> tuple[_Mark, _Mark, tuple[str, ...]]:
         return _mark(self.roles), _mark(self.keys.path), self.database.own_tables()

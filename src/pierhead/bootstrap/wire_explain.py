@@ -24,6 +24,7 @@ from pierhead.bootstrap.plugins import databases
 from pierhead.bootstrap.roles_file import read_queries, read_roles
 from pierhead.bootstrap.running import prepare_directory
 from pierhead.bootstrap.serve_roles import Narrowing, roles_in_force
+from pierhead.bootstrap.variables import roles_with_variables
 from pierhead.bootstrap.wire_commands import Console
 from pierhead.bootstrap.wire_serve import contract_file, database_name, governed, open_database
 from pierhead.core.api_key import ID_BYTES, SECRET_BYTES, KeyRequest, new_key
@@ -133,7 +134,7 @@ async def _opened(served: ServedAlone, role: str) -> AsyncGenerator[tuple[httpx2
         written = read_roles(served.roles) if served.roles else None
         roles, _ = roles_in_force(written, database.own_tables(), (own,), _NOBODY, Narrowing())
         _require(role, written or roles)
-        database.use_roles(roles)
+        database.use_roles(roles_with_variables(roles))
         application = governed(name, _OWN, database, verifier, journal)
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=application)) as http:
             yield http, credential

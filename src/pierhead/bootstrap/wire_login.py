@@ -8,6 +8,7 @@ from pierhead.bootstrap.database_url import database_url
 from pierhead.bootstrap.roles_file import default_place, read_roles
 from pierhead.bootstrap.serve_roles import Narrowing, roles_in_force
 from pierhead.bootstrap.settings import Settings
+from pierhead.bootstrap.variables import roles_with_variables
 from pierhead.bootstrap.wire_serve import opened_database
 from pierhead.sdk.database import Finding
 
@@ -30,7 +31,7 @@ def check_login(db: str, roles: Path | None, settings: Settings) -> LoginChecked
     async def main() -> LoginChecked:
         async with opened_database(url) as database:
             in_force, _ = roles_in_force(written, database.own_tables(), (), "none", Narrowing())
-            database.use_roles(in_force)
+            database.use_roles(roles_with_variables(in_force))
             return LoginChecked(await database.check_login(), database.grant_script())
 
     return asyncio.run(main())

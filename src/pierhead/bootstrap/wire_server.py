@@ -1,7 +1,7 @@
 """Puts one server's program together: plug-in or guest, governance, journal, policy, manifest."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,9 +13,11 @@ from pierhead.adapters.remote import Registry
 from pierhead.adapters.system import SystemClock
 from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.bootstrap.fleet import FleetServer, Guest, load
+from pierhead.bootstrap.follow_fleet import FollowedEntry
 from pierhead.bootstrap.keys import VALUES, Keys, derived
 from pierhead.bootstrap.plugins import build_server
 from pierhead.bootstrap.settings import Settings
+from pierhead.bootstrap.variables import with_variables
 from pierhead.bootstrap.wire_guard import Guard, GuestSetting, guard_before, publish_news
 from pierhead.bootstrap.wire_shared import Endless, Shared, share
 from pierhead.core.catalog import Tool
@@ -24,6 +26,7 @@ from pierhead.core.snapshot import AgeLimits
 from pierhead.sdk.governance import DeclaredTool, Governance, govern
 from pierhead.sdk.guest import guest_front
 from pierhead.sdk.host import Application, host, host_guest
+from pierhead.sdk.server import Server
 from pierhead.usecases.check_guest import GuestRules
 from pierhead.usecases.health_forms import dependency_to_form, manifest_digest
 from pierhead.usecases.memory import NoApprovals
@@ -46,6 +49,14 @@ class ServerSetting:
     relist_s: float = 300.0
     rules: GuestRules | None = None
     """What a registered server is held to; None for what the operator's own fleet file declares."""
+    fleet: Path | None = None
+    """The file that it follows while it runs; None for what no file declares."""
+    refresh_s: float = 30.0
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The entry's own; only an operator's may name variables of this process. Errors: Misconfigured."""
+        return with_variables(self.entry.settings) if self.rules is None else self.entry.settings
 
 
 def entry_named(
@@ -157,7 +168,7 @@ def _verifier(setting: ServerSetting, clock: SystemClock) -> Verifier:
 def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
     """A server written with the SDK."""
     entry = setting.entry
-    server = build_server(entry.kind, entry.name, entry.settings)
+    server = build_server(entry.kind, entry.name, setting.settings)
     server.folder = setting.data / "servers" / entry.name
     server.installation_key = derived(Keys.at(setting.data).made(VALUES), entry.name)
     application = host(server, _governance(beside, entry.name, server.tools), verifier)
@@ -166,7 +177,15 @@ def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
     known = asyncio.Event()
     known.set()
     published = Published(entry.name, beside.registry, lambda: manifest, known)
-    return _Made(application, published, (), tuple[Dependency, ...])
+    return _Made(application, published, tuple(_followed(setting, server)), tuple[Dependency, ...])
+
+
+def _followed(setting: ServerSetting, server: Server) -> Iterator[Endless]:
+    """What follows the fleet file and the server's outside, for a server that can."""
+    entry = setting.entry
+    if setting.fleet is not None and setting.rules is None and server.following is not None:
+        followed = FollowedEntry(entry.name, setting.fleet, setting.data, server.following, entry.settings)
+        yield lambda: followed.follow_for_ever(setting.refresh_s)
 
 
 async def _guest(

@@ -5,10 +5,10 @@ in an author's tests by `pierhead.testing`. Built on the official `mcp` package:
 prompts and resources.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from mcp.server import CacheHint
 from mcp.server.caching import CacheableMethod
@@ -29,6 +29,21 @@ Lifespan = Callable[[MCPServer[Any]], AbstractAsyncContextManager[Any]]
 
 #: A list varies by caller, so nobody else may be served it.
 _PRIVATE_LIST: Final[dict[CacheableMethod, CacheHint]] = {"tools/list": CacheHint(ttl_ms=60_000, scope="private")}
+
+
+class Following(Protocol):
+    """A server that follows what changes around it, without a restart."""
+
+    def change(self, settings: Mapping[str, object]) -> str:
+        """Put its changed settings in force, as far as a running server can; says what it keeps until a restart.
+
+        Errors: Misconfigured, and everything stays as it was.
+        """
+        ...
+
+    async def refresh(self) -> None:
+        """Look again at what it serves. Errors: UpstreamUnreachable, Misconfigured; then all stays as it was."""
+        ...
 
 
 class Server:
@@ -52,6 +67,8 @@ class Server:
         """Where it may keep files of its own; whoever hosts it says so before it starts, or it keeps none."""
         self.installation_key: bytes | None = None
         """A secret of this server on this installation, for what must be the same tomorrow; its host sets it."""
+        self.following: Following | None = None
+        """How it follows its settings and its outside while it runs, if it does."""
         self.name = name
         self.owner = owner
         self.support = support

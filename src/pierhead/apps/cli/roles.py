@@ -88,7 +88,17 @@ def run_server(
     entry, rules = entry_named(name, fleet, registry_url, settings)
     _tie(settings, supervised=supervised)
     upstream = f"http://127.0.0.1:{port}/mcp"
-    setting = ServerSetting(entry, data, registry_url, upstream, _limits(settings), settings.registry.relist_s, rules)
+    setting = ServerSetting(
+        entry,
+        data,
+        registry_url,
+        upstream,
+        _limits(settings),
+        settings.registry.relist_s,
+        rules,
+        fleet=None if fleet is None else fleet.resolve(),
+        refresh_s=settings.serve.refresh_s,
+    )
 
     async def main() -> None:
         parts = await server_parts(setting)

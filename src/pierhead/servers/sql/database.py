@@ -22,6 +22,12 @@ from pierhead.servers.sql.source import Source
 from pierhead.servers.sql.write_lane import ready_to_write
 
 _OWNER: Final = "whoever started pierhead serve"
+_VARIABLE: Final = {
+    "type": "object",
+    "properties": {"env": {"type": "string"}},
+    "required": ["env"],
+    "additionalProperties": False,
+}
 _SUPPORT: Final = "its terminal"
 
 
@@ -108,6 +114,9 @@ class SqlDatabases:
         members = schema["$defs"]["Role"]["properties"]
         members["tables"] = {"anyOf": [members["tables"], {"type": "array", "items": {"type": "string"}}]}
         members["operations"] = schema["$defs"]["TableRule"]["properties"]["operations"]
+        account = schema["$defs"]["Account"]["properties"]
+        for member in ("url", "user", "password"):
+            account[member] = {"anyOf": [{"type": "string"}, _VARIABLE], "default": None}
         return schema
 
     def queries_schema(self) -> dict[str, Any]:

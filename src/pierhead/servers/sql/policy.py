@@ -176,6 +176,8 @@ class Account(_Strict):
                 password = Path(self.password_file).read_text(encoding="utf-8").rstrip("\r\n")
             except (OSError, UnicodeDecodeError):
                 raise misconfigured([f"login.password_file: cannot read {self.password_file}"]) from None
+        if self.user is None and password is None:
+            return self.url or source_url  # as it stands: of a file it has no account to put in
         user = quote(self.user or parts.username or "", safe="") if self.user else (parts.username or "")
         if password is None:
             secret = f":{parts.password}" if parts.password and not self.user else ""
@@ -184,6 +186,9 @@ class Account(_Strict):
         place = parts.netloc.rpartition("@")[2]
         account = f"{user}{secret}@" if user or secret else ""
         return urlunsplit(parts._replace(netloc=account + place))
+
+
+_WHO: Final = {"groups", "users", "workloads", "keys", "login"}
 
 
 class Role(_Strict):
@@ -227,6 +232,11 @@ class Role(_Strict):
         """The operations that write which the role has on some table."""
         granted = {each for rule in self.tables.values() for each in rule.operations}
         return frozenset(granted & {"create", "update", "delete"})
+
+    @property
+    def version(self) -> str:
+        """A digest of what the role may do, whoever holds it and under whatever login."""
+        return hashlib.sha256(self.model_dump_json(exclude=_WHO).encode()).hexdigest()[:16]
 
     def is_held_by(self, caller: Caller) -> bool:
         person, workload = caller.person, caller.workload

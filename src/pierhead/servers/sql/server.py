@@ -12,6 +12,7 @@ from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescript
 from pierhead.servers.sql.budget import Asks, over_budget
 from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.engines.transactions import WritingEngine
+from pierhead.servers.sql.following import FollowedSource
 from pierhead.servers.sql.function_lane import FunctionLane
 from pierhead.servers.sql.function_tools import declare_function_tool
 from pierhead.servers.sql.hashed_cells import Digests
@@ -77,6 +78,7 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     declare_read_tool(server, reads := ReadLane(source, Cursors(chosen.signing_key()), digests), _POLICY, asks)
     curated = _declare_query_tools(server, source, statements, asks)
     writes, functions = _declare_changes(server, source, chosen, keys)
+    server.following = FollowedSource(chosen, source)
     lanes = Lanes(source, statements, schema, reads, writes, curated, functions)
     server.routes = RestRoutes(lanes, chosen.name, server.version)
     return server, source

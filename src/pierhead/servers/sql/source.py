@@ -6,8 +6,8 @@ call that began on the old one ends there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,12 +16,13 @@ from typing import Any, Final, Self
 
 from sqlglot import exp
 
-from pierhead.sdk import Caller, Invalid, Misconfigured
+from pierhead.sdk import Caller, Invalid, Misconfigured, UpstreamUnreachable
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View, drifted
 from pierhead.servers.sql.catalog import Catalog, StoredTable
 from pierhead.servers.sql.contract import Contract, Held, held
 from pierhead.servers.sql.engines.choosing import engine_of
 from pierhead.servers.sql.engines.engine import Engine, Limits, Values
+from pierhead.servers.sql.engines.login import Login
 from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.granted_functions import GrantedFunction
 from pierhead.servers.sql.pacing import Pace
@@ -34,27 +35,10 @@ ROLE_ASKED: Final[ContextVar[str]] = ContextVar("pierhead_role_asked", default="
 """The role that the request being answered asks to act in, if any: only one that its caller holds can come of it."""
 
 MISSES_APART_S: Final = 5.0
+# Of the guard, of a read by parameters, and of the engine, which does not say what it misses.
+_MISSES: Final = frozenset({"unknown-table", "unknown-column", "statement-failed"})
 _NO_VALUES: Final[Values] = {}
 _NOTHING: Final = Catalog("sqlite", "", "", ())
-
-
-class Login:
-    """An engine under one account, and whether it has looked at the schema under it."""
-
-    __slots__ = ("_looking", "address", "engine", "is_ready")
-
-    def __init__(self, engine: Engine, address: str, *, is_ready: bool) -> None:
-        self.engine = engine
-        self.address = address
-        self.is_ready = is_ready
-        self._looking = asyncio.Lock()
-
-    async def make_ready(self) -> None:
-        """Errors: UpstreamUnreachable."""
-        async with self._looking:
-            if not self.is_ready:
-                await self.engine.introspect()
-                self.is_ready = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +174,11 @@ class Turn:
         rows = await turn.acting.engine.run(...)
     """
 
-    __slots__ = ("_caller", "acting", "ground")
+    __slots__ = ("_caller", "_missed", "acting", "ground")
 
-    def __init__(self, ground: Ground, caller: Caller, asked: str) -> None:
-        """Errors: Forbidden (`no-role`)."""
+    def __init__(self, ground: Ground, caller: Caller, asked: str, missed: Callable[[], None]) -> None:
+        """`missed` hears of a call that named what is not there. Errors: Forbidden (`no-role`)."""
+        self._missed = missed
         self.ground = ground
         self.acting = ground.acting(caller, asked)
         self._caller = caller
@@ -210,9 +195,11 @@ class Turn:
             undone.pop_all()
         return self
 
-    async def __aexit__(self, *_how: object) -> None:
+    async def __aexit__(self, _kind: object, failed: BaseException | None, _where: object) -> None:
         self.ground.in_use.leave()
         self.acting.pace.end(self._caller.principal)
+        if isinstance(failed, Invalid) and failed.code in _MISSES:
+            self._missed()
 
 
 class Source:
@@ -262,14 +249,17 @@ class Source:
 
         Errors: Forbidden (`no-role`).
         """
-        return Turn(self.ground, caller, asked)
+        return Turn(self.ground, caller, asked, self._missed)
 
     def replace(self, policy: Policy) -> None:
         """Follow another policy: new calls see it, those that run end on the old one.
 
         Errors: Misconfigured; then the old one stays in force, whole.
         """
-        self._stand_on(policy, self._held, is_strict=True)
+        if self._is_open:
+            self._stand_on(policy, self._held, is_strict=True)
+        else:
+            self.ground = Ground(policy, _NOTHING, {})
 
     async def refresh(self) -> bool:
         """Look at the schema again; whether it changed.
@@ -277,6 +267,8 @@ class Source:
         A column that appeared stays hidden where a role excludes or masks columns; what a policy names and is gone
         is not there. A contract decides what is offered of the schema. Errors: UpstreamUnreachable, Misconfigured.
         """
+        if not self._is_open:
+            return False
         self._looked_at = self._now()
         found = await self._look()
         if found.catalog.version == self.ground.catalog.version and found.changes == self._held.changes:
@@ -292,9 +284,22 @@ class Source:
         catalog = await self.engine.introspect()
         return held(Contract.read(self._contract) if self._contract else None, catalog)
 
-    async def refresh_after_a_miss(self) -> bool:
-        """As `refresh`, for a statement that named what is not there; not more often than every few seconds."""
-        return self._now() - self._looked_at >= MISSES_APART_S and await self.refresh()
+    def _missed(self) -> None:
+        """Some call named what is not there: it may be there since. Looks again, but not more often than every 5 s."""
+        if self._now() - self._looked_at >= MISSES_APART_S:
+            self._looked_at = self._now()
+            self._beside(self._look_after_a_miss())
+
+    async def _look_after_a_miss(self) -> None:
+        with suppress(
+            UpstreamUnreachable, Misconfigured
+        ):  # the caller was told of the miss; the next look at the interval says why
+            await self.refresh()
+
+    def _beside(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         for task in self._closing:
@@ -326,9 +331,7 @@ class Source:
         before, self.ground, self._logins = self.ground, Ground(policy, catalog, roles), logins
         self._held = found
         if dropped:
-            task = asyncio.create_task(_close_after(before.in_use, dropped))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._beside(_close_after(before.in_use, dropped))
 
     def _login(self, name: str, account: Account) -> Login:
         """A role's own engine with its own pool, connected when first used; one whose address stayed is kept."""

@@ -187,7 +187,7 @@ class WriteLane:
         options = scene.request.options
         if not options.idempotency_key or options.dry_run:
             return None
-        body = digest(scene.request, scene.turn.acting.name, scene.turn.ground.policy.version)
+        body = digest(scene.request, scene.turn.acting.name, scene.turn.acting.role.version)
         issuer = caller.person.issuer if caller.person else ""
         return OwnKey(self._name, f"{issuer} {caller.name}", options.idempotency_key, body)
 
