@@ -4,6 +4,7 @@
 stand in /etc: a client gets one of its own, in a mount namespace, and this machine's stays as it is.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -48,6 +49,19 @@ def test_a_client_lists_the_servers_that_we_wrote(platform: Up, client: str, tmp
     assert "time" in said, said
     if client != "copilot-cli":  # which lists names alone
         assert platform.mcp("warehouse") in said
+
+
+def test_a_platform_elsewhere_is_asked_with_a_token(platform: Up, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(platform.token("bob"))
+    home = tmp_path / "home"
+    home_of(home)
+    told([*PIERHEAD, "connect", "cursor", "--url", platform.url, "--token-file", str(token)], home)
+    written = json.loads((home / ".cursor" / "mcp.json").read_text())["mcpServers"]
+    assert written == {"time": {"url": platform.mcp("time")}}, "warehouse is not bob's to reach"
+    token.write_text("nonsense")
+    said = told([*PIERHEAD, "connect", "cursor", "--url", platform.url, "--token-file", str(token)], home)
+    assert "does not accept the token" in said
 
 
 def in_etc(files: Path, folder: str, command: list[str], home: Path) -> str:

@@ -40,6 +40,7 @@ def _ways(view: ConnectView) -> h.Node:
         _by_link(view),
         _by_file(view.client),
         _by_shell(view.client),
+        _sign_in(view.client),
         _desk(view.desk),
         _servers(view),
     ]
@@ -100,14 +101,21 @@ def _by_file(client: ClientView) -> h.Node:
 
 
 def _last(files: tuple[str, ...]) -> h.Node:
-    return [h.code[files[-1]], ". Only the project's file is inside your project."]
+    return [h.code[files[-1]], ". A path that begins with neither ~ nor a variable is inside your project."]
 
 
 def _by_shell(client: ClientView) -> h.Node:
     if not client.commands:
         return None
-    lines = [*client.commands, *client.sign_in]
-    return titled("Or from a shell", [exact(line, f"Line for {client.name}") for line in lines])
+    return titled("Or from a shell", [exact(line, f"Line for {client.name}") for line in client.commands])
+
+
+def _sign_in(client: ClientView) -> h.Node:
+    if not client.sign_in:
+        return None
+    return titled(
+        "Sign in now, or when it first asks", [exact(line, f"Sign-in of {client.name}") for line in client.sign_in]
+    )
 
 
 def _desk(url: str) -> h.Node:
