@@ -30,7 +30,10 @@ class RuleEffect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One rule that took part: what it says of which question, for which party, and why in a sentence."""
+    """One rule that took part: what it says of which question, for which party, and why in a sentence.
+
+    `code` is set on a forbid that its caller may read, where nothing else stands in their way: others read "not found".
+    """
 
     effect: RuleEffect
     question: Question
@@ -38,6 +41,7 @@ class Match:
     rule: str
     sentence: str
     approval: Approval = Approval.NONE
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,16 @@ class Permit:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """No, and why: `sentence` names what is missing, `whom_to_ask` who can change it."""
+    """No, and why: `sentence` names what is missing, `whom_to_ask` who can change it.
+
+    `code` is that of the forbid, if it has one: the caller would be permitted but for that.
+    """
 
     question: Question
     sentence: str
     whom_to_ask: str
     reasons: tuple[Match, ...]
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +108,16 @@ def _asked(match: Match) -> Approval:
 def refuse(
     caller: Caller, reasons: tuple[Match, ...], questions: frozenset[Question], whom_to_ask: str
 ) -> Refusal | None:
-    """The refusal that `reasons` amount to, or None where every question has its permit."""
+    """The refusal that `reasons` amount to, or None where every question has its permit and nothing forbids.
+
+    A forbid that tells its code is judged last, so that only who would be permitted learns of it.
+    """
+    told: Match | None = None
     for match in reasons:
         if match.effect is RuleEffect.FORBID:
-            return Refusal(match.question, match.sentence, whom_to_ask, reasons)
+            if not match.code:
+                return Refusal(match.question, match.sentence, whom_to_ask, reasons)
+            told = told or match
     if isinstance(caller.principal, Anonymous) or not questions:
         return Refusal(Question.REACH, "nobody is signed in", whom_to_ask, reasons)
     for question in sorted(questions):
@@ -111,7 +125,7 @@ def refuse(
             if not _permitted(reasons, question, party):
                 sentence = f"no rule lets {caller.name} {question} it as a {party}"
                 return Refusal(question, sentence, whom_to_ask, reasons)
-    return None
+    return told and Refusal(told.question, told.sentence, whom_to_ask, reasons, told.code)
 
 
 def _permitted(reasons: tuple[Match, ...], question: Question, party: Party) -> bool:

@@ -15,6 +15,7 @@ from pierhead.sdk.asking import MayAsk
 from pierhead.sdk.authorize import Declaration
 from pierhead.sdk.tool import Arguments, as_json
 from pierhead.usecases.call_tool import call_tool, recording_refusals
+from pierhead.usecases.compose_policy import CHANGED
 from pierhead.usecases.list_tools import list_tools, may_use, reachable_server
 from pierhead.usecases.match_rules import REACH_AND_USE, Remembered, SnapshotRules
 from pierhead.usecases.ports import Approvals, Audit, Clock, Ports, Rules, Snapshots, Upstream
@@ -59,9 +60,10 @@ class Admission:
 
 @dataclass(slots=True)
 class LiveTools:
-    """The policy in force, less every tool whose declaration is not the one in this process.
+    """The policy in force, every tool withheld whose declaration is not the one in this process.
 
-    A manifest that says otherwise than the code is a drift: the tool is withheld until they agree again.
+    A manifest that says otherwise than the code is a drift: the tool is withheld until they agree again. One that is
+    not here at all is gone.
     """
 
     snapshots: Snapshots
@@ -88,13 +90,15 @@ class LiveTools:
         if entry is None:
             return replace(whole, servers={})
         own = {name: bound.declared() for name, bound in self.tools.items()}
-        kept = {name: tool for name, tool in entry.tools.items() if _same(own.get(name), tool)}
+        kept = {name: _held(own[name], tool) for name, tool in entry.tools.items() if name in own}
         return replace(whole, servers={self.server: replace(entry, tools=kept)})
 
 
-def _same(own: Tool | None, published: Tool) -> bool:
-    """Equal in everything but what the fleet narrowed, and not withheld."""
-    return own is not None and not published.withheld and own == replace(published, narrowed=None)
+def _held(own: Tool, published: Tool) -> Tool:
+    """The published tool, withheld unless ours is equal in everything but what the fleet narrowed."""
+    if published.withheld or own == replace(published, narrowed=None):
+        return published
+    return replace(published, withheld=CHANGED)
 
 
 def govern(

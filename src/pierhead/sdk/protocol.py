@@ -47,11 +47,22 @@ class Governed:
                     return await self._call(ctx, call_next, admission)
                 case "tools/list":
                     return await self._list(ctx, call_next, admission)
+                case "initialize" | "server/discover":
+                    return await self._greet(ctx, call_next, admission)
                 case _:
                     self.governance.reachable(admission.caller)
                     return await call_next(ctx)
         except PierheadError as refused:
             raise protocol_error(refused) from None
+
+    async def _greet(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
+        """What `mcp` says of the server, less instructions that nobody signed: they are text to a model, too."""
+        signed = self.governance.reachable(admission.caller).instructions
+        result = await call_next(ctx)
+        if result is None:
+            return None
+        told = as_dict(result)
+        return told if told.get("instructions", signed) == signed else {**told, "instructions": signed}
 
     async def _list(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
         """The list that `mcp` made, less what this caller may not use; its order stays."""

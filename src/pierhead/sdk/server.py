@@ -173,4 +173,5 @@ class Server:
             description=self.description,
             upstream=upstream,
             tools={tool.name: tool for tool in self.manifest()},
+            instructions=self.low_level.instructions or "",
         )

@@ -57,7 +57,7 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
     """Turn a decision into a permit, a wait, or the refusal it is.
 
     Errors: NotFound for a tool the caller may not use (hidden reads as absent); Forbidden, naming the reason
-    and whom to ask, for a server the caller may not reach.
+    and whom to ask, for a server the caller may not reach, and for a tool that is withheld from everybody.
     """
     match decision:
         case Permit():
@@ -65,8 +65,10 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
         case ApprovalNeeded():
             text = await approvals.ask(decision)
             return Waiting(call, text, tuple(match.sentence for match in decision.reasons))
-        case Refusal(question=Question.USE):
+        case Refusal(question=Question.USE, code=""):
             raise no_such_tool(call.tool)
+        case Refusal(question=Question.USE):
+            raise Forbidden(decision.sentence, hint=decision.whom_to_ask, code=decision.code)
         case Refusal():
             raise unreachable(call.server, decision, snapshot)
         case _:

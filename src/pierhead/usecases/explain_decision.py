@@ -24,7 +24,7 @@ _UNREAD = Opaque(digest="", size=0)
 class Explanation:
     """One decision and its grounds. `decision` is permit, refuse or approval; `tool` is empty for reach alone.
 
-    `question` is the one that a refusal failed.
+    `question` is the one that a refusal failed, `code` its code where the caller may know why.
     """
 
     server: str
@@ -36,6 +36,7 @@ class Explanation:
     revision: int
     reasons: tuple[Match, ...]
     question: Question | None = None
+    code: str = ""
 
 
 def explain_decision(caller: Caller, server: str, tool: str, snapshots: Snapshots) -> Explanation:
@@ -63,7 +64,7 @@ def explain_to_caller(caller: Caller, server: str, tool: str, snapshots: Snapsho
     if not tool or reach.decision == "refuse":
         return reach
     use = explain_decision(caller, server, tool, snapshots)
-    if use.decision == "refuse":
+    if use.decision == "refuse" and not use.code:
         raise NotFound(f"Unknown tool: {tool}", hint="list the tools you may use", code="unknown-tool")
     return use
 
@@ -108,4 +109,5 @@ def _use(request: Request, rules: SnapshotRules) -> Explanation:
         request.revision,
         decision.reasons,
         decision.question if isinstance(decision, Refusal) else None,
+        decision.code if isinstance(decision, Refusal) else "",
     )

@@ -1,4 +1,4 @@
-"""The rules in force, from the snapshot: access rows (reach), declared policies and fleet narrowings (use).
+"""The rules in force, from the snapshot: access rows (reach), declared policies, fleet narrowings and drift (use).
 
 Pure, and indexed by server, tool and whom a row names, so that the number of other rules costs nothing. Fills the
 port `Rules`; Cedar will fill the same port. `Remembered` keeps answers for one revision and must never change one.
@@ -17,6 +17,8 @@ from pierhead.core.snapshot import Snapshot
 from pierhead.usecases.ports import Snapshots
 
 REACH: Final = frozenset({Question.REACH})
+WITHHELD: Final = "definition_drift"
+"""The code of a refusal where the live definition of a tool is not the signed one."""
 REACH_AND_USE: Final = frozenset({Question.REACH, Question.USE})
 
 
@@ -92,6 +94,9 @@ def _names(principal: Principal) -> Iterator[str]:
 def _use(request: Request, party: Party) -> Iterator[Match]:
     tool, principal = request.tool, request.caller.principal
     name = f"{request.server.name}.{tool.name}"
+    if tool.withheld:
+        sentence = f"{tool.name} is withheld: {tool.withheld}"
+        yield Match(RuleEffect.FORBID, Question.USE, party, f"{name}.withheld", sentence, code=WITHHELD)
     if tool.policy.admits(principal, party):
         sentence = f"{tool.name} is declared for {tool.policy}"
         yield Match(RuleEffect.PERMIT, Question.USE, party, f"{name}.policy", sentence)
