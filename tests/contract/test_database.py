@@ -1,18 +1,16 @@
 """The registry's ports, on SQLite and on a real PostgreSQL: one suite, the same answers."""
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import asyncpg
 import orjson
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
-from tests.postgres import running_postgres
+from tests.contract.conftest import Run
 
 from pierhead.adapters.db import (
     Database,
@@ -55,48 +53,6 @@ from pierhead.usecases.ship_facts import take_facts
 from pierhead.usecases.wire_forms import Manifest
 
 NOW = 1_795_000_000.0
-Story = Callable[[Database], Awaitable[None]]
-Run = Callable[[Story], None]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    with running_postgres() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh, empty database."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/pierhead.db"
-    server = request.getfixturevalue("postgres")
-    name = f"t{os.urandom(6).hex()}"
-
-    async def create() -> None:
-        connection = await asyncpg.connect(f"{server}/postgres")
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-
-    asyncio.run(create())
-    return f"{server}/{name}"
-
-
-@pytest.fixture
-def run(url: str) -> Run:
-    """Tell a story on an open database."""
-
-    def told(story: Story) -> None:
-        async def telling() -> None:
-            database = await open_database(url)
-            try:
-                await story(database)
-            finally:
-                await database.close()
-
-        asyncio.run(telling())
-
-    return told
 
 
 class Writer:

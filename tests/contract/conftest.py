@@ -1,0 +1,55 @@
+"""A fresh database for each test of a port: SQLite always, and a real PostgreSQL where slow tests run."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from tests.postgres import running_postgres
+
+from pierhead.adapters.db import Database, open_database
+
+Story = Callable[[Database], Awaitable[None]]
+Run = Callable[[Story], None]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/pierhead.db"
+    server = request.getfixturevalue("postgres")
+    name = f"t{os.urandom(6).hex()}"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(f"{server}/postgres")
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+
+    asyncio.run(create())
+    return f"{server}/{name}"
+
+
+@pytest.fixture
+def run(url: str) -> Run:
+    """Tell a story on an open database."""
+
+    def told(story: Story) -> None:
+        async def telling() -> None:
+            database = await open_database(url)
+            try:
+                await story(database)
+            finally:
+                await database.close()
+
+        asyncio.run(telling())
+
+    return told
