@@ -6,7 +6,7 @@ may register (`usecases/rights`).
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -21,13 +21,15 @@ _HINT: Final = "see docs/how-to/write-a-fleet-file.md"
 
 @dataclass(frozen=True, slots=True)
 class EntryDeclarations:
-    """Reads what stands under one server's name."""
+    """Reads what stands under one server's name. `kinds` are those that are installed: looking is slow, so once."""
+
+    kinds: frozenset[str] = field(default_factory=lambda: GUEST_KINDS | set(server_kinds()))
 
     def read(self, name: str, document: Mapping[str, Json]) -> FleetServer:
         """Errors: Invalid (`bad-entry`), every fault with its member."""
-        kind, kinds = document.get("kind"), GUEST_KINDS | set(server_kinds())
-        if kind not in kinds:
-            raise _bad(name, [f"kind {kind!r} is none of {', '.join(sorted(kinds))}"], _HINT)
+        kind = document.get("kind")
+        if kind not in self.kinds:
+            raise _bad(name, [f"kind {kind!r} is none of {', '.join(sorted(self.kinds))}"], _HINT)
         model = GUEST_MODELS.get(str(kind), PluginModel)
         try:
             read = model.model_validate(dict(document))

@@ -5,7 +5,7 @@ versions that disagree say so instead of guessing. Pure: dicts in, values out. N
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeVar, cast
 
@@ -174,9 +174,10 @@ def snapshot_to_form(snapshot: Snapshot) -> Form:
     }
 
 
-def snapshot_from_form(form: object) -> Snapshot:
+def snapshot_from_form(form: object, read: Callable[[object], Server] = server_from_form) -> Snapshot:
+    """`read` is asked for each server: one that has read its form before may answer with the same value."""
     members = _Members(form, "snapshot")
-    servers = members.each("servers", server_from_form)
+    servers = members.each("servers", read)
     _unique([server.name for server in servers], "server")
     rows: dict[str, tuple[Row, ...]] = {}
     for row in members.each("rows", row_from_form):
@@ -184,6 +185,32 @@ def snapshot_from_form(form: object) -> Snapshot:
     revision = members.take("revision", int)
     members.done()
     return Snapshot(revision, {server.name: server for server in servers}, rows)
+
+
+@dataclass(slots=True)
+class SnapshotReader:
+    """Reads one snapshot after another: a server whose form did not change stays the very same value."""
+
+    _kept: dict[object, tuple[object, Server]] = field(default_factory=dict[object, tuple[object, Server]])
+
+    def read(self, form: object) -> Snapshot:
+        """Errors: Invalid (`wire-form`), and nothing is kept of it."""
+        read: dict[object, tuple[object, Server]] = {}
+
+        def server(each: object) -> Server:
+            known = self._kept.get(_name_in(each))
+            found = known[1] if known is not None and known[0] == each else server_from_form(each)
+            read[found.name] = (each, found)
+            return found
+
+        snapshot = snapshot_from_form(form, server)
+        self._kept = read
+        return snapshot
+
+
+def _name_in(form: object) -> object:
+    name = cast("Mapping[str, object]", form).get("name") if isinstance(form, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def _set_to_form(value: Only | Every) -> object:
