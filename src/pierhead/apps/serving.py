@@ -74,10 +74,14 @@ def stop_on_signals(stopping: asyncio.Event) -> None:
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
-    """Run a program's main coroutine on the fastest loop there is."""
-    import uvloop  # noqa: PLC0415 - only programs pay for it
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    """Run a program's main coroutine on the fastest loop there is: uvloop is an extra, and large."""
+    try:
+        import uvloop  # noqa: PLC0415 - only programs pay for it
+    except ModuleNotFoundError:
+        factory = None
+    else:
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_awaited(main))
 
 

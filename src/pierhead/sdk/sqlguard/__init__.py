@@ -6,7 +6,7 @@ Text becomes a tree (lexical), the tree is held against allow-lists (inspection,
 resolved in its scope (scopes) and rewritten to what the role may see (rewriting, names), and the tree is
 written anew and read once more (rereading). The caller's text is never what an engine executes. Not here: I/O
 of any kind, the policy that makes the view, and the second opinion that the engine gives on the result;
-servers/sql has those. It is an extra (`pierhead[sql]`), shared by the data servers.
+servers/sql has those. Shared by the data servers; `pierhead[sql]` makes it faster.
 """
 
 from collections.abc import Mapping

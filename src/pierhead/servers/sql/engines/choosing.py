@@ -62,16 +62,16 @@ def _snowflake(url: str) -> Engine:
     return SnowflakeEngine(url)
 
 
-# One line a scheme: how its engine is made, and the extra that brings its driver.
+# One line a scheme: how its engine is made, and the extra that brings its driver, if the base install has none.
 _ENGINES: Final[Mapping[str, tuple[Callable[[str], Engine], str]]] = {
-    "sqlite": (_sqlite, "sql"),
+    "sqlite": (_sqlite, ""),
     "duckdb": (_duckdb, "duckdb"),
     "postgresql": (_postgres, "postgres"),
     "postgres": (_postgres, "postgres"),
     "mariadb": (_mysql, "mysql"),
     "mysql": (_mysql, "mysql"),
-    "trino": (_trino, "sql"),
-    "presto": (_trino, "sql"),
+    "trino": (_trino, ""),
+    "presto": (_trino, ""),
     "mssql": (_mssql, "mssql"),
     "oracle": (_oracle, "oracle"),
     "snowflake": (_snowflake, "snowflake"),
@@ -94,7 +94,7 @@ def engine_of(url: str) -> Engine:
     except ModuleNotFoundError as missing:
         raise Misconfigured(
             f"the driver of {scheme} is not installed: there is no module {missing.name}",
-            hint=f"install pierhead[{extra}]",
+            hint=f"pip install 'pierhead[{extra}]'" if extra else "pip install pierhead",
             code="bad-sql-settings",
         ) from None
 

@@ -108,6 +108,6 @@ def _pyarrow() -> Any:  # noqa: ANN401 - pyarrow has no types of its own
         import pyarrow as pa  # noqa: PLC0415 - an extra, and heavy
     except ModuleNotFoundError:
         raise Invalid(
-            "this installation cannot write Arrow", hint="install pierhead[arrow]", code="not-acceptable"
+            "this installation cannot write Arrow", hint="pip install 'pierhead[arrow]'", code="not-acceptable"
         ) from None
     return pa
