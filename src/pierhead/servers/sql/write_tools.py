@@ -4,13 +4,15 @@ Who must say yes is decided by the policy of the source for each call (write_lan
 (server.py).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import Field
 
 from pierhead.sdk import Caller, Server
 from pierhead.servers.sql.answers import WrittenRows
+from pierhead.servers.sql.approvals import WriteOperation
+from pierhead.servers.sql.budget import Asks
 from pierhead.servers.sql.cells import fitted
 from pierhead.servers.sql.engines.engine import MOST_BYTES, Limits
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
@@ -28,6 +30,7 @@ from pierhead.servers.sql.writes import (
 
 _SECONDS: Final = 40.0
 _HALF: Final = MOST_BYTES // 2  # for keys, and for rows
+Function = TypeVar("Function", bound=Callable[..., object])
 _Most = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -38,19 +41,26 @@ def declare_write_tools(server: Server, writes: WriteLane, policy: str) -> None:
     _declare_delete(server, writes, policy)
 
 
+def _writing(
+    server: Server, writes: WriteLane, policy: str, operation: WriteOperation, asks: Asks
+) -> Callable[[Function], Function]:
+    """The declaration that all three share. `asks` is asked of each call; what is there already is changed for good."""
+    return server.tool(
+        offered=lambda caller: writes.offers(caller, operation),
+        policy=policy,
+        effect="write" if operation == "create" else "destructive",
+        approval=asks,
+        minutes_saved=5,
+        timeout=_SECONDS,
+    )
+
+
 def _declare_insert(server: Server, writes: WriteLane, policy: str) -> None:
     def asks(caller: Caller, arguments: Mapping[str, Any]) -> str:
         merges = arguments.get("on_conflict") == "merge"
         return writes.approval(caller, arguments, ("create", "update") if merges else ("create",))
 
-    @server.tool(
-        offered=lambda caller: writes.offers(caller, "create"),
-        policy=policy,
-        effect="write",
-        approval=asks,
-        minutes_saved=5,
-        timeout=_SECONDS,
-    )
+    @_writing(server, writes, policy, "create", asks)
     async def insert_rows(  # noqa: PLR0913 - arguments are the tool's schema
         table: str,
         rows: list[dict[str, Any]],
@@ -72,14 +82,7 @@ def _declare_update(server: Server, writes: WriteLane, policy: str) -> None:
         inserts = arguments.get("insert_missing") is True
         return writes.approval(caller, arguments, ("update", "create") if inserts else ("update",))
 
-    @server.tool(
-        offered=lambda caller: writes.offers(caller, "update"),
-        policy=policy,
-        effect="destructive",
-        approval=asks,
-        minutes_saved=5,
-        timeout=_SECONDS,
-    )
+    @_writing(server, writes, policy, "update", asks)
     async def update_rows(  # noqa: PLR0913, PLR0917 - arguments are the tool's schema
         table: str,
         set: dict[str, Any] = {},  # noqa: A002, B006 - the word of SQL; read, never changed
@@ -106,14 +109,7 @@ def _declare_delete(server: Server, writes: WriteLane, policy: str) -> None:
     def asks(caller: Caller, arguments: Mapping[str, Any]) -> str:
         return writes.approval(caller, arguments, ("delete",))
 
-    @server.tool(
-        offered=lambda caller: writes.offers(caller, "delete"),
-        policy=policy,
-        effect="destructive",
-        approval=asks,
-        minutes_saved=5,
-        timeout=_SECONDS,
-    )
+    @_writing(server, writes, policy, "delete", asks)
     async def delete_rows(  # noqa: PLR0913, PLR0917 - arguments are the tool's schema
         table: str,
         filter: str,  # noqa: A002 - as in query_table

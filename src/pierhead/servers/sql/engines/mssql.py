@@ -7,7 +7,7 @@ docs/reference/data-engines.md.
 """
 
 import math
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar, cast
 
@@ -27,12 +27,11 @@ from pierhead.servers.sql.engines.engine import (
     Rows,
     SecondOpinionDiffers,
     Values,
-    no_stream,
     with_those_read,
 )
 from pierhead.servers.sql.engines.mssql_plan import Plan, read_plan, without_marks
 from pierhead.servers.sql.engines.shared_schema import SchemaRows, stored_tables
-from pierhead.servers.sql.engines.threads import Threads
+from pierhead.servers.sql.engines.threads import ThreadedEngine
 from pierhead.servers.sql.engines.told import told_by_mssql
 
 _PORT: Final = 1433
@@ -52,12 +51,12 @@ Answer = TypeVar("Answer")
 _driver = cast("Any", mssql_python)
 
 
-class MssqlEngine:
+class MssqlEngine(ThreadedEngine["_Session"]):
     """One database, one login."""
 
     def __init__(self, url: str) -> None:
         self._words = _connection_words(url)
-        self._threads = Threads(self._opened)
+        super().__init__(self._opened, _login, _ASK_SECONDS)
         self._reads: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
         self._database = ""
 
@@ -75,21 +74,6 @@ class MssqlEngine:
         del view, values
         plan = await self._plan(query)
         return Estimate(None if plan.rows is None else math.ceil(plan.rows), plan.cost)
-
-    async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
-        del view
-        bound = query.bound(values)
-        return await self._threads.use(lambda session: session.answer(query.sql, bound, limits), limits.seconds + 1)
-
-    def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
-        del query, view, values, limits
-        return no_stream()
-
-    async def check_login(self) -> LoginReport:
-        return await self._threads.use(_login, _ASK_SECONDS)
-
-    async def close(self) -> None:
-        await self._threads.close()
 
     def _opened(self) -> "_Session":
         with _translated(_CONNECT_SECONDS):

@@ -7,7 +7,7 @@ tests, for want of an account; see docs/reference/data-engines.md.
 """
 
 import math
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
@@ -25,12 +25,11 @@ from pierhead.servers.sql.engines.engine import (
     Rows,
     SecondOpinionDiffers,
     Values,
-    no_stream,
     with_those_read,
 )
 from pierhead.servers.sql.engines.shared_schema import Row, SchemaRows, stored_tables
 from pierhead.servers.sql.engines.snowflake_plan import Plan, read_plan
-from pierhead.servers.sql.engines.threads import Threads
+from pierhead.servers.sql.engines.threads import ThreadedEngine
 from pierhead.servers.sql.engines.told import told_by_snowflake
 
 _CONNECT_SECONDS: Final = 20
@@ -78,12 +77,12 @@ _REFERENCE_COLUMNS: Final = (
 _driver = cast("Any", snowflake.connector)
 
 
-class SnowflakeEngine:
+class SnowflakeEngine(ThreadedEngine["_Session"]):
     """One database, one role. `snowflake://user:password@account/database/schema?warehouse=…&role=…`."""
 
     def __init__(self, url: str) -> None:
         self._address = ServerAddress.parse(url, port=443, path=2, options=_OPTIONS)
-        self._threads = Threads(self._opened)
+        super().__init__(self._opened, _login, _ASK_SECONDS)
         self._reads: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
 
     async def introspect(self) -> Catalog:
@@ -102,21 +101,6 @@ class SnowflakeEngine:
         del view
         plan = await self._plan(query, values)
         return Estimate(None, None if plan.bytes is None else float(plan.bytes))
-
-    async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
-        del view
-        bound = query.bound(values)
-        return await self._threads.use(lambda session: session.answer(query.sql, bound, limits), limits.seconds + 1)
-
-    def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
-        del query, view, values, limits
-        return no_stream()
-
-    async def check_login(self) -> LoginReport:
-        return await self._threads.use(_login, _ASK_SECONDS)
-
-    async def close(self) -> None:
-        await self._threads.close()
 
     def _opened(self) -> "_Session":
         address = self._address

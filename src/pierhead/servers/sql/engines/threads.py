@@ -6,11 +6,12 @@ not used again. Not here: what a session is (each engine).
 
 import asyncio
 import functools
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Generic, Protocol, TypeVar
 
-from pierhead.servers.sql.engines.engine import took_too_long
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.servers.sql.engines.engine import Limits, LoginReport, Rows, Values, no_stream, took_too_long
 from pierhead.servers.sql.engines.transactions import whole
 
 _SESSIONS: Final = 8
@@ -83,3 +84,36 @@ class Threads(Generic[Held]):
         if not task.cancelled():
             task.exception()  # raised already, or nobody waits for it any more
         self._threads.submit(held.close)
+
+
+class Answering(Session, Protocol):
+    """A session that runs statements. It is closed when it fails."""
+
+    def answer(self, sql: str, bound: Sequence[object], limits: Limits) -> Rows: ...
+
+
+Asked = TypeVar("Asked", bound=Answering)
+
+
+class ThreadedEngine(Generic[Asked]):
+    """What engines with such drivers have alike. `login` asks what a session's login could do."""
+
+    def __init__(self, opened: Callable[[], Asked], login: Callable[[Asked], LoginReport], ask_seconds: float) -> None:
+        self._threads = Threads(opened)
+        self._login = login
+        self._ask_seconds = ask_seconds
+
+    async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
+        del view  # what may be read stands in the query; the login is the same for every role
+        bound = query.bound(values)
+        return await self._threads.use(lambda session: session.answer(query.sql, bound, limits), limits.seconds + 1)
+
+    def stream(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> AsyncGenerator[Rows]:
+        del query, view, values, limits
+        return no_stream()
+
+    async def check_login(self) -> LoginReport:
+        return await self._threads.use(self._login, self._ask_seconds)
+
+    async def close(self) -> None:
+        await self._threads.close()
