@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import data, gateway, journal, memory, policy, sdk, sql
+from bench import data, gateway, journal, memory, pages, policy, sdk, sql
 from bench.processes import ROOT, cores
 from bench.results import Results, Target, table
 
@@ -28,6 +28,7 @@ SUITES: Final[dict[str, tuple[Suite, Sequence[Target]]]] = {
     "gateway": (gateway.measure, gateway.TARGETS),
     "sql": (sql.measure, sql.TARGETS),
     "data": (data.measure, data.TARGETS),
+    "pages": (pages.measure, pages.TARGETS),
     "memory": (memory.measure, memory.TARGETS),
 }
 RESULTS: Final = ROOT / "bench" / "results.json"

@@ -18,10 +18,11 @@ from pierhead.core.reach import EVERY, Row
 from pierhead.core.review import Binding
 from pierhead.core.rule import parse_who
 from pierhead.usecases.grant_tokens import Grant, issue
-from pierhead.usecases.memory import MemorySnapshots, snapshot_of
+from pierhead.usecases.memory import snapshot_of
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.ports_catalogue import Entry, Move, Origin, Version
 from pierhead.usecases.ports_official import CatalogueStandings
+from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.wire_forms import Manifest
 
 NAMESPACE = "com.example"
@@ -105,9 +106,9 @@ class World:
         return {"authorization": f"Bearer {token}"}
 
     def move_policy(self, servers: Iterable[Server], rows: Iterable[Row]) -> None:
-        snapshots = self.site.site.snapshots
-        assert isinstance(snapshots, MemorySnapshots)
-        snapshots.snapshot = snapshot_of(servers, rows, snapshots.snapshot.revision + 1)
+        served = self.site.site.registry.served
+        moved = snapshot_of(servers, rows, served.current().revision + 1)
+        served.put(Revision(moved.revision, "", "{}"), moved)
 
     def change(self, listed: Listed) -> None:
         """Another state of the catalogue, which no policy follows; and time enough to see it."""

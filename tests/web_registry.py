@@ -251,9 +251,9 @@ def _more_warehouse(catalogue: MemoryCatalogue, now: float) -> None:
     new = version_of(
         "warehouse", replace(kept.manifest, version="1.5.0", tools=changed), document, Stage.IN_REVIEW, now
     )
-    catalogue.kept_versions["warehouse", "1.5.0"] = replace(new, published_at=now - 5 * DAY, moved_at=now - 5 * DAY)
+    catalogue.kept_versions["warehouse", "1.5.0"] = replace(new, published_at=now - 6 * DAY, moved_at=now - 6 * DAY)
     catalogue.kept_reviews[WAREHOUSE_REVIEW] = _review(
-        WAREHOUSE_REVIEW, new, ChangeClass.MAJOR, now - 5 * DAY, (_signed_by_dave(now),)
+        WAREHOUSE_REVIEW, new, ChangeClass.MAJOR, now - 6 * DAY, (_signed_by_dave(now),)
     )
 
 

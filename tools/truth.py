@@ -128,8 +128,8 @@ def leaves(command: Any, name: str) -> Iterator[str]:  # noqa: ANN401 - a click 
 def routes(files: Iterable[Source]) -> set[str]:
     """Every path that `apps` serves, as written there.
 
-    From route tables and decorators, from a `PAGES` or `ROUTES` table (`GET /path`), from the cases of a `match` on a
-    path, and the relay's own patterns, the only paths that plain ASGI reads by hand.
+    From route tables and decorators, from a `PAGES`, `FORMS` or `ROUTES` table (`GET /path`), from the cases of a
+    `match` on a path, and the relay's own patterns, the only paths that plain ASGI reads by hand.
     """
     return {path for source in files for node in ast.walk(source.tree()) for path in _paths_at(node)}
 
@@ -139,7 +139,7 @@ def _paths_at(node: ast.AST) -> Iterator[str]:
         case ast.Call(func=function, args=[ast.Constant(value=str(path)), *_]) if path.startswith("/"):
             if _last(function) in _ROUTE_CALLS | _VERBS:
                 yield path
-        case ast.AnnAssign(target=ast.Name(id="PAGES" | "ROUTES"), value=ast.Dict(keys=keys)):
+        case ast.AnnAssign(target=ast.Name(id="PAGES" | "ROUTES" | "FORMS"), value=ast.Dict(keys=keys)):
             for key in keys:
                 if isinstance(key, ast.Constant) and isinstance(key.value, str):
                     yield key.value.rpartition(" ")[2]

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 from tests.browsing import sign_in, violations
 from tests.components import ROOT
+from tests.web_registry import SPARK_REVIEW, WAREHOUSE_REVIEW
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +25,11 @@ PAGES = {
     "server-restarting": "/servers/airflow",
     "server-unreachable": "/servers/presto",
     "server-in-review": "/servers/spark",
+    "server-quarantined": "/servers/knowledge",
+    "register": "/servers/register",
+    "reviews": "/reviews",
+    "review-first": f"/reviews/{SPARK_REVIEW}",
+    "review-changed": f"/reviews/{WAREHOUSE_REVIEW}",
     "audit": "/audit",
     "audit-empty": "/audit?server=spark",
     "call": "/calls/0199-00-02",

@@ -1,15 +1,13 @@
 """`pierhead inspect SERVER`: what a server declares, without running the platform."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from pierhead.apps.cli.access import data_of
 from pierhead.apps.cli.frame import ConfigOption, DataOption, JsonOption, Output, OutputOption, emit, show
-
-#: What a model's context holds of a text, roughly; an estimate is enough to compare servers by.
-_BYTES_PER_TOKEN: Final = 4
+from pierhead.core.token_weight import token_weight
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +44,4 @@ def inspect(
 
 def weight(tool: dict[str, Any]) -> int:
     """About how many tokens the tool takes in `tools/list`."""
-    import orjson  # noqa: PLC0415 - only now
-
-    shown = {key: tool.get(key) for key in ("name", "description", "input_schema", "output_schema")}
-    return -(-len(orjson.dumps(shown, default=str)) // _BYTES_PER_TOKEN)
+    return token_weight(tool["name"], tool["description"], (tool["input_schema"], tool["output_schema"]))

@@ -13,18 +13,24 @@ STATIC: Final = Path(__file__).parent / "static"
 STYLE_VERSION: Final = sha256((STATIC / "style.css").read_bytes()).hexdigest()[:12]
 LOOKS: Final = ("system", "light", "dark")
 
-_PLACES: Final = (("/servers", "Servers"), ("/audit", "Audit"), ("/impact", "Impact"))
+_PLACES: Final = (("/servers", "Servers"), ("/reviews", "Reviews"), ("/audit", "Audit"), ("/impact", "Impact"))
+_ADMIN: Final = ("/admin", "Admin")
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What the frame itself shows. `person` is empty before sign-in; `form_token` stands in every form."""
+    """What the frame itself shows. `person` is empty before sign-in; `form_token` stands in every form.
+
+    `waiting` counts the reviews that wait for that person; `is_admin` is whether the administration is theirs.
+    """
 
     person: str
     groups: tuple[str, ...]
     look: str
     path: str
     form_token: str
+    waiting: int = 0
+    is_admin: bool = False
 
 
 def document(name: str, content: h.Node, around: Around) -> h.Renderable:
@@ -57,15 +63,22 @@ def heading(name: h.Node, *more: h.Node) -> h.Node:
 
 
 def _bar(around: Around) -> h.Renderable:
-    places = _PLACES if around.person else ()
+    places = (*_PLACES, *([_ADMIN] if around.is_admin else [])) if around.person else ()
     end = [h.li[_place("/connect", "Connect", around.path)], h.li[_menu(around)]] if around.person else []
     return h.header(class_="bar")[
         h.div[
             h.a(class_="brand", href="/servers")[mark(), "Pierhead"],
-            h.nav(aria_label="Pages")[h.ul[(h.li[_place(path, word, around.path)] for path, word in places)]],
+            h.nav(aria_label="Pages")[
+                h.ul[(h.li[_place(path, _counted(path, word, around), around.path)] for path, word in places)]
+            ],
             h.ul(class_="end")[end],
         ]
     ]
+
+
+def _counted(path: str, word: str, around: Around) -> str:
+    """A count stands beside a place only when something waits there for you."""
+    return f"{word} ({around.waiting})" if path == "/reviews" and around.waiting else word
 
 
 def _place(path: str, word: str, current: str) -> h.Renderable:

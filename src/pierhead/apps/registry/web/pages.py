@@ -21,25 +21,43 @@ from pierhead.apps.problem import MODERN, http_status
 from pierhead.apps.registry import openapi
 from pierhead.apps.registry.forms import form_of, query_of
 from pierhead.apps.registry.web import page_authorize, page_sign_in
+from pierhead.apps.registry.web.changes import (
+    comment_form,
+    decision_form,
+    publish_form,
+    roll_back_form,
+    step_form,
+    suspend_form,
+)
 from pierhead.apps.registry.web.frame import LOOKS, STATIC, Around, document, heading
+from pierhead.apps.registry.web.page_admin import admin_page
 from pierhead.apps.registry.web.page_audit import audit_page, call_page
 from pierhead.apps.registry.web.page_connect import connect_page
 from pierhead.apps.registry.web.page_data import data_page, statement_page
 from pierhead.apps.registry.web.page_docs import docs
 from pierhead.apps.registry.web.page_impact import impact_page
 from pierhead.apps.registry.web.page_parts import parts_page
-from pierhead.apps.registry.web.page_servers import server_page, servers_page
+from pierhead.apps.registry.web.page_register import register_form, register_page
+from pierhead.apps.registry.web.page_review import review_page
+from pierhead.apps.registry.web.page_reviews import reviews_page
+from pierhead.apps.registry.web.page_server import server_page
+from pierhead.apps.registry.web.page_servers import servers_page
 from pierhead.apps.registry.web.parts import to
 from pierhead.apps.registry.web.safety import SafePages, check_form, check_host, is_alias, own_path
 from pierhead.apps.registry.web.session import COOKIE, Session
-from pierhead.apps.registry.web.site import PageOf, Shown, Site, Viewer
+from pierhead.apps.registry.web.site import FormOf, PageOf, Shown, Site, Viewer
+from pierhead.apps.registry.web.view_reviews import waiting_for
 from pierhead.core.errors import NotFound, PierheadError, Unauthenticated
 
 _DATA: Final = "/servers/{name}/data"
 PAGES: Final[Mapping[str, PageOf]] = {
     "/servers": servers_page,
+    "/servers/register": register_page,
     "/servers/{name}/data": data_page,
     "/servers/{name}": server_page,
+    "/reviews": reviews_page,
+    "/reviews/{id}": review_page,
+    "/admin": admin_page,
     "/audit": audit_page,
     "/calls/{id}": call_page,
     "/impact": impact_page,
@@ -47,6 +65,17 @@ PAGES: Final[Mapping[str, PageOf]] = {
     "/-/parts": parts_page,
 }
 """Path to page, for everyone who is signed in. A twin stands at the same path with `.json`."""
+
+FORMS: Final[Mapping[str, FormOf]] = {
+    "/servers/register": register_form,
+    "/servers/{name}/steps": step_form,
+    "/servers/{name}/roll-back": roll_back_form,
+    "/servers/{name}/versions": publish_form,
+    "/reviews/{id}/decisions": decision_form,
+    "/reviews/{id}/comments": comment_form,
+    "/admin/suspend": suspend_form,
+}
+"""Path to what a form sent there does, for those who are signed in: each checks by itself who may."""
 
 _LOOK_COOKIE: Final = "pierhead_look"
 _YEAR_S: Final = 365 * 86_400
@@ -77,6 +106,7 @@ class Web:
                 self._route(path, partial(self._page, page, is_twin=False)),
             )
         ]
+        forms = [self._route(path, partial(self._form, form), "POST") for path, form in FORMS.items()]
         return [
             self._route("/", self._start),
             self._route("/sign-in.json", partial(self._sign_in, is_twin=True)),
@@ -90,6 +120,7 @@ class Web:
             self._route("/oauth/authorize", self._authorize),
             self._route("/oauth/continue", self._continue),
             self._route("/oauth/decline", self._decline),
+            *forms,
             *pages,
             Mount("/-/static", SafePages(StaticFiles(directory=STATIC))),
         ]
@@ -115,7 +146,17 @@ class Web:
         if viewer is None:
             return self._to_sign_in(request, is_twin=is_twin)
         shown = await page(self.site, viewer, request)
-        return self._answer(request, shown, viewer.session, is_twin=is_twin)
+        return await self._answer(request, shown, viewer.session, is_twin=is_twin)
+
+    async def _form(self, form_of_page: FormOf, request: Request) -> Response:
+        """A form from one of our pages: on to where it leads, or back with what must change."""
+        viewer = self._signed_in(request)
+        form = await form_of(request)
+        check_form(request, form, viewer.session, self.site.sessions)
+        done = await form_of_page(self.site, viewer, request, form)
+        if isinstance(done, str):
+            return RedirectResponse(own_path(done), 303)
+        return await self._answer(request, done, viewer.session, is_twin=False, status=400)
 
     async def _statement(self, request: Request, *, is_twin: bool) -> Response:
         """A statement from the data page: a form, since an address would keep it in histories and logs."""
@@ -123,7 +164,7 @@ class Web:
         form = await form_of(request)
         check_form(request, form, viewer.session, self.site.sessions)
         shown = await statement_page(self.site, viewer, request, form)
-        return self._answer(request, shown, viewer.session, is_twin=is_twin)
+        return await self._answer(request, shown, viewer.session, is_twin=is_twin)
 
     def _to_sign_in(self, request: Request, *, is_twin: bool) -> Response:
         if is_twin:
@@ -139,14 +180,14 @@ class Web:
         session = self.site.sessions.read(request) or self.site.sessions.start("")
         token = self.site.sessions.form_token(session)
         shown = page_sign_in.sign_in(self.site, query_of(request).get("next", ""), token)
-        response = self._answer(request, shown, session, is_twin=is_twin)
+        response = await self._answer(request, shown, session, is_twin=is_twin)
         self.site.sessions.write(session, response)
         return response
 
     async def _docs(self, request: Request) -> Response:
         shown = docs(openapi.document(self.site.public_url))
         session = self.site.sessions.read(request) or self.site.sessions.start("")
-        return self._answer(request, shown, session, is_twin=False)
+        return await self._answer(request, shown, session, is_twin=False)
 
     async def _enter(self, request: Request) -> Response:
         form = await form_of(request)
@@ -179,7 +220,7 @@ class Web:
         if viewer is None:
             return self._to_sign_in(request, is_twin=False)
         shown = page_authorize.consent(self.site, viewer, asked)
-        return self._answer(request, shown, viewer.session, is_twin=False)
+        return await self._answer(request, shown, viewer.session, is_twin=False)
 
     async def _continue(self, request: Request) -> Response:
         ticket = query_of(request).get("ticket", "")
@@ -199,13 +240,20 @@ class Web:
         groups = self.site.tokens.people.groups(session.person) if session else None
         return Viewer(session.person, groups, session) if session and groups is not None else None
 
-    def _answer(self, request: Request, shown: Shown, session: Session, *, is_twin: bool) -> Response:
+    async def _answer(
+        self, request: Request, shown: Shown, session: Session, *, is_twin: bool, status: int = 200
+    ) -> Response:
         if is_twin:
             return _json(shown.view)
-        content = document(shown.title, shown.body(), self._around(request, session))
-        return Response(str(content), media_type="text/html")
+        waiting = await self._waiting(session)
+        content = document(shown.title, shown.body(), self._around(request, session, waiting))
+        return Response(str(content), status, media_type="text/html")
 
-    def _around(self, request: Request, session: Session | None) -> Around:
+    async def _waiting(self, session: Session) -> int:
+        groups = self.site.tokens.people.groups(session.person)
+        return await waiting_for(self.site, Viewer(session.person, groups, session)) if groups else 0
+
+    def _around(self, request: Request, session: Session | None, waiting: int = 0) -> Around:
         person = session.person if session else ""
         groups = self.site.tokens.people.groups(person) or frozenset()
         return Around(
@@ -214,6 +262,8 @@ class Web:
             look=request.cookies.get(_LOOK_COOKIE, ""),
             path=request.url.path,
             form_token=self.site.sessions.form_token(session) if session else "",
+            waiting=waiting,
+            is_admin=not groups.isdisjoint(self.site.admins),
         )
 
     def _problem(self, request: Request, error: PierheadError) -> Response:

@@ -14,6 +14,8 @@ import htpy as h
 
 from pierhead.apps.registry.web.shapes import Shape, drawing
 from pierhead.core.catalog import Effect, Stage
+from pierhead.core.hostile_text import is_hidden
+from pierhead.core.review import Gate, GateState
 
 
 class Tone(StrEnum):
@@ -41,6 +43,18 @@ _EFFECTS: Final = {
     Effect.READ: (Shape.EYE, Tone.GOOD),
     Effect.WRITE: (Shape.PENCIL, Tone.WAIT),
     Effect.DESTRUCTIVE: (Shape.TRIANGLE, Tone.BAD),
+}
+#: What people call the gates.
+GATES: Final = {Gate.SECURITY: "Security", Gate.LEGAL: "Legal/Privacy", Gate.GENAI: "GenAI"}
+_GATE_STATES: Final = {
+    GateState.NOT_REQUIRED: ("Not required", Shape.DASH, Tone.FLAT),
+    GateState.PENDING: ("Pending", Shape.HOURGLASS, Tone.WAIT),
+    GateState.CHANGES_REQUESTED: ("Changes requested", Shape.PENCIL, Tone.WAIT),
+    GateState.APPROVED: ("Approved", Shape.CHECK, Tone.GOOD),
+    GateState.APPROVED_WITH_CONDITIONS: ("Approved with conditions", Shape.CHECK, Tone.GOOD),
+    GateState.REJECTED: ("Rejected", Shape.CROSS, Tone.BAD),
+    GateState.WAIVED: ("Waived", Shape.EXCLAMATION, Tone.WAIT),
+    GateState.EXPIRED: ("Expired", Shape.CLOCK, Tone.BAD),
 }
 DECISIONS: Final = {
     "permit": ("Permit", Shape.CHECK, Tone.GOOD),
@@ -78,6 +92,10 @@ def stage_badge(stage: Stage) -> h.Element:
 
 def effect_badge(effect: Effect) -> h.Element:
     return badge(str(effect).capitalize(), *_EFFECTS[effect])
+
+
+def gate_badge(state: GateState) -> h.Element:
+    return badge(*_GATE_STATES[state])
 
 
 def decision_badge(decision: str) -> h.Element:
@@ -150,7 +168,13 @@ def exact(text: str, label: str) -> h.Element:
 
 
 def exact_json(value: object, label: str) -> h.Element:
-    return exact(json.dumps(value, indent=2, ensure_ascii=False, default=str), label)
+    """JSON of whatever was sent: what would hide in it is written out."""
+    return exact(visible_lines(json.dumps(value, indent=2, ensure_ascii=False, default=str)), label)
+
+
+def theirs(text: str) -> h.Element:
+    """What an owner or an agent wrote, set apart from what we say, with nothing hidden in it."""
+    return h.blockquote(class_="read")[h.bdi[visible_lines(text)]]
 
 
 def folded(label: str, *content: h.Node) -> h.Element:
@@ -217,9 +241,18 @@ _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 def visible(text: str) -> str:
     """A stranger's text, with what would hide, move or reverse it written out: controls, directions, odd spaces."""
-    if text.isprintable():
+    if text.isascii() and text.isprintable():
         return text
-    return "".join(sign if sign.isprintable() else _SHORT.get(sign, f"\\u{{{ord(sign):x}}}") for sign in text)
+    return "".join(_written_out(sign) if is_hidden(sign) or not sign.isprintable() else sign for sign in text)
+
+
+def _written_out(sign: str) -> str:
+    return _SHORT.get(sign, f"\\u{{{ord(sign):x}}}")
+
+
+def visible_lines(text: str) -> str:
+    """The same for text of several lines, which stay lines."""
+    return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def to(path: str, text: h.Node) -> h.Element:

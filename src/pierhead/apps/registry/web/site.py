@@ -4,14 +4,16 @@ A page hands back one frozen view; HTML and JSON are two renderings of it, so th
 same authorization. Not here: how pages look (`frame`, `parts`), which there are (`pages`).
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import htpy as h
 from starlette.requests import Request
 
 from pierhead.apps.registry.decisions import Decisions
+from pierhead.apps.registry.web.known_servers import KnownServers
+from pierhead.apps.registry.web.may_call import CallableTools
 from pierhead.apps.registry.web.session import Session, Sessions
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.ai_client import AiClient
@@ -53,6 +55,8 @@ class Site:
     ai_clients: tuple[AiClient, ...] = AI_CLIENTS
     namespace: str = ""
     """What stands before a server's name in the public registry; empty where there is none."""
+    known: KnownServers = field(default_factory=KnownServers)
+    callable_tools: CallableTools = field(default_factory=CallableTools)
 
     @property
     def public_url(self) -> str:
@@ -75,6 +79,10 @@ class Viewer:
         user = User(site.public_url, self.person, self.groups, site.tokens.people.claims(self.person))
         return Caller(user, site.surface, site.environment, correlation_id="")
 
+    def is_admin(self, site: Site) -> bool:
+        """Whether the administration's page is theirs."""
+        return not self.groups.isdisjoint(site.admins)
+
     def sees_all(self, site: Site) -> bool:
         """Whether other people's calls are shown."""
         return not self.groups.isdisjoint(site.auditors)
@@ -90,3 +98,6 @@ class Shown:
 
 
 PageOf = Callable[[Site, Viewer, Request], Awaitable[Shown]]
+
+FormOf = Callable[[Site, Viewer, Request, Mapping[str, str]], Awaitable[str | Shown]]
+"""What a sent form does: the path to go on at, or the page again, with the form filled and what is wrong in it."""

@@ -1,66 +1,30 @@
-"""What the pages of servers show, as frozen values: the catalogue, one server, and how to connect.
+"""What the catalogue shows, as one frozen value: which servers there are, what they do, and which you can call.
 
-What *you* may do is decided here by the very rules that decide calls (`usecases/match_rules`), so a page cannot
-promise what a call would refuse. Not here: how it looks (`page_servers`, `page_connect`).
+One page of at most fifty lines; what stands in the heading counts them all. Not here: one server (`view_server`), how
+it looks (`page_servers`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.requests import Request
-
+from pierhead.apps.registry.web.known_servers import KnownServer
 from pierhead.apps.registry.web.site import DAY_S, PERIOD_DAYS, Site, Viewer
-from pierhead.core.approval import Approval
-from pierhead.core.call import Call, Opaque
-from pierhead.core.call import Request as ToolRequest
-from pierhead.core.catalog import Effect, Server, Stage, Tool
-from pierhead.core.errors import NotFound
-from pierhead.core.identity import Caller
-from pierhead.core.policy import ApprovalNeeded, Match, Permit, Refusal, decide
-from pierhead.core.usage import Minutes
-from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
-from pierhead.usecases.ports_records import CallRow, Filter, ProcessState
+from pierhead.core.catalog import Stage
+from pierhead.usecases.ports_records import ProcessState
 
-_LAST_CALLS: Final = 10
-_NO_ARGUMENTS: Final = Opaque(digest="", size=0)
-_UNREPORTED: Final = ProcessState(state="", reason="", since=0.0)
+PAGE: Final = 50
+UNREPORTED: Final = ProcessState(state="", reason="", since=0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class RuleView:
-    """One rule that took part."""
+class ServersAsked:
+    """What to look for; empty members do not restrict. `page` counts from 1."""
 
-    effect: str
-    question: str
-    rule: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class MayView:
-    """What the viewer may do with one tool, and why. `decision` is permit, ask or refuse."""
-
-    decision: str
-    sentence: str
-    whom_to_ask: str
-    rules: tuple[RuleView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ToolView:
-    name: str
-    description: str
-    effect: Effect
-    approval: Approval
-    policy: str
-    narrowed: str
-    minutes: Minutes
-    timeout_s: float
-    idempotent: bool
-    you: MayView
-    input_schema: Mapping[str, object]
-    output_schema: Mapping[str, object]
+    search: str = ""
+    stage: str = ""
+    owner: str = ""
+    page: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +32,34 @@ class ServerLine:
     """One server in the catalogue. `you_may_call` counts the tools that are not refused to the viewer."""
 
     name: str
+    title: str
     description: str
     kind: str
     owner: str
     stage: Stage
+    notice: str
     process: ProcessState
     tools: int
+    withheld: int
     you_may_call: int
     calls: int
 
 
 @dataclass(frozen=True, slots=True)
 class ServersView:
-    """The catalogue. `days` is the period that calls are counted over."""
+    """The catalogue. `found` and `callable` count all that fit, `servers` are those of this page.
+
+    `days` is the period that calls are counted over; `stages` and `owners` are what there is to choose from.
+    """
 
     servers: tuple[ServerLine, ...]
+    found: int
     callable: int
-    search: str
+    asked: ServersAsked
+    pages: int
     days: int
+    stages: tuple[Stage, ...]
+    owners: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,127 +70,54 @@ class Snippet:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ServerView:
-    name: str
-    version: str
-    kind: str
-    description: str
-    stage: Stage
-    process: ProcessState
-    owner: str
-    support: str
-    url: str
-    access: tuple[str, ...]
-    revision: int
-    tools: tuple[ToolView, ...]
-    connect: tuple[Snippet, ...]
-    last_calls: tuple[CallRow, ...]
-    sees_all: bool
-    now: float
+async def servers_view(site: Site, viewer: Viewer, asked: ServersAsked) -> ServersView:
+    """The servers that fit: those you can call first, then by name."""
+    known = await site.known.all(site.snapshots.current(), site.registry.catalogue)
+    callable_tools = site.callable_tools.counts(viewer.caller(site), site.snapshots)
+    found = [server for server in known.values() if _fits(server, asked)]
+    found.sort(key=lambda server: (server.name not in callable_tools, server.name))
+    pages = max(1, -(-len(found) // PAGE))
+    page = min(max(asked.page, 1), pages)
+    return ServersView(
+        servers=await _lines(site, found[(page - 1) * PAGE : page * PAGE], callable_tools),
+        found=len(found),
+        callable=sum(server.name in callable_tools for server in found),
+        asked=ServersAsked(asked.search, asked.stage, asked.owner, page),
+        pages=pages,
+        days=PERIOD_DAYS,
+        stages=tuple(stage for stage in Stage if any(server.stage is stage for server in known.values())),
+        owners=tuple(sorted({server.owner for server in known.values()})),
+    )
 
 
-async def servers_view(site: Site, viewer: Viewer, search: str) -> ServersView:
-    """The servers whose name, description or owner holds `search`; all for an empty one."""
-    snapshot = site.snapshots.current()
+def _fits(server: KnownServer, asked: ServersAsked) -> bool:
+    return (
+        asked.search.casefold() in server.text
+        and asked.stage in {"", server.stage}
+        and asked.owner.casefold() in {"", server.owner.casefold()}
+    )
+
+
+async def _lines(site: Site, page: Sequence[KnownServer], callable_tools: Mapping[str, int]) -> tuple[ServerLine, ...]:
     calls = await site.records.calls_by_server(site.now() - PERIOD_DAYS * DAY_S)
     states = await site.processes.states()
-    lines = [
+    return tuple(
         ServerLine(
             name=server.name,
+            title=server.title,
             description=server.description,
             kind=server.kind,
             owner=server.owner,
             stage=server.stage,
-            process=states.get(server.name, _UNREPORTED),
-            tools=len(server.tools),
-            you_may_call=_callable_tools(server, viewer.caller(site), site),
+            notice=server.notice,
+            process=states.get(server.name, UNREPORTED),
+            tools=server.tools,
+            withheld=server.withheld,
+            you_may_call=callable_tools.get(server.name, 0),
             calls=calls.get(server.name, 0),
         )
-        for server in snapshot.servers.values()
-        if _holds(server, search)
-    ]
-    lines.sort(key=lambda line: (line.you_may_call == 0, line.name))
-    return ServersView(tuple(lines), sum(line.you_may_call > 0 for line in lines), search, PERIOD_DAYS)
-
-
-def _holds(server: Server, search: str) -> bool:
-    wanted = search.casefold()
-    return any(wanted in text.casefold() for text in (server.name, server.description, server.owner))
-
-
-def _callable_tools(server: Server, caller: Caller, site: Site) -> int:
-    return sum(_may(server, tool, caller, site).decision != "refuse" for tool in server.tools.values())
-
-
-async def server_view(site: Site, viewer: Viewer, request: Request) -> ServerView:
-    """One server.
-
-    Errors: NotFound.
-    """
-    name = str(request.path_params["name"])
-    snapshot = site.snapshots.current()
-    server = snapshot.servers.get(name)
-    if server is None:
-        raise NotFound(f"no server {name!r}", hint="see the list of servers")
-    caller, sees_all = viewer.caller(site), viewer.sees_all(site)
-    wanted = Filter(since=0.0, principal="" if sees_all else viewer.person, server=name, limit=_LAST_CALLS)
-    url = f"{site.public_url}/mcp/{name}"
-    return ServerView(
-        name=name,
-        version=server.version,
-        kind=server.kind,
-        description=server.description,
-        stage=server.stage,
-        process=(await site.processes.states()).get(name, _UNREPORTED),
-        owner=server.owner,
-        support=server.support,
-        url=url,
-        access=tuple(str(row.who) for row in snapshot.rows.get(name, ())),
-        revision=snapshot.revision,
-        tools=tuple(_tool(server, tool, caller, site) for tool in server.tools.values()),
-        connect=snippets(name, url),
-        last_calls=tuple(await site.records.calls(wanted)),
-        sees_all=sees_all,
-        now=site.now(),
+        for server in page
     )
-
-
-def _tool(server: Server, tool: Tool, caller: Caller, site: Site) -> ToolView:
-    return ToolView(
-        name=tool.name,
-        description=tool.description,
-        effect=tool.effect,
-        approval=tool.approval,
-        policy=str(tool.policy),
-        narrowed=str(tool.narrowed) if tool.narrowed is not None else "",
-        minutes=tool.minutes,
-        timeout_s=tool.timeout_s,
-        idempotent=tool.idempotent,
-        you=_may(server, tool, caller, site),
-        input_schema=tool.input_schema,
-        output_schema=tool.output_schema,
-    )
-
-
-def _may(server: Server, tool: Tool, caller: Caller, site: Site) -> MayView:
-    """Both layers, as a call would meet them."""
-    if not server.is_callable:
-        return MayView("refuse", f"{server.name} is {server.stage}: nobody can call it", server.whom_to_ask, ())
-    rules = SnapshotRules(site.snapshots, REACH_AND_USE)
-    call = Call(id="", server=server.name, tool=tool.name, arguments=_NO_ARGUMENTS, era="", client="")
-    request = ToolRequest(call, caller, server, tool, site.snapshots.current().revision)
-    match decide(request, rules.matches(request), rules.questions):
-        case Permit(reasons=reasons):
-            return MayView("permit", "you may call it", "", _rules(reasons))
-        case ApprovalNeeded(approval=approval, reasons=reasons):
-            return MayView("ask", f"you may ask: each call needs {approval}", "", _rules(reasons))
-        case Refusal(sentence=sentence, whom_to_ask=whom, reasons=reasons):
-            return MayView("refuse", sentence, whom, _rules(reasons))
-
-
-def _rules(matches: tuple[Match, ...]) -> tuple[RuleView, ...]:
-    return tuple(RuleView(match.effect, match.question, match.rule, match.sentence) for match in matches)
 
 
 def snippets(name: str, url: str) -> tuple[Snippet, ...]:

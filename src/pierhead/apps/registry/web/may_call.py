@@ -1,0 +1,117 @@
+"""What a viewer may call, decided by the very rules that decide calls, so that no page promises what a call refuses.
+
+Counting it for thousands of servers is remembered for one snapshot and one viewer: a tool's answer hangs on its own
+declaration and on who reaches its server, which many tools of a server share. Not here: how it looks.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pierhead.core.approval import Approval
+from pierhead.core.call import Call, Opaque
+from pierhead.core.call import Request as ToolRequest
+from pierhead.core.catalog import Effect, Server, Tool
+from pierhead.core.identity import Caller, Principal
+from pierhead.core.policy import ApprovalNeeded, Decision, Match, Permit, Refusal, decide
+from pierhead.core.rule import Who
+from pierhead.core.snapshot import Snapshot
+from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
+from pierhead.usecases.ports import Snapshots
+
+_NO_ARGUMENTS: Final = Opaque(digest="", size=0)
+_VIEWERS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """One rule that took part."""
+
+    effect: str
+    question: str
+    rule: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class MayView:
+    """What the viewer may do with one tool, and why. `decision` is permit, ask or refuse."""
+
+    decision: str
+    sentence: str
+    whom_to_ask: str
+    rules: tuple[RuleView, ...]
+
+
+def may_call(server: Server, tool: Tool, caller: Caller, snapshots: Snapshots) -> MayView:
+    """Both layers, as a call would meet them."""
+    if not server.is_callable:
+        return MayView("refuse", f"{server.name} is {server.stage}: nobody can call it", server.whom_to_ask, ())
+    if tool.withheld:
+        return MayView("refuse", tool.withheld, server.whom_to_ask, ())
+    match _decided(server, tool, caller, SnapshotRules(snapshots, REACH_AND_USE), snapshots.current().revision):
+        case Permit(reasons=reasons):
+            return MayView("permit", "you may call it", "", _rules(reasons))
+        case ApprovalNeeded(approval=approval, reasons=reasons):
+            return MayView("ask", f"you may ask: each call needs {approval}", "", _rules(reasons))
+        case Refusal(sentence=sentence, whom_to_ask=whom, reasons=reasons):
+            return MayView("refuse", sentence, whom, _rules(reasons))
+
+
+def _decided(server: Server, tool: Tool, caller: Caller, rules: SnapshotRules, revision: int) -> Decision:
+    call = Call(id="", server=server.name, tool=tool.name, arguments=_NO_ARGUMENTS, era="", client="")
+    request = ToolRequest(call, caller, server, tool, revision)
+    return decide(request, rules.matches(request), rules.questions)
+
+
+def _rules(matches: tuple[Match, ...]) -> tuple[RuleView, ...]:
+    return tuple(RuleView(match.effect, match.question, match.rule, match.sentence) for match in matches)
+
+
+_Who = tuple[Principal, str, str]
+_Alike = tuple[Who, Who | None, Approval, Effect, str]
+
+
+@dataclass(slots=True)
+class CallableTools:
+    """How many tools of each server are not refused to a viewer, kept while the snapshot stays the same one."""
+
+    _for: Snapshot | None = None
+    _kept: dict[_Who, Mapping[str, int]] = field(default_factory=dict[_Who, Mapping[str, int]])
+
+    def counts(self, caller: Caller, snapshots: Snapshots) -> Mapping[str, int]:
+        """Server to number; servers of which the viewer can call nothing are absent."""
+        snapshot = snapshots.current()
+        if snapshot is not self._for:
+            self._for, self._kept = snapshot, {}
+        who = (caller.principal, caller.surface, caller.environment)
+        kept = self._kept.get(who)
+        if kept is None:
+            if len(self._kept) >= _VIEWERS:
+                self._kept.clear()
+            kept = self._kept[who] = _counted(snapshot, caller, snapshots)
+        return kept
+
+
+def _counted(snapshot: Snapshot, caller: Caller, snapshots: Snapshots) -> Mapping[str, int]:
+    rules = SnapshotRules(snapshots, REACH_AND_USE)
+    live = (server for server in snapshot.servers.values() if server.is_callable)
+    counts = {
+        server.name: _count(server, caller, rules, snapshot.revision)
+        for server in live
+        if rules.reach(caller, server.name)
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def _count(server: Server, caller: Caller, rules: SnapshotRules, revision: int) -> int:
+    """Tools that are declared alike are decided once: nothing else of a tool is read by a rule."""
+    answers: dict[_Alike, bool] = {}
+    count = 0
+    for tool in server.tools.values():
+        alike = (tool.policy, tool.narrowed, tool.approval, tool.effect, tool.withheld)
+        if alike not in answers:
+            refused = bool(tool.withheld) or isinstance(_decided(server, tool, caller, rules, revision), Refusal)
+            answers[alike] = not refused
+        count += answers[alike]
+    return count

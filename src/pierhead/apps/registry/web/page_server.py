@@ -1,0 +1,263 @@
+"""How the page of one server looks. Not here: its versions and the forms that move them (`page_versions`)."""
+
+from collections.abc import Iterable
+
+import htpy as h
+from starlette.requests import Request
+
+from pierhead.apps.registry.web.frame import heading
+from pierhead.apps.registry.web.page_audit import calls_table
+from pierhead.apps.registry.web.page_versions import suspend_switch, versions_section
+from pierhead.apps.registry.web.parts import (
+    GATES,
+    Tone,
+    absolute,
+    ago,
+    count,
+    decision_badge,
+    effect_badge,
+    empty,
+    exact,
+    exact_json,
+    facts,
+    folded,
+    gate_badge,
+    hours,
+    moment,
+    notice,
+    process_badge,
+    stage_badge,
+    theirs,
+    titled,
+    to,
+    visible,
+    why,
+)
+from pierhead.apps.registry.web.site import Shown, Site, Viewer
+from pierhead.apps.registry.web.view_data import KINDS
+from pierhead.apps.registry.web.view_server import SaidView, ServerView, ToolView, server_view
+from pierhead.apps.registry.web.view_versions import ReviewLine
+from pierhead.core.catalog import Stage
+from pierhead.core.token_weight import METHOD
+from pierhead.core.usage import Minutes
+
+_STOPPED = frozenset({Stage.SUSPENDED, Stage.QUARANTINED, Stage.RETIRED})
+
+
+async def server_page(site: Site, viewer: Viewer, request: Request) -> Shown:
+    view = await server_view(site, viewer, str(request.path_params["name"]))
+    token = site.sessions.form_token(viewer.session)
+    is_admin = viewer.is_admin(site)
+    return Shown(view.name, view, lambda: _server(view, token, is_admin=is_admin))
+
+
+def _server(view: ServerView, token: str, *, is_admin: bool) -> h.Node:
+    return [
+        _head(view),
+        *_notices(view),
+        h.div(class_="split")[
+            h.div(class_="stack wide")[
+                _tools(view),
+                versions_section(view.name, view.versions, view.now, token),
+                _reviews(view),
+                _activity(view),
+            ],
+            h.aside(class_="stack wide side", aria_label="About this server")[
+                suspend_switch(view.name, view.versions, token) if is_admin else None,
+                _connect(view),
+                _checked(view),
+                _said(view),
+            ],
+        ],
+    ]
+
+
+def _head(view: ServerView) -> h.Node:
+    version = f"version {view.version} · " if view.version else ""
+    return heading(
+        h.bdi[view.name],
+        h.p(class_="row")[
+            stage_badge(view.standing.stage),
+            process_badge(view.process.state),
+            h.span(class_="quiet")[
+                h.bdi[visible(view.title)], " · " if view.title else "", f"{visible(version)}{view.kind}"
+            ],
+        ],
+        theirs(view.description) if view.description else None,
+        h.p[to(f"/servers/{view.name}/data", "Browse its data")] if view.kind in KINDS else None,
+    )
+
+
+def _notices(view: ServerView) -> Iterable[h.Node]:
+    return (_stage_notice(view), _withheld_notice(view), _process_notice(view))
+
+
+def _stage_notice(view: ServerView) -> h.Node:
+    standing = view.standing
+    if standing.stage is Stage.DEPRECATED:
+        end = [" It can be called until ", absolute(standing.sunset_at), "."] if standing.sunset_at else None
+        said = visible(standing.notice) or "Its owner is taking it out of use."
+        next_one = to(f"/servers/{standing.successor}", "What comes after it") if standing.successor else None
+        return notice(Tone.WAIT, "Deprecated.", said, end, next_one)
+    if standing.stage in _STOPPED:
+        first = f"{str(standing.stage).capitalize()}."
+        reason = visible(standing.reason) or "No reason is on record"
+        return notice(Tone.BAD, first, f"Nobody can call it. {reason.rstrip('.')}.")
+    return None
+
+
+def _withheld_notice(view: ServerView) -> h.Node:
+    withheld = view.standing.withheld
+    if not withheld:
+        return None
+    several = count(len(withheld), "tool is", "tools are")
+    sentence = "Nobody sees or calls what was not signed; the rest works on."
+    return notice(Tone.WAIT, f"{several} withheld.", sentence, to("#tools", "Which and why"))
+
+
+def _process_notice(view: ServerView) -> h.Node:
+    if view.process.state in {"", "running"}:
+        return None
+    since = ago(view.now - view.process.since)
+    reason = f" {visible(view.process.reason)}." if view.process.reason else ""
+    tone = Tone.BAD if view.process.state == "failed" else Tone.WAIT
+    return notice(
+        tone, f"{view.process.state.capitalize()}.", f"Since {since}.{reason} Other servers are not affected."
+    )
+
+
+def _tools(view: ServerView) -> h.Node:
+    if not view.tools:
+        return titled("Tools", empty("This server has not published its tools yet."), identity="tools")
+    told = f"Words with a line beside them are the owner's. All definitions: about {view.tokens:,} tokens ({METHOD})."
+    return titled("Tools", h.p(class_="quiet")[told], *(_tool(tool) for tool in view.tools), identity="tools")
+
+
+def _tool(tool: ToolView) -> h.Node:
+    return h.section(class_="tool stack", id=f"tool-{tool.name}")[
+        h.div(class_="row")[
+            h.h3[h.code[visible(tool.name)]], effect_badge(tool.effect), decision_badge(tool.you.decision)
+        ],
+        h.p[h.strong["Withheld: "], f"{visible(tool.withheld)}."] if tool.withheld else None,
+        theirs(tool.description) if tool.description else None,
+        h.p(class_="quiet")[f"{_saves(tool.minutes)} · about {tool.tokens:,} tokens"],
+        h.p[h.strong["You: "], f"{visible(tool.you.sentence)}.", _whom(tool.you.whom_to_ask)],
+        folded("Why", _why(tool)),
+        folded("Input and output", h.div(class_="stack")[_schemas(tool)]),
+    ]
+
+
+def _whom(whom: str) -> h.Node:
+    return f" {visible(whom[:1].upper() + whom[1:])}." if whom else None
+
+
+def _saves(minutes: Minutes) -> str:
+    stated = minutes.low != minutes.high
+    spread = f", between {minutes.low:g} and {minutes.high:g}" if stated else ""
+    return f"Saves about {minutes.mode:g} min a call{spread} (owner's {visible(minutes.method)})"
+
+
+def _why(tool: ToolView) -> h.Node:
+    declared = f"declared for {tool.policy}" + (f", narrowed by the fleet to {tool.narrowed}" if tool.narrowed else "")
+    return h.div(class_="stack")[
+        why((rule.effect, visible(rule.rule), visible(rule.sentence)) for rule in tool.you.rules),
+        h.p(class_="quiet")[f"The tool is {declared}. Approval: {tool.approval}. Time limit: {tool.timeout_s:g} s."],
+    ]
+
+
+def _schemas(tool: ToolView) -> h.Node:
+    return [
+        exact_json(tool.input_schema, f"Input schema of {visible(tool.name)}"),
+        exact_json(tool.output_schema, f"Output schema of {visible(tool.name)}"),
+    ]
+
+
+def _reviews(view: ServerView) -> h.Node:
+    if not view.versions.reviews:
+        return None
+    return titled("Reviews", h.ul(class_="stack")[(_review(line, view.now) for line in view.versions.reviews)])
+
+
+def _review(line: ReviewLine, now: float) -> h.Node:
+    return h.li(class_="stack")[
+        h.p(class_="row")[
+            to(f"/reviews/{line.id}", f"Version {line.version}"),
+            h.span(class_="quiet")["submitted by ", h.bdi[line.submitted_by], " ", moment(line.submitted_at, now)],
+        ],
+        h.p(class_="row")[
+            ([GATES[gate.gate], gate_badge(gate.state)] for gate in line.gates if gate.state != "not-required")
+        ],
+    ]
+
+
+def _activity(view: ServerView) -> h.Node:
+    whose = "Last calls" if view.sees_all else "Your last calls"
+    if not view.last_calls:
+        return titled(whose, empty("No calls yet. Connect a client, and they appear here with their reasons."))
+    return titled(whose, calls_table(whose, view.last_calls, view.now, of_one_server=True), identity="activity")
+
+
+def _connect(view: ServerView) -> h.Node:
+    if all(tool.you.decision == "refuse" for tool in view.tools):
+        return titled(
+            "Connect",
+            h.p[f"You can call no tool here. Ask {visible(view.said.owner)} in {visible(view.said.support)}."],
+        )
+    return titled(
+        "Connect",
+        *(
+            h.div(class_="stack")[h.h3[snippet.client], exact(snippet.text, f"Line for {snippet.client}")]
+            for snippet in view.connect[:2]
+        ),
+        h.p[to("/connect", "Other clients")],
+    )
+
+
+def _checked(view: ServerView) -> h.Node:
+    current = next((line for line in view.versions.lines if line.is_current), None)
+    use = view.use
+    withheld = view.standing.withheld
+    return titled(
+        "Checked by Pierhead",
+        facts(
+            [
+                ("Open to", h.div(class_="stack")[(h.code[who] for who in view.access)] if view.access else "nobody"),
+                ("Address", h.code[view.url]),
+                ("Definitions", f"{len(withheld)} of {len(view.tools)} withheld" if withheld else "as signed"),
+                *([("Signed digest", h.code[current.tools_digest[:16]])] if current else []),
+                ("Policy revision", str(view.revision)),
+                (f"Calls, {use.days} days", f"{use.calls:,}, of which {use.succeeded:,} succeeded"),
+                ("Declared by", _declared_by(view)),
+            ]
+        ),
+    )
+
+
+def _declared_by(view: ServerView) -> h.Node:
+    if not view.entry_by:
+        return "the fleet file"
+    return [h.bdi[view.entry_by], f" ({view.origin}), ", absolute(view.entry_at)]
+
+
+def _said(view: ServerView) -> h.Node:
+    return titled("Said by the owner", facts([*_who_answers(view.said), *_what_it_holds(view)]))
+
+
+def _who_answers(said: SaidView) -> Iterable[tuple[str, h.Node]]:
+    yield "Owner", h.bdi[visible(said.owner)]
+    yield "Support", h.bdi[visible(said.support)]
+    for label, value in (("Repository", said.repository), ("Runbook", said.runbook)):
+        if value:
+            yield label, h.bdi[visible(value)]
+
+
+def _what_it_holds(view: ServerView) -> Iterable[tuple[str, h.Node]]:
+    said = view.said
+    yield "Data class", str(said.data_class)
+    yield "Personal data", "yes" if said.has_personal_data else "none declared"
+    yield "Sends data to", h.bdi[visible(", ".join(said.egress))] if said.egress else "no host declared"
+    if said.environments:
+        yield "Environments", h.bdi[visible(", ".join(said.environments))]
+    yield "Callers without a person", "may use it" if said.is_autonomous else "may not"
+    yield "Strangers' text in results", "yes" if said.has_untrusted_results else "none declared"
+    yield f"Time saved, {view.use.days} days", f"{hours(view.use.hours)}, gross, by the owner's estimates"

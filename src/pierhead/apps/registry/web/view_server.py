@@ -1,0 +1,219 @@
+"""What the page of one server shows, as one frozen value: what it is, who vouches for what, and what you may do.
+
+What Pierhead checked and what the owner said stay apart, as on the page. Not here: versions and their moves
+(`view_versions`), what may be called (`may_call`), how it looks (`page_server`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pierhead.apps.registry.web.known_servers import standing, text_of
+from pierhead.apps.registry.web.may_call import MayView, may_call
+from pierhead.apps.registry.web.site import DAY_S, PERIOD_DAYS, Site, Viewer
+from pierhead.apps.registry.web.view_servers import UNREPORTED, Snippet, snippets
+from pierhead.apps.registry.web.view_versions import Standing, VersionsView, standing_of, versions_view
+from pierhead.core.approval import Approval
+from pierhead.core.catalog import DataClass, Effect, Server, Tool
+from pierhead.core.errors import NotFound
+from pierhead.core.identity import Caller
+from pierhead.core.json import Json
+from pierhead.core.token_weight import token_weight
+from pierhead.core.usage import Minutes, ToolUse, hours_saved
+from pierhead.usecases.ports_catalogue import Entry, Origin, Version
+from pierhead.usecases.ports_records import CallRow, Filter, ProcessState
+
+_LAST_CALLS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ToolView:
+    """One tool. `withheld` says why nobody may use it for now; `tokens` is an estimate (`core.token_weight`)."""
+
+    name: str
+    description: str
+    effect: Effect
+    approval: Approval
+    policy: str
+    narrowed: str
+    minutes: Minutes
+    timeout_s: float
+    idempotent: bool
+    withheld: str
+    tokens: int
+    you: MayView
+    input_schema: Mapping[str, object]
+    output_schema: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class UseView:
+    """What was made of it in the last `days`: `hours` are saved ones, gross, by owners' estimates."""
+
+    days: int
+    calls: int
+    succeeded: int
+    hours: float
+
+
+@dataclass(frozen=True, slots=True)
+class SaidView:
+    """What the owner declares, and nobody checked. Empty members were not declared."""
+
+    owner: str
+    support: str
+    data_class: DataClass
+    has_personal_data: bool
+    egress: tuple[str, ...]
+    environments: tuple[str, ...]
+    is_autonomous: bool
+    has_untrusted_results: bool
+    repository: str
+    runbook: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """One server. `entry_by` registered it at `entry_at`; both are empty for one that no entry declares."""
+
+    name: str
+    title: str
+    version: str
+    kind: str
+    description: str
+    standing: Standing
+    process: ProcessState
+    said: SaidView
+    url: str
+    access: tuple[str, ...]
+    revision: int
+    origin: str
+    entry_by: str
+    entry_at: float
+    tools: tuple[ToolView, ...]
+    tokens: int
+    use: UseView
+    versions: VersionsView
+    connect: tuple[Snippet, ...]
+    last_calls: tuple[CallRow, ...]
+    sees_all: bool
+    now: float
+
+
+async def server_view(site: Site, viewer: Viewer, name: str) -> ServerView:
+    """One server.
+
+    Errors: NotFound.
+    """
+    entry, versions = await site.registry.catalogue.entry(name), await site.registry.catalogue.versions(name)
+    server = _shown(site.snapshots.current().servers.get(name), entry, versions)
+    if server is None:
+        raise NotFound(f"no server {name!r}", hint="see the list of servers")
+    caller, sees_all = viewer.caller(site), viewer.sees_all(site)
+    wanted = Filter(since=0.0, principal="" if sees_all else viewer.person, server=name, limit=_LAST_CALLS)
+    tools = tuple(_tool(server, tool, caller, site) for tool in server.tools.values())
+    return ServerView(
+        name=name,
+        title=server.title,
+        version=server.version,
+        kind=server.kind,
+        description=server.description,
+        standing=standing_of(server, entry, versions),
+        process=(await site.processes.states()).get(name, UNREPORTED),
+        said=_said(server, entry),
+        url=f"{site.public_url}/mcp/{name}",
+        access=tuple(str(row.who) for row in site.snapshots.current().rows.get(name, ())),
+        revision=site.snapshots.current().revision,
+        origin=str(entry.origin if entry else Origin.FLEET),
+        entry_by=entry.by if entry else "",
+        entry_at=entry.at if entry else 0.0,
+        tools=tools,
+        tokens=sum(tool.tokens for tool in tools if not tool.withheld),
+        use=await _use(site, name),
+        versions=await versions_view(site, viewer, entry, versions),
+        connect=snippets(name, f"{site.public_url}/mcp/{name}"),
+        last_calls=tuple(await site.records.calls(wanted)),
+        sees_all=sees_all,
+        now=site.now(),
+    )
+
+
+def _shown(deployed: Server | None, entry: Entry | None, versions: Sequence[Version]) -> Server | None:
+    """The server as policy has it; where nobody can call it, policy has no tools, and its own version tells them."""
+    if deployed is None or entry is None or deployed.is_callable:
+        return deployed or _undeployed(entry, versions)
+    current = next((version for version in versions if version.version == deployed.version), None)
+    tools = current.manifest.tools if current else ()
+    return replace(deployed, tools={tool.name: tool for tool in tools}) if tools else deployed
+
+
+def _undeployed(entry: Entry | None, versions: Sequence[Version]) -> Server | None:
+    """A server that no snapshot holds yet, as its newest version would be."""
+    if entry is None:
+        return None
+    newest = versions[0] if versions else None
+    tools = newest.manifest.tools if newest else ()
+    return Server(
+        name=entry.name,
+        version=newest.version if newest else "",
+        kind=text_of(entry, "kind"),
+        stage=standing(entry, versions),
+        owner=text_of(entry, "owner"),
+        support=text_of(entry, "support"),
+        description=text_of(entry, "description") or (newest.manifest.description if newest else ""),
+        upstream="",
+        tools={tool.name: tool for tool in tools},
+        title=text_of(entry, "title"),
+        data_class=_data_class(entry),
+    )
+
+
+def _data_class(entry: Entry) -> DataClass:
+    """As declared; what cannot be read is the strictest."""
+    declared = text_of(entry, "data_class") or DataClass.INTERNAL
+    return DataClass(declared) if declared in set(DataClass) else DataClass.RESTRICTED
+
+
+def _said(server: Server, entry: Entry | None) -> SaidView:
+    document: Mapping[str, Json] = entry.document if entry else {}
+    return SaidView(
+        owner=server.owner,
+        support=server.support,
+        data_class=_data_class(entry) if entry else server.data_class,
+        has_personal_data=document.get("personal_data") is True,
+        egress=_texts(document.get("egress")),
+        environments=_texts(document.get("environments")),
+        is_autonomous=document.get("autonomous") is True,
+        has_untrusted_results=document.get("untrusted_results") is True,
+        repository=text_of(entry, "repository") if entry else "",
+        runbook=text_of(entry, "runbook") if entry else "",
+    )
+
+
+def _texts(value: Json) -> tuple[str, ...]:
+    return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
+
+
+def _tool(server: Server, tool: Tool, caller: Caller, site: Site) -> ToolView:
+    return ToolView(
+        name=tool.name,
+        description=tool.description,
+        effect=tool.effect,
+        approval=tool.approval,
+        policy=str(tool.policy),
+        narrowed=str(tool.narrowed) if tool.narrowed is not None else "",
+        minutes=tool.minutes,
+        timeout_s=tool.timeout_s,
+        idempotent=tool.idempotent,
+        withheld=tool.withheld,
+        tokens=token_weight(tool.name, tool.description, (tool.input_schema, tool.output_schema)),
+        you=may_call(server, tool, caller, site.snapshots),
+        input_schema=tool.input_schema,
+        output_schema=tool.output_schema,
+    )
+
+
+async def _use(site: Site, name: str) -> UseView:
+    uses: list[ToolUse] = [
+        use for use in await site.records.uses(site.now() - PERIOD_DAYS * DAY_S) if use.server == name
+    ]
+    return UseView(PERIOD_DAYS, sum(use.calls for use in uses), sum(use.succeeded for use in uses), hours_saved(uses))

@@ -1,0 +1,332 @@
+"""The catalogue, one server, registering one, and the administration: what each person sees there and may change."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import httpx2
+import pytest
+from tests.visiting import Inline, Visit, words_of
+from tests.web_registry import HOSTILE_WORDS
+from tests.web_site import NOW, PUBLIC_URL, SERVERS, build
+
+from pierhead.apps.registry.web.view_servers import PAGE
+from pierhead.core.catalog import Stage
+from pierhead.usecases.memory import MemorySnapshots, snapshot_of
+from pierhead.usecases.memory_catalogue import MemoryCatalogue
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def visit() -> AsyncIterator[Visit]:
+    world = build()
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=world.app), base_url=PUBLIC_URL) as http:
+        yield Visit(world, http)
+
+
+def kept(visit: Visit) -> MemoryCatalogue:
+    catalogue = visit.world.site.registry.catalogue
+    assert isinstance(catalogue, MemoryCatalogue)
+    return catalogue
+
+
+async def names(visit: Visit, query: str) -> list[str]:
+    return [line["name"] for line in (await visit.json(f"/servers?{query}"))["servers"]]
+
+
+async def test_search_finds_by_tool_title_and_owner_whatever_the_case(visit: Visit) -> None:
+    await visit.sign_in("alice")
+
+    assert await names(visit, "search=CONVERT_time") == ["time"]
+    assert await names(visit, "search=submit_job") == ["spark"]
+    assert len(await names(visit, "search=data-PLATFORM")) == 6
+    assert await names(visit, "search=nothing-like-it") == []
+
+
+async def test_filters_narrow_by_stage_and_owner(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    page = await visit.text("/servers?stage=in-review")
+
+    assert await names(visit, "stage=in-review") == ["spark"]
+    assert await names(visit, "stage=quarantined&owner=data-platform") == ["knowledge"]
+    assert await names(visit, "owner=data") == []
+    assert await names(visit, "stage=anything") == []
+    assert "One server found. None you can call." in page
+    assert "No server fits." in await visit.text("/servers?owner=nobody-here")
+
+
+async def test_a_long_catalogue_has_pages_and_its_heading_counts_all(visit: Visit) -> None:
+    many = [replace(SERVERS[1], name=f"time-{number:03d}") for number in range(120)]
+    site = replace(visit.world.site, snapshots=MemorySnapshots(snapshot_of([*many, *SERVERS], [], revision=9)))
+    object.__setattr__(visit.world.site, "snapshots", site.snapshots)
+    await visit.sign_in("alice")
+    first, last = await visit.json("/servers"), await visit.json("/servers?page=3")
+    beyond = await visit.json("/servers?page=99999")
+    page = await visit.http.get("/servers?search=time&page=2")
+
+    assert (len(first["servers"]), first["pages"], first["found"]) == (PAGE, 3, 126)
+    assert len(last["servers"]) == 26
+    assert beyond["asked"]["page"] == 3
+    assert "121 servers found." in page.text
+    assert 'href="/servers?search=time"' in page.text
+    assert 'href="/servers?search=time&amp;page=3"' in page.text
+
+
+@pytest.mark.parametrize("page", ["0", "-3", "x", "9" * 40, "²"])
+async def test_a_page_that_is_no_number_is_the_first(visit: Visit, page: str) -> None:
+    await visit.sign_in("alice")
+
+    assert (await visit.json(f"/servers?page={page}"))["asked"]["page"] == 1
+
+
+async def test_a_withheld_tool_is_named_with_its_reason_and_without_its_text(visit: Visit) -> None:
+    await visit.sign_in("bob")
+    tools = {tool["name"]: tool for tool in (await visit.json("/servers/presto"))["tools"]}
+    page = await visit.text("/servers/presto")
+
+    assert "1 tool withheld." in await visit.text("/servers")
+    assert "1 tool is withheld. Nobody sees or calls what was not signed" in page
+    assert "Withheld: nobody has reviewed this tool yet." in page
+    assert tools["drop_table"]["description"] == ""
+    assert tools["drop_table"]["you"]["decision"] == "refuse"
+    assert tools["run_query"]["you"]["decision"] == "permit"
+
+
+async def test_a_server_tells_what_was_checked_apart_from_what_was_said(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    page = await visit.text("/servers/warehouse")
+    view = await visit.json("/servers/warehouse")
+    checked = page[page.index("Checked by Pierhead") : page.index("Said by the owner")]
+    said = page[page.index("Said by the owner") :]
+    current = next(line for line in view["versions"]["lines"] if line["is_current"])
+
+    assert current["version"] == "1.4.0"
+    assert current["tools_digest"][:16] in checked
+    assert "Definitions as signed" in checked
+    assert "data-platform" in said
+    assert "https://code.corp.example/warehouse" in said
+    assert "Data class internal" in said
+    assert f"about {view['tokens']} tokens (bytes of name" in page
+    assert view["tokens"] == sum(tool["tokens"] for tool in view["tools"])
+
+
+async def test_use_and_time_saved_are_those_of_the_server_alone(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    use = (await visit.json("/servers/airflow"))["use"]
+    rows = [row for row in visit.world.records.rows if row.server == "airflow" and row.decision == "permit"]
+
+    assert use["calls"] == len(rows)
+    assert use["hours"] == pytest.approx(sum(row.minutes for row in rows if row.outcome == "ok") / 60)
+
+
+async def test_versions_have_their_reasons_and_their_history(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    page = await visit.text("/servers/knowledge")
+
+    assert "Quarantined. Nobody can call it. INC-4411: it answered with another team's documents." in page
+    assert "History, 1 move" in page
+    assert "quarantine" in page
+
+
+async def test_a_server_on_its_way_shows_the_tools_it_asks_for(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    tools = (await visit.json("/servers/spark"))["tools"]
+
+    assert [tool["name"] for tool in tools] == ["list_jobs", "submit_job"]
+    assert {tool["you"]["sentence"] for tool in tools} == {"spark is in-review: nobody can call it"}
+
+
+@pytest.mark.parametrize(
+    ("person", "steps"),
+    [("alice", []), ("carol", ["quarantine"]), ("frank", ["suspend", "deprecate", "quarantine"])],
+)
+async def test_steps_are_offered_to_those_who_may_take_them(visit: Visit, person: str, steps: list[str]) -> None:
+    await visit.sign_in(person)
+    lines = {line["version"]: line for line in (await visit.json("/servers/warehouse"))["versions"]["lines"]}
+    page = await visit.text("/servers/warehouse")
+
+    assert lines["1.4.0"]["steps"] == steps
+    assert ("Suspend at once" in page) == (person == "frank")
+    assert ("Roll back to version 1.3.0" in page) == (person == "frank")
+
+
+async def test_the_switch_suspends_at_once_and_the_page_says_who_may_resume(visit: Visit) -> None:
+    await visit.sign_in("frank")
+    sent = await visit.send("/admin", "/admin/suspend", name="warehouse", reason="INC-7: it leaks")
+    page = await visit.text("/servers/warehouse")
+    stopped = (await visit.json("/admin"))["stopped"]
+
+    assert (sent.status_code, sent.headers["location"]) == (303, "/servers/warehouse")
+    assert not visit.world.site.snapshots.current().servers["warehouse"].is_callable
+    assert "Suspended. Nobody can call it. INC-7: it leaks." in page
+    assert "Resume: version 1.4.0" in page
+    assert [(line["name"], line["reason"]) for line in stopped if line["stage"] == "suspended"] == [
+        ("warehouse", "INC-7: it leaks")
+    ]
+
+
+async def test_a_deprecation_has_message_date_and_successor_that_everyone_reads(visit: Visit) -> None:
+    await visit.sign_in("frank")
+    fields = {"version": "1.4.0", "step": "deprecate", "reason": "merged", "message": "presto holds it now"}
+    sent = await visit.send(
+        "/servers/time", "/servers/time/steps", **fields, successor="presto", sunset_at="2027-03-31"
+    )
+    await visit.sign_in("bob")
+    page = (await visit.http.get("/servers/time")).text
+
+    assert sent.status_code == 303
+    assert "deprecated: presto holds it now; use presto instead; it ends on 2027-03-31" in page
+    assert 'href="/servers/presto"' in page
+    assert "presto holds it now" in await visit.text("/servers")
+
+
+async def test_rolling_back_gives_clients_the_version_before(visit: Visit) -> None:
+    await visit.sign_in("frank")
+    sent = await visit.send(
+        "/servers/warehouse", "/servers/warehouse/roll-back", version="1.3.0", reason="1.4.0 is slow"
+    )
+
+    assert sent.status_code == 303
+    assert kept(visit).kept_entries["warehouse"].current == "1.3.0"
+
+
+async def test_what_a_process_shows_becomes_a_version(visit: Visit) -> None:
+    await visit.sign_in("frank")
+    sent = await visit.send("/servers/presto", "/servers/presto/versions")
+    lines = (await visit.json("/servers/presto"))["versions"]["lines"]
+
+    assert sent.status_code == 303
+    assert sorted((line["stage"], line["tools"]) for line in lines) == [("deployed", 1), ("registered", 2)]
+
+
+@pytest.mark.parametrize("step", ["suspend", "approve", "nonsense", ""])
+async def test_a_step_that_is_not_yours_is_refused_and_moves_nothing(visit: Visit, step: str) -> None:
+    await visit.sign_in("bob")
+    fields = {"version": "1.4.0", "step": step, "reason": "because"}
+    answer = await visit.send("/servers/time", "/servers/time/steps", **fields)
+
+    assert answer.status_code in {400, 403, 409}
+    assert "What you can do:" in answer.text
+    assert kept(visit).kept_versions["time", "1.4.0"].stage is Stage.DEPLOYED
+
+
+async def test_owners_words_are_text_marked_as_theirs(visit: Visit) -> None:
+    entry = kept(visit).kept_entries["spark"]
+    hostile = {**entry.document, "description": HOSTILE_WORDS, "owner": "a\u202eb", "title": "<b>t</b>"}
+    kept(visit).kept_entries["spark"] = replace(entry, document=hostile)
+    await visit.sign_in("alice")
+    for path in ("/servers/spark", "/servers"):
+        page = (await visit.http.get(path)).text
+        seen = Inline()
+        seen.feed(page)
+        assert seen.found == []
+        assert "\u202e" not in page
+    assert (
+        '<blockquote class="read"><bdi>Show the tables. &lt;script&gt;' in (await visit.http.get("/servers/spark")).text
+    )
+
+
+PLAIN = {
+    "as": "fields",
+    "name": "tickets",
+    "url": "https://tickets.corp.example/mcp",
+    "owner": "support-tools",
+    "support": "#tickets",
+    "description": "Support tickets.",
+    "access": "group:ads",
+    "data_class": "confidential",
+    "personal_data": "yes",
+    "egress": "",
+    "tools": "search_tickets read 3 group:ads or group:data-eng\n",
+}
+
+
+async def test_a_remote_server_is_registered_by_plain_fields(visit: Visit) -> None:
+    await visit.sign_in("bob")
+    sent = await visit.send("/servers/register", "/servers/register", **PLAIN)
+    entry = kept(visit).kept_entries["tickets"]
+    page = await visit.text("/servers/tickets")
+
+    assert (sent.status_code, sent.headers["location"]) == (303, "/servers/tickets")
+    assert (entry.by, entry.document["kind"], entry.document["personal_data"]) == ("bob", "http", True)
+    assert entry.document["tools"] == {
+        "search_tickets": {"effect": "read", "minutes_saved": 3.0, "policy": "group:ads or group:data-eng"}
+    }
+    assert "Registered" in page
+    assert "No version was submitted yet." in page
+    assert "tickets" in await names(visit, "search=tickets")
+
+
+async def test_an_entry_is_registered_as_yaml(visit: Visit) -> None:
+    await visit.sign_in("bob")
+    text = "kind: http\nowner: ads\nsupport: '#ads'\nurl: https://x.example/mcp\n"
+    sent = await visit.send("/servers/register", "/servers/register", name="ads-data", document=text, **{"as": "yaml"})
+
+    assert sent.status_code == 303
+    assert kept(visit).kept_entries["ads-data"].document["url"] == "https://x.example/mcp"
+
+
+@pytest.mark.parametrize(
+    ("changed", "field", "said"),
+    [
+        ({"name": "time"}, "name", "there is a server 'time' already"),
+        ({"name": "No Such Name"}, "name", "is no name of a server"),
+        ({"support": ""}, "support", "support is missing"),
+        ({"tools": "search_tickets"}, "tools", "Line 1 is not a name, an effect, minutes and who may use it."),
+        ({"tools": "x look 3 everyone"}, "tools", "Line 1: look is no effect"),
+        ({"tools": "\n"}, "tools", "Name at least one tool."),
+        ({"url": "http://127.0.0.1:22/mcp"}, "url", "cannot be registered"),
+    ],
+)
+async def test_a_fault_stands_beside_its_field_and_before_the_form(
+    visit: Visit, changed: dict[str, str], field: str, said: str
+) -> None:
+    await visit.sign_in("bob")
+    sent = {**PLAIN, **changed}
+    answer = await visit.send("/servers/register", "/servers/register", **sent)
+    page = words_of(answer.text)
+
+    assert answer.status_code == 400
+    assert page.count(said) == 2
+    assert f'id="fault-{field}"' in answer.text
+    assert "Nothing was changed." in page
+    assert f'value="{sent["url"]}"' in answer.text
+    assert set(kept(visit).kept_entries) == {each.name for each in SERVERS}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("kind: http\nkind: http\n", "Line 2: kind stands here twice."),
+        ("a: &x 1\nb: *x\n", "Line 2: an alias (*name)."),
+        ("- 1\n", "Line 1: the entry is not a mapping."),
+        ("[" * 5000, ""),
+        ("kind: http\nownr: me\n", "unknown member ownr"),
+    ],
+)
+async def test_yaml_that_cannot_be_taken_comes_back_with_its_fault(visit: Visit, text: str, said: str) -> None:
+    await visit.sign_in("bob")
+    answer = await visit.send("/servers/register", "/servers/register", name="odd", document=text, **{"as": "yaml"})
+
+    assert answer.status_code == 400
+    assert said in words_of(answer.text)
+    assert "odd" not in kept(visit).kept_entries
+
+
+async def test_the_administration_is_for_admins_alone(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    refused = await visit.http.get("/admin.json")
+    bar = (await visit.http.get("/servers")).text
+    await visit.sign_in("frank")
+    view = await visit.json("/admin")
+    admins = (await visit.http.get("/servers")).text
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "not-yours")
+    assert ">Admin</a>" not in bar
+    assert ">Admin</a>" in admins
+    assert view["origins"] == {"fleet": 5, "registered": 1}
+    assert view["owners"] == [{"owner": "data-platform", "servers": 6, "members": 0}]
+    assert len(view["ownerless"]) == 6
+    assert {line["group"]: line["gates"] for line in view["groups"]}["legal-reviewers"] == ["legal"]
+    assert [line["name"] for line in view["stopped"]] == ["knowledge"]
+    assert view["now"] == NOW
