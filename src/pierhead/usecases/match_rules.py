@@ -17,8 +17,6 @@ from pierhead.core.snapshot import Snapshot
 from pierhead.usecases.ports import Snapshots
 
 REACH: Final = frozenset({Question.REACH})
-WITHHELD: Final = "definition_drift"
-"""The code of a refusal where the live definition of a tool is not the signed one."""
 REACH_AND_USE: Final = frozenset({Question.REACH, Question.USE})
 
 
@@ -96,7 +94,7 @@ def _use(request: Request, party: Party) -> Iterator[Match]:
     name = f"{request.server.name}.{tool.name}"
     if tool.withheld:
         sentence = f"{tool.name} is withheld: {tool.withheld}"
-        yield Match(RuleEffect.FORBID, Question.USE, party, f"{name}.withheld", sentence, code=WITHHELD)
+        yield Match(RuleEffect.FORBID, Question.USE, party, f"{name}.withheld", sentence, code="definition_drift")
     if tool.policy.admits(principal, party):
         sentence = f"{tool.name} is declared for {tool.policy}"
         yield Match(RuleEffect.PERMIT, Question.USE, party, f"{name}.policy", sentence)
