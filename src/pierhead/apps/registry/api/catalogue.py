@@ -23,6 +23,7 @@ from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
 from pierhead.usecases.ports_records import ProcessState
 from pierhead.usecases.rights import is_owner
 
+_LONGEST_NAME: Final = 128
 _UNREPORTED: Final = ProcessState(state="", reason="", since=0.0)
 
 
@@ -141,7 +142,8 @@ async def me(asked: Asked) -> object:
 async def my_servers(asked: Asked) -> object:
     """A page of what the caller can use, there where they say they are. No rule reads the channel yet."""
     query = asked.query("surface", "channel", "search", "limit", "cursor")
-    surface = query.get("surface") or asked.caller.surface
+    surface = _place(query, "surface", asked.caller.surface)
+    _place(query, "channel", "")
     there = replace(asked, caller=replace(asked.caller, surface=surface))
     page = await _reachable(there, query)
     return {
@@ -150,6 +152,14 @@ async def my_servers(asked: Asked) -> object:
         "next": page.next,
         "policy_version": asked.site.snapshots.current().revision,
     }
+
+
+def _place(query: Mapping[str, str], member: str, usual: str) -> str:
+    """Where the caller says they are. Errors: Invalid."""
+    found = query.get(member, usual)
+    if member in query and not 0 < len(found) <= _LONGEST_NAME:
+        raise Invalid(f"{member} has 1 to {_LONGEST_NAME} characters", hint="leave it out for where you are")
+    return found
 
 
 async def _reachable(asked: Asked, query: Mapping[str, str]) -> Page:

@@ -43,15 +43,17 @@ def search_of(query: Mapping[str, str]) -> Search:
     text = query.get("search", "").strip().lower()
     if len(text) > _LONGEST_SEARCH:
         raise Invalid(f"search is longer than {_LONGEST_SEARCH} characters", hint="a word or two find more")
-    return Search(text, query.get("cursor", ""), page_size(query.get("limit", ""), USUAL_PAGE, LARGEST_PAGE))
+    return Search(text, query.get("cursor", ""), page_size(query.get("limit"), USUAL_PAGE, LARGEST_PAGE))
 
 
-def page_size(text: str, usual: int, largest: int) -> int:
-    """How many to a page. Errors: Invalid."""
+def page_size(text: str | None, usual: int, largest: int) -> int:
+    """How many to a page; `usual`, if nothing was said. Errors: Invalid."""
+    if text is None:
+        return usual
     number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(largest)) else 0
-    if text and not 1 <= number <= largest:
+    if not 1 <= number <= largest:
         raise Invalid(f"limit is no number from 1 to {largest}", hint="ask for the next page with cursor")
-    return number or usual
+    return number
 
 
 Shown = Callable[[Server], bool]

@@ -28,7 +28,7 @@ _LARGEST_PAGE: Final = 200
 async def calls(asked: Asked) -> object:
     """A page of the caller's calls, newest first; `next` is the cursor of the page after, null at the end."""
     query = asked.query("since", "server", "tool", "decision", "limit", "cursor")
-    limit = page_size(query.get("limit", ""), _USUAL_PAGE, _LARGEST_PAGE)
+    limit = page_size(query.get("limit"), _USUAL_PAGE, _LARGEST_PAGE)
     wanted = Filter(
         since=_since(asked, query),
         principal=asked.caller.name,

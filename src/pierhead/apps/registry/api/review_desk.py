@@ -48,7 +48,7 @@ async def reviews(asked: Asked) -> object:
     state = query.get("state", "open")
     if state not in _STATES:
         raise Invalid("no such state of a review", hint=f"one of {', '.join(_STATES)}")
-    limit = page_size(query.get("limit", ""), _USUAL_PAGE, _LARGEST_PAGE)
+    limit = page_size(query.get("limit"), _USUAL_PAGE, _LARGEST_PAGE)
     found = await _known(asked, query.get("server", ""), state)
     places = {each.id: place for place, each in enumerate(found, start=1)}
     start = places.get(query.get("cursor", ""), 0)
