@@ -249,6 +249,9 @@ def test_a_schema_that_moves_on_is_hidden_told_and_accepted(tmp_path: Path) -> N
         within(5, lambda: asked(http, "SELECT name FROM products").status_code == 503)
         assert asked(http, "SELECT name FROM products").json()["code"] == "schema-drift"
         assert asked(http, "SELECT qty FROM orders").headers["pierhead-schema-drift"] == "breaking"
+        streamed = http.get("/api/v1/orders", headers={"accept": "text/csv"})
+        assert "content-range" not in streamed.headers  # it went out as a stream
+        assert streamed.headers["pierhead-schema-drift"] == "breaking"
         drift = pierhead("contract", "diff", "--db", url, "--data", str(data), "--json")
         assert drift.returncode == 5
         assert {change["kind"] for change in json.loads(drift.stdout)} == {"additive", "breaking"}

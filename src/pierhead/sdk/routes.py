@@ -92,17 +92,20 @@ class Routes(Protocol):
 class Stream:
     """An answer in parts, of unknown length. Its end is sent by the host, once the outcome is on record."""
 
-    __slots__ = ("_send", "bytes_out", "is_open")
+    __slots__ = ("_send", "bytes_out", "headers", "is_open")
 
     def __init__(self, send: Send) -> None:
         self._send = send
+        self.headers: list[tuple[bytes, bytes]] = []  # besides those of whoever opens it
         self.is_open = False
         self.bytes_out = 0
 
     async def open(self, status: int, headers: Headers) -> None:
         """Send status and headers."""
         self.is_open = True
-        await self._send({"type": "http.response.start", "status": status, "headers": _with_base(headers)})
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": _with_base([*headers, *self.headers])}
+        )
 
     async def write(self, chunk: bytes) -> None:
         """Send one part; waits while the client does not read."""

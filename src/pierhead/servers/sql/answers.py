@@ -95,7 +95,7 @@ class QueryAnswer:
 
 class QueryResult(_Answer):
     columns: list[ResultColumn] = Field(description="{name, type}")
-    rows: list[list[Any]] = Field(description="cells by column; large integers and decimals are text")
+    rows: list[list[Any]] = Field(description="large integers and decimals are text")
     truncated: bool
     notice: str
     tables: list[str]
@@ -106,13 +106,13 @@ class WrittenRows(_Answer):
     keys: list[dict[str, Any]]
     rows: list[dict[str, Any]]
     dry_run: bool
-    etag: str = Field(description="pass it as if_match")
+    etag: str = Field(description="for if_match")
     replayed: bool
 
 
 class TableRows(_Answer):
     columns: list[ResultColumn] = Field(description="{name, type}")
-    rows: list[list[Any]] = Field(description="cells by column; related rows are nested")
+    rows: list[list[Any]] = Field(description="cells by column")
     truncated: bool
     notice: str
     total: int | None = None

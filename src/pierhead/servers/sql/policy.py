@@ -258,11 +258,6 @@ class Policy:
     queries: Queries = field(default_factory=dict[str, Query])
 
     @property
-    def has_budgets(self) -> bool:
-        """Whether some read may have to wait for a person."""
-        return any(role.limits.budget is not None for role in self.roles.values())
-
-    @property
     def written(self) -> frozenset[str]:
         """The operations that write which some role has somewhere."""
         return frozenset[str]().union(*(role.writes for role in self.roles.values()))

@@ -74,7 +74,7 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     statements = SqlLane(source, records_text=chosen.record_statements)
     schema = SchemaLane(source, statements)
     _declare_schema_tools(server, schema)
-    asks = over_budget if source.ground.policy.has_budgets else None
+    asks = over_budget  # also where no role has a budget yet: roles change while the tools stay
     declare_read_tool(server, reads := ReadLane(source, Cursors(chosen.signing_key()), digests), _POLICY, asks)
     curated = _declare_query_tools(server, source, statements, asks)
     writes, functions = _declare_changes(server, source, chosen, keys)
@@ -146,7 +146,7 @@ def _declare_statement_tools(server: Server, statements: SqlLane, asks: Asks | N
         *,
         caller: Caller,
     ) -> Encoded[QueryResult]:
-        """Run one SELECT over the tables you may read. Answers are cut at max_rows and 64 KB, and say so.
+        """Run one SELECT over the tables you may read. Long answers are cut, and say so.
 
         params: a list for $1, $2 or an object for :name.
         """
@@ -155,5 +155,5 @@ def _declare_statement_tools(server: Server, statements: SqlLane, asks: Asks | N
 
     @server.tool(policy=_POLICY, effect="read", minutes_saved=2, offered=statements.offers)
     async def explain_query(sql: str, *, caller: Caller) -> Explanation:
-        """Say whether a SELECT may run, as what SQL, and what the engine estimates. Runs nothing."""
+        """Say whether a SELECT may run, as what SQL, at what estimate. Runs nothing."""
         return await statements.explain_query(caller, sql=sql)

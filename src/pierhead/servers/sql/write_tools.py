@@ -71,7 +71,7 @@ def _declare_insert(server: Server, writes: WriteLane, policy: str) -> None:
         *,
         caller: Caller,
     ) -> WrittenRows:
-        """Insert rows, all or none. Repeat safely with the same idempotency_key; dry_run keeps nothing."""
+        """Insert rows, all or none; repeat with the same idempotency_key."""
         options = WriteOptions(returning, dry_run, idempotency_key)
         request = InsertRequest(table, rows, on_conflict, options=options)
         return _told(await writes.insert(caller, request))
@@ -97,7 +97,7 @@ def _declare_update(server: Server, writes: WriteLane, policy: str) -> None:
         *,
         caller: Caller,
     ) -> WrittenRows:
-        """Update with set and filter, or rows that hold their key. All or none; more than max_affected undoes it."""
+        """Update by set and filter, or rows with their key. All or none; above max_affected it is undone."""
         options = WriteOptions(returning, dry_run, idempotency_key, max_affected, if_match)
         asked = changes_or_rows(set, filter, rows)
         if isinstance(asked, list):

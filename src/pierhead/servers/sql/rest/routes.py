@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pierhead.sdk import Invalid, NotFound
+from pierhead.sdk import Forbidden, Invalid, NotFound
 from pierhead.sdk.routes import Calls, Reply, Request, refusal
 from pierhead.servers.sql.function_lane import FunctionLane
 from pierhead.servers.sql.queries import OfferedQuery
@@ -102,14 +102,18 @@ class RestRoutes:
         handler = methods.get(request.method)
         if handler is None:
             return _not_allowed(request.method, methods)
-        return self._said_of_drift(await handler(asked), calls)
+        drift = self._drift(calls)
+        calls.stream.headers += drift
+        reply = await handler(asked)
+        return replace(reply, headers=[*reply.headers, *drift]) if reply is not None and drift else reply
 
-    def _said_of_drift(self, reply: Reply | None, calls: Calls) -> Reply | None:
-        """The answer, and that the schema is not the one that was promised; a stream has begun and says it no more."""
-        drift = self._source.ground.acting(calls.caller).drift
-        if reply is None or not drift:
-            return reply
-        return replace(reply, headers=[*reply.headers, (b"pierhead-schema-drift", drift.encode())])
+    def _drift(self, calls: Calls) -> list[tuple[bytes, bytes]]:
+        """That the schema is not the one that was promised; who holds no role is told so by the call."""
+        try:
+            drift = self._source.ground.acting(calls.caller).drift
+        except Forbidden:
+            return []
+        return [(b"pierhead-schema-drift", drift.encode())] if drift else []
 
     def _methods(self, parts: tuple[bytes, ...]) -> Methods:
         found = self._fixed.get(parts)
