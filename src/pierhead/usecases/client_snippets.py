@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, assert_never, cast
 
 from pierhead.core.ai_client import AiClient, Connection, Format, filled
 
@@ -54,6 +54,8 @@ def part_of_file(client: AiClient, connections: Sequence[Connection]) -> str:
             return _yaml(client, entries)
         case Format.JSON:
             return json.dumps(_nested(client.top, entries), indent=2, ensure_ascii=False) + "\n"
+        case _:
+            assert_never(client.format)
 
 
 def _nested(top: tuple[str, ...], entries: Mapping[str, object]) -> object:

@@ -114,6 +114,13 @@ def test_anothers_entry_is_kept_unless_force_says_otherwise(pierhead: Run) -> No
     assert (file.parent / "mcp.json.bak").read_text() == theirs
 
 
+def test_what_is_no_entry_is_somebody_elses(pierhead: Run) -> None:
+    file = file_of("cursor")
+    file.parent.mkdir()
+    file.write_text('{"mcpServers": {"presto": 3}}')
+    assert connect(pierhead, "cursor").code == 5
+
+
 def test_what_a_person_added_to_our_entry_stays(pierhead: Run) -> None:
     file = file_of("codex")
     file.parent.mkdir()

