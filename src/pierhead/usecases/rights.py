@@ -6,6 +6,7 @@ change the catalogue, and the pages that show what one may do. Not here: who may
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from pierhead.core.catalog import TRANSITIONS, Stage, Step, Taker, taker
 from pierhead.core.errors import Forbidden
@@ -66,7 +67,8 @@ def may_take(entry: Entry, version: Version, step: Step, caller: Caller, rights:
 
 def not_taker(entry: Entry, source: Stage, step: Step, caller: Caller, rights: Rights) -> str:
     """Why the caller is not the one who takes `step` from there; empty if they are."""
-    match taker(source, step):
+    whose = taker(source, step)
+    match whose:
         case Taker.OWNER:
             owner = entry.document.get("owner")
             return "" if is_owner(entry, caller, rights) else f"{step} is for its owner, {owner}, or who registered it"
@@ -75,6 +77,8 @@ def not_taker(entry: Entry, source: Stage, step: Step, caller: Caller, rights: R
             return "" if not groups.isdisjoint(caller.groups) else f"{step} is for {' or '.join(sorted(groups))}"
         case Taker.REVIEWER | Taker.GATE:
             return f"{step} follows from the reviewers' decisions; nobody takes it by hand"
+        case _:
+            assert_never(whose)
 
 
 def may_decide(review: Review, gate: Gate, caller: Caller, rights: Rights) -> str:

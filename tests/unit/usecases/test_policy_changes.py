@@ -64,6 +64,7 @@ def test_a_revision_is_published_only_when_its_content_changed() -> None:
         numbers.append((await publish_policy(desk.source, "fleet", ("warehouse", "absent"))).number)
         assert numbers == [1, 2, 2, 3, 3]
         assert len(kept.revisions) == 3
+        assert await desk.policies.latest() == kept.revisions[-1]
 
     asyncio.run(story())
 
