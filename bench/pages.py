@@ -37,7 +37,7 @@ SERVERS: Final = 2_000
 WAITING: Final = 40
 TOOLS: Final = 10
 CALLS_KEPT: Final = 100_000
-LOOKS: Final = 200
+LOOKS: Final = 100
 URL: Final = "http://127.0.0.1:8420"
 PAGES: Final = {
     "list": "/servers",

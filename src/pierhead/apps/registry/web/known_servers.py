@@ -1,11 +1,14 @@
 """Every server that is known, in the few words that lists and searches need: deployed ones and those on their way.
 
-What the snapshot says is read once for each snapshot; entries that no snapshot holds yet are read anew each time. Not
+What the snapshot says is read once for each snapshot; entries that no snapshot holds yet at most every two seconds,
+and anew after every form sent here. Not
 here: what a viewer may call (`may_call`), how lists look.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from pierhead.core.catalog import Server, Stage
 from pierhead.core.snapshot import Snapshot
@@ -28,21 +31,30 @@ class KnownServer:
     text: str = field(repr=False)
 
 
+_KEPT_S: Final = 2.0
+
+
 @dataclass(slots=True)
 class KnownServers:
     """All of them, by name; what can be kept of them is kept."""
 
     _for: Snapshot | None = None
+    _read_at: float = -math.inf
+    _waiting: Mapping[str, KnownServer] = field(default_factory=dict[str, KnownServer])
     _deployed: Mapping[str, KnownServer] = field(default_factory=dict[str, KnownServer])
 
-    async def all(self, snapshot: Snapshot, catalogue: Catalogue) -> Mapping[str, KnownServer]:
+    async def all(self, snapshot: Snapshot, catalogue: Catalogue, now: float) -> Mapping[str, KnownServer]:
+        """By name; `now` is on a clock that never steps."""
+        is_same = snapshot is self._for
         deployed = self._of_snapshot(snapshot)
-        entries = await catalogue.entries()
-        waiting = [entry for name, entry in entries.items() if name not in deployed]
-        if not waiting:
-            return deployed
-        undeployed = {entry.name: await _of_entry(entry, catalogue) for entry in waiting}
-        return {**deployed, **undeployed}
+        if not is_same or now - self._read_at >= _KEPT_S:
+            self._waiting = await _waiting(deployed, catalogue)
+            self._read_at = now
+        return {**deployed, **self._waiting}
+
+    def forget(self) -> None:
+        """Something was changed: what waits is read anew."""
+        self._read_at = -math.inf
 
     def _of_snapshot(self, snapshot: Snapshot) -> Mapping[str, KnownServer]:
         """Identity of the snapshot, not its number: a value that was swapped is another policy."""
@@ -63,6 +75,12 @@ def text_of(entry: Entry, member: str) -> str:
     """A member of the entry's document that should be a text, as it was declared."""
     value = entry.document.get(member, "")
     return value if isinstance(value, str) else ""
+
+
+async def _waiting(deployed: Mapping[str, KnownServer], catalogue: Catalogue) -> Mapping[str, KnownServer]:
+    """The servers that are declared and in no snapshot yet."""
+    entries = await catalogue.entries()
+    return {name: await _of_entry(entry, catalogue) for name, entry in entries.items() if name not in deployed}
 
 
 async def _of_entry(entry: Entry, catalogue: Catalogue) -> KnownServer:

@@ -154,6 +154,7 @@ class Web:
         form = await form_of(request)
         check_form(request, form, viewer.session, self.site.sessions)
         done = await form_of_page(self.site, viewer, request, form)
+        self.site.known.forget()
         if isinstance(done, str):
             return RedirectResponse(own_path(done), 303)
         return await self._answer(request, done, viewer.session, is_twin=False, status=400)

@@ -12,7 +12,7 @@ import htpy as h
 from starlette.requests import Request
 
 from pierhead.apps.registry.decisions import Decisions
-from pierhead.apps.registry.web.known_servers import KnownServers
+from pierhead.apps.registry.web.known_servers import KnownServer, KnownServers
 from pierhead.apps.registry.web.may_call import CallableTools
 from pierhead.apps.registry.web.session import Session, Sessions
 from pierhead.apps.registry.web.tickets import Tickets
@@ -64,6 +64,10 @@ class Site:
 
     def now(self) -> float:
         return self.tokens.clock.now()
+
+    async def known_servers(self) -> Mapping[str, KnownServer]:
+        """Every server, by name."""
+        return await self.known.all(self.snapshots.current(), self.registry.catalogue, self.tokens.clock.monotonic())
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ async def admin_view(site: Site, viewer: Viewer) -> AdminView:
         groups = " or ".join(sorted(site.admins))
         raise Forbidden(f"this page is for {groups}", hint="ask one of them", code="not-yours")
     known, entries = (
-        await site.known.all(site.snapshots.current(), site.registry.catalogue),
+        await site.known_servers(),
         await site.registry.catalogue.entries(),
     )
     members = _members(site)

@@ -72,7 +72,7 @@ class Snippet:
 
 async def servers_view(site: Site, viewer: Viewer, asked: ServersAsked) -> ServersView:
     """The servers that fit: those you can call first, then by name."""
-    known = await site.known.all(site.snapshots.current(), site.registry.catalogue)
+    known = await site.known_servers()
     callable_tools = site.callable_tools.counts(viewer.caller(site), site.snapshots)
     found = [server for server in known.values() if _fits(server, asked)]
     found.sort(key=lambda server: (server.name not in callable_tools, server.name))
