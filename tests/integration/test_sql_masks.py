@@ -120,8 +120,9 @@ async def test_each_mask_shows_what_it_promises(shop: Shop) -> None:
     prices = await rows(governed, "SELECT DISTINCT price FROM products WHERE id IN (101, 102, 103) ORDER BY price")
     assert [float(price) for (price,) in prices] == [0.0, 10.0]
     described = await governed.describe_table(CALLER, table="products", columns_like="", sample_rows=2)
-    assert [column.name for column in described.columns] == ["id", "name", "price", "tags"]
-    assert all(float(price) % 10 == 0 for _, _, price, _ in described.sample)
+    assert [column.name for column in described.columns] == ["id", "sku", "name", "price", "tags"]
+    assert [column.name for column in described.columns if column.masked] == ["sku", "price"]
+    assert all(sku is None and float(price) % 10 == 0 for _, sku, _, price, _ in described.sample)
     await governed.close()
 
 
