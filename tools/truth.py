@@ -27,7 +27,7 @@ _RELAYED: Final = {
 
 
 def error_codes(files: Iterable[Source]) -> set[str]:
-    """Every code of the error tree: `default_code`, and `code=` of an error of the tree, or of a rule that becomes one."""
+    """Every code: `default_code`, and `code=` where an error of the tree, or a rule that becomes one, is made."""
     trees = [source.tree() for source in files]
     classes = _error_classes(trees)
     found: set[str] = set()
