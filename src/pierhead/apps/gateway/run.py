@@ -6,7 +6,6 @@ Not here: what a request means (`relay`).
 
 import asyncio
 import contextlib
-import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -17,7 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pierhead.apps.probes import Probes
-from pierhead.apps.serving import server_of
+from pierhead.apps.serving import server_of, spare_collections
 from pierhead.core.errors import RecordFailed
 
 _HEAD_BYTES: Final = 40 * 1024
@@ -97,7 +96,7 @@ class Program:
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self.stopping.set)
-        gc.freeze()  # what a program is made of never becomes garbage: spare every collection the walk over it
+        spare_collections()
         serving = asyncio.create_task(front.serve([public]))
         probing = asyncio.create_task(back.serve([diagnostics]))
         ticking = asyncio.create_task(self._tick())

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from pierhead.apps.serve.door import Door, Message
-from pierhead.apps.serving import server_of
+from pierhead.apps.serving import server_of, spare_collections
 
 Endless = Callable[[], Awaitable[None]]
 
@@ -27,6 +27,7 @@ class Program:
 
     async def run(self, listener: socket.socket, ready: Callable[[], None]) -> bool:
         """Serve on a bound socket until a signal; whether every call could finish, or a second signal cut it short."""
+        spare_collections()
         listener.listen()  # from now on nobody is turned away, only kept waiting
         async with self.closing:
             beside = [asyncio.ensure_future(work()) for work in self.endless]
