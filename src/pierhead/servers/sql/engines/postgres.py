@@ -35,6 +35,7 @@ from pierhead.servers.sql.engines.engine import (
     took_too_long,
     with_those_read,
 )
+from pierhead.servers.sql.engines.postgres_connections import Connections
 from pierhead.servers.sql.engines.postgres_functions import probe, stored_functions
 from pierhead.servers.sql.engines.postgres_schema import stored_tables
 from pierhead.servers.sql.engines.postgres_writes import WRITING_SESSION, PostgresWriter
@@ -53,6 +54,12 @@ _SESSION: Final = {
     "standard_conforming_strings": "on",
     "jit": "off",
 }
+_NO_CONNECTION: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    OSError,
+)
 _create_pool = cast("Callable[..., Awaitable[Any]]", asyncpg.create_pool)
 _TEXTS: Final = frozenset({"text", "varchar", "bpchar", "name", "unknown"})
 _NARROW: Final = frozenset(
@@ -123,7 +130,7 @@ class PostgresEngine:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
         self._session = dict(_SESSION)
-        self._pool: Any = None  # asyncpg.Pool, whose methods it leaves partly untyped
+        self._connections: Connections | None = None
         self._opening = asyncio.Lock()
         self._reads: Mapping[tuple[str, str], frozenset[tuple[str, str]]] = {}
         self._inside: dict[PermittedFunction, frozenset[tuple[str, str]]] = {}
@@ -152,9 +159,9 @@ class PostgresEngine:
     async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
         del view
         prepared = self._prepared.get((query.sql, limits.cell)) or await self._prepare(query, limits.cell)
-        pool = self._pool or await self._open()
+        connections = self._connections or await self._open()
         try:
-            return Rows(prepared.fields, await pool.fetch(prepared.sql, *query.bound(values), timeout=limits.seconds))
+            return Rows(prepared.fields, await connections.fetch(prepared.sql, query.bound(values), limits.seconds))
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
             raise _translated(error, limits.seconds) from None
 
@@ -189,17 +196,17 @@ class PostgresEngine:
     async def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
-        if self._pool is not None:
-            self._pool.terminate()
-            self._pool = None
+        if self._connections is not None:
+            self._connections.terminate()
+            self._connections = None
 
-    async def _open(self) -> Any:  # noqa: ANN401 - as self._pool
+    async def _open(self) -> Connections:
         async with self._opening:
-            if self._pool is None:
-                self._pool = await self._connect(self._session)
-            return self._pool
+            if self._connections is None:
+                self._connections = Connections(await self._connect(self._session, statement_cache_size=0))
+            return self._connections
 
-    async def _connect(self, session: Mapping[str, str]) -> Any:  # noqa: ANN401 - as self._pool
+    async def _connect(self, session: Mapping[str, str], **more: int) -> Any:  # noqa: ANN401 - an asyncpg.Pool, partly untyped
         try:
             return await _create_pool(
                 self._dsn,
@@ -208,6 +215,7 @@ class PostgresEngine:
                 timeout=_CONNECT_SECONDS,
                 server_settings=dict(session),
                 reset=_nothing_to_reset,
+                **more,
             )
         except (asyncpg.PostgresError, OSError, ValueError) as error:
             raise _unreachable() from error
@@ -221,9 +229,9 @@ class PostgresEngine:
 
     @asynccontextmanager
     async def _connection(self, seconds: float = _CONNECT_SECONDS) -> AsyncGenerator[Any]:
-        pool = self._pool or await self._open()
+        connections = self._connections or await self._open()
         try:
-            async with pool.acquire(timeout=_CONNECT_SECONDS) as connection:
+            async with connections.one() as connection:
                 yield connection
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError) as error:
             raise _translated(error, seconds) from None
@@ -331,7 +339,7 @@ def _translated(error: Exception, seconds: float) -> Exception:
     rule: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[], Exception]], ...] = (
         ((TimeoutError, asyncpg.QueryCanceledError, asyncpg.LockNotAvailableError), lambda: took_too_long(seconds)),
         ((asyncpg.OutOfMemoryError, asyncpg.ProgramLimitExceededError), out_of_memory),
-        ((asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, OSError), _unreachable),
+        (_NO_CONNECTION, _unreachable),
     )
     for classes, made in rule:
         if isinstance(error, classes):
