@@ -111,9 +111,14 @@ class KeyVerifier:
     def header(self) -> bytes:
         return b"authorization"
 
+    @property
+    def is_bound(self) -> bool:
+        """A key stands for its holder, not for one request."""
+        return False
+
     def verify(self, header: bytes, body_digest: str) -> tuple[Caller, str]:
         """The caller, and a fresh id for the call. Errors: Unauthenticated."""
-        del body_digest  # a key stands for its holder, not for one body
+        del body_digest
         key = check_key(_credential(header), self.keys, self.clock.now())
         call_id = self.ids.new()
         return Caller(User(ISSUER, key.id, frozenset(), key.claims), self.surface, self.environment, call_id), call_id

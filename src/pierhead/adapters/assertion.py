@@ -106,6 +106,10 @@ class Verifier:
     def header(self) -> bytes:
         return HEADER
 
+    @property
+    def is_bound(self) -> bool:
+        return True
+
     def verify(self, header: bytes, body_digest: str) -> tuple[Caller, str]:
         """The caller, and the id of the call (which is also its correlation id).
 

@@ -32,6 +32,11 @@ class Verifier(Protocol):
         """The header that carries the proof, in lower case."""
         ...
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether a proof holds for one request alone: `verify` then wants its digest, and nothing else will do."""
+        ...
+
     def verify(self, header: bytes, body_digest: str) -> tuple[Caller, str]:
         """The caller and the call's id. Errors: Unauthenticated."""
         ...

@@ -42,6 +42,10 @@ class MemoryVerifier:
     def header(self) -> bytes:
         return ASSERTION_HEADER
 
+    @property
+    def is_bound(self) -> bool:
+        return True
+
     def verify(self, header: bytes, body_digest: str) -> tuple[Caller, str]:
         del body_digest
         if not header:

@@ -128,6 +128,7 @@ async def test_who_may_not_reach_the_server_learns_nothing_from_any_method() -> 
 async def test_an_assertion_that_cannot_be_read_ends_at_the_door() -> None:
     class Nobody:
         header = b"pierhead-assertion"
+        is_bound = True
 
         def verify(self, header: bytes, body_digest: str) -> tuple[Caller, str]:
             raise Unauthenticated(f"not ours: {len(header)} bytes over {body_digest[:4]}")

@@ -14,12 +14,13 @@ from pierhead.servers.sql.whole_cells import whole
 
 def etag(columns: Sequence[str], row: Sequence[object]) -> str:
     """The strong tag of a row: driver values, in the order of `columns`."""
-    told = hashlib.sha256()
+    told: list[str] = []
     for name, value in zip(columns, row, strict=True):
         cell = whole(value)
         text = "" if cell is None else str(cell)
-        told.update(f"{len(name)}:{name}={type(cell).__name__}{len(text)}:{text};".encode("utf-8", "surrogatepass"))
-    return '"' + base64.urlsafe_b64encode(told.digest()[:18]).decode() + '"'
+        told.append(f"{len(name)}:{name}={type(cell).__name__}{len(text)}:{text};")
+    digest = hashlib.sha256("".join(told).encode("utf-8", "surrogatepass")).digest()
+    return '"' + base64.urlsafe_b64encode(digest[:18]).decode() + '"'
 
 
 def matches(if_match: str, current: str) -> bool:

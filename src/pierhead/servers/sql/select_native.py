@@ -16,6 +16,7 @@ from pierhead.servers.sql.grammar_native import Reader, parse_filter, parse_havi
 from pierhead.servers.sql.reads import MOST_EMBEDDED, Embed, Ordered, ReadRequest, Selected, Selection
 
 MOST_OFFSET: Final = 10**9
+_EVERY_COLUMN: Final = (Selected(Operand("*")),)
 _DIRECTIONS: Final = frozenset({"asc", "desc"})
 _NULLS: Final = {"nullsfirst": "first", "nullslast": "last"}
 
@@ -37,7 +38,9 @@ def parse_read(table: str, parameters: Iterable[tuple[str, str]]) -> ReadRequest
 
 def parse_select(text: str) -> tuple[tuple[Selected, ...], tuple[Embed, ...]]:
     """Columns and related rows, in the order written. Errors: Invalid (`bad-filter`)."""
-    reader = _SelectReader(text or "*")
+    if text in ("", "*"):
+        return _EVERY_COLUMN, ()
+    reader = _SelectReader(text)
     columns, embeds = reader.level(0)
     reader.finish()
     return columns, embeds

@@ -6,7 +6,7 @@ call that began on the old one ends there.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -37,6 +37,7 @@ ROLE_ASKED: Final[ContextVar[str]] = ContextVar("pierhead_role_asked", default="
 MISSES_APART_S: Final = 5.0
 # Of the guard, of a read by parameters, and of the engine, which does not say what it misses.
 _MISSES: Final = frozenset({"unknown-table", "unknown-column", "statement-failed"})
+_CALLERS_KEPT: Final = 2_000
 _NO_VALUES: Final[Values] = {}
 _NOTHING: Final = Catalog("sqlite", "", "", ())
 
@@ -158,10 +159,18 @@ class Ground:
     roles: Mapping[str, Acting]
     verdicts: dict[tuple[object, ...], Verdict] = field(default_factory=dict[tuple[object, ...], Verdict])
     in_use: InUse = field(default_factory=InUse)
+    _acting: dict[tuple[Hashable, str], Acting] = field(default_factory=dict[tuple[Hashable, str], Acting])
 
     def acting(self, caller: Caller, asked: str = "") -> Acting:
-        """Errors: Forbidden (`no-role`)."""
-        return self.roles[self.policy.acting(caller, asked or ROLE_ASKED.get())]
+        """Found by who asks and for which role alone, so remembered by them. Errors: Forbidden (`no-role`)."""
+        key = (caller.principal, asked or ROLE_ASKED.get())
+        acting = self._acting.get(key)
+        if acting is None:
+            acting = self.roles[self.policy.acting(caller, key[1])]
+            if len(self._acting) >= _CALLERS_KEPT:
+                self._acting.clear()
+            self._acting[key] = acting
+        return acting
 
     def stored(self, table: PermittedTable) -> StoredTable:
         return self.catalog.by_name[table.schema, table.name]
