@@ -143,8 +143,8 @@ def _number(value: int | float) -> str:  # noqa: PYI041 - the two are told apart
         return str(value)
     if not math.isfinite(value):
         raise Invalid("NaN and infinities are no JSON", hint="send null or a string", code="not-canonical")
-    if value == 0.0:
-        return "0"
+    if value.is_integer() and abs(value) <= _LARGEST_EXACT:
+        return str(int(value))  # also of -0.0, which is 0
     sign, digits, point = _shortest(value)
     return sign + _place(digits, point)
 

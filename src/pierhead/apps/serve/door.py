@@ -21,6 +21,7 @@ Message = MutableMapping[str, Any]
 Application = Callable[..., Awaitable[None]]
 
 _MCP: Final = "/mcp"
+_ONCE: Final = frozenset({b"host", b"origin", b"authorization"})
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 _LONGEST_AGENT: Final = 64
 _PAGE: Final = "/docs"
@@ -50,17 +51,17 @@ class Names:
 
     def check(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Errors: Invalid (`wrong-host`, `bad-headers`); Forbidden (`wrong-origin`)."""
-        hosts, origins = (_values(headers, name) for name in (b"host", b"origin"))
-        if len(hosts) > 1 or len(origins) > 1 or len(_values(headers, b"authorization")) > 1:
-            raise Invalid("a header is repeated", hint="send Host, Origin and Authorization once", code="bad-headers")
-        if not hosts or hosts[0] not in self.hosts:
+        found: dict[bytes, bytes] = {}
+        for name, value in headers:
+            if name in _ONCE:
+                if name in found:
+                    message = "a header is repeated"
+                    raise Invalid(message, hint="send Host, Origin and Authorization once", code="bad-headers")
+                found[name] = value.strip().lower()
+        if found.get(b"host") not in self.hosts:
             raise Invalid("this Host is not served here", hint="use the printed address", code="wrong-host")
-        if origins and origins[0] not in self.origins:
+        if b"origin" in found and found[b"origin"] not in self.origins:
             raise Forbidden("pages of this Origin may not call", hint="use the printed address", code="wrong-origin")
-
-
-def _values(headers: Iterable[tuple[bytes, bytes]], wanted: bytes) -> list[bytes]:
-    return [value.strip().lower() for name, value in headers if name == wanted]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,10 +34,6 @@ def _bytes(value: bytes) -> str:
     return _text("\\x" + value[:LONGEST_CELL].hex())
 
 
-def _time(value: dt.date | dt.time) -> str:
-    return value.isoformat()
-
-
 def _nested(value: object) -> str:
     return _text(orjson.dumps(value, default=str, option=orjson.OPT_NON_STR_KEYS).decode())
 
@@ -49,9 +45,9 @@ _PLAIN: Final[Mapping[type, Callable[[Any], object]]] = {
     bytes: _bytes,
     bytearray: _bytes,
     decimal.Decimal: str,
-    dt.datetime: _time,
-    dt.date: _time,
-    dt.time: _time,
+    dt.datetime: dt.datetime.isoformat,
+    dt.date: dt.date.isoformat,
+    dt.time: dt.time.isoformat,
     dt.timedelta: str,
     uuid.UUID: str,
     list: _nested,
@@ -121,6 +117,9 @@ def _plain_column(column: tuple[object, ...]) -> Sequence[object]:
             return column
         if only is float and all(map(math.isfinite, cast("tuple[float, ...]", column))):
             return column
+        convert = cast("Callable[[Any], object] | None", _PLAIN.get(only))
+        if convert is not None:
+            return list(map(convert, column))
     return list(map(plain, column))
 
 
