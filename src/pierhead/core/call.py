@@ -50,6 +50,10 @@ class Call:
     era: str
     client: str
 
+    def with_arguments(self, arguments: Arguments) -> "Call":
+        """The same call, its arguments read."""
+        return Call(self.id, self.server, self.tool, arguments, self.era, self.client)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

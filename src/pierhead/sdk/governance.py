@@ -163,7 +163,7 @@ class Governance:
             raw = as_json(decoded)
             arguments = tool.parse(raw)
             parsed = Parsed(arguments.plain, digest(arguments.plain), len(raw))
-        return replace(call, arguments=parsed), arguments.values
+        return call.with_arguments(parsed), arguments.values
 
     async def run(self, call: Call, caller: Caller, upstream: Upstream) -> Outcome:
         """Carry the call through `call_tool`."""

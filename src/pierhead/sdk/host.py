@@ -119,18 +119,16 @@ class _Door:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
             body = await _whole(receive, LARGEST_BODY)
-            bound = hashlib.sha256(body).hexdigest() if self.verifier.is_bound else ""
-            caller, call_id = self.verifier.verify(headers.get(self.verifier.header, b""), bound)
+            admission = _admission(scope, self.verifier, headers, lambda: hashlib.sha256(body).hexdigest())
         except PierheadError as refused:
             await _refuse(refused, send)
             return
-        admission = Admission(caller, call_id)
         plain = self.short if _is_plain_post(scope, headers) else None
         if plain is not None and await plain.answer(headers, body, admission, receive, send):
             return
         scope[ADMISSION] = admission
-        scope["user"] = _session_owner(caller)
-        token = _ADMITTED.set(caller)
+        scope["user"] = _session_owner(admission.caller)
+        token = _ADMITTED.set(admission.caller)
         try:
             await self.stack(scope, _replay(body, receive), send)
         finally:
@@ -154,13 +152,25 @@ class _Paths:
             body = await _whole(receive, LARGEST_UPLOAD)
             path, query, method = scope["raw_path"], scope["query_string"], scope["method"]
             target = path + b"?" + query if query else path
-            bound = request_digest(method, target, headers, body) if self.verifier.is_bound else ""
-            caller, call_id = self.verifier.verify(headers.get(self.verifier.header, b""), bound)
+            admission = _admission(scope, self.verifier, headers, lambda: request_digest(method, target, headers, body))
         except PierheadError as refused:
             await send_reply(refusal(refused), send)
             return
         request = Request(method, path, query, headers, body)
-        await self.routing.carry(request, Admission(caller, call_id), receive, send)
+        await self.routing.carry(request, admission, receive, send)
+
+
+def _admission(
+    scope: Message, verifier: Verifier, headers: Mapping[bytes, bytes], digest: Callable[[], str]
+) -> Admission:
+    """Who sent the request: as a door in this process has found already, or as its proof says.
+
+    `digest` is of everything that a proof binds. Errors: Unauthenticated.
+    """
+    found: Admission | None = scope.get(ADMISSION)
+    if found is not None:
+        return found
+    return Admission(*verifier.verify(headers.get(verifier.header, b""), digest() if verifier.is_bound else ""))
 
 
 def _is_routed(path: str) -> bool:

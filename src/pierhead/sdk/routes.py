@@ -8,7 +8,7 @@ assertion binds (`host`), what the routes are (the server).
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from pierhead.core.call import Outcome, Parsed, Ran, Waiting, digest
@@ -155,7 +155,7 @@ class Calls:
         async with recording_refusals(call, caller, governance.audit):
             prepared = prepare()
             parsed = Parsed(prepared.arguments, digest(prepared.arguments), prepared.size)
-        outcome = await governance.run(replace(call, arguments=parsed), caller, _Body(prepared.body))
+        outcome = await governance.run(call.with_arguments(parsed), caller, _Body(prepared.body))
         return outcome if isinstance(outcome, Waiting) else _done(outcome)
 
 

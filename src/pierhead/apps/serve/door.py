@@ -13,7 +13,8 @@ import orjson
 
 from pierhead.apps.problem import MODERN, http_status, json_rpc
 from pierhead.core.errors import Forbidden, Invalid, PierheadError, Unauthenticated
-from pierhead.sdk.governance import Verifier
+from pierhead.sdk.governance import Admission, Verifier
+from pierhead.sdk.protocol import ADMISSION
 from pierhead.sdk.routes import Reply, refusal, send_reply
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
@@ -94,7 +95,7 @@ class Door:
     async def _admit(self, scope: Message) -> None:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         try:
-            self.verifier.verify(headers.get(self.verifier.header, b""), "")
+            scope[ADMISSION] = Admission(*self.verifier.verify(headers.get(self.verifier.header, b""), ""))
         except Unauthenticated as failed:
             agent = headers.get(b"user-agent", b"").decode("latin-1")[:_LONGEST_AGENT]
             await self.failures.record(failed.code, "", agent if agent.isascii() and agent.isprintable() else "")

@@ -7,7 +7,7 @@ stay. Not here: the guard itself (sdk/sqlguard), drivers (engines/).
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.sdk import Caller, Forbidden, NotFound, note
@@ -203,12 +203,7 @@ def _within(limits: Limits, acting: Acting) -> Limits:
     """The least of what is asked for and what the role may have."""
     role = acting.role.limits
     most = role.rows if limits.rows <= MOST_ROWS else role.most_streamed
-    return replace(
-        limits,
-        rows=min(limits.rows, most),
-        seconds=min(limits.seconds, role.time),
-        bytes=min(limits.bytes, role.bytes),
-    )
+    return Limits(min(limits.rows, most), min(limits.seconds, role.time), min(limits.bytes, role.bytes), limits.cell)
 
 
 def _sql_is_off() -> Forbidden:

@@ -31,6 +31,7 @@ from pierhead.servers.sql.select_native import parse_order, parse_read, parse_se
 from pierhead.servers.sql.source import Source
 
 TOOL: Final = "query_table"
+_FOR_ONE_ROW: Final = replace(FOR_PROGRAMS, cell=cell_for(1))
 _FOR_STREAMS: Final = Ceiling(
     default_rows=MOST_STREAMED, rows=MOST_STREAMED, bytes=MOST_STREAMED_BYTES, seconds=60.0, cell=STREAMED_CELL
 )
@@ -116,7 +117,7 @@ class ReadRoutes:
             request = ReadRequest(asked.name(0), Selection(columns, embeds, where, limit=1))
 
             async def read() -> Done:
-                page = await self._lane.read(asked.calls.caller, request, replace(FOR_PROGRAMS, cell=cell_for(1)))
+                page = await self._lane.read(asked.calls.caller, request, _FOR_ONE_ROW)
                 if not page.rows:
                     raise no_row()
                 tag = _tag(page) if not pairs else ""
