@@ -73,22 +73,20 @@ class Connections:
     @asynccontextmanager
     async def one(self) -> AsyncGenerator[Any]:
         """A connection for several statements."""
-        taken = await self._taken()
+        taken, is_in_order = await self._taken(), False
         try:
             yield taken.connection
-        except BaseException:
-            await self._pool.release(taken.connection)
-            raise
-        await self._give_back(taken)
+            is_in_order = True
+        finally:
+            await self._give_back(taken, is_in_order=is_in_order)
 
     async def _fetch(self, sql: str, values: Sequence[object], seconds: float) -> Sequence[Sequence[object]]:
-        taken = await self._taken()
+        taken, is_in_order = await self._taken(), False
         try:
             rows = await taken.fetch(sql, values, seconds)
-        except BaseException:
-            await self._pool.release(taken.connection)
-            raise
-        await self._give_back(taken)
+            is_in_order = True
+        finally:
+            await self._give_back(taken, is_in_order=is_in_order)
         return rows
 
     async def _taken(self) -> _AtHand:
@@ -102,9 +100,9 @@ class Connections:
         finally:
             self._waiting -= 1
 
-    async def _give_back(self, taken: _AtHand) -> None:
-        """To the next call, or to whoever waits for the pool; and the coldest one, if it has long been idle."""
-        if self._waiting:
+    async def _give_back(self, taken: _AtHand, *, is_in_order: bool) -> None:
+        """To the next call; to the pool, if not in order or somebody waits there. The coldest goes after a while."""
+        if not is_in_order or self._waiting:
             await self._pool.release(taken.connection)
             return
         taken.used_at = monotonic()
