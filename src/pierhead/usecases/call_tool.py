@@ -65,10 +65,10 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
         case ApprovalNeeded():
             text = await approvals.ask(decision)
             return Waiting(call, text, tuple(match.sentence for match in decision.reasons))
-        case Refusal(question=Question.USE, code=""):
-            raise no_such_tool(call.tool)
+        case Refusal(question=Question.USE, code="definition_drift"):
+            raise Forbidden(decision.sentence, hint=decision.whom_to_ask, code="definition_drift")
         case Refusal(question=Question.USE):
-            raise Forbidden(decision.sentence, hint=decision.whom_to_ask, code=decision.code)
+            raise no_such_tool(call.tool)
         case Refusal():
             raise unreachable(call.server, decision, snapshot)
         case _:
