@@ -105,7 +105,12 @@ async def _fill(adapters: RegistryAdapters) -> None:
 def _server(number: int, now: float) -> tuple[Entry, Version]:
     name, group = f"server-{number}", f"group:team-{number % 50} or group:data-eng"
     document: dict[str, Json] = {
-        "kind": "python",
+        "kind": "http",
+        "url": "https://tools.corp.example/mcp",
+        "tools": {
+            f"tool_{place}_of_{number}": {"policy": group, "effect": "read", "minutes_saved": 3}
+            for place in range(TOOLS)
+        },
         "title": f"Server {number} of team {number % 50}",
         "owner": f"team-{number % 50}",
         "support": f"#team-{number % 50}",
