@@ -13,7 +13,7 @@ from tests.web_site import NOW, PUBLIC_URL, TestSite, build, callers, server, to
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.official.wiring import Official, OfficialSetting, Opened, official
 from pierhead.core.audience import Audience
-from pierhead.core.catalog import DataClass, Effect, Server, Stage, Step
+from pierhead.core.catalog import CALLABLE, DataClass, Effect, Server, Stage, Step
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.review import Binding
 from pierhead.core.rule import parse_who
@@ -149,7 +149,9 @@ def fill(catalogue: MemoryCatalogue, versions: Iterable[Listed]) -> None:
 
 
 def document_of(server_name: str) -> Mapping[str, Any]:
-    common = {"kind": "stdio", "owner": "data-eng", "support": f"#{server_name}-help"}
+    who = next((who for name, who, *_ in SERVERS if name == server_name), "nobody")
+    access = {"everyone": True} if who == "everyone" else {"groups": [who.removeprefix("group:")]}
+    common = {"kind": "stdio", "owner": "data-eng", "support": f"#{server_name}-help", "access": access}
     return {**common, **DOCUMENTS.get(server_name, {})}
 
 
@@ -183,7 +185,8 @@ def policy(name: str, who: str, stage: Stage, data_class: DataClass, current: st
 
 
 def rows() -> list[Row]:
-    return [Row(name, parse_who(who), EVERY, EVERY) for name, who, *_ in SERVERS]
+    """As policy has them: none for what takes no calls."""
+    return [Row(name, parse_who(who), EVERY, EVERY) for name, who, stage, *_ in SERVERS if stage in CALLABLE]
 
 
 def many(count: int) -> tuple[list[Listed], list[Server], list[Row]]:

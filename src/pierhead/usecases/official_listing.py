@@ -135,12 +135,12 @@ def _rank(standing: Standing) -> tuple[object, ...]:
     return status == ACTIVE, status != DELETED, is_release(standing.version), order, standing.published_at
 
 
-def page_of(listing: Listing, admits: Callable[[str], bool], filters: Filters, after: Key | None, limit: int) -> Page:
-    """At most `limit` items behind `after`, of servers that `admits` names."""
+def page_of(listing: Listing, shows: Callable[[Item], bool], filters: Filters, after: Key | None, limit: int) -> Page:
+    """At most `limit` items behind `after`, that `shows` lets through."""
     found: list[Item] = []
     begin = bisect_right(listing.keys, after) if after else 0
     for item in islice(listing.items, begin, None):
-        if not _is_wanted(item, filters) or not admits(item.standing.server):
+        if not _is_wanted(item, filters) or not shows(item):
             continue
         if len(found) == limit:
             return Page(found, found[-1].key)

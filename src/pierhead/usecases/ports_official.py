@@ -32,6 +32,8 @@ class Standing:
     sunset_at: float | None
     document: Mapping[str, Json] = field(hash=False)
     """What was declared of the server when this version was signed, in the members of a fleet file."""
+    conditions: tuple[str, ...]
+    """What its reviewers demanded; some of it narrows who may reach the server."""
 
 
 class Standings(Protocol):
@@ -91,4 +93,5 @@ def _standing(version: Version, declared_at: float) -> Standing:
         successor=version.successor,
         sunset_at=version.sunset_at,
         document=version.document,
+        conditions=version.conditions,
     )

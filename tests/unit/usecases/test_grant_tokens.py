@@ -220,6 +220,8 @@ async def test_a_family_ends_once(world: World) -> None:
         (RESOURCE, True, "warehouse"),
         (f"{ISSUER}/mcp", True, ""),
         (f"{ISSUER}/api/v1", True, ""),
+        (f"{ISSUER}/r/me", True, ""),
+        (f"{ISSUER}/r/ads", False, ""),
         (f"{ISSUER}/mcp/", False, ""),
         (f"{ISSUER}/mcp/UPPER", False, "UPPER"),
         (f"{ISSUER}/mcp/a/b", False, "a/b"),

@@ -92,4 +92,5 @@ def _standing(row: RowMapping, declared_at: float) -> Standing:
         successor=kept["successor"],
         sunset_at=kept["sunset_at"],
         document=kept["entry"],
+        conditions=tuple(kept["conditions"]),
     )

@@ -114,6 +114,34 @@ async def test_a_version_that_was_retired_before_anybody_saw_it_is_never_told_of
     assert page["servers"] == []
 
 
+async def test_of_a_server_that_takes_no_calls_nothing_is_listed_as_if_it_did() -> None:
+    made = world([*VERSIONS, Listed("knowledge", "0.9.0", Stage.DEPLOYED)])
+    async with made.client() as http:
+        page = await listed(http, search="knowledge", include_deleted="true")
+        assert names(page) == ["com.example/knowledge 1.0.0"]
+        own = await http.get("/r/me/v0.1/servers?search=knowledge", headers=await made.token("alice"))
+        assert own.json()["servers"] == []
+
+
+async def test_what_reviewers_kept_from_everyone_is_kept_from_them_when_it_is_gone() -> None:
+    made = world()
+    kept = made.catalogue.kept_versions["knowledge", "1.0.0"]
+    made.catalogue.kept_versions["knowledge", "1.0.0"] = replace(kept, conditions=("access: group:data-eng",))
+    path = "/v0.1/servers/com.example%2Fknowledge/versions/1.0.0?include_deleted=true"
+    async with made.client() as http:
+        await refused(await http.get(path), 404)
+        for person, status in (("alice", 200), ("bob", 404)):
+            assert (await http.get(f"/r/me{path}", headers=await made.token(person))).status_code == status
+
+
+async def test_what_is_gone_and_cannot_be_read_any_longer_is_told_to_nobody() -> None:
+    made = world()
+    kept = made.catalogue.kept_versions["knowledge", "1.0.0"]
+    made.catalogue.kept_versions["knowledge", "1.0.0"] = replace(kept, document={"description": "no kind"})
+    async with made.client() as http:
+        assert (await listed(http, include_deleted="true", search="knowledge"))["servers"] == []
+
+
 async def test_a_long_description_is_cut_after_a_word() -> None:
     made = world()
     async with made.client() as http:

@@ -101,7 +101,7 @@ async def _changed(asked: Asked, version: str) -> Sequence[Item]:
     except NotFound:
         raise absent() from None
     except Forbidden:
-        if not asked.eyes.may_reach(caller, asked.server):
+        if not asked.eyes.may_reach(caller, asked.server, asked.current):
             raise absent() from None
         raise
     return await _items(asked, moved)
@@ -120,7 +120,18 @@ def _published(asked: Asked, published: Published) -> Mapping[str, object]:
     document = imported.document
     words = Words(str(document.get("title", "")), str(document.get("description", "")))
     standing = Standing(
-        imported.name, published.version, published.stage, now, now, now, "", "", "", None, document=document
+        imported.name,
+        published.version,
+        published.stage,
+        now,
+        now,
+        now,
+        "",
+        "",
+        "",
+        None,
+        document=document,
+        conditions=(),
     )
     record = {"slug": imported.name, "stage": published.stage, "notes": published.notes}
     return {

@@ -6,7 +6,7 @@ is logged once and counted. Below: `usecases/official_listing`. Above: `reading`
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,11 +15,15 @@ from prometheus_client.metrics_core import CounterMetricFamily, Metric
 
 from pierhead.core.audience import Audience
 from pierhead.core.catalog import DataClass
+from pierhead.core.errors import Invalid
+from pierhead.core.reach import Row
 from pierhead.core.snapshot import Snapshot
-from pierhead.usecases.official_forms import Place
-from pierhead.usecases.official_listing import Dropped, Listing, build_listing
+from pierhead.usecases.official_forms import DELETED, Place
+from pierhead.usecases.official_listing import Dropped, Item, Listing, build_listing
 from pierhead.usecases.ports import Clock, Snapshots
-from pierhead.usecases.ports_official import Standings
+from pierhead.usecases.ports_declared import Declarations
+from pierhead.usecases.ports_official import Standing, Standings
+from pierhead.usecases.restrict_access import restricted_rows
 
 _LOG: Final = logging.getLogger("pierhead.registry")
 _LOOK_S: Final = 1.0
@@ -36,10 +40,15 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """The list that is in force, what it was built from, and which servers each audience may see."""
+    """The list that is in force, what it was built from, and which servers each audience may see.
+
+    `withdrawn` are the rows of servers that take no calls just now: policy has none for them, but whoever could reach
+    one is told that it is gone.
+    """
 
     snapshot: Snapshot
     listing: Listing
+    withdrawn: Mapping[str, Sequence[Row]] = field(hash=False)
     mark: object
     _shown: dict[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]], hash=False)
 
@@ -47,17 +56,20 @@ class Current:
         """The servers of that audience; worked out once for each list."""
         known = self._shown.get(name)
         if known is None:
-            known = self._shown[name] = frozenset(_granted(self.snapshot, audience, bounds))
+            known = self._shown[name] = frozenset(self._granted(audience, bounds))
         return known
 
+    def is_told_of(self, item: Item) -> bool:
+        """Whether anybody may be told of it: of a server that takes no calls, only what is gone."""
+        return item.status == DELETED or item.standing.server not in self.withdrawn
 
-def _granted(snapshot: Snapshot, audience: Audience, bounds: Bounds) -> Iterable[str]:
-    """No row, no class: not shown."""
-    for name, server in snapshot.servers.items():
-        rows = snapshot.rows.get(name, ())
-        is_granted = any(audience.is_granted(row, bounds.surface, bounds.environment) for row in rows)
-        if is_granted and server.data_class.rank <= bounds.highest.rank:
-            yield name
+    def _granted(self, audience: Audience, bounds: Bounds) -> Iterable[str]:
+        """No row, no class: not shown."""
+        for name, server in self.snapshot.servers.items():
+            rows = self.withdrawn.get(name) or self.snapshot.rows.get(name, ())
+            is_granted = any(audience.is_granted(row, bounds.surface, bounds.environment) for row in rows)
+            if is_granted and server.data_class.rank <= bounds.highest.rank:
+                yield name
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +79,7 @@ class Listings:
     standings: Standings
     snapshots: Snapshots
     place: Place
+    declarations: Declarations
     clock: Clock
     _kept: Current | None = None
     _looked_at: float = float("-inf")
@@ -101,7 +114,25 @@ class Listings:
             return kept
         listing = build_listing(await self.standings.known(), snapshot, self.place, orjson.dumps)
         self._note(listing.dropped)
-        return Current(snapshot, listing, mark)
+        return Current(snapshot, listing, self._withdrawn(snapshot, listing), mark)
+
+    def _withdrawn(self, snapshot: Snapshot, listing: Listing) -> Mapping[str, Sequence[Row]]:
+        """Who could reach each server that is not callable: as it was signed, within its reviewers' conditions."""
+        found: dict[str, Sequence[Row]] = {}
+        for name, server in snapshot.servers.items():
+            items = listing.of_server.get(name, ())
+            signed = next((item.standing for item in items if item.standing.version == server.version), None)
+            if not server.is_callable:
+                found[name] = () if signed is None else self._rows(signed)
+        return found
+
+    def _rows(self, signed: Standing) -> Sequence[Row]:
+        """None for a document that cannot be read any longer: then nobody is told."""
+        try:
+            declared = self.declarations.read(signed.server, signed.document)
+        except Invalid:
+            return ()
+        return restricted_rows(declared.rows, signed.conditions)
 
     def _note(self, dropped: Iterable[Dropped]) -> None:
         found = frozenset(dropped)

@@ -65,8 +65,8 @@ async def _view(asked: Asked) -> View:
 
 
 def _items(asked: Asked, view: View) -> Sequence[Item]:
-    server = asked.server
-    return asked.current.listing.of_server.get(server, ()) if server and view.shows(server) else ()
+    items = asked.current.listing.of_server.get(asked.server, ())
+    return [item for item in items if view.shows(item)]
 
 
 def _listed(asked: Asked, view: View, items: Sequence[Item], following: str) -> Answer:

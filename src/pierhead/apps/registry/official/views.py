@@ -17,10 +17,11 @@ from pierhead.apps.registry.web.site import Site
 from pierhead.core.audience import EVERYONE, Audience
 from pierhead.core.catalog import DataClass
 from pierhead.core.errors import NotFound, Unauthenticated
-from pierhead.core.identity import Caller
+from pierhead.core.identity import Caller, parties
 from pierhead.core.policy import refuse
 from pierhead.usecases.match_rules import REACH, Remembered, SnapshotRules
 from pierhead.usecases.official_forms import Place
+from pierhead.usecases.official_listing import Item
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
 PERSONAL: Final = "me"
@@ -33,7 +34,7 @@ class View:
     """Which servers one request may be told of. `name` stands in its cursors; `caller` only in a personal one."""
 
     name: str
-    shows: Callable[[str], bool]
+    shows: Callable[[Item], bool]
     caller: Caller | None
 
 
@@ -56,12 +57,13 @@ class Eyes:
         Errors: NotFound, for one that is not there or not for that network; Unauthenticated, recorded.
         """
         if name == PERSONAL:
-            return self._personal(await self.caller(request))
+            return self._personal(await self.caller(request), current)
         audience = self.audiences.get(name) if name else EVERYONE
         if audience is None or not audience.admits(client_address(request)):
             raise NotFound("no such view", hint="ask your platform team for the address of yours")
         bounds = Bounds(self.site.surface, self.site.environment, self.highest)
-        return View(name, current.shown(name, audience, bounds).__contains__, None)
+        shown = current.shown(name, audience, bounds)
+        return View(name, lambda item: item.standing.server in shown and current.is_told_of(item), None)
 
     async def caller(self, request: Request) -> Caller:
         """Whoever holds the token that was sent.
@@ -77,12 +79,19 @@ class Eyes:
             raise
         return caller
 
-    def _personal(self, caller: Caller) -> View:
-        return View(f"{PERSONAL}/{caller.name}", lambda server: self.may_reach(caller, server), caller)
+    def _personal(self, caller: Caller, current: Current) -> View:
+        def shows(item: Item) -> bool:
+            return current.is_told_of(item) and self.may_reach(caller, item.standing.server, current)
 
-    def may_reach(self, caller: Caller, server: str) -> bool:
-        """By the rules that decide calls; also for servers that take none just now."""
-        return refuse(caller, self.rules.reach(caller, server), REACH, "") is None
+        return View(f"{PERSONAL}/{caller.name}", shows, caller)
+
+    def may_reach(self, caller: Caller, server: str, current: Current) -> bool:
+        """By the rules that decide calls; for a server that takes none just now, by the rows that it had."""
+        rows = current.withdrawn.get(server)
+        if rows is None:
+            return refuse(caller, self.rules.reach(caller, server), REACH, "") is None
+        asked = parties(caller.principal)
+        return bool(asked) and all(any(row.admits(caller, party) for row in rows) for party in asked)
 
 
 def rules_of(site: Site) -> Remembered:

@@ -64,7 +64,7 @@ def official(
         site=site,
         listener=listener,
         failed=failed,
-        listings=Listings(opened.standings, site.snapshots, place, site.tokens.clock),
+        listings=Listings(opened.standings, site.snapshots, place, opened.desk.declarations, site.tokens.clock),
         place=place,
         audiences=setting.audiences,
         highest=setting.highest,
