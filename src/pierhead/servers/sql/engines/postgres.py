@@ -203,10 +203,10 @@ class PostgresEngine:
     async def _open(self) -> Connections:
         async with self._opening:
             if self._connections is None:
-                self._connections = Connections(await self._connect(self._session, statement_cache_size=0))
+                self._connections = Connections(await self._connect(self._session))
             return self._connections
 
-    async def _connect(self, session: Mapping[str, str], **more: int) -> Any:  # noqa: ANN401 - an asyncpg.Pool, partly untyped
+    async def _connect(self, session: Mapping[str, str]) -> Any:  # noqa: ANN401 - an asyncpg.Pool, partly untyped
         try:
             return await _create_pool(
                 self._dsn,
@@ -215,7 +215,6 @@ class PostgresEngine:
                 timeout=_CONNECT_SECONDS,
                 server_settings=dict(session),
                 reset=_nothing_to_reset,
-                **more,
             )
         except (asyncpg.PostgresError, OSError, ValueError) as error:
             raise _unreachable() from error

@@ -14,24 +14,25 @@ import asyncpg
 
 _WAIT_S: Final = 10.0
 _IDLE_S: Final = 300.0
-_STATEMENTS_KEPT: Final = 1_000
-_KEPT_BY_THE_SERVER: Final = 100
+_PREPARED_S: Final = 300.0
+_MOST_PREPARED: Final = 200
 
 
 class _AtHand:
-    """One connection of the pool, and its statements.
+    """One connection of the pool, and the statements that the engine keeps prepared for it.
 
-    The first ones are kept by the server, parsed and planned. The others are parsed anew at each run, on the way with
-    their values: they cost the server nothing while they do not run, and never a round trip more.
+    Those that come first are kept, all for the same while. Any other is prepared for one run: to forget one for each
+    new one would cost a round trip more. Only what the engine keeps is run again: it notices that a table has changed,
+    while a text that is parsed anew would come in other types than it was described with.
     """
 
-    __slots__ = ("_in_server", "_statements", "connection", "used_at")
+    __slots__ = ("_prepared", "_since", "connection", "used_at")
 
     def __init__(self, connection: Any) -> None:  # noqa: ANN401 - asyncpg leaves it partly untyped
         self.connection = connection
         self.used_at = 0.0
-        self._statements: dict[str, Any] = {}
-        self._in_server = 0
+        self._prepared: dict[str, Any] = {}
+        self._since = monotonic()
 
     @property
     def is_lost(self) -> bool:
@@ -41,22 +42,21 @@ class _AtHand:
             return True
 
     async def fetch(self, sql: str, values: Sequence[object], seconds: float) -> Sequence[Sequence[object]]:
-        statement = self._statements.get(sql) or await self._prepare(sql, seconds)
+        statement = self._prepared.get(sql) or await self._prepare(sql, seconds)
         return await statement.fetch(*values, timeout=seconds)
 
     async def _prepare(self, sql: str, seconds: float) -> Any:  # noqa: ANN401 - as the connection
-        if len(self._statements) >= _STATEMENTS_KEPT:
-            oldest = self._statements.pop(next(iter(self._statements)))
-            self._in_server -= bool(oldest.get_name())
-        is_in_server = self._in_server < _KEPT_BY_THE_SERVER
-        statement = await self.connection.prepare(sql, name=None if is_in_server else "", timeout=seconds)
-        self._in_server += is_in_server
-        self._statements[sql] = statement
-        return statement
+        if len(self._prepared) < _MOST_PREPARED:
+            statement = self._prepared[sql] = await self.connection.prepare(sql, timeout=seconds)
+            return statement
+        if monotonic() - self._since > _PREPARED_S:
+            self._prepared.clear()
+            self._since = monotonic()
+        return await self.connection.prepare(sql, name="", timeout=seconds)
 
 
 class Connections:
-    """Of a pool made with `statement_cache_size=0`: without that, a statement the server forgot would be run."""
+    """The connections of one pool."""
 
     def __init__(self, pool: Any) -> None:  # noqa: ANN401 - as the connection
         self._pool = pool
