@@ -5,6 +5,7 @@ Not here: what an entry may hold (`Declarations`), who may register one (`usecas
 
 import re
 from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Final, cast
 
@@ -16,6 +17,9 @@ from pierhead.core.json import Json
 PLAIN: Final = ("title", "url", "owner", "support", "description", "access", "data_class")
 _YAML: Final = "entry"
 _PLACE: Final = re.compile(r"(?:unknown member )?([a-z_]+)[a-z_.\d]*(?: is missing|: |$)")
+_LONGEST: Final = 32_768
+_DEEPEST: Final = 50
+"""Brackets within brackets: reading them costs the square of their number, before any fault is found."""
 _SERVER: Final = re.compile(r"server [a-z0-9-]+: ")
 _TOOL: Final = re.compile(r"(\S+)\s+(\S+)\s+(\d+(?:\.\d+)?)\s+(\S.*)")
 
@@ -28,6 +32,10 @@ def entry_of(form: Mapping[str, str]) -> tuple[dict[str, Json], dict[str, str]]:
 
 
 def _from_yaml(text: str) -> tuple[dict[str, Json], dict[str, str]]:
+    if len(text) > _LONGEST:
+        return {}, {"document": f"It is longer than {_LONGEST:,} characters."}
+    if _bracket_depth(text) > _DEEPEST:
+        return {}, {"document": "It is nested too deeply."}
     try:
         values = parse_document(Path(_YAML), text).values
     except Misconfigured as broken:
@@ -36,6 +44,12 @@ def _from_yaml(text: str) -> tuple[dict[str, Json], dict[str, str]]:
     except RecursionError:
         return {}, {"document": "It is nested too deeply."}
     return cast("dict[str, Json]", dict(values)), {}
+
+
+def _bracket_depth(text: str) -> int:
+    """How many brackets are open at most, quoted ones counted as well."""
+    steps = (1 if letter in "[{" else -1 for letter in text if letter in "[{]}")
+    return max(accumulate(steps), default=0)
 
 
 def _from_fields(form: Mapping[str, str]) -> tuple[dict[str, Json], dict[str, str]]:
