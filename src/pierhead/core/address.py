@@ -11,8 +11,6 @@ from typing import Final
 
 Address = IPv4Address | IPv6Address
 
-_NAT64: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
-_COMPATIBLE: Final = IPv6Network("::/96")
 #: Not global by what they are for, though some libraries of the day call them so.
 _INSIDE_4: Final = tuple(
     IPv4Network(block)
@@ -43,14 +41,9 @@ def _carried(address: Address) -> Iterator[Address]:
     if isinstance(address, IPv4Address):
         yield address
         return
-    low = IPv4Address(int(address) & 0xFFFF_FFFF)
     if address.ipv4_mapped is not None:
         yield address.ipv4_mapped
         return
-    yield address
-    if address in _COMPATIBLE or any(address in block for block in _NAT64):
-        yield low
+    yield address  # IPv4-compatible, NAT64 and Teredo blocks are reserved or private as a whole, so inside already
     if address.sixtofour is not None:
         yield address.sixtofour
-    if address.teredo is not None:
-        yield from address.teredo

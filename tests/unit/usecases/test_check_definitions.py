@@ -12,7 +12,12 @@ from tests.unit.samples import TOOL
 from pierhead.core.errors import Invalid
 from pierhead.core.finding import Finding, Severity
 from pierhead.core.look_alike import look_alike, near_name, skeleton
-from pierhead.usecases.check_definitions import check_definitions, check_document, refuse_hostile
+from pierhead.usecases.check_definitions import (
+    LONGEST_DESCRIPTION,
+    check_definitions,
+    check_document,
+    refuse_hostile,
+)
 from pierhead.usecases.wire_forms import Manifest
 
 HIDDEN: Final = "\u200b\u200d\u2060\ufeff\u202e\u2066\u00ad\u115f\u3164\u2800\ufe0f\U000e0041\U000e0101\x07\x1b"
@@ -235,3 +240,7 @@ def test_refusing_counts_what_it_does_not_list() -> None:
 
 def test_warnings_refuse_nothing() -> None:
     refuse_hostile(described("You must use it."))
+
+
+def test_a_description_nobody_could_read_is_refused() -> None:
+    assert ("refuse", "long-description") in rules(described("word " * LONGEST_DESCRIPTION))

@@ -8,6 +8,7 @@ from pierhead.core.errors import Invalid
 from pierhead.usecases.check_guest import (
     NOTHING_ALLOWED,
     GuestRules,
+    artefact_of,
     check_guest,
     is_set_aside,
     parse_artefact,
@@ -141,3 +142,7 @@ def test_an_artefact_must_be_pinned(text: str) -> None:
     with pytest.raises(Invalid, match="pinned") as refused:
         parse_artefact(text)
     assert refused.value.code == "bad-artefact"
+
+
+def test_no_command_runs_no_artefact() -> None:
+    assert artefact_of((), RULES) is None

@@ -168,3 +168,20 @@ _JSON = st.recursive(
 def test_any_document_is_read_or_refused_and_nothing_else(source: dict[str, Any], key: str, value: Any) -> None:
     with suppress(Invalid):
         assert imported({**source, key: value}, RULES).document["kind"] in {"http", "stdio"}
+
+
+@pytest.mark.parametrize("source", [[], "text", 3, None])
+def test_what_is_no_object_is_refused(source: object) -> None:
+    refusal(source)
+
+
+def test_a_packages_argument_without_a_value_adds_nothing() -> None:
+    given = [{"type": "positional"}, *PACKAGE["packages"][0]["packageArguments"], {"type": "named", "name": "UTC"}]
+    package = {**PACKAGE["packages"][0], "packageArguments": [*given[:2]]}
+    assert imported({**PACKAGE, "packages": [package]}, RULES).document["command"] == [
+        "mcp-server-time",
+        "--local-timezone",
+        "UTC",
+    ]
+    bare = {**package, "packageArguments": given}
+    assert "not in registry.allowed_commands" in refusal({**PACKAGE, "packages": [bare]}, rules=RULES).message

@@ -1,11 +1,16 @@
 """A server's life from its registration to its end, as the registry's use cases tell it."""
 
+from dataclasses import replace
+from typing import cast
+
 import pytest
 from tests.unit.registry_in_memory import GUEST, TOOLS, Kept, desk_in_memory, manifest_of, somebody
 
 from pierhead.core.catalog import Stage, Step
+from pierhead.core.errors import Conflict
 from pierhead.core.review import Gate, Verdict
 from pierhead.usecases.advance_server import StepAsked, roll_back, take_step
+from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.publish_manifest import publish_manifest
 from pierhead.usecases.publish_version import publish_version
 from pierhead.usecases.register_server import register_server
@@ -92,3 +97,18 @@ async def test_a_server_goes_from_registration_to_retirement_and_every_fact_is_t
         "server-moved",
         "server-moved",
     ]
+
+
+async def test_of_two_who_register_one_name_at_once_the_second_is_told(desk: RegistryDesk) -> None:
+    class Late(MemoryCatalogue):
+        """Sees nobody, as a reader that came before the other's write."""
+
+        async def entry(self, server: str) -> None:
+            del server
+
+    await register_server("clock", GUEST, somebody("bob"), desk)
+    kept_entries = cast("MemoryCatalogue", desk.catalogue).kept_entries
+    late = replace(desk, source=replace(desk.source, catalogue=Late(kept_entries=kept_entries)))
+    with pytest.raises(Conflict) as taken:
+        await register_server("clock", GUEST, somebody("alice"), late)
+    assert taken.value.code == "name-taken"
