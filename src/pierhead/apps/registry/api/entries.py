@@ -4,7 +4,6 @@ An entry is what stands under one server's name in a fleet file. Who changes it 
 Below: `usecases/register_server`. Not here: versions (`versions`), what callers are shown (`catalogue`).
 """
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Final, cast
@@ -14,15 +13,15 @@ from pydantic import Field
 from pierhead.apps.registry.api.answers import Asked, answer, moment
 from pierhead.apps.registry.api.bodies import Name, Strict, read_body
 from pierhead.apps.registry.api.sight import entry_seen, no_such_server, reviews
+from pierhead.apps.registry.entry_shown import shown
 from pierhead.core.errors import Invalid
 from pierhead.core.json import Json
-from pierhead.usecases.ports_catalogue import Entry, Origin
+from pierhead.usecases.ports_catalogue import Entry
 from pierhead.usecases.register_server import change_entry, register_server
 from pierhead.usecases.rights import is_owner, person_of
 
 _BODY: Final = 256 * 1024
 _TAG: Final = re.compile(r'"([0-9]{1,15})"')
-_PASSWORD: Final = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]+@")
 _Document = Annotated[Mapping[str, object], Field(min_length=1, max_length=100)]
 
 
@@ -91,19 +90,12 @@ def tag_of(known: Entry) -> str:
 def entry_form(known: Entry) -> Mapping[str, object]:
     return {
         "name": known.name,
-        "entry": _shown(known),
+        "entry": shown(known.document),
         "origin": known.origin,
         "registered_by": known.by,
         "registered_at": moment(known.at),
         "current": known.current or None,
     }
-
-
-def _shown(known: Entry) -> Json:
-    """The document; of the operator's own file without the passwords that its addresses may hold."""
-    if known.origin is not Origin.FLEET:
-        return dict(known.document)
-    return cast("Json", json.loads(_PASSWORD.sub(r"\1:***@", json.dumps(known.document))))
 
 
 def _lock(asked: Asked) -> int:

@@ -7,6 +7,7 @@ deciding (`usecases/sign_off`), how it looks (`page_review`).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pierhead.apps.registry.entry_shown import shown
 from pierhead.apps.registry.web.differences import (
     MemberDifference,
     ToolDifference,
@@ -137,7 +138,7 @@ def _view(site: Site, viewer: Viewer, review: Review, entry: Entry, both: tuple[
         instructions=version.manifest.instructions,
         tools=tools,
         tokens=sum(tool.tokens for tool in tools),
-        document=version.document,
+        document=shown(version.document),
         now=site.now(),
     )
 
@@ -175,7 +176,7 @@ def _changes(before: Version | None, after: Version) -> ChangesView:
         before=before.version,
         instructions=_instructions(old, new),
         tools=tool_differences(old.tools, new.tools),
-        entry=entry_differences(before.document, after.document),
+        entry=entry_differences(shown(before.document), shown(after.document)),
     )
 
 
