@@ -36,8 +36,9 @@ from pierhead.apps.registry.web.parts import (
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.apps.registry.web.view_data import KINDS
 from pierhead.apps.registry.web.view_server import SaidView, ServerView, ToolView, server_view
-from pierhead.apps.registry.web.view_versions import ReviewLine
+from pierhead.apps.registry.web.view_versions import GateLine, ReviewLine
 from pierhead.core.catalog import Stage
+from pierhead.core.review import GateState
 from pierhead.core.token_weight import METHOD
 from pierhead.core.usage import Minutes
 
@@ -185,9 +186,15 @@ def _review(line: ReviewLine, now: float) -> h.Node:
             h.span(class_="quiet")["submitted by ", h.bdi[line.submitted_by], " ", moment(line.submitted_at, now)],
         ],
         h.p(class_="row")[
-            ([GATES[gate.gate], gate_badge(gate.state)] for gate in line.gates if gate.state != "not-required")
+            h.span(class_="quiet")["Closed."] if line.closed_at is not None else None,
+            ([GATES[gate.gate], gate_badge(gate.state)] for gate in line.gates if _is_told(gate, line)),
         ],
     ]
+
+
+def _is_told(gate: GateLine, line: ReviewLine) -> bool:
+    """Whom a review waited for when it was closed says nothing any more."""
+    return gate.state != GateState.NOT_REQUIRED and not (line.closed_at is not None and gate.state == GateState.PENDING)
 
 
 def _activity(view: ServerView) -> h.Node:
@@ -217,13 +224,14 @@ def _checked(view: ServerView) -> h.Node:
     current = next((line for line in view.versions.lines if line.is_current), None)
     use = view.use
     withheld = view.standing.withheld
+    signed = "as signed" if current else "none signed yet"
     return titled(
         "Checked by Pierhead",
         facts(
             [
                 ("Open to", h.div(class_="stack")[(h.code[who] for who in view.access)] if view.access else "nobody"),
                 ("Address", h.code[view.url]),
-                ("Definitions", f"{len(withheld)} of {len(view.tools)} withheld" if withheld else "as signed"),
+                ("Definitions", f"{len(withheld)} of {len(view.tools)} withheld" if withheld else signed),
                 *([("Signed digest", h.code[current.tools_digest[:16]])] if current else []),
                 ("Policy revision", str(view.revision)),
                 (f"Calls, {use.days} days", f"{use.calls:,}, of which {use.succeeded:,} succeeded"),
