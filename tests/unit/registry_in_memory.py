@@ -119,7 +119,7 @@ class Declarations:
                 is_autonomous=bool(document.get("autonomous")),
                 has_untrusted_results=bool(document.get("untrusted_results")),
             ),
-            is_guest=document["kind"] == "stdio",
+            is_guest=document["kind"] in {"stdio", "http"},
         )
 
 
