@@ -1,5 +1,6 @@
 """A server's life from its registration to its end, as the registry's use cases tell it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -11,6 +12,7 @@ from pierhead.core.errors import Conflict
 from pierhead.core.review import Gate, Verdict
 from pierhead.usecases.advance_server import StepAsked, roll_back, take_step
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
+from pierhead.usecases.ports_catalogue import Entry
 from pierhead.usecases.publish_manifest import publish_manifest
 from pierhead.usecases.publish_version import publish_version
 from pierhead.usecases.register_server import register_server
@@ -103,8 +105,8 @@ async def test_of_two_who_register_one_name_at_once_the_second_is_told(desk: Reg
     class Late(MemoryCatalogue):
         """Sees nobody, as a reader that came before the other's write."""
 
-        async def entry(self, server: str) -> None:
-            del server
+        async def entries(self) -> Mapping[str, Entry]:
+            return {}
 
     await register_server("clock", GUEST, somebody("bob"), desk)
     kept_entries = cast("MemoryCatalogue", desk.catalogue).kept_entries
