@@ -13,6 +13,7 @@ from pierhead.core.call import Call
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.policy import Match, Permit
+from pierhead.core.review import Review, SignOff
 
 GENESIS: Final = "0" * 64
 
@@ -253,6 +254,20 @@ class ReviewOpened:
     by: str
     kind: str = "review-opened"
 
+    @classmethod
+    def of(cls, review: Review) -> "ReviewOpened":
+        bound = review.binding
+        return cls(
+            review_id=review.id,
+            server=bound.server,
+            version=bound.version,
+            tools_digest=bound.tools_digest,
+            manifest_digest=bound.manifest_digest,
+            access_digest=bound.access_digest,
+            required=tuple(sorted(review.required)),
+            by=review.submitted_by,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewDecided:
@@ -269,6 +284,22 @@ class ReviewDecided:
     conditions: tuple[str, ...]
     expires_at: float
     kind: str = "review-decided"
+
+    @classmethod
+    def of(cls, review: Review, made: SignOff) -> "ReviewDecided":
+        bound = review.binding
+        return cls(
+            review_id=review.id,
+            server=bound.server,
+            version=bound.version,
+            tools_digest=bound.tools_digest,
+            gate=str(made.gate),
+            verdict=str(made.verdict),
+            by=made.by,
+            reason=made.reason,
+            conditions=made.conditions,
+            expires_at=made.expires_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 
 from pierhead.core.audit import Fact, ReviewOpened, ServerMoved
 from pierhead.core.catalog import CALLABLE, TRANSITIONS, Stage, Step, Taker, taker
-from pierhead.core.definitions import gravest
 from pierhead.core.errors import Conflict, Forbidden, Invalid
 from pierhead.core.identity import Caller
-from pierhead.core.review import Review, due_at, is_open, required_gates, stricter
+from pierhead.core.review import Review, is_open
+from pierhead.usecases.open_review import open_review
 from pierhead.usecases.ports_catalogue import Change, Entry, Move, Version
-from pierhead.usecases.read_reviews import changes_between
 from pierhead.usecases.registry_desk import RegistryDesk, commit, entry_of, put_in_force, version_of
 from pierhead.usecases.rights import not_taker, person_of, require
 
@@ -118,20 +117,9 @@ def _deployed(asked: StepAsked, entry: Entry, version: Version, by: str, desk: R
 async def _submitted(asked: StepAsked, entry: Entry, version: Version, by: str, desk: RegistryDesk) -> Change:
     """The version in review, and its review; where nobody has to sign, the gate opens at once."""
     now = desk.clock.now()
-    review = await _opened(entry, version, by, desk)
+    review = open_review(entry, version, await _signed_before(entry, desk), by, desk)
     after, moved, fact = move(replace(version, submitted_by=by), Step.SUBMIT, by, asked.reason, now)
-    bound = version.binding
-    opened = ReviewOpened(
-        review.id,
-        bound.server,
-        bound.version,
-        bound.tools_digest,
-        bound.manifest_digest,
-        bound.access_digest,
-        tuple(sorted(review.required)),
-        by,
-    )
-    change = Change((fact, opened), versions=(after,), moves=(moved,), reviews=(review,))
+    change = Change((fact, ReviewOpened.of(review)), versions=(after,), moves=(moved,), reviews=(review,))
     return open_gate(change, now) if is_open(review, now) else change
 
 
@@ -147,32 +135,6 @@ def open_gate(change: Change, now: float) -> Change:
         versions=(replace(after, conditions=conditions),),
         moves=(*change.moves, moved),
         reviews=(replace(review, closed_at=now),),
-    )
-
-
-async def _opened(entry: Entry, version: Version, by: str, desk: RegistryDesk) -> Review:
-    now = desk.clock.now()
-    before = await _signed_before(entry, desk)
-    changes = changes_between(before, version)
-    risk = desk.declarations.read(entry.name, version.document).risk
-    if before is not None:
-        risk = stricter(risk, desk.declarations.read(entry.name, before.document).risk)
-    required = required_gates(risk, version.manifest.tools, changes)
-    owner = version.document.get("owner")
-    return Review(
-        id=desk.ids.new(),
-        binding=version.binding,
-        change=gravest(*changes),
-        submitted_by=by,
-        submitted_at=now,
-        required=required,
-        due_at=due_at(required, now),
-        sign_offs=(),
-        comments=(),
-        closed_at=None,
-        lock=0,
-        registered_by=entry.by,
-        owner=owner if isinstance(owner, str) else "",
     )
 
 

@@ -120,18 +120,7 @@ async def _bound(review: Review, desk: RegistryDesk) -> Version:
 def _decided(review: Review, version: Version, decision: GateDecision, caller: Caller, desk: RegistryDesk) -> Change:
     now, made = desk.clock.now(), _signed(version, decision, caller, desk)
     after = with_sign_off(review, made)
-    fact = ReviewDecided(
-        review_id=review.id,
-        server=version.server,
-        version=version.version,
-        tools_digest=version.binding.tools_digest,
-        gate=str(made.gate),
-        verdict=str(made.verdict),
-        by=made.by,
-        reason=made.reason,
-        conditions=made.conditions,
-        expires_at=made.expires_at,
-    )
+    fact = ReviewDecided.of(review, made)
     change = Change((fact,), versions=(version,), reviews=(after,))
     if made.verdict is Verdict.REJECT:
         return _rejected(change, made, now)

@@ -11,13 +11,12 @@ from typing import Final
 
 from pierhead.core.audit import EntryChanged, ReviewDecided, ReviewOpened, ServerMoved, ServerPublished
 from pierhead.core.catalog import CALLABLE, Stage, Step
-from pierhead.core.definitions import gravest
 from pierhead.core.errors import Conflict
 from pierhead.core.json import Json
-from pierhead.core.review import Gate, Review, SignOff, Verdict, expires_at, required_gates
+from pierhead.core.review import Gate, Review, SignOff, Verdict, expires_at
+from pierhead.usecases.open_review import open_review
 from pierhead.usecases.ports_catalogue import Change, Entry, Move, Origin, Version
 from pierhead.usecases.publish_version import new_version
-from pierhead.usecases.read_reviews import changes_between
 from pierhead.usecases.register_server import changed_members
 from pierhead.usecases.registry_desk import RegistryDesk, binding, commit
 from pierhead.usecases.wire_forms import Manifest
@@ -113,26 +112,11 @@ async def vouch(entry: Entry, manifest: Manifest, desk: RegistryDesk) -> None:
 
 def _waived(entry: Entry, version: Version, before: Version | None, desk: RegistryDesk) -> Review:
     """The review of a version that nobody looked at: it says so, gate by gate, and until when that holds."""
-    now = desk.clock.now()
-    risk = desk.declarations.read(entry.name, entry.document).risk
-    changes = changes_between(before, version)
-    required = required_gates(risk, version.manifest.tools, changes)
-    owner = entry.document.get("owner")
-    return Review(
-        id=desk.ids.new(),
-        binding=version.binding,
-        change=gravest(*changes),
-        submitted_by=FLEET,
-        submitted_at=now,
-        required=required,
-        due_at=(),
-        sign_offs=tuple(_waiver(gate, expires_at(gate, risk.data_class, now), now) for gate in sorted(required)),
-        comments=(),
-        closed_at=now,
-        lock=0,
-        registered_by=FLEET,
-        owner=owner if isinstance(owner, str) else "",
-    )
+    review = open_review(entry, version, before, FLEET, desk)
+    data_class = desk.declarations.read(entry.name, version.document).risk.data_class
+    now = review.submitted_at
+    waivers = tuple(_waiver(gate, expires_at(gate, data_class, now), now) for gate in sorted(review.required))
+    return replace(review, due_at=(), sign_offs=waivers, closed_at=now)
 
 
 def _waiver(gate: Gate, until: float, now: float) -> SignOff:
@@ -155,26 +139,6 @@ def _fact(move: Move) -> ServerMoved:
 def _facts(version: Version, review: Review) -> Iterable[ServerPublished | ReviewOpened | ReviewDecided]:
     bound = version.binding
     yield ServerPublished(bound.server, bound.version, str(version.stage), bound.tools_digest, FLEET)
-    yield ReviewOpened(
-        review.id,
-        bound.server,
-        bound.version,
-        bound.tools_digest,
-        bound.manifest_digest,
-        bound.access_digest,
-        tuple(sorted(review.required)),
-        FLEET,
-    )
+    yield ReviewOpened.of(review)
     for made in review.sign_offs:
-        yield ReviewDecided(
-            review.id,
-            bound.server,
-            bound.version,
-            bound.tools_digest,
-            str(made.gate),
-            str(made.verdict),
-            made.by,
-            made.reason,
-            made.conditions,
-            made.expires_at,
-        )
+        yield ReviewDecided.of(review, made)

@@ -35,16 +35,9 @@ class Callers:
         """
         authorization = request.headers.get("authorization")
         by_session = self._by_session(request) if authorization is None else None
-        return by_session or await self._by_token(authorization)
-
-    async def _by_token(self, authorization: str | None) -> Caller:
-        presented = None if authorization is None else authorization.encode("latin-1")
-        try:
-            caller, _ = await self.listener.caller(presented, f"{self.site.public_url}{RESOURCE}", "")
-        except Unauthenticated as refused:
-            await self.failed.record(refused.code, "", "")
-            raise
-        return caller
+        return by_session or await bearer(
+            authorization, f"{self.site.public_url}{RESOURCE}", self.listener, self.failed
+        )
 
     def _by_session(self, request: Request) -> Caller | None:
         session = self.site.sessions.read(request)
@@ -55,3 +48,17 @@ class Callers:
         if request.method not in _SAFE and not is_from_here(request.headers):
             raise Forbidden("the session is used from another page", hint="send an access token", code="wrong-origin")
         return Viewer(session.person, groups, session).caller(self.site)
+
+
+async def bearer(authorization: str | None, audience: str, listener: Listener, failed: FailedSignIns) -> Caller:
+    """Whoever holds the token that was sent, if it was issued for `audience`.
+
+    Errors: Unauthenticated, recorded.
+    """
+    presented = None if authorization is None else authorization.encode("latin-1")
+    try:
+        caller, _ = await listener.caller(presented, audience, "")
+    except Unauthenticated as refused:
+        await failed.record(refused.code, "", "")
+        raise
+    return caller

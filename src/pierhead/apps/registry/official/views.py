@@ -11,12 +11,13 @@ from typing import Final
 from starlette.requests import Request
 
 from pierhead.apps.authenticate import Listener
+from pierhead.apps.registry.api.callers import bearer
 from pierhead.apps.registry.official.answers import RESOURCE
 from pierhead.apps.registry.official.listings import Bounds, Current, Listings
 from pierhead.apps.registry.web.site import Site
 from pierhead.core.audience import EVERYONE, Audience
 from pierhead.core.catalog import DataClass
-from pierhead.core.errors import NotFound, Unauthenticated
+from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller, parties
 from pierhead.core.policy import refuse
 from pierhead.usecases.match_rules import REACH, Remembered, SnapshotRules
@@ -70,14 +71,8 @@ class Eyes:
 
         Errors: Unauthenticated, recorded.
         """
-        authorization = request.headers.get("authorization")
-        presented = None if authorization is None else authorization.encode("latin-1")
-        try:
-            caller, _ = await self.listener.caller(presented, f"{self.site.public_url}{RESOURCE}", "")
-        except Unauthenticated as refused:
-            await self.failed.record(refused.code, "", "")
-            raise
-        return caller
+        audience = f"{self.site.public_url}{RESOURCE}"
+        return await bearer(request.headers.get("authorization"), audience, self.listener, self.failed)
 
     def _personal(self, caller: Caller, current: Current) -> View:
         def shows(item: Item) -> bool:
