@@ -9,6 +9,8 @@ import httpx2
 from tests.pages import hidden
 from tests.web_site import PUBLIC_URL, TestSite
 
+from pierhead.usecases.memory_catalogue import MemoryCatalogue
+
 
 class Visit:
     """One browser at one site."""
@@ -37,6 +39,13 @@ class Visit:
         answer = await self.http.get(path)
         assert answer.status_code == 200, answer.text
         return words_of(answer.text)
+
+
+def kept(visit: Visit) -> MemoryCatalogue:
+    """What the site's catalogue holds."""
+    catalogue = visit.world.site.registry.catalogue
+    assert isinstance(catalogue, MemoryCatalogue)
+    return catalogue
 
 
 def words_of(page: str) -> str:

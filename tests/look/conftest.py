@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import uvicorn
@@ -11,9 +12,9 @@ from tests.browsing import chromium
 from tests.web_site import build
 
 
-@pytest.fixture(scope="session")
-def url() -> Iterator[str]:
-    """The site in memory on a free port of this machine."""
+@contextmanager
+def served_site() -> Iterator[str]:
+    """A fresh site in memory on a free port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(build(address).app, log_level="warning", lifespan="off"))
@@ -22,6 +23,20 @@ def url() -> Iterator[str]:
         yield address
         server.should_exit = True
         thread.join(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    """One site for all tests that change nothing."""
+    with served_site() as address:
+        yield address
+
+
+@pytest.fixture
+def own_url() -> Iterator[str]:
+    """A site of its own, for a story that changes it."""
+    with served_site() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -1,32 +1,13 @@
 """A review in a real browser: three reviewers sign, the owner deploys; their pages are for everyone too."""
 
-import socket
-import threading
-from collections.abc import Iterator
-
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 from tests.browsing import sign_in, violations
 from tests.web_registry import SPARK_REVIEW
-from tests.web_site import build
 
 pytestmark = pytest.mark.slow
 
 GATES = {"carol": "Security", "dave": "Legal/Privacy", "erin": "GenAI"}
-
-
-@pytest.fixture
-def own_url() -> Iterator[str]:
-    """A site of its own: the story changes it."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(build(address).app, log_level="warning", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        yield address
-        server.should_exit = True
-        thread.join(timeout=10)
 
 
 def sign(page: Page, url: str, person: str) -> None:

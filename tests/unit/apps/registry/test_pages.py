@@ -1,7 +1,6 @@
 """Every page and its twin: who sees what, what it says, and that it is safe to show."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import httpx2
@@ -24,13 +23,6 @@ pytestmark = pytest.mark.anyio
 FILLED = {"{name}": "warehouse", "/calls/{id}": "/calls/0199-00-02", "/reviews/{id}": f"/reviews/{SPARK_REVIEW}"}
 ADDRESSES = [re.sub("|".join(map(re.escape, FILLED)), lambda found: FILLED[found[0]], path) for path in PAGES]
 EVERYWHERE = [*ADDRESSES, "/sign-in", "/docs", "/servers/nothing-here", "/calls/nothing-here"]
-
-
-@pytest.fixture
-async def visit() -> AsyncIterator[Visit]:
-    world = build()
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=world.app), base_url=PUBLIC_URL) as http:
-        yield Visit(world, http)
 
 
 @pytest.mark.parametrize("path", EVERYWHERE)

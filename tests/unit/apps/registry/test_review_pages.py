@@ -1,38 +1,23 @@
 """The pages of reviews: who is asked, what would be signed, and one form for each gate that is yours."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
 from starlette.applications import Starlette
-from tests.visiting import Inline, Visit, words_of
+from tests.visiting import Inline, Visit, kept, words_of
 from tests.web_registry import SPARK_REVIEW, WAREHOUSE_REVIEW
-from tests.web_site import NOW, PUBLIC_URL, build
+from tests.web_site import NOW, PUBLIC_URL
 
 from pierhead.apps.registry.web.pages import Web
 from pierhead.core.catalog import Stage
 from pierhead.core.review import Gate, Verdict
-from pierhead.usecases.memory_catalogue import MemoryCatalogue
 
 pytestmark = pytest.mark.anyio
 
 SPARK = f"/reviews/{SPARK_REVIEW}"
 WAREHOUSE = f"/reviews/{WAREHOUSE_REVIEW}"
-
-
-@pytest.fixture
-async def visit() -> AsyncIterator[Visit]:
-    world = build()
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=world.app), base_url=PUBLIC_URL) as http:
-        yield Visit(world, http)
-
-
-def kept(visit: Visit) -> MemoryCatalogue:
-    catalogue = visit.world.site.registry.catalogue
-    assert isinstance(catalogue, MemoryCatalogue)
-    return catalogue
 
 
 async def decide(visit: Visit, person: str, gate: Gate, verdict: str = "approve", **more: str) -> httpx2.Response:

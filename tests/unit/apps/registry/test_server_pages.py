@@ -1,33 +1,17 @@
 """The catalogue, one server, registering one, and the administration: what each person sees there and may change."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
-import httpx2
 import pytest
-from tests.visiting import Inline, Visit, words_of
+from tests.visiting import Inline, Visit, kept, words_of
 from tests.web_registry import HOSTILE_WORDS
-from tests.web_site import NOW, PUBLIC_URL, SERVERS, build
+from tests.web_site import NOW, SERVERS
 
 from pierhead.apps.registry.web.view_servers import PAGE
 from pierhead.core.catalog import Stage
 from pierhead.usecases.memory import MemorySnapshots, snapshot_of
-from pierhead.usecases.memory_catalogue import MemoryCatalogue
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def visit() -> AsyncIterator[Visit]:
-    world = build()
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=world.app), base_url=PUBLIC_URL) as http:
-        yield Visit(world, http)
-
-
-def kept(visit: Visit) -> MemoryCatalogue:
-    catalogue = visit.world.site.registry.catalogue
-    assert isinstance(catalogue, MemoryCatalogue)
-    return catalogue
 
 
 async def names(visit: Visit, query: str) -> list[str]:
