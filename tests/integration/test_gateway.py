@@ -119,6 +119,13 @@ async def test_parameter_headers_are_passed_on_and_identity_headers_are_not() ->
         assert not {b"x-user", b"x-forwarded-user"} & sent.keys()
 
 
+async def test_a_connection_on_which_a_long_answer_came_hears_the_next_one_too() -> None:
+    long = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"content": ["x" * 100_000]}}).encode()
+    async with serving(plain(body=long)) as server, gateway(f"{server}/mcp") as rig:
+        for _ in range(10):
+            assert (await asyncio.wait_for(rig.call(), 5)).content == long
+
+
 async def test_connections_to_the_server_are_kept_and_clean() -> None:
     async with serving(plain()) as server, gateway(f"{server}/mcp") as rig:
         for _ in range(20):

@@ -198,8 +198,10 @@ class _Connection(asyncio.Protocol):
         answer.end()
         if self._dirty or self._transport.get_write_buffer_size():
             self.abort()
-        else:
-            self._pool.keep(self)
+            return
+        # The last bytes may have filled the buffer; the next answer must be heard.
+        self._transport.resume_reading()
+        self._pool.keep(self)
 
     def _fail(self, error: UpstreamUnreachable) -> None:
         answer, self.answer = self.answer, None

@@ -41,7 +41,7 @@ def same_words(name: str, other: str) -> bool:
 
 
 def look_alike(name: str, others: Iterable[str]) -> str:
-    """The first other name that looks the same as `name` and is not, or nothing."""
+    """The first other name that looks the same as `name` and is not, or nothing. No name is empty."""
     looks = skeleton(name)
     return next((other for other in others if other != name and skeleton(other) == looks), "")
 

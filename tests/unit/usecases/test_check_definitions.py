@@ -215,7 +215,7 @@ def test_numbered_names_are_no_slips() -> None:
     assert near_name("abcde", ["abcdf"]) == ""
 
 
-@given(st.text(max_size=12), st.text(max_size=12))
+@given(st.text(min_size=1, max_size=12), st.text(min_size=1, max_size=12))
 def test_look_alikes_are_mutual_and_never_oneself(one: str, other: str) -> None:
     assert look_alike(one, [one]) == ""
     assert bool(look_alike(one, [other])) == bool(look_alike(other, [one]))
