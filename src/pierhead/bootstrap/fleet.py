@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
 from pierhead.bootstrap.declared import (
     GUEST_KINDS,
@@ -51,6 +51,8 @@ class Fleet:
     documents: Mapping[str, Mapping[str, Json]] = field(hash=False)
     """Each server as it is written, as plain JSON: what the registry keeps of it."""
     views: Mapping[str, Audience] = field(hash=False)
+    tests: tuple[Path, ...] = ()
+    """The files of cases that its policy must pass (`policy_cases`)."""
 
 
 def _stated(claims: dict[str, object]) -> dict[str, object]:
@@ -71,6 +73,7 @@ class _File(Strict):
     workloads: list[Spiffe] = Field(default_factory=list)
     servers: dict[Name, dict[str, Any]] = Field(min_length=1)
     views: dict[ViewName, View] = Field(default_factory=dict)
+    tests: list[Annotated[str, StringConstraints(min_length=1, max_length=1000)]] = Field(default_factory=list)
 
 
 def load(path: Path, data: Path | None = None) -> Fleet:
@@ -96,6 +99,7 @@ def load(path: Path, data: Path | None = None) -> Fleet:
         servers={name: frozen(name, model, file.servers[name], data) for name, model in servers.items()},
         documents={name: json.loads(json.dumps(entry, default=str)) for name, entry in file.servers.items()},
         views={name: view.audience() for name, view in file.views.items()},
+        tests=tuple(path.parent / named for named in file.tests),
     )
 
 

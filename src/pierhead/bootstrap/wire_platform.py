@@ -16,10 +16,12 @@ from typing import Final
 from pierhead.adapters.internal_client import InternalClient
 from pierhead.adapters.processes import Child, Supervisor
 from pierhead.bootstrap import fleet as fleet_file
+from pierhead.bootstrap.declared_policy import judged_fleet
 from pierhead.bootstrap.demo.warehouse import ensure_warehouse
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.following import Following
 from pierhead.bootstrap.keys import Keys
+from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.reporting import PREFIX, Reporting, Talk
 from pierhead.bootstrap.running import Running, bound, free_ports, hold, prepare_directory
 from pierhead.bootstrap.settings import Resolved, Settings
@@ -65,7 +67,7 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk) -> Platfor
     """Check everything, make what is missing, start nothing.
 
     `talk(name, state, reason)` hears of progress and of every change of a process.
-    Errors: Misconfigured, before anything was started.
+    Errors: Misconfigured; Invalid (`policy-case-failed`); before anything was started.
     """
     settings = resolved.settings
     data = settings.platform.data.resolve()
@@ -82,6 +84,8 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk) -> Platfor
     keys.ensure(tuple(fleet.servers))
     if fleet_path is None:
         prepare_demo(data, talk)
+    if fleet.tests:
+        require_good(judged_fleet(fleet))
     ports = free_ports(len(fleet.servers) + 1)
     children = _Children(settings, resolved.file, data, path, f"http://127.0.0.1:{ports[0]}")
     client = InternalClient(children.registry_url, keys.read("internal.key"))

@@ -29,9 +29,11 @@ from pierhead.adapters.oidc import Issuer, Tokens
 from pierhead.adapters.snapshot_signature import SnapshotSigner
 from pierhead.adapters.system import SystemClock, SystemIds
 from pierhead.adapters.token_signer import JoseSigner
+from pierhead.bootstrap.declared_policy import judged_fleet
 from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.keys import Keys
+from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.settings import RegistrySettings, Settings
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import Gate
@@ -92,8 +94,11 @@ class RegistryAdapters:
 async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) -> RegistryAdapters:
     """Open the database, publish what the fleet file says, and fill every port; `opened` closes it again.
 
-    Errors: Misconfigured; nothing is left open then.
+    Errors: Misconfigured; Invalid (`policy-case-failed`), for a fleet file that fails its own cases; nothing is left
+    open then.
     """
+    if setting.fleet.tests:  # before anything is opened: while a case fails, the policy that was published stays
+        require_good(judged_fleet(setting.fleet))
     keys, clock = Keys.at(setting.data), SystemClock()
     database = await open_database(setting.database_url or f"sqlite:///{setting.data.resolve() / 'pierhead.db'}")
     opened.push_async_callback(database.close)

@@ -82,6 +82,7 @@ _BY_CODE: Final[Mapping[str, Numbers]] = {
     "schema-drift": Numbers(503, -31502, 7),
     # what only the command line meets
     "check-failed": Numbers(400, -32602, 8),
+    "policy-case-failed": Numbers(400, -32602, 8),
 }
 
 

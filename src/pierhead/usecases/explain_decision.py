@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from pierhead.core.approval import Approval
-from pierhead.core.call import Call, Opaque, Request
+from pierhead.core.call import Arguments, Call, Opaque, Request
 from pierhead.core.catalog import Server
 from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller
@@ -39,9 +39,12 @@ class Explanation:
     code: str = ""
 
 
-def explain_decision(caller: Caller, server: str, tool: str, snapshots: Snapshots) -> Explanation:
+def explain_decision(
+    caller: Caller, server: str, tool: str, snapshots: Snapshots, arguments: Arguments = _UNREAD
+) -> Explanation:
     """What would be decided on a call of `tool` now; an empty `tool` asks only whether the server can be reached.
 
+    `arguments` left out are unread, as at the gateway: what a rule says of them took no part then.
     Errors: NotFound, alike for what is not there and what is not live; PolicyExpired.
     """
     rules = SnapshotRules(snapshots, REACH_AND_USE)
@@ -50,7 +53,7 @@ def explain_decision(caller: Caller, server: str, tool: str, snapshots: Snapshot
         found = live_server(server, snapshot, snapshots.age())
         reasons = rules.reach(caller, server)
         return _reach(caller, found, reasons, snapshot.revision)
-    call = Call(id="", server=server, tool=tool, arguments=_UNREAD, era="", client="")
+    call = Call(id="", server=server, tool=tool, arguments=arguments, era="", client="")
     request = resolve(call, caller, snapshot, snapshots.age())
     return _use(request, rules)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
+from pierhead.apps.cli.access import data_of
 from pierhead.apps.cli.frame import ConfigOption, DataOption, Output, emit, show
 from pierhead.apps.cli.life import AsOption, FormatOption, client_of, fitting, path_of, taken, told
 from pierhead.core.catalog import Step
@@ -66,6 +67,8 @@ def publish(
     """
     if (files is None) == (not name):
         raise Invalid("name a server, or --files", hint="see pierhead server publish --help")
+    if files is not None:
+        held_to_cases(files, data_of(data, config))
     client = client_of(person, data, config)
     if files is None:
         body = {} if file is None else {"manifest": manifest_in(file, version)}
@@ -94,6 +97,7 @@ def apply(
 
     Examples: pierhead policy apply -f fleet.yaml --dry-run --as bob; pierhead policy apply -f fleet.yaml --as bob
     """
+    held_to_cases(files, data_of(data, config))
     client = client_of(person, data, config)
     changes = list(planned_access(client, entries_in(files), prune=prune))
     _show(changes, output)
@@ -101,6 +105,13 @@ def apply(
         raise typer.Exit(PLAN_FOUND_CHANGES if changes else 0)
     for change in changes:
         put_in_place(client, change)
+
+
+def held_to_cases(place: Path, data: Path) -> None:
+    """Nothing is sent while a case that the files name fails. Errors: Invalid (`policy-case-failed`)."""
+    from pierhead.bootstrap.declared_policy import require_cases  # noqa: PLC0415 - only now
+
+    require_cases(place, data)
 
 
 def manifest_in(file: Path, version: str) -> Mapping[str, object]:

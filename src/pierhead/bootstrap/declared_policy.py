@@ -1,0 +1,146 @@
+"""The policy that a fleet file declares, without a platform: every server as if what it declares had been signed.
+
+For tools that judge a policy before anybody publishes it. Nothing runs and nothing is connected: a plug-in builds its
+server, a guest has the tools that its entry declares. Not here: what reviews and drift make of it (`compose_policy`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from pathlib import Path
+
+from pierhead.bootstrap.fleet import Fleet, FleetServer, load
+from pierhead.bootstrap.plugins import build_server
+from pierhead.bootstrap.policy_cases import read_cases, require_good
+from pierhead.bootstrap.variables import with_variables
+from pierhead.core.catalog import Server, Stage, Tool
+from pierhead.core.errors import Misconfigured, UpstreamUnreachable
+from pierhead.core.snapshot import Age, Fresh, Snapshot
+from pierhead.sdk.authorize import Declaration, declare
+from pierhead.usecases.judge_cases import Judged, judge_cases
+from pierhead.usecases.publish_policy import check_narrowing
+from pierhead.usecases.wire_forms import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A policy that is asked and not in force, as the port Snapshots.
+
+    `untold` are servers that cannot be built here, and why: who reaches them is known, their tools are not.
+    """
+
+    snapshot: Snapshot
+    untold: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def current(self) -> Snapshot:
+        return self.snapshot
+
+    def age(self) -> Age:
+        return Fresh()
+
+
+def declared_policy(fleet: Fleet) -> Declared:
+    """What the fleet file would make, were it all in force. Errors: Invalid (`unknown-narrowing`)."""
+    servers: dict[str, Server] = {}
+    untold: dict[str, str] = {}
+    for name, entry in fleet.servers.items():
+        try:
+            tools = tuple(_tools(entry))
+        except (Misconfigured, UpstreamUnreachable) as unbuilt:
+            servers[name], untold[name] = _server(entry, ()), f"{name} cannot be built here: {unbuilt.message}"
+        else:
+            check_narrowing(entry, Manifest(entry.version, entry.description, "", tools))
+            servers[name] = _server(entry, tools)
+    return Declared(Snapshot(0, servers, {name: entry.rows for name, entry in fleet.servers.items()}), untold)
+
+
+def judged_fleet(fleet: Fleet, files: Iterable[Path] = ()) -> tuple[Judged, ...]:
+    """The cases of these files, or those that the fleet file names, under what it declares.
+
+    Errors: as `declared_policy`; Misconfigured, for a file that cannot be read.
+    """
+    cases = read_cases(tuple(files) or fleet.tests, fleet.people, fleet.claims)
+    if not cases:
+        return ()
+    declared = declared_policy(fleet)
+    return judge_cases(cases, declared, declared.untold)
+
+
+def require_cases(place: Path, data: Path) -> None:
+    """Hold a fleet file, or a folder of them, to the cases that it names; one that names none passes.
+
+    Errors: Invalid (`policy-case-failed`); as `judged_fleet`.
+    """
+    files = sorted(file for file in place.rglob("*") if file.suffix in {".yaml", ".yml"}) if place.is_dir() else [place]
+    fleets = [load(file, data) for file in files if not place.is_dir() or _is_fleet(file)]
+    if any(fleet.tests for fleet in fleets):
+        require_good(judged_fleet(reduce(_together, fleets)))
+
+
+def _is_fleet(file: Path) -> bool:
+    """Beside fleet files a folder may hold the cases themselves."""
+    return any(line.startswith("servers:") for line in file.read_text("utf-8").splitlines())
+
+
+def _together(one: Fleet, other: Fleet) -> Fleet:
+    return replace(
+        one,
+        people={**one.people, **other.people},
+        claims={**one.claims, **other.claims},
+        servers={**one.servers, **other.servers},
+        tests=(*one.tests, *other.tests),
+    )
+
+
+def _server(entry: FleetServer, tools: Iterable[Tool]) -> Server:
+    return Server(
+        name=entry.name,
+        version=entry.version,
+        kind=entry.kind,
+        stage=Stage.DEPLOYED,
+        owner=entry.owner,
+        support=entry.support,
+        description=entry.description,
+        upstream="",
+        tools={tool.name: replace(tool, narrowed=entry.narrowed.get(tool.name)) for tool in tools},
+        title=entry.title,
+        data_class=entry.risk.data_class,
+    )
+
+
+def _tools(entry: FleetServer) -> Iterable[Tool]:
+    if entry.guest is None:
+        return build_server(entry.kind, entry.name, with_variables(entry.settings, _unread)).manifest()
+    return (
+        _declared(
+            name,
+            declare(
+                policy=told.policy,
+                effect=told.effect,
+                minutes_saved=told.minutes_saved,
+                approval=told.approval,
+                timeout=told.timeout,
+            ),
+        )
+        for name, told in entry.guest.tools.items()
+    )
+
+
+def _declared(name: str, told: Declaration) -> Tool:
+    """A guest's tool without what only the guest knows: its text and its schemas."""
+    return Tool(
+        name=name,
+        description="",
+        policy=told.policy,
+        effect=told.effect,
+        approval=told.approval,
+        minutes=told.minutes,
+        input_schema={},
+        output_schema={},
+        timeout_s=told.timeout_s,
+    )
+
+
+def _unread(name: str) -> str:
+    """In place of a secret that a role's login names: nothing connects here."""
+    return name
