@@ -1,6 +1,7 @@
 """A whole site in memory, for tests of pages and sign-in: six servers, six people, calls of a month."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -21,12 +22,14 @@ from pierhead.apps.registry.web.site import Site
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect, Server, Stage, Tool
+from pierhead.core.health import Condition, Dependency, Probe, judge
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
 from pierhead.core.usage import Minutes
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
 from pierhead.usecases.memory_data import MemoryData
+from pierhead.usecases.memory_health import MemoryHealths
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
 from pierhead.usecases.memory_sign_in import KnownPeople, MemorySignIn
 from pierhead.usecases.ports_data import DataAnswer
@@ -89,10 +92,54 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         registry=known,
         feed=known.served,
         decisions=Decisions(clock),
+        healths=some_health(),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]
     app = Starlette(routes=routes)
     return TestSite(site, app, clock, audit, store, records)
+
+
+def some_health() -> MemoryHealths:
+    """An hour and a half of looks: one server steady, one that its engine left for a while, one down, one unsteady."""
+    healths = MemoryHealths()
+    found: dict[str, Sequence[Condition]] = {
+        "warehouse": [Condition.UP] * 150 + [Condition.DEGRADED] * 14 + [Condition.UP] * 16,
+        "time": [Condition.UP] * 180,
+        "airflow": [Condition.UP] * 170 + [Condition.UP, Condition.DOWN] * 5,
+        "presto": [Condition.UP] * 60 + [Condition.DEGRADED] * 120,
+        "knowledge": [Condition.DOWN] * 3,
+    }
+    for name, conditions in found.items():
+        for number, condition in enumerate(conditions):
+            probe = _look(name, condition, NOW - 12 - (len(conditions) - 1 - number) * 30)
+            known = judge(healths.known.get(name), probe)
+            healths.known[name] = known
+            healths.looks.setdefault(name, []).append(known.last)
+    return healths
+
+
+_REASONS = {
+    Condition.UP: "",
+    Condition.DEGRADED: "engine: no connection within 2 s",
+    Condition.DOWN: "its process does not answer within 5 s",
+}
+
+
+def _look(name: str, condition: Condition, at: float) -> Probe:
+    is_down = condition is Condition.DOWN
+    engine = Condition.UP if condition is Condition.UP else Condition.DOWN
+    needs = (Dependency("engine", engine, "answers in 3 ms" if engine is Condition.UP else "no connection within 2 s"),)
+    return Probe(
+        server=name,
+        version="" if is_down else "1.4.0",
+        at=at,
+        condition=condition,
+        latency_ms=5000.0 if is_down else 4.0,
+        reason=_REASONS[condition],
+        tools_digest="" if is_down else "5d" * 32,
+        is_as_published=not is_down and name != "presto",
+        dependencies=needs if name in {"warehouse", "presto"} and not is_down else (),
+    )
 
 
 def callers(site: Site) -> Callers:

@@ -472,6 +472,8 @@ def test_health_is_kept_with_its_fact_and_reads_unknown_when_nobody_looks(run: R
         await healths.keep([down, judge(None, probe("other"))], [fact], NOW)
         assert await healths.health("time") == down
         assert set(await healths.healths()) == {"time", "other"}
+        assert set(await healths.healths_of(["time", "nobody"])) == {"time"}
+        assert await healths.healths_of([]) == {}
         (kept,) = await DatabaseFacts(database).lines(("", 0), 10)
         assert b"server-health-changed" in kept.line
         clock.seconds += 91

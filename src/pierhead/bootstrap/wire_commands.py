@@ -47,6 +47,14 @@ class Console:
         """What each server's process was last said to do: state, reason, since. Servers never started are missing."""
         return cast("dict[str, dict[str, Any]]", self.internal.get("/servers/states")["states"])
 
+    def health(self, server: str) -> dict[str, Any]:
+        """How a server is, its last look and what it needs; unknown where nobody looked."""
+        try:
+            known = self.internal.get(f"/health/{server}", {"limit": 1})["health"]
+        except NotFound:
+            return {"condition": "unknown", "last": None, "dependencies": []}
+        return {**known, "dependencies": known["last"]["dependencies"]}
+
     def fleet(self) -> Fleet:
         return fleet_file.load(Path(self.running.fleet), self.data)
 

@@ -4,8 +4,10 @@ Pure: times come in. Above: `usecases/watch_health` keeps it, pages show it. Not
 version (`catalog`): a server that is down is still deployed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import groupby
 from typing import Final
 
 #: A server that changed this often within the window flaps, and is said to until it was quiet for a whole window.
@@ -71,10 +73,34 @@ class Health:
         return self.last.server
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Looks one after the other at one version that found the same, from the first to the last of them."""
+
+    version: str
+    condition: Condition
+    since: float
+    until: float
+    reason: str
+    looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class VersionLooks:
+    """What the kept looks found of one version: how many there were, how many it answered, and the last of them."""
+
+    version: str
+    looks: int
+    answered: int
+    last: Probe
+
+
 def judge(before: Health | None, probe: Probe) -> Health:
     """What is known after one more look."""
     if before is None:
         return Health(probe, probe.condition, probe.at, _seen(probe, 0.0), 1, ())
+    if not probe.version:  # nobody answered: the version that should have is the one that did before
+        probe = replace(probe, version=before.last.version)
     recent = tuple(at for at in before.changes if at > probe.at - FLAP_WINDOW_S)
     if probe.condition is not before.last.condition:
         recent = (*recent, probe.at)[-FLAP_CHANGES:]
@@ -90,6 +116,25 @@ def lately(health: Health, now: float, quiet_s: float) -> Health:
     return Health(health.last, Condition.UNKNOWN, health.last.at, health.seen_at, health.probes, health.changes)
 
 
+def spans(probes: Sequence[Probe]) -> tuple[Span, ...]:
+    """What changed and what held, from looks that are newest first; the newest span first."""
+    runs = [tuple(run) for _, run in groupby(probes, lambda probe: (probe.version, probe.condition))]
+    return tuple(Span(run[0].version, run[0].condition, run[-1].at, run[0].at, run[0].reason, len(run)) for run in runs)
+
+
+def by_version(probes: Sequence[Probe]) -> tuple[VersionLooks, ...]:
+    """The same looks, version by version; the one that was looked at last comes first."""
+    found: dict[str, list[Probe]] = {}
+    for probe in probes:
+        found.setdefault(probe.version, []).append(probe)
+    return tuple(VersionLooks(name, len(looks), sum(map(answers, looks)), looks[0]) for name, looks in found.items())
+
+
+def answers(probe: Probe) -> bool:
+    """Whether the server answered that look."""
+    return probe.condition in {Condition.UP, Condition.DEGRADED}
+
+
 def _shown(before: Health, probe: Probe, recent: tuple[float, ...]) -> Condition:
     """Easily into flapping, out of it only by a window without a change: else leaving it would be a change again."""
     if len(recent) >= FLAP_CHANGES or (before.condition is Condition.FLAPPING and recent):
@@ -98,4 +143,4 @@ def _shown(before: Health, probe: Probe, recent: tuple[float, ...]) -> Condition
 
 
 def _seen(probe: Probe, before: float) -> float:
-    return probe.at if probe.condition in {Condition.UP, Condition.DEGRADED} else before
+    return probe.at if answers(probe) else before

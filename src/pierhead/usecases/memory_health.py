@@ -1,6 +1,6 @@
 """`HealthStore` in dicts, for tests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pierhead.core.audit import Fact
@@ -18,6 +18,9 @@ class MemoryHealths:
 
     async def healths(self) -> Mapping[str, Health]:
         return dict(self.known)
+
+    async def healths_of(self, servers: Collection[str]) -> Mapping[str, Health]:
+        return {server: health for server, health in self.known.items() if server in servers}
 
     async def health(self, server: str) -> Health | None:
         return self.known.get(server)

@@ -4,7 +4,7 @@ Filled by `adapters/db/health` (`DatabaseHealths`, on `RegistryAdapters.healths`
 `usecases/memory_health`. Not here: looking at servers (`bootstrap/watching`), judging (`core/health`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from pierhead.core.audit import Fact
@@ -19,6 +19,10 @@ class Healths(Protocol):
 
     async def healths(self) -> Mapping[str, Health]:
         """Of every server that was ever looked at; a last look long ago reads `unknown` (`core.health.lately`)."""
+        ...
+
+    async def healths_of(self, servers: Collection[str]) -> Mapping[str, Health]:
+        """Of these alone: what a page of a long catalogue asks."""
         ...
 
     async def health(self, server: str) -> Health | None: ...

@@ -25,15 +25,10 @@ async def keep_looks(probes: Sequence[Probe], healths: HealthStore, at: float) -
     if len(probes) > MOST_AT_ONCE or len({probe.server for probe in probes}) < len(probes):
         message = f"more than {MOST_AT_ONCE} looks at once, or two at one server"
         raise Invalid(message, hint="tell each server's last look", code="too-many-looks")
-    before = await healths.healths() if len(probes) > 1 else await _of(probes, healths)
+    before = await healths.healths_of([probe.server for probe in probes])
     judged = [judge(before.get(probe.server), probe) for probe in probes]
     facts = [fact for health in judged if (fact := _changed(before.get(health.server), health))]
     await healths.keep(judged, facts, at)
-
-
-async def _of(probes: Sequence[Probe], healths: HealthStore) -> dict[str, Health]:
-    found = {probe.server: await healths.health(probe.server) for probe in probes}
-    return {server: health for server, health in found.items() if health is not None}
 
 
 def _changed(before: Health | None, after: Health) -> ServerHealthChanged | None:

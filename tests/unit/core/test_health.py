@@ -7,7 +7,17 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pierhead.core.health import FLAP_CHANGES, FLAP_WINDOW_S, Condition, Health, Probe, judge, lately
+from pierhead.core.health import (
+    FLAP_CHANGES,
+    FLAP_WINDOW_S,
+    Condition,
+    Health,
+    Probe,
+    by_version,
+    judge,
+    lately,
+    spans,
+)
 
 UP: Final = Probe("time", "1", 1000.0, Condition.UP, 3.0, "", "d", is_as_published=True, dependencies=())
 
@@ -79,3 +89,36 @@ def test_shown_changes_are_few_however_a_server_behaves(steps: list[tuple[float,
             entered.append(at)
         health = after
     assert all(late - early > FLAP_WINDOW_S for early, late in pairwise(entered))
+
+
+def test_looks_that_found_the_same_are_one_span_the_newest_first() -> None:
+    found = [replace(UP, at=at, condition=condition) for at, condition in alternating(3)]
+    newest_first = [replace(UP, at=1030.0, reason="still up"), *found[::-1]]
+    told = spans(newest_first)
+    assert [(span.condition, span.since, span.until, span.looks) for span in told] == [
+        (Condition.UP, 1020.0, 1030.0, 2),
+        (Condition.DOWN, 1010.0, 1010.0, 1),
+        (Condition.UP, 1000.0, 1000.0, 1),
+    ]
+    assert told[0].reason == "still up"
+    assert spans([]) == ()
+
+
+def test_another_version_begins_another_span_and_is_counted_apart() -> None:
+    looks_of_two = [
+        replace(UP, at=1030.0, version="2"),
+        replace(UP, at=1020.0, version="1", condition=Condition.DOWN),
+        replace(UP, at=1010.0, version="1", condition=Condition.DEGRADED),
+        replace(UP, at=1000.0, version="1"),
+    ]
+    assert [span.version for span in spans(looks_of_two)] == ["2", "1", "1", "1"]
+    counted = by_version(looks_of_two)
+    assert [(each.version, each.looks, each.answered, each.last.at) for each in counted] == [
+        ("2", 1, 1, 1030.0),
+        ("1", 3, 2, 1020.0),
+    ]
+
+
+def test_a_look_that_nobody_answered_is_at_the_version_before() -> None:
+    health = judge(judge(None, UP), replace(UP, at=1010.0, condition=Condition.DOWN, version=""))
+    assert (health.last.version, health.condition) == ("1", Condition.DOWN)

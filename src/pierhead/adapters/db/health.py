@@ -4,7 +4,7 @@ A look overwrites the one PROBES_KEPT looks before it, so that the history is bo
 Fills `ports_health.HealthStore`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -31,6 +31,11 @@ class DatabaseHealths:
     async def healths(self) -> Mapping[str, Health]:
         async with self.database.reading() as connection:
             rows = (await connection.execute(select(HEALTH))).all()
+        return {row.server: self._read(row.document) for row in rows}
+
+    async def healths_of(self, servers: Collection[str]) -> Mapping[str, Health]:
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(select(HEALTH).where(HEALTH.c.server.in_(servers)))).all()
         return {row.server: self._read(row.document) for row in rows}
 
     async def health(self, server: str) -> Health | None:

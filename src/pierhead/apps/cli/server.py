@@ -96,8 +96,9 @@ def server(
     if as_json or output is not Output.TABLE:
         emit(document, output, json=as_json)
         return
-    for key in ("name", "kind", "version", "stage", "process", "description", "url", "owner", "support"):
-        print(f"{key:<12} {document[key]}")
+    shown = {**document, "health": _health(document["health"])}
+    for key in ("name", "kind", "version", "stage", "process", "health", "description", "url", "owner", "support"):
+        print(f"{key:<12} {shown[key]}")
     print(f"{'access':<12} {', '.join(document['access']) or 'nobody'}")
     columns = ("name", "effect", "approval", "policy", "narrowed", "minutes")
     show(document["tools"], columns, output, json=False)
@@ -111,6 +112,7 @@ def _document(here: "Console", found: "Server", access: list[str]) -> dict[str, 
         "version": found.version,
         "stage": str(found.stage),
         "process": _process(here.processes().get(found.name)),
+        "health": here.health(found.name),
         "description": found.description,
         "url": f"{here.running.public_url}/mcp/{found.name}",
         "owner": found.owner,
@@ -144,11 +146,13 @@ def _seen(client: "ApiClient", name: str, output: Output) -> None:
     """One server as its caller sees it."""
     path = life.path_of(name)
     found = {**client.ask("GET", path), "versions": client.ask("GET", f"{path}/versions")["versions"]}
+    found["health"] = client.ask("GET", f"{path}/health?limit=1")
     if output is not Output.TABLE:
         emit(found, output, json=False)
         return
     for key in ("name", "title", "kind", "version", "stage", "data_class", "description", "url", "owner", "support"):
         print(f"{key:<12} {found[key]}")
+    print(f"{'health':<12} {_health(found['health'])}")
     print(f"{'you':<12} {found['why']}" + ("" if found["may_reach"] else f"; {found['whom_to_ask']}"))
     for key in ("notice", "withheld"):
         if found[key]:
@@ -163,3 +167,11 @@ def _process(known: dict[str, Any] | None) -> str:
     if known is None:
         return "not reported"
     return f"{known['state']}: {known['reason']}" if known["reason"] else known["state"]
+
+
+def _health(known: dict[str, Any]) -> str:
+    """How it is, why if that needs saying, and what it needs that is not well."""
+    reason = known["last"]["reason"] if known["last"] else ""
+    unwell = [f"{one['name']} is {one['condition']}" for one in known["dependencies"] if one["condition"] != "up"]
+    told = [str(part) for part in (reason, *unwell) if part]
+    return f"{known['condition']}: {'; '.join(told)}" if told else str(known["condition"])

@@ -108,6 +108,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         registry=adapters.registry,
         feed=adapters.policy,
         decisions=Decisions(adapters.clock),
+        healths=adapters.healths,
         ai_clients=tuple(ai_clients().values()),
         namespace=setting.rules.namespace,
     )

@@ -576,3 +576,28 @@ async def test_the_message_names_every_fault_at_once(program: Program) -> None:
     answer = await program.ask("alice", "POST", "/api/v1/authorize", {"tool": 1, "as": "frank"})
 
     assert all(name in answer.json()["message"] for name in ("server", "tool", "as"))
+
+
+# -- health
+
+
+async def test_health_tells_the_last_looks_and_what_a_server_needs(program: Program) -> None:
+    told = await program.get("alice", "/servers/warehouse/health?limit=2")
+    assert (told["condition"], len(told["looks"]), len(told["spans"])) == ("up", 2, 2)
+    assert told["dependencies"] == [{"name": "engine", "condition": "up", "reason": "answers in 3 ms"}]
+    assert told["versions"][0]["looks"] == 180
+    assert (await program.get("alice", "/servers/airflow"))["health"]["condition"] == "flapping"
+    unseen = await program.get("frank", "/servers/spark/health")
+    assert (unseen["condition"], unseen["last"], unseen["looks"]) == ("unknown", None, [])
+
+
+@pytest.mark.parametrize("limit", ["0", "241", "x", "9" * 30, ""])
+async def test_a_number_of_looks_that_is_none_is_refused(program: Program, limit: str) -> None:
+    answer = await program.ask("alice", "GET", f"/api/v1/servers/warehouse/health?limit={limit}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+
+
+async def test_the_health_of_a_hidden_server_reads_as_one_that_is_not_there(program: Program) -> None:
+    hidden_one = await program.ask("bob", "GET", "/api/v1/servers/knowledge/health")
+    absent = await program.ask("bob", "GET", "/api/v1/servers/nothing/health")
+    assert (hidden_one.status_code, hidden_one.json()) == (404, absent.json())

@@ -9,7 +9,9 @@ from tests.web_site import NOW, SERVERS
 
 from pierhead.apps.registry.web.view_servers import PAGE
 from pierhead.core.catalog import Stage
+from pierhead.core.health import lately
 from pierhead.usecases.memory import MemorySnapshots, snapshot_of
+from pierhead.usecases.memory_health import MemoryHealths
 
 pytestmark = pytest.mark.anyio
 
@@ -316,3 +318,62 @@ async def test_the_administration_is_for_admins_alone(visit: Visit) -> None:
     assert {line["group"]: line["gates"] for line in view["groups"]}["legal-reviewers"] == ["legal"]
     assert [line["name"] for line in view["stopped"]] == ["knowledge"]
     assert view["now"] == NOW
+
+
+async def test_a_server_says_how_it_is_since_when_and_what_it_needs(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    page, twin = await visit.text("/servers/warehouse"), (await visit.json("/servers/warehouse"))["health"]
+
+    assert "It answers, and all it needs does too; the last answer took 4.0 ms." in page
+    assert "engine Up answers in 3 ms" in page
+    assert (twin["condition"], len(twin["marks"]), [span["looks"] for span in twin["spans"]]) == (
+        "up",
+        60,
+        [16, 14, 150],
+    )
+    assert [mark["condition"] for mark in twin["marks"][-12:]] == ["up"] * 2 + ["degraded"] * 5 + ["up"] * 5
+    assert [(each["version"], each["answered"]) for each in twin["versions"]] == [("1.4.0", 180)]
+    assert "as published 5d5d5d5d5d5d" in page
+
+
+async def test_an_unsteady_server_is_told_of_once_and_calmly(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    page = await visit.text("/servers/airflow")
+
+    assert "It changed at least 5 times in the last 10 minutes." in page
+    assert page.count("Unsteady.") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("presto", "It answers, but engine: no connection within 2 s."),
+        ("presto", "not as published"),
+        ("knowledge", "It does not answer: its process does not answer within 5 s. Other servers are not affected."),
+        ("spark", "Nobody has looked at it yet."),
+    ],
+)
+async def test_what_is_not_well_is_said_with_its_reason(visit: Visit, name: str, said: str) -> None:
+    await visit.sign_in("frank")
+
+    assert said in await visit.text(f"/servers/{name}")
+
+
+async def test_the_catalogue_marks_only_what_is_not_well(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    lines = {line["name"]: line["condition"] for line in (await visit.json("/servers"))["servers"]}
+    page = await visit.text("/servers")
+
+    assert lines["warehouse"] == "up"
+    assert lines["presto"] == "degraded"
+    assert lines["spark"] == "unknown"
+    assert (page.count("Degraded"), page.count("Restarting"), page.count("Flapping")) == (1, 1, 0)
+
+
+async def test_a_look_long_ago_says_that_nothing_is_known_now(visit: Visit) -> None:
+    healths = visit.world.site.healths
+    assert isinstance(healths, MemoryHealths)
+    healths.known["time"] = lately(healths.known["time"], NOW + 3600, 90)
+    await visit.sign_in("alice")
+
+    assert "Nobody looked at it lately" in await visit.text("/servers/time")

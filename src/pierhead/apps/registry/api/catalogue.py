@@ -10,10 +10,12 @@ from typing import Final
 
 from pierhead.apps.registry.api.answers import Asked, Reason, moment, reasons_of
 from pierhead.apps.registry.api.finding import Page, find, search_of
+from pierhead.apps.registry.api.health import HealthForm, short
 from pierhead.apps.registry.api.sight import entry_seen, may_see, reviews, undeployed, versions_seen
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import DataClass, Effect, Server, Stage, Tool
 from pierhead.core.errors import Invalid
+from pierhead.core.health import Health
 from pierhead.core.policy import Question
 from pierhead.core.snapshot import Snapshot
 from pierhead.core.usage import Minutes
@@ -52,6 +54,7 @@ class ServerForm:
     data_class: DataClass
     notice: str
     process: ProcessForm
+    health: HealthForm
     owner: str
     support: str
     description: str
@@ -93,7 +96,8 @@ async def servers(asked: Asked) -> object:
         snapshot, search, lambda each: is_staged or _is_shown(asked, each), lambda each: _shown_tools(asked, each)
     )
     states = await asked.site.processes.states()
-    shown = [_server(asked, each, states.get(each.name, _UNREPORTED)) for each in page.servers]
+    healths = await asked.site.healths.healths_of([each.name for each in page.servers])
+    shown = [_server(asked, each, states.get(each.name, _UNREPORTED), healths.get(each.name)) for each in page.servers]
     return {"servers": shown, "next": page.next, "policy_version": snapshot.revision}
 
 
@@ -111,7 +115,7 @@ async def server(asked: Asked) -> object:
         found = found or undeployed(asked, entry, await versions_seen(asked, entry))
     process = (await asked.site.processes.states()).get(name, _UNREPORTED)
     return {
-        **asdict(_server(asked, found, process)),
+        **asdict(_server(asked, found, process, await asked.site.healths.health(name))),
         "withheld": await _withheld(asked, found),
         "tools": [_tool(asked, found, tool) for tool in _shown_tools(asked, found)],
         "policy_version": snapshot.revision,
@@ -203,7 +207,7 @@ def _url(asked: Asked, each: Server) -> str:
     return f"{asked.site.public_url}/mcp/{each.name}"
 
 
-def _server(asked: Asked, each: Server, process: ProcessState) -> ServerForm:
+def _server(asked: Asked, each: Server, process: ProcessState, known: Health | None) -> ServerForm:
     reach = _reach(asked, each)
     return ServerForm(
         name=each.name,
@@ -215,6 +219,7 @@ def _server(asked: Asked, each: Server, process: ProcessState) -> ServerForm:
         data_class=each.data_class,
         notice=each.notice,
         process=_process(process),
+        health=short(known),
         owner=each.owner,
         support=each.support,
         description=each.description,

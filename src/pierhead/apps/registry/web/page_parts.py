@@ -7,11 +7,13 @@ from starlette.requests import Request
 
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.parts import (
+    CONDITIONS,
     DECISIONS,
     OUTCOMES,
     PROCESSES,
     Column,
     Tone,
+    condition_badge,
     decision_badge,
     duration,
     effect_badge,
@@ -32,6 +34,7 @@ from pierhead.apps.registry.web.parts import (
 )
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.core.catalog import Effect, Stage
+from pierhead.core.health import Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,20 @@ class PartsView:
     decisions: tuple[str, ...]
     outcomes: tuple[str, ...]
     processes: tuple[str, ...]
+    conditions: tuple[Condition, ...]
     now: float
 
 
 async def parts_page(site: Site, viewer: Viewer, request: Request) -> Shown:
     del viewer, request
     view = PartsView(
-        tuple(Stage), tuple(Effect), tuple(DECISIONS), (*OUTCOMES, "cannot-reach"), (*PROCESSES, "unknown"), site.now()
+        tuple(Stage),
+        tuple(Effect),
+        tuple(DECISIONS),
+        (*OUTCOMES, "cannot-reach"),
+        (*PROCESSES, "unknown"),
+        tuple(CONDITIONS),
+        site.now(),
     )
     return Shown("Parts", view, lambda: _parts(view))
 
@@ -62,6 +72,7 @@ def _parts(view: PartsView) -> h.Node:
         titled("Decisions", h.p(class_="row")[(decision_badge(decision) for decision in view.decisions)]),
         titled("Outcomes", h.p(class_="row")[(outcome_badge(outcome) for outcome in view.outcomes)]),
         titled("Processes", h.p(class_="row")[(process_badge(state) for state in view.processes)]),
+        titled("Health", h.p(class_="row")[(condition_badge(condition) for condition in view.conditions)]),
         titled("Notices", *(_notice(tone) for tone in _TINTS)),
         titled("Buttons", _buttons()),
         titled("Facts", facts([("Owner", "data-platform"), ("Support", "#data-help")], kind="across")),

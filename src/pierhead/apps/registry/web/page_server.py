@@ -7,12 +7,14 @@ from starlette.requests import Request
 
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.page_audit import calls_table
+from pierhead.apps.registry.web.page_health import health_notice, health_section
 from pierhead.apps.registry.web.page_versions import suspend_switch, versions_section
 from pierhead.apps.registry.web.parts import (
     GATES,
     Tone,
     absolute,
     ago,
+    condition_badge,
     count,
     decision_badge,
     effect_badge,
@@ -61,6 +63,7 @@ def _server(view: ServerView, token: str, *, is_admin: bool) -> h.Node:
                 _tools(view),
                 versions_section(view.name, view.versions, view.now, token),
                 _reviews(view),
+                health_section(view.health, view.now),
                 _activity(view),
             ],
             h.aside(class_="stack wide side", aria_label="About this server")[
@@ -79,7 +82,7 @@ def _head(view: ServerView) -> h.Node:
         h.bdi[view.name],
         h.p(class_="row")[
             stage_badge(view.standing.stage),
-            process_badge(view.process.state),
+            _state_badge(view),
             h.span(class_="quiet")[
                 h.bdi[visible(view.title)], " · " if view.title else "", f"{visible(version)}{view.kind}"
             ],
@@ -89,8 +92,16 @@ def _head(view: ServerView) -> h.Node:
     )
 
 
+def _state_badge(view: ServerView) -> h.Node:
+    """One badge: what its process does, or, where that is as usual, how it was last seen."""
+    is_usual = view.process.state in {"", "running"}
+    if is_usual and view.health.last is not None:
+        return h.a(href="#health")[condition_badge(view.health.condition)]
+    return process_badge(view.process.state)
+
+
 def _notices(view: ServerView) -> Iterable[h.Node]:
-    return (_stage_notice(view), _withheld_notice(view), _process_notice(view))
+    return (_stage_notice(view), _withheld_notice(view), _process_notice(view), health_notice(view.health))
 
 
 def _stage_notice(view: ServerView) -> h.Node:

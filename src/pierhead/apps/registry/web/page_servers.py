@@ -11,6 +11,7 @@ from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.inputs import choice
 from pierhead.apps.registry.web.parts import (
     Column,
+    condition_badge,
     count,
     empty,
     in_words,
@@ -22,9 +23,11 @@ from pierhead.apps.registry.web.parts import (
 )
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.apps.registry.web.view_servers import ServerLine, ServersAsked, ServersView, servers_view
+from pierhead.core.health import Condition
 
 _DIGITS = 6
 _OWNERS = 200
+_UNWELL = frozenset({Condition.DOWN, Condition.DEGRADED, Condition.FLAPPING})
 
 
 async def servers_page(site: Site, viewer: Viewer, request: Request) -> Shown:
@@ -131,8 +134,10 @@ def _you(line: ServerLine) -> h.Node:
 
 
 def _unwell(line: ServerLine) -> h.Node:
-    """Only what is unusual: a server that runs needs no second badge."""
-    return process_badge(line.process.state) if line.process.state not in {"", "running"} else None
+    """Only what is unusual, and one badge for it: a server that runs and answers needs none."""
+    if line.process.state not in {"", "running"}:
+        return process_badge(line.process.state)
+    return condition_badge(line.condition) if line.condition in _UNWELL else None
 
 
 def _pager(view: ServersView) -> h.Node:

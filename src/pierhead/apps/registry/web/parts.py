@@ -14,6 +14,7 @@ import htpy as h
 
 from pierhead.apps.registry.web.shapes import Shape, drawing
 from pierhead.core.catalog import Effect, Stage
+from pierhead.core.health import Condition
 from pierhead.core.hostile_text import is_hidden
 from pierhead.core.review import Gate, GateState
 
@@ -69,6 +70,13 @@ PROCESSES: Final = {
     "failed": ("Failed", Shape.CROSS, Tone.BAD),
     "stopped": ("Stopped", Shape.PAUSE, Tone.FLAT),
 }
+CONDITIONS: Final = {
+    Condition.UP: ("Up", Shape.DOT, Tone.GOOD),
+    Condition.DEGRADED: ("Degraded", Shape.EXCLAMATION, Tone.WAIT),
+    Condition.DOWN: ("Down", Shape.CROSS, Tone.BAD),
+    Condition.FLAPPING: ("Flapping", Shape.CLOCK, Tone.WAIT),
+    Condition.UNKNOWN: ("Not seen lately", Shape.RING, Tone.FLAT),
+}
 OUTCOMES: Final = {
     "ok": ("Succeeded", Shape.CHECK, Tone.GOOD),
     "relayed": ("Relayed", Shape.CHECK, Tone.FLAT),
@@ -109,6 +117,10 @@ def outcome_badge(outcome: str) -> h.Element:
 
 def process_badge(state: str) -> h.Element:
     return badge(*PROCESSES.get(state, ("Not reported", Shape.RING, Tone.FLAT)))
+
+
+def condition_badge(condition: Condition) -> h.Element:
+    return badge(*CONDITIONS[condition])
 
 
 def notice(tone: Tone, first: str, sentence: str, *more: h.Node) -> h.Element:

@@ -22,6 +22,7 @@ from pierhead.usecases.ai_clients import AI_CLIENTS
 from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.ports_data import DataLane
+from pierhead.usecases.ports_health import Healths
 from pierhead.usecases.ports_records import Processes, Records
 from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.tell_changes import PolicyFeed
@@ -52,6 +53,7 @@ class Site:
     feed: PolicyFeed
     """The same policy as `snapshots`, for those who wait for the next."""
     decisions: Decisions
+    healths: Healths
     ai_clients: tuple[AiClient, ...] = AI_CLIENTS
     namespace: str = ""
     """What stands before a server's name in the public registry; empty where there is none."""

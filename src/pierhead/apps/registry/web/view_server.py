@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pierhead.apps.registry.web.known_servers import standing, text_of
 from pierhead.apps.registry.web.may_call import MayView, may_call
 from pierhead.apps.registry.web.site import DAY_S, PERIOD_DAYS, Site, Viewer
+from pierhead.apps.registry.web.view_health import HealthView, health_view
 from pierhead.apps.registry.web.view_servers import UNREPORTED, Snippet, snippets
 from pierhead.apps.registry.web.view_versions import Standing, VersionsView, standing_of, versions_view
 from pierhead.core.approval import Approval
@@ -93,6 +94,7 @@ class ServerView:
     tokens: int
     use: UseView
     versions: VersionsView
+    health: HealthView
     connect: tuple[Snippet, ...]
     last_calls: tuple[CallRow, ...]
     sees_all: bool
@@ -130,6 +132,7 @@ async def server_view(site: Site, viewer: Viewer, name: str) -> ServerView:
         tokens=sum(tool.tokens for tool in tools if not tool.withheld),
         use=await _use(site, name),
         versions=await versions_view(site, viewer, entry, versions),
+        health=await health_view(site, name),
         connect=snippets(name, f"{site.public_url}/mcp/{name}"),
         last_calls=tuple(await site.records.calls(wanted)),
         sees_all=sees_all,

@@ -11,6 +11,7 @@ from typing import Final
 from pierhead.apps.registry.web.known_servers import KnownServer
 from pierhead.apps.registry.web.site import DAY_S, PERIOD_DAYS, Site, Viewer
 from pierhead.core.catalog import Stage
+from pierhead.core.health import Condition
 from pierhead.usecases.ports_records import ProcessState
 
 PAGE: Final = 50
@@ -39,6 +40,7 @@ class ServerLine:
     stage: Stage
     notice: str
     process: ProcessState
+    condition: Condition
     tools: int
     withheld: int
     you_may_call: int
@@ -101,6 +103,7 @@ def _fits(server: KnownServer, asked: ServersAsked) -> bool:
 async def _lines(site: Site, page: Sequence[KnownServer], callable_tools: Mapping[str, int]) -> tuple[ServerLine, ...]:
     calls = await site.records.calls_by_server(site.now() - PERIOD_DAYS * DAY_S)
     states = await site.processes.states()
+    healths = await site.healths.healths_of([server.name for server in page])
     return tuple(
         ServerLine(
             name=server.name,
@@ -111,6 +114,7 @@ async def _lines(site: Site, page: Sequence[KnownServer], callable_tools: Mappin
             stage=server.stage,
             notice=server.notice,
             process=states.get(server.name, UNREPORTED),
+            condition=healths[server.name].condition if server.name in healths else Condition.UNKNOWN,
             tools=server.tools,
             withheld=server.withheld,
             you_may_call=callable_tools.get(server.name, 0),
