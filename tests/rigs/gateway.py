@@ -5,7 +5,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -18,7 +18,9 @@ from joserfc.jwk import RSAKey
 from pierhead.adapters.assertion import Verifier, server_key
 from pierhead.apps.gateway import program
 from pierhead.apps.gateway.run import Program
-from pierhead.bootstrap.wire_gateway import GatewayAdapters, GatewaySetting, gateway_adapters
+from pierhead.bootstrap.mesh_settings import MeshSettings
+from pierhead.bootstrap.running import bound_path
+from pierhead.bootstrap.wire_gateway import NO_MESH, GatewayAdapters, GatewaySetting, gateway_adapters
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect, Server, Stage, Tool
 from pierhead.core.reach import EVERY, Row
@@ -168,6 +170,8 @@ class Rig:
     audit: Any
     snapshots: MemorySnapshots
     client: httpx2.AsyncClient = field(repr=False)
+    sidecar: httpx2.AsyncClient = field(repr=False)
+    """What arrives by it arrives on the socket that the sidecar has for itself, if there is one."""
 
     def token(self, **changes: Any) -> str:
         return sign(claims(self.url, **changes))
@@ -188,22 +192,33 @@ class Rig:
 
 @contextlib.asynccontextmanager
 async def gateway(
-    upstream: str, *tools: Tool, audit: Audit | None = None, access: str = "group:data-eng"
+    upstream: str,
+    *tools: Tool,
+    audit: Audit | None = None,
+    access: str = "group:data-eng",
+    rows: Sequence[Row] = (),
+    mesh: MeshSettings = NO_MESH,
 ) -> AsyncGenerator[Rig]:
     """A gateway before the server at `upstream` (its MCP endpoint), with a registry of its own."""
     public, port = bound()
     back, back_port = bound()
     url = f"http://127.0.0.1:{port}"
-    rows = [Row("warehouse", parse_who(access), EVERY, EVERY)]
-    snapshots = MemorySnapshots(snapshot_of([warehouse(upstream, tools or (tool("echo"),))], rows))
+    opened = rows or [Row("warehouse", parse_who(access), EVERY, EVERY)]
+    snapshots = MemorySnapshots(snapshot_of([warehouse(upstream, tools or (tool("echo"),))], opened))
     record = audit or MemoryAudit()
-    async with serving(registry) as registry_url, httpx2.AsyncClient(timeout=10) as client:
-        setting = GatewaySetting(url, registry_url, "ide", "local", MASTER)
+    way = httpx2.AsyncHTTPTransport(uds=str(mesh.sidecar_socket)) if mesh.sidecar_socket else None
+    async with (
+        serving(registry) as registry_url,
+        httpx2.AsyncClient(timeout=10) as client,
+        httpx2.AsyncClient(timeout=10, transport=way) as sidecar,
+    ):
+        setting = GatewaySetting(url, registry_url, "ide", "local", MASTER, mesh)
         outside = gateway_adapters(setting, snapshots=snapshots, audit=record, clock=WallClock(), ids=MemoryIds())
         running = program(outside, {})
-        task = asyncio.create_task(running.run(public, back))
+        doors = [(running.of_sidecar, bound_path(path)) for path in (mesh.sidecar_socket,) if path]
+        task = asyncio.create_task(running.run(public, back, *doors))
         try:
-            yield Rig(url, f"http://127.0.0.1:{back_port}", outside, running, record, snapshots, client)
+            yield Rig(url, f"http://127.0.0.1:{back_port}", outside, running, record, snapshots, client, sidecar)
         finally:
             running.stopping.set()
             await task

@@ -1,14 +1,17 @@
 """Credentials to a Caller; and which inbound headers claim an identity, so that they can be dropped.
 
-Identity comes from a verified token and from nothing else a client sends. Surface and environment are the
-listener's. Not here: how a token is verified (an adapter, behind `Tokens`).
+Identity comes from a verified token, or from the certificate that the sidecar saw, and from nothing else a client
+sends. Surface and environment are those of the workload's registration, or of the listener where nobody stands
+between. Not here: how a proof is verified (adapters, behind `Tokens` and `Workloads`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from pierhead.core.errors import Unauthenticated
-from pierhead.core.identity import Caller, User
+from pierhead.core.identity import Both, Caller, User
+from pierhead.core.workload import Proven
 
 
 class Identity(Protocol):
@@ -32,6 +35,52 @@ class Tokens(Protocol):
         ...
 
 
+class Workloads(Protocol):
+    """Verifies what proves a workload. Errors: Unauthenticated."""
+
+    def is_token(self, token: bytes) -> bool:
+        """Whether a bearer token says that it is a workload's, and so goes to this verifier."""
+        ...
+
+    def from_token(self, token: bytes, audience: str) -> Proven: ...
+    def from_sidecar(self, header: bytes) -> Proven: ...
+
+
+class NoWorkloads:
+    """A listener without a mesh: no workload is anybody."""
+
+    def is_token(self, token: bytes) -> bool:
+        del token
+        return False
+
+    def from_token(self, token: bytes, audience: str) -> Proven:
+        del token, audience
+        raise _no_mesh()
+
+    def from_sidecar(self, header: bytes) -> Proven:
+        del header
+        raise _no_mesh()
+
+
+def _no_mesh() -> Unauthenticated:
+    hint = "the operator sets mesh.trust_domain and mesh.workloads"
+    return Unauthenticated("workloads are not taken here", hint=hint, code="unknown-workload")
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """Whose word on a client's certificate is taken: nobody's, unless it is said here."""
+
+    addresses: frozenset[str] = frozenset()
+    owns_listener: bool = False
+    """All who arrive are the sidecar: it has the listener for itself, a Unix socket."""
+
+    def sent(self, scope: Mapping[str, Any]) -> bool:
+        """Whether this request comes from the sidecar, by its connection and by nothing it says."""
+        peer = scope.get("client")
+        return self.owns_listener or (peer is not None and peer[0] in self.addresses)
+
+
 _FORWARDED: Final = (b"x-forwarded", b"forwarded", b"x-real-", b"x-original-", b"x-envoy-", b"x-client-")
 _IDENTITY: Final = (b"x-user", b"x-remote-", b"remote-", b"x-auth-", b"x-ssl-", b"ssl-", b"pierhead-", b"x-pierhead-")
 _CLAIMS: Final = _FORWARDED + _IDENTITY
@@ -42,6 +91,28 @@ def claims_identity(header: bytes) -> bool:
     return header.startswith(_CLAIMS) or b"_" in header
 
 
+_WORKLOAD_TOKEN: Final = b"pierhead-workload-token"
+_FORWARDED_CERTIFICATE: Final = b"x-forwarded-client-cert"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request brings as proof. `certificate` is what the sidecar saw, and None from everybody else."""
+
+    authorization: bytes | None
+    workload_token: bytes | None = None
+    certificate: bytes | None = None
+
+    @classmethod
+    def of(cls, fields: Mapping[bytes, bytes], *, from_sidecar: bool) -> "Credentials":
+        """From the headers by lower-case name: each has one spelling, and all others are no proof."""
+        certificate = fields.get(_FORWARDED_CERTIFICATE) if from_sidecar else None
+        return cls(fields.get(b"authorization"), fields.get(_WORKLOAD_TOKEN), certificate)
+
+
+NO_WORKLOADS: Final = NoWorkloads()
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
     """One place where callers arrive, and what is known of all who arrive there."""
@@ -49,14 +120,38 @@ class Listener:
     tokens: Tokens
     surface: str
     environment: str
+    workloads: Workloads = NO_WORKLOADS
 
-    async def caller(self, authorization: bytes | None, audience: str, correlation_id: str) -> tuple[Caller, float]:
-        """Who sent this `Authorization`, and until when that is known (seconds since 1970-01-01 UTC).
+    async def caller(self, credentials: Credentials, audience: str, correlation_id: str) -> tuple[Caller, float]:
+        """Who sent these, and until when that is known (seconds since 1970-01-01 UTC).
 
+        A person and a workload are both; a proof that fails is never left out, it refuses the whole.
         Errors: Unauthenticated, its code a reason fit for the record.
         """
-        identity = await self.tokens.verify(_bearer(authorization), audience)
-        return Caller(identity.user, self.surface, self.environment, correlation_id), identity.expires_at
+        token = _bearer(credentials.authorization) if credentials.authorization is not None else None
+        is_workload = token is not None and self.workloads.is_token(token)
+        proven = self._workload(credentials, token if is_workload else None, audience)
+        if proven is None:
+            identity = await self.tokens.verify(token or _bearer(None), audience)
+            return Caller(identity.user, self.surface, self.environment, correlation_id), identity.expires_at
+        place = proven.registration
+        if token is None or is_workload:
+            return Caller(proven.workload, place.surface, place.environment, correlation_id), proven.until
+        identity = await self.tokens.verify(token, audience)
+        both = Both(identity.user, proven.workload)
+        until = min(identity.expires_at, proven.until)
+        return Caller(both, place.surface, place.environment, correlation_id), until
+
+    def _workload(self, credentials: Credentials, bearer: bytes | None, audience: str) -> Proven | None:
+        """The one workload that all proofs name, or None where there is no proof of any."""
+        tokens = [token for token in (bearer, credentials.workload_token) if token is not None]
+        proven = [self.workloads.from_token(token, audience) for token in tokens]
+        if credentials.certificate is not None:
+            proven.append(self.workloads.from_sidecar(credentials.certificate))
+        if len({each.workload for each in proven}) > 1:
+            hint = "a request comes through one workload: send one proof"
+            raise Unauthenticated("two workloads claim this request", hint=hint, code="two-workloads")
+        return min(proven, key=lambda each: each.until, default=None)
 
 
 def _bearer(authorization: bytes | None) -> bytes:

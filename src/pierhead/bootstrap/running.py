@@ -4,6 +4,7 @@
 passes on to every child, so that it is free only when the last of them has ended. Not here: processes.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -19,6 +20,7 @@ __all__ = [
     "Running",
     "announce",
     "bound",
+    "bound_path",
     "end_with_parent",
     "find_running",
     "free_ports",
@@ -27,6 +29,9 @@ __all__ = [
     "require_directory",
     "withdraw",
 ]
+
+
+_WAITING = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,31 @@ def bound(host: str, port: int) -> socket.socket:
             message, hint="stop what listens there, or choose another: --port, --diagnostics-port", code="in-use"
         ) from None
     return listener
+
+
+def bound_path(path: Path) -> socket.socket:
+    """A Unix socket to serve on, for this account and its group alone. Errors: Misconfigured (`in-use`)."""
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        if path.is_socket():
+            _refuse_if_served(path)
+            path.unlink()
+        listener.bind(str(path))
+        path.chmod(0o660)
+        listener.listen(_WAITING)
+    except OSError as failed:
+        listener.close()
+        message = f"the socket {path} cannot be used: {failed.strerror or failed}"
+        raise Misconfigured(message, hint="stop what listens there, or name another path", code="in-use") from None
+    return listener
+
+
+def _refuse_if_served(path: Path) -> None:
+    """A socket that a program left behind may be replaced, one that is served may not. Errors: OSError."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        if probe.connect_ex(str(path)) == 0:
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 def _family(host: str) -> socket.AddressFamily:

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, NoReturn, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from pierhead.bootstrap.mesh_settings import MeshSettings, refuse_half_meshed
 from pierhead.core.catalog import DataClass
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.usecases.check_guest import GuestRules, parse_artefact
@@ -142,6 +143,7 @@ class Settings(_Section):
     backup: BackupSettings = BackupSettings()  # pyright: ignore[reportCallIssue]
     serve: ServeSettings = ServeSettings()  # pyright: ignore[reportCallIssue]
     registry: RegistrySettings = RegistrySettings()  # pyright: ignore[reportCallIssue]
+    mesh: MeshSettings = MeshSettings()  # pyright: ignore[reportCallIssue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +300,7 @@ def unknown_setting(where: str, name: str, known: Mapping[str, object]) -> Misco
 
 
 def _refuse_half_secured(settings: Settings) -> None:
+    refuse_half_meshed(settings.mesh)
     host = settings.platform.host
     if host not in LOOPBACK:
         message = f"platform.host is {host}, but the built-in sign-in lets anybody be anyone and serves loopback only"

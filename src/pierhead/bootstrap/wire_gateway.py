@@ -5,11 +5,14 @@ gateway has: connections to servers, assertions, token verification. `apps/gatew
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pierhead.adapters.assertion import Minter
 from pierhead.adapters.oidc import Issuer, Tokens
+from pierhead.adapters.spiffe import Workloads
 from pierhead.adapters.upstream import Deadlines, Origin, Pools
+from pierhead.bootstrap.mesh_settings import MeshSettings
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
 from pierhead.usecases.ports import Audit, Clock, Ids, Snapshots
 
@@ -17,6 +20,7 @@ _KEYS_PATH = "/oauth/jwks"
 _KEYS_FIRST_BYTE_S = 3.0
 _KEYS_LARGEST = 256 * 1024
 _SHORTEST_KEY = 32
+NO_MESH = MeshSettings()  # pyright: ignore[reportCallIssue] - defaults fill every field
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class GatewaySetting:
     surface: str
     environment: str
     assertion_key: bytes = field(repr=False)
+    mesh: MeshSettings = NO_MESH
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class GatewayAdapters:
     upstreams: Pools
     minter: Minter
     tokens: Tokens
+    workloads: Workloads | None
+    """None where the settings name no trust domain: then no workload is anybody."""
 
 
 def gateway_adapters(
@@ -70,7 +77,19 @@ def gateway_adapters(
         upstreams=upstreams,
         minter=Minter(setting.assertion_key, clock),
         tokens=Tokens(issuer, clock, snapshots),
+        workloads=_workloads(setting.mesh, clock),
     )
+
+
+def _workloads(mesh: MeshSettings, clock: Clock) -> Workloads | None:
+    if not mesh.trust_domain:
+        return None
+    return Workloads(mesh.trust_domain, mesh.registered, lambda: _bundle(mesh.bundle), clock)
+
+
+def _bundle(file: Path | None) -> bytes:
+    """The trust bundle as it is now; without one no JWT-SVID is good. Errors: OSError."""
+    return file.read_bytes() if file is not None else b'{"keys":[]}'
 
 
 def _origin(url: str) -> Origin:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from pierhead.apps import serving
 from pierhead.bootstrap import fleet as fleet_file
 from pierhead.bootstrap.keys import Keys
-from pierhead.bootstrap.running import bound, end_with_parent
+from pierhead.bootstrap.running import bound, bound_path, end_with_parent
 from pierhead.bootstrap.settings import Settings
 from pierhead.core.snapshot import AgeLimits
 
@@ -62,6 +62,7 @@ def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> N
         surface=place.surface,
         environment=place.environment,
         assertion_key=Keys.at(data).read("assertion.key"),
+        mesh=settings.mesh,
     )
 
     async def main() -> None:
@@ -72,7 +73,8 @@ def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> N
             )
             program = gateway.program(outside, {"journal": lambda: shared.journal.failure})
             public, diagnostics = bound(place.host, place.port), bound("127.0.0.1", place.diagnostics_port)
-            await _beside(shared, lambda: program.run(public, diagnostics))
+            doors = [(program.of_sidecar, bound_path(path)) for path in (settings.mesh.sidecar_socket,) if path]
+            await _beside(shared, lambda: program.run(public, diagnostics, *doors))
 
     serving.run(main)
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from pierhead.apps.authenticate import Listener
+from pierhead.apps.authenticate import NO_WORKLOADS, Listener, Sidecar
 from pierhead.apps.gateway.desk import Desk
 from pierhead.apps.gateway.edge import Admission
 from pierhead.apps.gateway.exchange import origin_of
@@ -44,7 +44,7 @@ def parts(outside: GatewayAdapters) -> Parts:
     return Parts(
         public_url=setting.public_url,
         admission=Admission.of(setting.public_url),
-        listener=Listener(outside.tokens, setting.surface, setting.environment),
+        listener=Listener(outside.tokens, setting.surface, setting.environment, outside.workloads or NO_WORKLOADS),
         snapshots=outside.snapshots,
         rules=rules,
         audit=outside.audit,
@@ -87,7 +87,8 @@ def program(outside: GatewayAdapters, checks: dict[str, Check]) -> Program:
             await at.failed_sign_ins.flush(at_the_end=True)
 
     return Program(
-        application=Relay(at),
+        application=Relay(at, Sidecar(outside.setting.mesh.sidecar_addresses)),
+        of_sidecar=Relay(at, Sidecar(owns_listener=True)),
         probes=Probes(readiness, lambda: generate_latest(metrics)),
         tick=tick,
         stop_listeners=at.open_messages.end_listeners,

@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Final
 
-from pierhead.apps.authenticate import Listener
+from pierhead.apps.authenticate import Credentials, Listener, Sidecar
 from pierhead.apps.gateway.answers import Visit, accept, answer, tell
 from pierhead.apps.gateway.asgi import Receive, Scope, Send
 from pierhead.apps.gateway.data import DataExchange, check_kind, read_request
@@ -82,10 +82,11 @@ class Parts:
 
 
 class Relay:
-    """The ASGI application of the public port."""
+    """The ASGI application of the public port, and of the sidecar's."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, sidecar: Sidecar) -> None:
         self._at = parts
+        self._sidecar = sidecar
         self._approvals = NoApprovals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,7 +150,8 @@ class Relay:
         at = self._at
         audience = f"{at.public_url}/mcp/{server}" if server != DESK else f"{at.public_url}/mcp"
         try:
-            return await at.listener.caller(visit.fields.get(b"authorization"), audience, call_id)
+            credentials = Credentials.of(visit.fields, from_sidecar=self._sidecar.sent(visit.scope))
+            return await at.listener.caller(credentials, audience, call_id)
         except Unauthenticated as failed:
             at.tally.rejected_token(failed.code)
             await at.failed_sign_ins.record(failed.code, server, visit.user_agent)

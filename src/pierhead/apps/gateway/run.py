@@ -1,4 +1,4 @@
-"""The gateway as a program: its two listeners, their limits on slow senders, and how it stops.
+"""The gateway as a program: its listeners, their limits on slow senders, and how it stops.
 
 SIGTERM or SIGINT: readiness false, no new connections, listeners are told goodbye, calls finish within 30 s, exit.
 Not here: what a request means (`relay`).
@@ -16,7 +16,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pierhead.apps.probes import Probes
-from pierhead.apps.serving import server_of, spare_collections
+from pierhead.apps.serving import Application, Server, server_of, spare_collections
 from pierhead.core.errors import RecordFailed
 
 _HEAD_BYTES: Final = 40 * 1024
@@ -26,6 +26,10 @@ _TICK_S: Final = 0.5
 _DRAIN_S: Final = 27
 _RECORDS_S: Final = 2.0
 _CONNECTIONS: Final = 2000
+
+
+Door = tuple[Application, socket.socket]
+"""What is served on one more bound socket."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -79,34 +83,37 @@ class BoundedProtocol(HttpToolsProtocol):
 class Program:
     """One gateway, ready to run. `tick` is called twice a second; `close` once everything has ended."""
 
-    application: Callable[..., Awaitable[None]]
+    application: Application
+    of_sidecar: Application
+    """The same for the sidecar, on a listener that it has for itself."""
+
     probes: Probes
     tick: Callable[[], Awaitable[None]]
     stop_listeners: Callable[[], None]
     close: Callable[[], Awaitable[None]]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def run(self, public: socket.socket, diagnostics: socket.socket) -> None:
-        """Serve on two bound sockets until `stopping` is set, or a signal sets it; then drain."""
-        front = server_of(
-            self.application, drain_s=_DRAIN_S, http=BoundedProtocol, limit_concurrency=_CONNECTIONS, lifespan="off"
-        )
+    async def run(self, public: socket.socket, diagnostics: socket.socket, *more: Door) -> None:
+        """Serve on bound sockets until `stopping` is set, or a signal sets it; then drain."""
+        doors = [(_front(application), listener) for application, listener in ((self.application, public), *more)]
         back = server_of(self.probes, drain_s=_DRAIN_S, http="httptools", lifespan="off")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self.stopping.set)
         spare_collections()
-        serving = asyncio.create_task(front.serve([public]))
+        serving = [asyncio.create_task(front.serve([listener])) for front, listener in doors]
         probing = asyncio.create_task(back.serve([diagnostics]))
         ticking = asyncio.create_task(self._tick())
         stopped = asyncio.create_task(self.stopping.wait())
-        await asyncio.wait({serving, probing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*serving, probing, stopped}, return_when=asyncio.FIRST_COMPLETED)
         self.probes.readiness.draining = True
         self.stop_listeners()
-        front.should_exit = True
-        await serving
-        await _recorded(front)
+        for front, _ in doors:
+            front.should_exit = True
+        await asyncio.gather(*serving)
+        for front, _ in doors:
+            await _recorded(front)
         ticking.cancel()
         back.should_exit = True
         await asyncio.wait({probing, stopped, ticking}, timeout=_RECORDS_S)
@@ -120,6 +127,12 @@ class Program:
             if self.stopping.is_set():
                 self.stop_listeners()
             await asyncio.sleep(_TICK_S)
+
+
+def _front(application: Application) -> Server:
+    return server_of(
+        application, drain_s=_DRAIN_S, http=BoundedProtocol, limit_concurrency=_CONNECTIONS, lifespan="off"
+    )
 
 
 async def _recorded(server: uvicorn.Server) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from pierhead.apps.authenticate import Listener
+from pierhead.apps.authenticate import Credentials, Listener
 from pierhead.apps.registry.api.answers import RESOURCE
 from pierhead.apps.registry.web.safety import check_host, is_from_here
 from pierhead.apps.registry.web.site import Site, Viewer
@@ -57,7 +57,7 @@ async def bearer(authorization: str | None, audience: str, listener: Listener, f
     """
     presented = None if authorization is None else authorization.encode("latin-1")
     try:
-        caller, _ = await listener.caller(presented, audience, "")
+        caller, _ = await listener.caller(Credentials(presented), audience, "")
     except Unauthenticated as refused:
         await failed.record(refused.code, "", "")
         raise

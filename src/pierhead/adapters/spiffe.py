@@ -1,0 +1,241 @@
+"""A workload's proof to who it is and where it stands: a JWT-SVID, or the certificate that the sidecar saw.
+
+The sidecar's word is `x-forwarded-client-cert` in the shape that Envoy's SANITIZE_SET gives it and no other: one
+element, one URI. Who may bring that header is the listener's affair (`apps/authenticate`), never this module's.
+Not here: TLS, and what a workload may do.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, TypeGuard
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, RSAKey
+
+from pierhead.core.errors import Invalid, Unauthenticated
+from pierhead.core.identity import Workload
+from pierhead.core.token_parts import header_and_claims, strict_object
+from pierhead.core.workload import Proven, Registration, trust_domain_of
+from pierhead.usecases.ports import Clock
+
+_LONGEST_TOKEN: Final = 16 * 1024
+_LONGEST_HEADER: Final = 16 * 1024
+_LONGEST_LIFE_S: Final = 3600.0
+"""No credential of a workload is taken for longer: what was stolen ends."""
+
+_SKEW_S: Final = 60
+_READ_EVERY_S: Final = 5.0
+_SMALLEST_RSA: Final = 2048
+_DIGEST_LENGTH: Final = 64
+_HEX: Final = frozenset("0123456789abcdef")
+_TYPES: Final = frozenset({"JWT", "JOSE"})
+_HEADER_MEMBERS: Final = frozenset({"alg", "kid", "typ"})
+_KEY_OF: Final[Mapping[str, type[Key]]] = {"RS256": RSAKey, "ES256": ECKey, "ES384": ECKey}
+_CURVE_OF: Final = {"ES256": "P-256", "ES384": "P-384"}
+_QUOTED: Final = frozenset({"Cert", "Chain", "Subject"})
+_PLAIN: Final = frozenset({"By", "Hash", "URI", "DNS"})
+_HINT: Final = "send a JWT-SVID of this trust domain, or come through the sidecar"
+
+
+@dataclass(slots=True)
+class Workloads:
+    """Verifies workloads of one trust domain, of which only the registered ones are anybody.
+
+    `read_bundle` gives the trust bundle (a JWKS document) as it is now; it is asked every few seconds at most.
+    """
+
+    trust_domain: str
+    registered: Mapping[str, Registration]
+    read_bundle: Callable[[], bytes]
+    clock: Clock
+    _keys: Mapping[str, Key] = field(default_factory=dict[str, Key])
+    _read_at: float = float("-inf")
+
+    def is_token(self, token: bytes) -> bool:
+        """Whether `token` says that it is a workload's: which verifier it goes to, and no proof of anything."""
+        with suppress(Invalid):
+            subject = header_and_claims(token)[1].get("sub") if len(token) <= _LONGEST_TOKEN else None
+            return isinstance(subject, str) and subject.startswith("spiffe:")
+        return False
+
+    def from_sidecar(self, header: bytes) -> Proven:
+        """The workload whose certificate the sidecar saw. Errors: Unauthenticated."""
+        return self._known(certificate_of(header), self.clock.now() + _LONGEST_LIFE_S)
+
+    def from_token(self, token: bytes, audience: str) -> Proven:
+        """The workload that a JWT-SVID names, which must have been issued for `audience`. Errors: Unauthenticated."""
+        if len(token) > _LONGEST_TOKEN:
+            raise Unauthenticated("the JWT-SVID is too long", hint=_HINT, code="bad-svid")
+        try:
+            header, claims = header_and_claims(token)
+        except Invalid:
+            raise Unauthenticated("the JWT-SVID cannot be read", hint=_HINT, code="bad-svid") from None
+        self._check_signature(token, header)
+        until = _checked_times(claims, self.clock.now())
+        if audience not in _audiences(claims.get("aud")):
+            raise Unauthenticated("the JWT-SVID is for another audience", hint=_HINT, code="svid-wrong-audience")
+        subject = claims.get("sub")
+        return self._known(subject if isinstance(subject, str) else "", until)
+
+    def _known(self, spiffe_id: str, until: float) -> Proven:
+        try:
+            domain = trust_domain_of(spiffe_id)
+        except Invalid as invalid:
+            raise Unauthenticated(invalid.message, hint=_HINT, code="bad-svid") from None
+        if domain != self.trust_domain:
+            raise Unauthenticated("the workload is of a foreign trust domain", hint=_HINT, code="foreign-workload")
+        registration = self.registered.get(spiffe_id)
+        if registration is None:
+            hint = "ask the operator to register it in mesh.workloads"
+            raise Unauthenticated("nobody registered this workload", hint=hint, code="unknown-workload")
+        return Proven(Workload(spiffe_id), registration, until)
+
+    def _check_signature(self, token: bytes, header: Mapping[str, object]) -> None:
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if not isinstance(algorithm, str) or algorithm not in _KEY_OF or not isinstance(key_id, str):
+            raise Unauthenticated("the JWT-SVID is signed in a way not taken here", hint=_HINT, code="bad-svid")
+        if not header.keys() <= _HEADER_MEMBERS or header.get("typ", "JWT") not in _TYPES:
+            raise Unauthenticated("the JWT-SVID has a header not taken here", hint=_HINT, code="bad-svid")
+        key = self._key(key_id)
+        if key is None:
+            raise Unauthenticated("no key of the trust bundle signed this", hint=_HINT, code="svid-unknown-key")
+        if not _fits(key, algorithm):
+            raise Unauthenticated("the JWT-SVID's key is of another kind", hint=_HINT, code="bad-svid")
+        try:
+            jws.deserialize_compact(token, key, algorithms=[algorithm])
+        except (JoseError, ValueError):
+            raise Unauthenticated("the JWT-SVID's signature is wrong", hint=_HINT, code="bad-svid") from None
+
+    def _key(self, key_id: str) -> Key | None:
+        """The key of that id in the bundle as it was a few seconds ago. One that cannot be read holds no keys."""
+        now = self.clock.monotonic()
+        if now - self._read_at >= _READ_EVERY_S:
+            self._read_at, self._keys = now, {}
+            with suppress(OSError, Invalid):
+                self._keys = _read_keys(self.read_bundle())
+        return self._keys.get(key_id)
+
+
+def certificate_of(header: bytes) -> str:
+    """The one URI of the one element of an `x-forwarded-client-cert`.
+
+    Errors: Unauthenticated (`bad-forwarded-certificate`) for every other shape: two elements, two URIs, a member
+    that is repeated, unknown, or quoted where Envoy does not quote it.
+    """
+    try:
+        members = _members(header.decode("ascii"))
+    except ValueError as odd:
+        message = f"the forwarded certificate is not what a sidecar sends: {odd}"
+        hint = "set forward_client_cert_details to SANITIZE_SET; see: pierhead mesh render"
+        raise Unauthenticated(message, hint=hint, code="bad-forwarded-certificate") from None
+    return members["URI"]
+
+
+def _members(text: str) -> dict[str, str]:
+    """Errors: ValueError."""
+    if len(text) > _LONGEST_HEADER:
+        raise ValueError("too long")
+    members: dict[str, str] = {}
+    rest = text
+    while True:
+        name, value, separator, rest = _next_member(rest)
+        if name in members and name != "DNS":
+            raise ValueError("a member twice")
+        members[name] = value
+        if separator == ",":
+            raise ValueError("more than one certificate")
+        if not separator:
+            break
+    if "URI" not in members or len(members.get("Hash", "")) != _DIGEST_LENGTH or not _HEX.issuperset(members["Hash"]):
+        raise ValueError("no URI or no digest")
+    return members
+
+
+def _next_member(text: str) -> tuple[str, str, str, str]:
+    """Name, value, what separates it from the next, and the rest. Errors: ValueError."""
+    name, equals, rest = text.partition("=")
+    if not equals or name not in _QUOTED | _PLAIN:
+        raise ValueError("an unknown member")
+    if name in _QUOTED:
+        value, rest = _quoted(rest)
+    else:
+        end = next((place for place, letter in enumerate(rest) if letter in ',;"\\ '), len(rest))
+        value, rest = rest[:end], rest[end:]
+    if rest and rest[0] not in ",;":
+        raise ValueError("a member with an odd end")
+    return name, value, rest[:1], rest[1:]
+
+
+def _quoted(text: str) -> tuple[str, str]:
+    """What stands between quotation marks, escapes undone, and what follows. Errors: ValueError."""
+    if not text.startswith('"'):
+        raise ValueError("a member without its quotation marks")
+    value: list[str] = []
+    letters = iter(range(1, len(text)))
+    for place in letters:
+        if text[place] == '"':
+            return "".join(value), text[place + 1 :]
+        if text[place] == "\\":
+            place = next(letters, len(text) - 1)  # noqa: PLW2901 - the letter after a backslash stands for itself
+        value.append(text[place])
+    raise ValueError("a quotation without end")
+
+
+def _checked_times(claims: Mapping[str, object], now: float) -> float:
+    """When the token ends. Errors: Unauthenticated."""
+    expires, issued, since = claims.get("exp"), claims.get("iat", 0), claims.get("nbf", 0)
+    if not _is_time(expires) or not _is_time(issued) or not _is_time(since):
+        raise Unauthenticated("the JWT-SVID's times are no times", hint=_HINT, code="bad-svid")
+    if now >= expires:
+        raise Unauthenticated("the JWT-SVID has expired", hint="fetch a new one", code="svid-expired")
+    if max(issued, since) > now + _SKEW_S:
+        raise Unauthenticated("the JWT-SVID is not valid yet", hint="check the clocks", code="bad-svid")
+    if expires > now + _LONGEST_LIFE_S + _SKEW_S:
+        raise Unauthenticated("the JWT-SVID lives longer than an hour", hint="issue shorter ones", code="bad-svid")
+    return float(expires)
+
+
+def _audiences(audience: object) -> frozenset[str]:
+    if isinstance(audience, str):
+        return frozenset({audience})
+    return frozenset(name for name in audience if isinstance(name, str)) if _is_list(audience) else frozenset()
+
+
+def _fits(key: Key, algorithm: str) -> bool:
+    """Whether key and algorithm belong together: the header does not choose what a key is used for."""
+    if isinstance(key, ECKey):
+        return key.curve_name == _CURVE_OF.get(algorithm)
+    return isinstance(key, _KEY_OF[algorithm])
+
+
+def _read_keys(document: bytes) -> dict[str, Key]:
+    """The keys for JWT-SVIDs in a SPIFFE bundle. Errors: Invalid."""
+    entries, keys = strict_object(document).get("keys"), dict[str, Key]()
+    for entry in entries if _is_list(entries) else []:
+        if not _is_object(entry) or entry.get("use", "jwt-svid") not in {"jwt-svid", "sig"}:
+            continue
+        key_id, kind = entry.get("kid"), entry.get("kty")
+        texts: dict[str, str | list[str]] = {
+            name: value for name, value in entry.items() if isinstance(value, str) and name != "use"
+        }
+        if not isinstance(key_id, str) or kind not in {"RSA", "EC"}:
+            continue
+        with suppress(JoseError, ValueError):
+            key = RSAKey.import_key(texts) if kind == "RSA" else ECKey.import_key(texts)
+            if not isinstance(key, RSAKey) or key.public_key.key_size >= _SMALLEST_RSA:
+                keys[key_id] = key
+    return keys
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
+
+
+def _is_time(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53

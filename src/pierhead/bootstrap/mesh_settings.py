@@ -1,0 +1,108 @@
+"""The section `mesh`: which workloads are known, whose word on certificates is taken, and how Envoy stands before us.
+
+Everything is off until it is said. What is said in part does not start. Not here: reading settings (`settings`).
+"""
+
+import json
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from pierhead.core.errors import Invalid, Misconfigured
+from pierhead.core.workload import Registration, is_trust_domain, trust_domain_of
+
+SOCKET: Final = "unix:"
+
+
+class WorkloadSettings(BaseModel):
+    """Where one workload stands, whatever its requests say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    surface: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="surface of every call through the workload")
+    environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="environment of every call through it")
+    interactive: bool = Field(False, description="whether a person sits before it who can answer in their own name")
+
+
+def _table(given: object) -> object:
+    """A table; from the environment its JSON."""
+    return json.loads(given) if isinstance(given, str) else given
+
+
+class MeshSettings(BaseModel):
+    """Workload identity, and Envoy before gateway and servers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trust_domain: str = Field("", description="the SPIFFE trust domain whose workloads are known; empty: none are")
+    bundle: Path | None = Field(None, description="the trust bundle, a JWKS file, that JWT-SVIDs are verified with")
+    workloads: Annotated[dict[str, WorkloadSettings], BeforeValidator(_table)] = Field(
+        {}, description="the workloads by SPIFFE ID, and where each stands; from the environment as JSON"
+    )
+    sidecar: str = Field(
+        "", description="who may say which certificate a client showed: `unix:/PATH` or an address; empty: nobody"
+    )
+    authz: str = Field("", description="where ext_authz is answered: `unix:/PATH` or 127.0.0.1:PORT; empty: nowhere")
+
+    @property
+    def registered(self) -> dict[str, Registration]:
+        """The workloads by SPIFFE ID."""
+        return {
+            name: Registration(place.surface, place.environment, place.interactive)
+            for name, place in self.workloads.items()
+        }
+
+    @property
+    def sidecar_socket(self) -> Path | None:
+        """The Unix socket that the sidecar has for itself."""
+        return Path(self.sidecar.removeprefix(SOCKET)) if self.sidecar.startswith(SOCKET) else None
+
+    @property
+    def sidecar_addresses(self) -> frozenset[str]:
+        return frozenset() if not self.sidecar or self.sidecar_socket else frozenset({self.sidecar})
+
+
+def refuse_half_meshed(mesh: MeshSettings) -> None:
+    """Errors: Misconfigured (`half-secured`, `bad-setting`)."""
+    needs = [name for name in ("bundle", "workloads", "sidecar", "authz") if getattr(mesh, name)]
+    if needs and not mesh.trust_domain:
+        message = f"mesh.{needs[0]} is set, but mesh.trust_domain is not"
+        raise Misconfigured(message, hint="say whose workloads are meant", code="half-secured")
+    if mesh.trust_domain and not is_trust_domain(mesh.trust_domain):
+        message = f"mesh.trust_domain: {mesh.trust_domain!r} names no trust domain"
+        raise Misconfigured(message, hint="write it like corp.example", code="bad-setting")
+    for name in mesh.workloads:
+        _check_workload(name, mesh.trust_domain)
+    _check_places(mesh)
+
+
+def _check_workload(name: str, trust_domain: str) -> None:
+    try:
+        domain = trust_domain_of(name)
+    except Invalid as invalid:
+        raise Misconfigured(f"mesh.workloads: {invalid.message}", hint=invalid.hint, code="bad-setting") from None
+    if domain != trust_domain:
+        message = f"mesh.workloads: {name} is not of the trust domain {trust_domain}"
+        raise Misconfigured(message, hint="register workloads of your own trust domain", code="bad-setting")
+
+
+def _check_places(mesh: MeshSettings) -> None:
+    if mesh.sidecar and not _is_place(mesh.sidecar_socket, mesh.sidecar):
+        message = f"mesh.sidecar: {mesh.sidecar!r} is neither unix:/PATH nor an address"
+        raise Misconfigured(message, hint="write unix:/run/pierhead/sidecar.sock or 10.0.0.7", code="bad-setting")
+    host, _, port = mesh.authz.rpartition(":")
+    is_socket = mesh.authz.startswith(f"{SOCKET}/")
+    if mesh.authz and not is_socket and not (host == "127.0.0.1" and port.isdigit() and 0 < int(port) <= 65535):  # noqa: PLR2004
+        message = f"mesh.authz: {mesh.authz!r} is neither unix:/PATH nor 127.0.0.1:PORT"
+        raise Misconfigured(message, hint="decisions are answered on this machine only", code="bad-setting")
+
+
+def _is_place(socket: Path | None, text: str) -> bool:
+    if socket is not None:
+        return socket.is_absolute()
+    try:
+        return not ip_address(text).is_unspecified
+    except ValueError:
+        return False
