@@ -19,6 +19,7 @@ from pierhead.usecases.check_guest import GuestRules, parse_artefact
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_catalogue import Entry, Move, Origin, Version
+from pierhead.usecases.ports_declared import DeclaredTool
 from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.publish_policy import PolicySource, publish_policy
 from pierhead.usecases.registry_desk import RegistryDesk, binding
@@ -60,6 +61,7 @@ class Declared:
     rows: tuple[Row, ...]
     narrowed: Mapping[str, Who] = field(default_factory=dict)
     is_guest: bool = True
+    declared: Mapping[str, DeclaredTool] = field(default_factory=dict)
 
 
 class Declarations:

@@ -175,6 +175,22 @@ def test_what_a_server_knows_wins_over_the_gateway_in_whatever_order_it_comes(ru
     run(story)
 
 
+def test_callers_are_told_by_what_they_used_the_busiest_first(run: Run) -> None:
+    async def story(database: Database) -> None:
+        facts, records, writer = DatabaseFacts(database), DatabaseRecords(database), Writer()
+        await take_facts("server-warehouse", writer.lines(started("old"), at=NOW - 90_000), facts)
+        lines = writer.lines(started("a"), refused("b"), started("c"), at=NOW)
+        await take_facts("server-warehouse", lines, facts)
+        alice, bob = await records.callers(NOW - 60, 10)
+        assert (alice.calls, alice.permitted, alice.last_at, alice.call_id) == (2, 2, NOW, "c")
+        assert (alice.person, alice.server, alice.tool) == ("alice", "warehouse", "run_query")
+        assert (bob.principal, bob.calls, bob.permitted, bob.tool) == ("bob", 1, 0, "drop")
+        assert [each.calls for each in await records.callers(0, 10)] == [3, 1]
+        assert len(await records.callers(0, 1)) == 1
+
+    run(story)
+
+
 def test_calls_are_found_by_who_where_and_what_was_decided(run: Run) -> None:
     async def story(database: Database) -> None:
         facts, records, writer = DatabaseFacts(database), DatabaseRecords(database), Writer()

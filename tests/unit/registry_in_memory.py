@@ -19,6 +19,7 @@ from pierhead.core.usage import Minutes
 from pierhead.usecases.check_guest import GuestRules, parse_artefact
 from pierhead.usecases.memory import MemoryClock, MemoryIds
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
+from pierhead.usecases.ports_declared import DeclaredTool
 from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.publish_manifest import publish_manifest
 from pierhead.usecases.publish_policy import PolicySource, publish_policy
@@ -90,6 +91,7 @@ class Declared:
     narrowed: Mapping[str, Who] = field(default_factory=lambda: {"narrow": parse_who("user:bob")})
     risk: Risk = _RISK
     is_guest: bool = False
+    declared: Mapping[str, DeclaredTool] = field(default_factory=dict)
 
 
 class Declarations:

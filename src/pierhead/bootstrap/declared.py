@@ -22,6 +22,8 @@ from pierhead.core.errors import Invalid
 from pierhead.core.reach import EVERY, Every, Row
 from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
+from pierhead.sdk.authorize import declare
+from pierhead.usecases.ports_declared import DeclaredTool
 
 GUEST_KINDS: Final = frozenset({"stdio", "http"})
 _PROGRAMS: Final = ("/usr/local/bin", "/usr/bin", "/bin")
@@ -84,6 +86,23 @@ class FleetServer:
     @property
     def is_guest(self) -> bool:
         return self.guest is not None
+
+    @property
+    def declared(self) -> Mapping[str, DeclaredTool]:
+        tools = self.guest.tools if self.guest else {}
+        return {name: _declared(tool) for name, tool in tools.items()}
+
+
+def _declared(tool: GuestTool) -> DeclaredTool:
+    """A guest's tool as the SDK will read it, with the approval that its effect has where none is named."""
+    read = declare(
+        policy=tool.policy,
+        effect=tool.effect,
+        minutes_saved=tool.minutes_saved,
+        approval=tool.approval,
+        timeout=tool.timeout,
+    )
+    return DeclaredTool(read.policy, read.effect, read.approval)
 
 
 class Strict(BaseModel):

@@ -16,7 +16,6 @@ from pierhead.bootstrap.variables import with_variables
 from pierhead.core.catalog import Server, Stage, Tool
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
 from pierhead.core.snapshot import Age, Fresh, Snapshot
-from pierhead.sdk.authorize import Declaration, declare
 from pierhead.usecases.judge_cases import Judged, judge_cases
 from pierhead.usecases.publish_policy import check_narrowing
 from pierhead.usecases.wire_forms import Manifest
@@ -111,34 +110,7 @@ def _server(entry: FleetServer, tools: Iterable[Tool]) -> Server:
 def _tools(entry: FleetServer) -> Iterable[Tool]:
     if entry.guest is None:
         return build_server(entry.kind, entry.name, with_variables(entry.settings, _unread)).manifest()
-    return (
-        _declared(
-            name,
-            declare(
-                policy=told.policy,
-                effect=told.effect,
-                minutes_saved=told.minutes_saved,
-                approval=told.approval,
-                timeout=told.timeout,
-            ),
-        )
-        for name, told in entry.guest.tools.items()
-    )
-
-
-def _declared(name: str, told: Declaration) -> Tool:
-    """A guest's tool without what only the guest knows: its text and its schemas."""
-    return Tool(
-        name=name,
-        description="",
-        policy=told.policy,
-        effect=told.effect,
-        approval=told.approval,
-        minutes=told.minutes,
-        input_schema={},
-        output_schema={},
-        timeout_s=told.timeout_s,
-    )
+    return (told.tool(name) for name, told in entry.declared.items())
 
 
 def _unread(name: str) -> str:

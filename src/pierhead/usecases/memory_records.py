@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pierhead.core.usage import ToolUse
-from pierhead.usecases.ports_records import CallRow, ChainState, DayOfCalls, Filter, KeptFact, ProcessState
+from pierhead.usecases.ports_records import (
+    CallerUse,
+    CallRow,
+    ChainState,
+    DayOfCalls,
+    Filter,
+    KeptFact,
+    ProcessState,
+)
 
 
 @dataclass(slots=True)
@@ -49,6 +57,15 @@ class MemoryRecords:
             for server, tool, minutes in (key,)
         ]
 
+    async def callers(self, since: float, limit: int) -> Sequence[CallerUse]:
+        """Every caller came through an editor: rows do not keep surfaces."""
+        kept: dict[tuple[str, str, str], list[CallRow]] = {}
+        for row in self.rows:
+            if row.at >= since:
+                kept.setdefault((row.principal, row.server, row.tool), []).append(row)
+        uses = [_use(principal, server, tool, rows) for (principal, server, tool), rows in kept.items()]
+        return sorted(uses, key=lambda use: (-use.calls, use.principal, use.server, use.tool))[:limit]
+
     async def active_users(self, since: float) -> int:
         return len({row.principal for row in self._permitted(since)})
 
@@ -82,6 +99,20 @@ def _day(day: str, rows: Sequence[CallRow]) -> DayOfCalls:
     permitted = [row for row in rows if row.decision == "permit"]
     succeeded = sum(row.outcome == "ok" for row in permitted)
     return DayOfCalls(day, len(permitted), succeeded, sum(row.decision == "refuse" for row in rows))
+
+
+def _use(principal: str, server: str, tool: str, rows: Sequence[CallRow]) -> CallerUse:
+    return CallerUse(
+        principal=principal,
+        person="" if principal.startswith("spiffe://") else principal.partition(" via ")[0],
+        surface="ide",
+        server=server,
+        tool=tool,
+        calls=len(rows),
+        permitted=sum(row.decision == "permit" for row in rows),
+        last_at=max(row.at for row in rows),
+        call_id=max(row.call_id for row in rows),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,37 @@
 """What an entry's document declares, read: the port, since only bootstrap knows the form of a fleet file's server."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from pierhead.core.catalog import Risk
+from pierhead.core.approval import Approval
+from pierhead.core.catalog import Effect, Risk, Tool
 from pierhead.core.json import Json
 from pierhead.core.reach import Row
 from pierhead.core.rule import Who
+from pierhead.core.usage import Minutes
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredTool:
+    """What an entry says of a tool whose code says nothing: one of a guest."""
+
+    policy: Who
+    effect: Effect
+    approval: Approval
+
+    def tool(self, name: str) -> Tool:
+        """The tool, without what only its guest knows: its text, its schemas, its minutes."""
+        return Tool(
+            name=name,
+            description="",
+            policy=self.policy,
+            effect=self.effect,
+            approval=self.approval,
+            minutes=Minutes.estimate(0),
+            input_schema={},
+            output_schema={},
+        )
 
 
 class DeclaredServer(Protocol):
@@ -35,6 +60,11 @@ class DeclaredServer(Protocol):
     def rows(self) -> tuple[Row, ...]: ...
     @property
     def narrowed(self) -> Mapping[str, Who]: ...
+    @property
+    def declared(self) -> Mapping[str, DeclaredTool]:
+        """The tools of a guest; none where the code declares them."""
+        ...
+
     @property
     def is_guest(self) -> bool:
         """Nobody here wrote it: its program may change while its entry does not."""

@@ -82,6 +82,24 @@ class DayOfCalls:
     refused: int
 
 
+@dataclass(frozen=True, slots=True)
+class CallerUse:
+    """What one caller asked of one tool through one surface, and how often; `call_id` is the last of those calls.
+
+    `person` is empty for a workload alone; `permitted` of the `calls` were let through.
+    """
+
+    principal: str
+    person: str
+    surface: str
+    server: str
+    tool: str
+    calls: int
+    permitted: int
+    last_at: float
+    call_id: str
+
+
 class Records(Protocol):
     """The record, as far as it has been shipped here."""
 
@@ -101,6 +119,10 @@ class Records(Protocol):
 
     async def uses(self, since: float) -> Sequence[ToolUse]:
         """One row a server, tool and declaration in force; the busiest first."""
+        ...
+
+    async def callers(self, since: float, limit: int) -> Sequence[CallerUse]:
+        """Who used what, through which surface; the busiest first, at most `limit`."""
         ...
 
     async def active_users(self, since: float) -> int: ...

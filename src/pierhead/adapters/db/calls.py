@@ -18,7 +18,7 @@ from pierhead.adapters.db.schema import CALLS, FACTS, HEADS
 from pierhead.core.chain import Head, follow, read_line
 from pierhead.core.errors import Invalid
 from pierhead.core.usage import ToolUse
-from pierhead.usecases.ports_records import CallRow, ChainState, DayOfCalls, Filter, KeptFact
+from pierhead.usecases.ports_records import CallerUse, CallRow, ChainState, DayOfCalls, Filter, KeptFact
 from pierhead.usecases.ports_registry import FactLine
 
 _REPEAT_MS: Final = 60_000
@@ -100,6 +100,26 @@ class DatabaseRecords:
             ToolUse(row["server"], row["tool"], row["minutes"], row["calls"], int(row["succeeded"]), row["users"])
             for row in rows
         ]
+
+    async def callers(self, since: float, limit: int) -> Sequence[CallerUse]:
+        who = (CALLS.c.principal, CALLS.c.person, CALLS.c.surface, CALLS.c.server, CALLS.c.tool)
+        calls = func.count()
+        query = (
+            select(
+                *who,
+                calls.label("calls"),
+                func.sum(case((CALLS.c.decision == "permit", 1), else_=0)).label("permitted"),
+                func.max(CALLS.c.at_ms).label("last_ms"),
+                func.max(CALLS.c.call_id).label("call_id"),
+            )
+            .where(_since(since))
+            .group_by(*who)
+            .order_by(calls.desc(), *who)
+            .limit(limit)
+        )
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [_use(row) for row in rows]
 
     async def active_users(self, since: float) -> int:
         query = select(func.count(distinct(CALLS.c.person))).where(
@@ -205,6 +225,20 @@ def _call(row: RowMapping) -> CallRow:
         duration_ms=row["duration_ms"],
         minutes=row["minutes"],
         details=orjson.loads(row["details"]) if row["details"] else {},
+    )
+
+
+def _use(row: RowMapping) -> CallerUse:
+    return CallerUse(
+        principal=row["principal"],
+        person=row["person"],
+        surface=row["surface"],
+        server=row["server"],
+        tool=row["tool"],
+        calls=row["calls"],
+        permitted=int(row["permitted"]),
+        last_at=row["last_ms"] / 1000,
+        call_id=row["call_id"],
     )
 
 

@@ -79,10 +79,15 @@ def _call(row: CallRow) -> Mapping[str, object]:
 
 def _since(asked: Asked, query: Mapping[str, str]) -> float:
     """The start of the period, in seconds since 1970-01-01 UTC."""
-    found = _PERIOD.fullmatch(query.get("since", "30d"))
+    return max(0.0, asked.site.now() - seconds_back(query.get("since", "30d")))
+
+
+def seconds_back(text: str) -> int:
+    """A period in seconds: 30d. Errors: Invalid."""
+    found = _PERIOD.fullmatch(text)
     if found is None:
         raise Invalid("since is no period", hint="write a number and m, h, d or w: 30d")
-    return max(0.0, asked.site.now() - int(found[1]) * _SECONDS[found[2]])
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 def _decision(text: str) -> str:

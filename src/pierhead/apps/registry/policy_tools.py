@@ -1,0 +1,68 @@
+"""What the API and the pages ask alike of policy: who is known here, and what a proposed policy would change.
+
+Not here: deciding (`usecases`), who may ask (each of the two), how answers look.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pierhead.apps.registry.web.site import Site
+from pierhead.core.errors import Forbidden
+from pierhead.core.identity import Caller
+from pierhead.core.json import Json
+from pierhead.usecases.propose_policy import propose_policy
+from pierhead.usecases.simulate_policy import Groups, Known, Simulation, recorded, simulate
+
+Documents = Mapping[str, Mapping[str, Json]]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Entries as they might be, and people as they might be; None leaves people as they are."""
+
+    servers: Documents
+    people: Groups | None
+    since: float
+
+
+def known_people(site: Site) -> Groups:
+    """Everyone of the built-in sign-in; nobody, where people come from elsewhere."""
+    people = site.tokens.people
+    return {name: people.groups(name) or frozenset() for name in people.names()}
+
+
+def known_workloads(site: Site) -> frozenset[str]:
+    """Every workload that a rule names."""
+    rows = site.snapshots.current().rows.values()
+    return frozenset(name for each in rows for row in each for name in row.who.workloads)
+
+
+def require_whole_view(site: Site, caller: Caller, servers: Documents, people: Groups | None) -> None:
+    """Auditors may propose anything, owners what they own. Errors: Forbidden."""
+    if not caller.groups.isdisjoint(site.auditors):
+        return
+    current = site.snapshots.current().servers
+    foreign = sorted(name for name in servers if name not in current or current[name].owner not in caller.groups)
+    if foreign or people is not None:
+        what = f"simulate {', '.join(foreign[:5])}" if foreign else "simulate other groups of people"
+        raise Forbidden(
+            f"you may not {what}", hint=f"propose what you own, or ask {' or '.join(sorted(site.auditors))}"
+        )
+
+
+async def simulated(site: Site, caller: Caller, asked: Proposed) -> Simulation:
+    """What it would change. Errors: Invalid, for entries that cannot be read; Forbidden."""
+    require_whole_view(site, caller, asked.servers, asked.people)
+    proposal = await propose_policy(asked.servers, site.registry.source)
+    people = known_people(site)
+    proposed = proposal.current().rows
+    workloads = {name for server in asked.servers for row in proposed.get(server, ()) for name in row.who.workloads}
+    known = Known(people, asked.people if asked.people is not None else people, known_workloads(site) | workloads)
+    replay = await recorded(site.records, asked.since, asked.servers, known)
+    return await asyncio.to_thread(simulate, replay, known, site.snapshots, proposal, _standing(site, caller))
+
+
+def _standing(site: Site, caller: Caller) -> Caller:
+    """Where those stand who are judged: as callers of this port do."""
+    return Caller(caller.principal, site.surface, site.environment, "")
