@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pierhead.sdk import (
         Caller,
+        Condition,
+        Dependency,
         Encoded,
         Forbidden,
         Invalid,
         Minutes,
+        Needs,
         NotFound,
         Server,
         ToolFailed,
@@ -23,10 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Caller",
+    "Condition",
+    "Dependency",
     "Encoded",
     "Forbidden",
     "Invalid",
     "Minutes",
+    "Needs",
     "NotFound",
     "Server",
     "ToolFailed",

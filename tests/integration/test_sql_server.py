@@ -25,10 +25,13 @@ from tests.integration.sql_shops import (
 from tests.shop import CANARIES, analyst_view
 
 from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolTimedOut
+from pierhead.core.health import Condition
 from pierhead.sdk.sqlguard import GovernedQuery
 from pierhead.sdk.testing import platform
 from pierhead.servers.sql import build
 from pierhead.servers.sql.engines.engine import SecondOpinionDiffers
+from pierhead.servers.sql.engines.postgres import PostgresEngine
+from pierhead.servers.sql.reaching import ReachedEngine
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
@@ -265,3 +268,22 @@ async def test_a_login_is_reported_with_what_it_could_do_besides(shop: Shop, ope
         assert len(report.dangers) == 3
     else:
         assert (report.name, report.dangers) == ("", ())
+
+
+async def test_a_server_tells_whether_its_engine_answers(opened: Governed) -> None:
+    needs = ReachedEngine(opened.source)
+    (engine,) = await needs.look()
+    assert (engine.condition, engine.reason[:11]) == (Condition.UP, "answers in ")
+    own, opened.source.engine = opened.source.engine, PostgresEngine("postgresql://nobody@127.0.0.1:1/nothing")
+    try:
+        (away,) = await needs.look()
+    finally:
+        opened.source.engine = own
+    assert away.condition is Condition.DOWN
+    assert "127.0.0.1" not in away.reason
+
+
+async def test_nothing_is_told_of_an_engine_before_its_source_is_open(shop: Shop) -> None:
+    governed = source(shop)
+    assert await ReachedEngine(governed.source).look() == ()
+    await governed.close()

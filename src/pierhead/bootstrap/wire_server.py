@@ -26,6 +26,7 @@ from pierhead.core.snapshot import AgeLimits
 from pierhead.sdk.governance import DeclaredTool, Governance, govern
 from pierhead.sdk.guest import guest_front
 from pierhead.sdk.host import Application, host, host_guest
+from pierhead.sdk.needs import LookedAt
 from pierhead.sdk.server import Server
 from pierhead.usecases.check_guest import GuestRules
 from pierhead.usecases.health_forms import dependency_to_form, manifest_digest
@@ -177,7 +178,9 @@ def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
     known = asyncio.Event()
     known.set()
     published = Published(entry.name, beside.registry, lambda: manifest, known)
-    return _Made(application, published, tuple(_followed(setting, server)), tuple[Dependency, ...])
+    needed = LookedAt(server.needs, setting.refresh_s) if server.needs is not None else None
+    endless = (*_followed(setting, server), *([needed.look_for_ever] if needed is not None else []))
+    return _Made(application, published, endless, lambda: needed.found if needed is not None else ())
 
 
 def _followed(setting: ServerSetting, server: Server) -> Iterator[Endless]:

@@ -11,23 +11,28 @@ from pierhead.core.errors import (
     ToolTimedOut,
     UpstreamUnreachable,
 )
+from pierhead.core.health import Condition, Dependency
 from pierhead.core.identity import Caller
 from pierhead.core.usage import Minutes
 from pierhead.sdk.asking import ask_for
 from pierhead.sdk.authorize import authorize_tool
+from pierhead.sdk.needs import Needs
 from pierhead.sdk.result import Encoded
 from pierhead.sdk.server import Server
 from pierhead.usecases.notes import note
 
 __all__ = [
     "Caller",
+    "Condition",
     "Conflict",
+    "Dependency",
     "Encoded",
     "Forbidden",
     "Invalid",
     "LimitExceeded",
     "Minutes",
     "Misconfigured",
+    "Needs",
     "NotFound",
     "Server",
     "ToolFailed",

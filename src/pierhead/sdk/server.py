@@ -20,6 +20,7 @@ from pierhead.core.catalog import Stage, Tool
 from pierhead.core.errors import Misconfigured
 from pierhead.core.usage import Minutes
 from pierhead.sdk.authorize import declaration_of, declare
+from pierhead.sdk.needs import Needs
 from pierhead.sdk.routes import Routes
 from pierhead.sdk.tool import BoundTool, bind
 from pierhead.usecases.told_by_tools import Asks, Offered
@@ -69,6 +70,8 @@ class Server:
         """A secret of this server on this installation, for what must be the same tomorrow; its host sets it."""
         self.following: Following | None = None
         """How it follows its settings and its outside while it runs, if it does."""
+        self.needs: Needs | None = None
+        """Who tells how what it needs is, an engine or another service; its host tells the registry."""
         self.name = name
         self.owner = owner
         self.support = support

@@ -20,6 +20,7 @@ from pierhead.servers.sql.idempotency import FileKeys, Keys
 from pierhead.servers.sql.parameters import Scalar
 from pierhead.servers.sql.queries import OfferedQuery
 from pierhead.servers.sql.query_tools import declare_curated_tools
+from pierhead.servers.sql.reaching import ReachedEngine
 from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.read_tools import declare_read_tool
 from pierhead.servers.sql.rest.routes import Lanes, RestRoutes
@@ -78,7 +79,7 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     declare_read_tool(server, reads := ReadLane(source, Cursors(chosen.signing_key()), digests), _POLICY, asks)
     curated = _declare_query_tools(server, source, statements, asks)
     writes, functions = _declare_changes(server, source, chosen, keys)
-    server.following = FollowedSource(chosen, source)
+    server.following, server.needs = FollowedSource(chosen, source), ReachedEngine(source)
     lanes = Lanes(source, statements, schema, reads, writes, curated, functions)
     server.routes = RestRoutes(lanes, chosen.name, server.version)
     return server, source
