@@ -89,8 +89,7 @@ class FleetServer:
 
     @property
     def declared(self) -> Mapping[str, DeclaredTool]:
-        tools = self.guest.tools if self.guest else {}
-        return {name: _declared(tool) for name, tool in tools.items()}
+        return {name: _declared(tool) for name, tool in self.guest.tools.items()} if self.guest else {}
 
 
 def _declared(tool: GuestTool) -> DeclaredTool:

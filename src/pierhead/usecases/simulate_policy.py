@@ -183,7 +183,7 @@ class _Judging:
         before, _ = self._decided(sides[0], surface, (server, tool), self.now)
         after, why = self._decided(sides[1], surface, (server, tool), self.proposal)
         moved = _moved(before, after)
-        return moved and Change(label(sides[0]), surface, server, tool, moved, before, after, why)
+        return None if moved is None else Change(label(sides[0]), surface, server, tool, moved, before, after, why)
 
     def _decided(self, who: Principal, surface: str, what: tuple[str, str], under: Snapshots) -> tuple[str, str]:
         caller = replace(self.at, principal=who, surface=surface)

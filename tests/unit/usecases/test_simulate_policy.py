@@ -126,9 +126,14 @@ async def test_a_person_through_a_workload_is_judged_as_both() -> None:
 
 async def test_a_tool_that_would_ask_and_one_that_would_ask_no_more_are_told_apart() -> None:
     tool = {"policy": "everyone", "effect": "read", "minutes_saved": 1, "approval": "approve"}
-    found = await simulated({"clock": {**CLOCK, "tools": {"now": tool}}}, row(server="clock", tool="now"))
+    asking = {"clock": {**CLOCK, "tools": {"now": tool}}}
+    found = await simulated(asking, row(server="clock", tool="now"))
     assert told(found) == [("alice", Moved.ASKS, 1)]
-    assert simulate_policy._moved("approval", "permit") is Moved.ASKS_NO_MORE
+    source, uses = await in_force(), MemoryRecords([row(server="clock", tool="now")])
+    asks = await propose_policy(asking, source)
+    as_it_is = replace(asks, snapshot=source.served.current())
+    found = simulate(await recorded(uses, 0, asking, known()), known(), asks, as_it_is, AT)
+    assert told(found) == [("alice", Moved.ASKS_NO_MORE, 1)]
 
 
 async def test_a_tool_that_a_guests_entry_no_longer_names_is_lost_and_a_new_one_gained() -> None:
