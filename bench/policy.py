@@ -96,7 +96,7 @@ def _name(number: int) -> str:
 
 
 def _row(server: str, group: str) -> Row:
-    return Row(server, Who(groups=frozenset({group})), EVERY, EVERY)
+    return Row(server, Who(groups=frozenset({group})), EVERY, EVERY, EVERY)
 
 
 def _server(name: str, upstream: str, tools: int) -> Server:

@@ -106,7 +106,7 @@ def _governed(journal: Journal) -> _Side:
         """Return the text."""
         return text
 
-    row = Row(server.name, Who(groups=frozenset({GROUP})), EVERY, EVERY)
+    row = Row(server.name, Who(groups=frozenset({GROUP})), EVERY, EVERY, EVERY)
     snapshots = MemorySnapshots(snapshot_of([server.listed(Stage.DEPLOYED, "")], [row]))
     governance = govern(server.name, server.tools, snapshots, NoApprovals(), journal, clock)
     application = host(server, governance, Verifier(server_key(_MASTER, server.name), server.name, clock))

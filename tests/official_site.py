@@ -186,7 +186,7 @@ def policy(name: str, who: str, stage: Stage, data_class: DataClass, current: st
 
 def rows() -> list[Row]:
     """As policy has them: none for what takes no calls."""
-    return [Row(name, parse_who(who), EVERY, EVERY) for name, who, stage, *_ in SERVERS if stage in CALLABLE]
+    return [Row(name, parse_who(who), EVERY, EVERY, EVERY) for name, who, stage, *_ in SERVERS if stage in CALLABLE]
 
 
 def many(count: int) -> tuple[list[Listed], list[Server], list[Row]]:
@@ -198,5 +198,5 @@ def many(count: int) -> tuple[list[Listed], list[Server], list[Row]]:
             policy(name, "everyone", Stage.DEPLOYED, DataClass.PUBLIC, f"1.{number}.0")
             for number, name in enumerate(names)
         ],
-        [Row(name, parse_who("everyone"), EVERY, EVERY) for name in names],
+        [Row(name, parse_who("everyone"), EVERY, EVERY, EVERY) for name in names],
     )

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pierhead.core.approval import Approval
-from pierhead.core.catalog import DataClass, Effect, Risk, Server, Stage, Step, Tool
+from pierhead.core.bounds import Bounds
+from pierhead.core.catalog import DataClass, Discovery, Effect, Risk, Server, Stage, Step, Tool
 from pierhead.core.errors import Invalid
 from pierhead.core.json import Json
 from pierhead.core.reach import EVERY, Row
@@ -60,6 +61,8 @@ class Declared:
     risk: Risk
     rows: tuple[Row, ...]
     narrowed: Mapping[str, Who] = field(default_factory=dict)
+    narrowed_bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    discovery: Discovery = Discovery.OPEN
     is_guest: bool = True
     declared: Mapping[str, DeclaredTool] = field(default_factory=dict)
 
@@ -89,7 +92,7 @@ class Declarations:
                 is_autonomous=False,
                 has_untrusted_results=document.get("untrusted_results") is True,
             ),
-            rows=(Row(name, parse_who(words.get("access", "nobody")), EVERY, EVERY),),
+            rows=(Row(name, parse_who(words.get("access", "nobody")), EVERY, EVERY, EVERY),),
         )
 
 

@@ -237,10 +237,10 @@ SERVERS = (
     server("knowledge", "Search the handbook and the runbooks.", Stage.QUARANTINED, kind="knowledge"),
 )
 ROWS = (
-    Row("warehouse", parse_who("group:data-eng or group:analytics"), EVERY, EVERY),
-    Row("time", parse_who("everyone"), EVERY, EVERY),
-    Row("airflow", parse_who("group:data-eng or group:on-call"), EVERY, EVERY),
-    Row("presto", parse_who("group:ads"), EVERY, EVERY),
+    Row("warehouse", parse_who("group:data-eng or group:analytics"), EVERY, EVERY, EVERY),
+    Row("time", parse_who("everyone"), EVERY, EVERY, EVERY),
+    Row("airflow", parse_who("group:data-eng or group:on-call"), EVERY, EVERY, EVERY),
+    Row("presto", parse_who("group:ads"), EVERY, EVERY, EVERY),
 )
 STATES = {
     "warehouse": ProcessState("running", "", NOW - 86_400 * 3),

@@ -41,7 +41,7 @@ def server(database_url: str) -> Server:
 
 def snapshot(database_url: str, upstream: str) -> Snapshot:
     """What a registry would say of it."""
-    row = Row(NAME, Who(groups=frozenset({GROUP})), EVERY, EVERY)
+    row = Row(NAME, Who(groups=frozenset({GROUP})), EVERY, EVERY, EVERY)
     return snapshot_of([server(database_url).listed(Stage.DEPLOYED, upstream)], [row])
 
 

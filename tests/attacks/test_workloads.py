@@ -179,14 +179,15 @@ async def server(scope: Any, receive: Any, send: Any) -> None:
     body = (await receive())["body"]
     shown = dict(scope["headers"])
     caller, _ = verifier().verify(shown[b"pierhead-assertion"], hashlib.sha256(body).hexdigest())
-    told = f"{caller.name} on {caller.surface} in {caller.environment}; {sorted(n.decode() for n in shown)}"
+    channel = f" #{caller.channel}" if caller.channel else ""
+    told = f"{caller.name} on {caller.surface} in {caller.environment}{channel}; {sorted(n.decode() for n in shown)}"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
     await send({"type": "http.response.body", "body": told.encode()})
 
 
 ROWS = [
-    Row("warehouse", parse_who(f"group:data-eng or workload:{CHAT}"), EVERY, EVERY),
-    Row("warehouse", parse_who(f"workload:{TRIAGE}"), frozenset({"agent"}), frozenset({"production"})),
+    Row("warehouse", parse_who(f"group:data-eng or workload:{CHAT}"), EVERY, EVERY, EVERY),
+    Row("warehouse", parse_who(f"workload:{TRIAGE}"), frozenset({"agent"}), frozenset({"production"}), EVERY),
 ]
 TOOLS = (tool("echo"), tool("wipe", effect=Effect.DESTRUCTIVE))
 
@@ -244,6 +245,41 @@ async def test_a_right_of_one_is_no_right_of_both(tmp_path: Path) -> None:
             answer = await ask(rig.client, rig, token=token, pierhead_workload_token=svid(program, audience))
             assert answer.status_code == 403
             assert f"reach it as a {missing}" in answer.json()["error"]["message"]
+
+
+CHANNEL = "airflow-help"
+IN_CHANNEL = [
+    Row(
+        "warehouse",
+        parse_who(f"group:data-eng or workload:{CHAT} or workload:{TRIAGE}"),
+        EVERY,
+        EVERY,
+        frozenset({CHANNEL}),
+    )
+]
+
+
+async def test_a_channel_is_the_word_of_an_attested_chat_surface_and_of_nobody_else(tmp_path: Path) -> None:
+    async with (
+        serving(server) as upstream,
+        gateway(f"{upstream}/mcp", *TOOLS, rows=IN_CHANNEL, mesh=mesh(tmp_path)) as rig,
+    ):
+        audience = f"{rig.url}/mcp/warehouse"
+        chat = {"token": rig.token(), "pierhead_workload_token": svid(CHAT, audience)}
+        there = await ask(rig.client, rig, **chat, pierhead_channel=CHANNEL)
+        assert there.text.startswith(f"alice via {CHAT} on chat in production #{CHANNEL}; ")
+        assert "pierhead-channel" not in there.text
+        assert rig.audit.facts[0].actor.channel == CHANNEL
+        assert (await ask(rig.client, rig, **chat)).status_code == 403
+        assert (await ask(rig.client, rig, **chat, pierhead_channel="another")).status_code == 403
+        assert (await ask(rig.client, rig, **chat, pierhead_channel="a, b")).status_code == 400
+        for name in ("pierhead_channel", "x_pierhead_channel", "pierhead-Channel"):
+            alone = await spoofed(
+                rig.client, rig, {name.replace("_", "-"): CHANNEL, "authorization": f"Bearer {rig.token()}"}
+            )
+            assert alone.status_code == 403, name
+        agent = svid(TRIAGE, audience)
+        assert (await ask(rig.client, rig, token=agent, pierhead_channel=CHANNEL)).status_code == 403
 
 
 SPOOFS = (

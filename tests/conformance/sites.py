@@ -69,7 +69,7 @@ async def behind_gateway(public_port: int = 0) -> AsyncGenerator[Site]:
     governance = govern(NAME, server.tools, snapshots, NoApprovals(), server_audit, WallClock())
     application = host(server, governance, verifier(NAME))
     async with lifespan(application), serving(application) as port, _gateway(public_port, snapshots) as site:
-        rows = [Row(NAME, parse_who("everyone"), EVERY, EVERY)]
+        rows = [Row(NAME, parse_who("everyone"), EVERY, EVERY, EVERY)]
         listed = server.listed(Stage.DEPLOYED, f"http://127.0.0.1:{port}/mcp")
         snapshots.snapshot = snapshot_of([listed], rows, revision=2)
         yield dataclasses.replace(site, server_audit=server_audit)

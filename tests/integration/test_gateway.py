@@ -564,7 +564,7 @@ async def test_expired_policy_refuses_everything_with_the_reason() -> None:
 async def test_one_slow_server_does_not_hold_up_another() -> None:
     gate = asyncio.Event()
     async with serving(stream([], gate)) as slow, serving(plain()) as quick, gateway(f"{slow}/mcp") as rig:
-        rows = [Row(name, parse_who("everyone"), EVERY, EVERY) for name in ("warehouse", "other")]
+        rows = [Row(name, parse_who("everyone"), EVERY, EVERY, EVERY) for name in ("warehouse", "other")]
         servers = [warehouse(f"{slow}/mcp", (tool("echo"),)), warehouse(f"{quick}/mcp", (tool("echo"),), "other")]
         rig.snapshots.snapshot = snapshot_of(servers, rows, revision=2)
         held = [asyncio.create_task(rig.call()) for _ in range(60)]

@@ -62,7 +62,7 @@ async def shelf(answer: Body = echo, access: str = "group:data-eng") -> AsyncGen
         """Look."""
         return caller.name
 
-    rows = (Row("warehouse", parse_who("everyone"), EVERY, EVERY),)
+    rows = (Row("warehouse", parse_who("everyone"), EVERY, EVERY, EVERY),)
     audit, clock = MemoryAudit(), WallClock()
     snapshots = MemorySnapshots(snapshot_of([server.listed(Stage.DEPLOYED, "http://127.0.0.1:1")], rows))
     governance = govern("warehouse", server.tools, snapshots, NoApprovals(), audit, clock)

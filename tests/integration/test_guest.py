@@ -62,7 +62,7 @@ async def guarded(guest: KeptGuest) -> AsyncGenerator[Running]:
         upstream=URL,
         tools={name: tool.declared() for name, tool in tools.items()},
     )
-    snapshots = MemorySnapshots(snapshot_of([entry], [Row("time", parse_who("everyone"), EVERY, EVERY)]))
+    snapshots = MemorySnapshots(snapshot_of([entry], [Row("time", parse_who("everyone"), EVERY, EVERY, EVERY)]))
     audit = MemoryAudit()
     governance = govern("time", tools, snapshots, NoApprovals(), audit, MemoryClock())
     application = host_guest(guest_front("time", "1", tools, guest), tools, governance, MemoryVerifier())

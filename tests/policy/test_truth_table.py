@@ -36,8 +36,8 @@ def _principal(said: dict[str, Any]) -> Principal:
 
 def _row(said: str | dict[str, Any]) -> Row:
     if isinstance(said, str):
-        return Row("warehouse", parse_who(said), EVERY, EVERY)
-    return Row("warehouse", parse_who(said["who"]), _places(said, "surfaces"), _places(said, "environments"))
+        return Row("warehouse", parse_who(said), EVERY, EVERY, EVERY)
+    return Row("warehouse", parse_who(said["who"]), _places(said, "surfaces"), _places(said, "environments"), EVERY)
 
 
 def _places(said: dict[str, Any], name: str) -> frozenset[str] | Every:

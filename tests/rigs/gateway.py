@@ -203,7 +203,7 @@ async def gateway(
     public, port = bound()
     back, back_port = bound()
     url = f"http://127.0.0.1:{port}"
-    opened = rows or [Row("warehouse", parse_who(access), EVERY, EVERY)]
+    opened = rows or [Row("warehouse", parse_who(access), EVERY, EVERY, EVERY)]
     snapshots = MemorySnapshots(snapshot_of([warehouse(upstream, tools or (tool("echo"),))], opened))
     record = audit or MemoryAudit()
     way = httpx2.AsyncHTTPTransport(uds=str(mesh.sidecar_socket)) if mesh.sidecar_socket else None

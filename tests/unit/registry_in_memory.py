@@ -7,7 +7,8 @@ from typing import Final
 
 from pierhead.core.approval import Approval
 from pierhead.core.audit import Fact
-from pierhead.core.catalog import DataClass, Effect, Risk, Tool
+from pierhead.core.bounds import Bounds, read_bounds
+from pierhead.core.catalog import DataClass, Discovery, Effect, Risk, Tool
 from pierhead.core.errors import Conflict, Invalid
 from pierhead.core.identity import Caller, User
 from pierhead.core.json import Json
@@ -87,8 +88,10 @@ class Declared:
     title: str = ""
     version: str = ""
     description: str = "Flights"
-    rows: tuple[Row, ...] = (Row("warehouse", parse_who("group:data-eng"), frozenset({"ide"}), EVERY),)
+    rows: tuple[Row, ...] = (Row("warehouse", parse_who("group:data-eng"), frozenset({"ide"}), EVERY, EVERY),)
     narrowed: Mapping[str, Who] = field(default_factory=lambda: {"narrow": parse_who("user:bob")})
+    narrowed_bounds: Mapping[str, Bounds] = field(default_factory=dict)
+    discovery: Discovery = Discovery.OPEN
     risk: Risk = _RISK
     is_guest: bool = False
     declared: Mapping[str, DeclaredTool] = field(default_factory=dict)
@@ -112,8 +115,12 @@ class Declarations:
         return Declared(
             name=name,
             **text,
-            rows=(Row(name, who, surfaces, EVERY),),
-            narrowed={tool: parse_who(given["policy"]) for tool, given in tools.items()},
+            rows=(Row(name, who, surfaces, EVERY, EVERY),),
+            narrowed={tool: parse_who(given["policy"]) for tool, given in tools.items() if "policy" in given},
+            narrowed_bounds={
+                tool: read_bounds(given.get("channels"), given.get("when")) for tool, given in tools.items()
+            },
+            discovery=Discovery(document.get("discovery", "open")),
             risk=Risk(
                 DataClass(document.get("data_class", "internal")),
                 has_personal_data=bool(document.get("personal_data")),

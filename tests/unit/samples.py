@@ -6,8 +6,10 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from pierhead.core.approval import Approval
+from pierhead.core.bounds import UNBOUNDED, Bounds
 from pierhead.core.call import Call, Opaque, Parsed, Request, digest
 from pierhead.core.catalog import Effect, Server, Stage, Tool
+from pierhead.core.condition import parse_condition
 from pierhead.core.identity import ANONYMOUS, Both, Caller, Party, Principal, User, Workload
 from pierhead.core.policy import Match, Question, RuleEffect
 from pierhead.core.reach import EVERY, Row
@@ -40,11 +42,11 @@ SERVER: Final = Server(
     upstream="http://127.0.0.1:1",
     tools={"run_query": TOOL},
 )
-ROW: Final = Row("warehouse", parse_who("group:data-eng"), EVERY, EVERY)
+ROW: Final = Row("warehouse", parse_who("group:data-eng"), EVERY, EVERY, EVERY)
 
 
-def caller(principal: Principal = ALICE, surface: str = "ide", environment: str = "local") -> Caller:
-    return Caller(principal, surface, environment, "correlation-1")
+def caller(principal: Principal = ALICE, surface: str = "ide", environment: str = "local", channel: str = "") -> Caller:
+    return Caller(principal, surface, environment, "correlation-1", channel)
 
 
 def server(*tools: Tool, **changes: Any) -> Server:
@@ -87,6 +89,11 @@ whos = st.one_of(
         any_person=st.booleans(),
     ),
 )
+channels = st.sampled_from(("", "airflow-help", "spark-help"))
+conditions = st.sampled_from([parse_condition(text) for text in ("limit <= 10", "limit > 3", 'table == "a"')])
+bounds = st.just(UNBOUNDED) | st.builds(
+    Bounds, channels=st.just(EVERY) | st.frozensets(channels), when=st.lists(conditions, max_size=2).map(tuple)
+)
 tools = st.builds(
     replace,
     st.just(TOOL),
@@ -94,10 +101,21 @@ tools = st.builds(
     effect=st.sampled_from(Effect),
     approval=st.sampled_from(Approval),
     narrowed=st.none() | whos,
+    bounds=bounds,
+    narrowed_bounds=bounds,
 )
 surfaces = st.sampled_from(("ide", "chat"))
+environments = st.sampled_from(("local", "production"))
 places = st.just(EVERY) | st.frozensets(surfaces)
-rows = st.builds(Row, server=st.just("warehouse"), who=whos, surfaces=places, environments=st.just(EVERY))
+rows = st.builds(
+    Row,
+    server=st.just("warehouse"),
+    who=whos,
+    surfaces=places,
+    environments=st.just(EVERY) | st.frozensets(environments),
+    channels=st.just(EVERY) | st.frozensets(channels),
+)
+callers = st.builds(caller, principals, surfaces, environments, channels)
 matches = st.lists(
     st.builds(
         match,

@@ -29,7 +29,7 @@ _TYPE: Final = "pierhead+jwt"
 _JOSE: Final = urlsafe_b64encode(orjson.dumps({"alg": "HS256", "typ": _TYPE})).rstrip(b"=")
 _LONGEST: Final = 16 * 1024
 _CALLERS_KNOWN: Final = 4096
-_TEXTS: Final = ("aud", "jti", "sub", "sub_iss", "wl", "sfc", "env", "bd")
+_TEXTS: Final = ("aud", "jti", "sub", "sub_iss", "wl", "sfc", "env", "chn", "bd")
 
 
 def server_key(master: bytes, server: str) -> bytes:
@@ -37,7 +37,7 @@ def server_key(master: bytes, server: str) -> bytes:
     return hmac.digest(master, b"server:" + server.encode(), "sha256")
 
 
-_Known = tuple[Principal, str, str, str]
+_Known = tuple[Principal, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Minter:
 
     def mint(self, caller: Caller, server: str, call_id: str, body_digest: str) -> bytes:
         """An assertion that `caller` sent the body with that digest (SHA-256, hex) to `server`."""
-        known = (caller.principal, caller.surface, caller.environment, server)
+        known = (caller.principal, caller.surface, caller.environment, caller.channel, server)
         key, shared = self._known.get(known) or self._learn(known, caller)
         now = int(self.clock.now())
         own = b'"iat":%d,"exp":%d,"jti":%b,"bd":%b}' % (
@@ -76,6 +76,7 @@ class Minter:
             "wl": program.spiffe_id if program else "",
             "sfc": caller.surface,
             "env": caller.environment,
+            "chn": caller.channel,
         }
         if user and user.claims:
             claims["claims"] = claims_form(user.claims)
@@ -129,7 +130,7 @@ class Verifier:
             _refuse("body")
         self._spend(texts["jti"], expires + SKEW_S, now)
         principal = _principal(texts, claims.get("groups"), claims.get("claims"))
-        return Caller(principal, texts["sfc"], texts["env"], texts["jti"]), texts["jti"]
+        return Caller(principal, texts["sfc"], texts["env"], texts["jti"], texts["chn"]), texts["jti"]
 
     def _signed_claims(self, header: bytes) -> dict[str, object]:
         if len(header) > _LONGEST:

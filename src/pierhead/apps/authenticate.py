@@ -5,11 +5,12 @@ sends. Surface and environment are those of the workload's registration, or of t
 between. Not here: how a proof is verified (adapters, behind `Tokens` and `Workloads`).
 """
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
-from pierhead.core.errors import Unauthenticated
+from pierhead.core.errors import Invalid, Unauthenticated
 from pierhead.core.identity import Both, Caller, User
 from pierhead.core.workload import Proven
 
@@ -152,6 +153,24 @@ class Listener:
             hint = "a request comes through one workload: send one proof"
             raise Unauthenticated("two workloads claim this request", hint=hint, code="two-workloads")
         return min(proven, key=lambda each: each.until, default=None)
+
+
+_CHATS: Final = frozenset({"chat", "channel"})
+_CHANNEL: Final = re.compile(rb"[A-Za-z0-9_.@:/#-]{1,256}")
+
+
+def in_channel(caller: Caller, claimed: bytes | None) -> Caller:
+    """The caller in the channel that their chat surface tells of; anybody else's word on it is dropped.
+
+    A chat surface is a verified workload whose registration says that it is one. A listener's own surface proves
+    nothing of who sends, so it does not count.
+    Errors: Invalid, for a channel that no name can be.
+    """
+    if claimed is None or caller.workload is None or caller.surface not in _CHATS:
+        return caller
+    if _CHANNEL.fullmatch(claimed) is None:
+        raise Invalid("pierhead-channel is no name of a channel", hint="send the channel's id", code="bad-headers")
+    return replace(caller, channel=claimed.decode("ascii"))
 
 
 def _bearer(authorization: bytes | None) -> bytes:

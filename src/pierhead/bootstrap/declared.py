@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from pierhead.bootstrap.remote_entry import Remote, RemoteMembers
 from pierhead.core.approval import Approval
-from pierhead.core.catalog import DataClass, Effect, Risk
+from pierhead.core.bounds import Bounds, read_bounds
+from pierhead.core.catalog import DataClass, Discovery, Effect, Risk
+from pierhead.core.condition import parse_condition
 from pierhead.core.errors import Invalid
 from pierhead.core.reach import EVERY, Every, Row
 from pierhead.core.rule import Who, parse_who
@@ -31,6 +33,7 @@ _OF_THE_REGISTRY: Final = frozenset(
     {
         "autonomous",
         "data_class",
+        "discovery",
         "egress",
         "environments",
         "personal_data",
@@ -54,6 +57,7 @@ class GuestTool:
     minutes_saved: Minutes
     approval: str | None
     timeout: float
+    bounds: Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class FleetServer:
     description: str
     rows: tuple[Row, ...]
     narrowed: Mapping[str, Who] = field(hash=False)
+    narrowed_bounds: Mapping[str, Bounds] = field(hash=False)
+    discovery: Discovery
     guest: Guest | None
     settings: Mapping[str, object] = field(hash=False)
     title: str
@@ -101,7 +107,7 @@ def _declared(tool: GuestTool) -> DeclaredTool:
         approval=tool.approval,
         timeout=tool.timeout,
     )
-    return DeclaredTool(read.policy, read.effect, read.approval)
+    return DeclaredTool(read.policy, read.effect, read.approval, tool.bounds)
 
 
 class Strict(BaseModel):
@@ -117,12 +123,24 @@ def _policy(text: str) -> str:
 
 
 _Policy = Annotated[str, AfterValidator(_policy)]
+
+
+def _condition(text: str) -> str:
+    try:
+        parse_condition(text)
+    except Invalid as invalid:
+        raise ValueError(f"{invalid.message}; {invalid.hint}") from None
+    return text
+
+
+_Condition = Annotated[str, AfterValidator(_condition)]
+Channel = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@:/#-]{1,256}$")]
 Group = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@:/-]{1,256}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 Spiffe = Annotated[str, StringConstraints(pattern=r"^spiffe://[A-Za-z0-9._/-]{1,2000}$")]
 
 
-def _member(kind: type[Effect] | type[Approval] | type[DataClass], text: str) -> str:
+def _member(kind: type[Effect] | type[Approval] | type[DataClass] | type[Discovery], text: str) -> str:
     if text not in set(kind):
         raise ValueError(f"{text!r} is unknown; allowed: {', '.join(kind)}")
     return text
@@ -144,6 +162,7 @@ class Access(Strict):
     everyone: bool = False
     surfaces: list[Group] | None = None
     environments: list[Group] | None = None
+    channels: list[Channel] | None = None
 
 
 class _Minutes(Strict):
@@ -153,11 +172,27 @@ class _Minutes(Strict):
     method: str
 
 
-class Narrowing(Strict):
-    policy: _Policy
+class BoundsMembers(Strict):
+    """What both say of channels and arguments."""
+
+    channels: list[Channel] | None = None
+    when: _Condition | Annotated[list[_Condition], Field(min_length=1)] | None = None
+
+    def bounds(self) -> Bounds:
+        return read_bounds(self.channels, self.when)
 
 
-class DeclaredGuestTool(Strict):
+class Narrowing(BoundsMembers):
+    policy: _Policy | None = None
+
+    @model_validator(mode="after")
+    def _narrows(self) -> "Narrowing":
+        if self.policy is None and self.channels is None and self.when is None:
+            raise ValueError("it narrows nothing: say policy, channels or when")
+        return self
+
+
+class DeclaredGuestTool(BoundsMembers):
     policy: _Policy
     effect: Annotated[str, AfterValidator(lambda text: _member(Effect, text))]
     minutes_saved: float | _Minutes
@@ -182,6 +217,7 @@ class ServerModel(Strict):
     egress: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*.:-]{1,253}$")]] = []
     environments: list[Group] = []
     autonomous: bool = False
+    discovery: Annotated[str, AfterValidator(lambda text: _member(Discovery, text))] = Discovery.OPEN
     untrusted_results: bool = False
 
     @property
@@ -227,13 +263,19 @@ def frozen(name: str, model: PluginModel | GuestModel, entry: dict[str, Any], da
         support=model.support,
         description=model.description,
         rows=(_row(name, model.access),),
-        narrowed={} if is_guest else {tool: parse_who(given.policy) for tool, given in model.tools.items()},
+        narrowed={} if is_guest else _narrowed(model),
+        narrowed_bounds={} if is_guest else {tool: given.bounds() for tool, given in model.tools.items()},
+        discovery=Discovery(model.discovery),
         guest=_guest(model) if is_guest else None,
         settings=_settings(entry, data),
         title=model.title,
         version=model.version,
         risk=model.risk,
     )
+
+
+def _narrowed(model: PluginModel) -> Mapping[str, Who]:
+    return {tool: parse_who(given.policy) for tool, given in model.tools.items() if given.policy is not None}
 
 
 def _settings(entry: Mapping[str, object], data: Path | None) -> Mapping[str, object]:
@@ -244,7 +286,9 @@ def _settings(entry: Mapping[str, object], data: Path | None) -> Mapping[str, ob
 
 def _guest(model: GuestModel) -> Guest | None:
     tools = {
-        name: GuestTool(tool.policy, tool.effect, _minutes(tool.minutes_saved), tool.approval, tool.timeout)
+        name: GuestTool(
+            tool.policy, tool.effect, _minutes(tool.minutes_saved), tool.approval, tool.timeout, tool.bounds()
+        )
         for name, tool in model.tools.items()
     }
     if isinstance(model, RemoteModel):
@@ -260,9 +304,9 @@ def _minutes(saved: float | _Minutes) -> Minutes:
 
 def _row(server: str, access: str | Access) -> Row:
     if isinstance(access, str):
-        return Row(server, parse_who(access), EVERY, EVERY)
+        return Row(server, parse_who(access), EVERY, EVERY, EVERY)
     who = Who(frozenset(access.groups), frozenset(access.users), frozenset(access.workloads), access.everyone)
-    return Row(server, who, _only(access.surfaces), _only(access.environments))
+    return Row(server, who, _only(access.surfaces), _only(access.environments), _only(access.channels))
 
 
 def _only(names: list[str] | None) -> frozenset[str] | Every:

@@ -13,6 +13,7 @@ from pierhead.bootstrap.fleet import Fleet, FleetServer, load
 from pierhead.bootstrap.plugins import build_server
 from pierhead.bootstrap.policy_cases import read_cases, require_good
 from pierhead.bootstrap.variables import with_variables
+from pierhead.core.bounds import UNBOUNDED
 from pierhead.core.catalog import Server, Stage, Tool
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
 from pierhead.core.snapshot import Age, Fresh, Snapshot
@@ -101,10 +102,16 @@ def _server(entry: FleetServer, tools: Iterable[Tool]) -> Server:
         support=entry.support,
         description=entry.description,
         upstream="",
-        tools={tool.name: replace(tool, narrowed=entry.narrowed.get(tool.name)) for tool in tools},
+        tools={tool.name: _narrowed(tool, entry) for tool in tools},
         title=entry.title,
         data_class=entry.risk.data_class,
+        discovery=entry.discovery,
     )
+
+
+def _narrowed(tool: Tool, entry: FleetServer) -> Tool:
+    bounds = entry.narrowed_bounds.get(tool.name, UNBOUNDED)
+    return replace(tool, narrowed=entry.narrowed.get(tool.name), narrowed_bounds=bounds)
 
 
 def _tools(entry: FleetServer) -> Iterable[Tool]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from pierhead.bootstrap.declared import Group, Name, Spiffe, Strict
+from pierhead.bootstrap.declared import Channel, Group, Name, Spiffe, Strict
 from pierhead.bootstrap.document import Document, broken, read_document
 from pierhead.core.claims import Claims
 from pierhead.core.errors import Invalid, Misconfigured
@@ -31,6 +31,7 @@ class _Asker(Strict):
     groups: list[Group] | None = None
     workload: Spiffe | None = None
     surface: Group = "ide"
+    channel: Channel | Literal[""] = ""
     environment: Group = "local"
 
 
@@ -71,7 +72,9 @@ def _read(path: Path, people: People, claims: Mapping[str, Claims]) -> Iterator[
         yield PolicyCase(
             name=written.case,
             place=f"{path.name}, line {line}",
-            caller=Caller(_principal(asker, people, claims, (path, line)), asker.surface, asker.environment, ""),
+            caller=Caller(
+                _principal(asker, people, claims, (path, line)), asker.surface, asker.environment, "", asker.channel
+            ),
             server=written.server,
             tool=written.tool,
             arguments=_plain(written.arguments, (path, line)),

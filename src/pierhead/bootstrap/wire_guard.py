@@ -7,7 +7,7 @@ registry decides about it. Above: `wire_server`. Not here: journal, policy, veri
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -158,10 +158,11 @@ async def _ended(task: "asyncio.Task[None]") -> None:
 
 def _declaration(entry: Guest, tool: str) -> Declaration:
     declared = entry.tools[tool]
-    return declare(
+    declaration = declare(
         policy=declared.policy,
         effect=declared.effect,
         minutes_saved=declared.minutes_saved,
         approval=declared.approval,
         timeout=declared.timeout,
     )
+    return replace(declaration, bounds=declared.bounds)

@@ -194,6 +194,6 @@ def governed(name: str, url: str, database: Database, verifier: KeyVerifier, aud
     """The server's application under the rules of a fleet: layer 1 admits every holder of a key."""
     server = database.server
     listed = server.listed(Stage.DEPLOYED, f"{url}/mcp")
-    row = Row(name, Who(any_person=True), EVERY, EVERY)
+    row = Row(name, Who(any_person=True), EVERY, EVERY, EVERY)
     policy = NowInForce(Snapshot(1, {name: listed}, {name: (row,)}))
     return host(server, govern(name, server.tools, policy, NoApprovals(), audit, verifier.clock), verifier)

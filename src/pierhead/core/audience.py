@@ -26,11 +26,12 @@ class Audience:
     networks: tuple[Network, ...] | Every
 
     def is_granted(self, row: Row, surface: str, environment: str) -> bool:
-        """Whether that row opens its server to this audience, there and so."""
+        """Whether that row opens its server to this audience, there and so. A list is asked for from no channel."""
         return (
             row.server in self.servers
             and surface in row.surfaces
             and environment in row.environments
+            and "" in row.channels
             and (row.who.any_person or not self.groups.isdisjoint(row.who.groups))
         )
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from pierhead.core.call import Call
+from pierhead.core.call import Call, Request
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
-from pierhead.core.policy import Match, Permit
+from pierhead.core.policy import Match, Permit, inputs_digest
 from pierhead.core.review import Review, SignOff
 
 GENESIS: Final = "0" * 64
@@ -28,6 +28,7 @@ class Actor:
     groups: tuple[str, ...]
     surface: str
     environment: str
+    channel: str = ""
 
     @classmethod
     def of(cls, caller: Caller) -> "Actor":
@@ -39,6 +40,7 @@ class Actor:
             groups=tuple(sorted(caller.groups)),
             surface=caller.surface,
             environment=caller.environment,
+            channel=caller.channel,
         )
 
 
@@ -74,6 +76,8 @@ class CallStarted:
     revision: int
     reasons: tuple[Reason, ...]
     minutes: float
+    inputs: str = ""
+    """SHA-256 of all that the decision read (`policy.inputs_digest`)."""
     kind: str = "call-started"
 
     @classmethod
@@ -95,6 +99,7 @@ class CallStarted:
             revision=request.revision,
             reasons=tuple(Reason.of(match) for match in permit.reasons),
             minutes=request.tool.minutes.mode,
+            inputs=inputs_digest(request),
         )
 
 
@@ -128,10 +133,22 @@ class CallRefused:
     code: str
     message: str
     reasons: tuple[Reason, ...]
+    revision: int = 0
+    inputs: str = ""
+    """As of an intent; empty, with revision 0, where the call named nothing that could be decided on."""
     kind: str = "call-refused"
 
     @classmethod
-    def of(cls, call: Call, caller: Caller, code: str, message: str, reasons: tuple[Match, ...]) -> "CallRefused":
+    def of(
+        cls,
+        call: Call,
+        caller: Caller,
+        code: str,
+        message: str,
+        reasons: tuple[Match, ...],
+        decided: Request | None = None,
+    ) -> "CallRefused":
+        """`decided` is what was decided on, if it came to that."""
         return cls(
             call_id=call.id,
             actor=Actor.of(caller),
@@ -143,6 +160,8 @@ class CallRefused:
             code=code,
             message=message,
             reasons=tuple(Reason.of(match) for match in reasons),
+            revision=decided.revision if decided else 0,
+            inputs=inputs_digest(decided) if decided else "",
         )
 
 

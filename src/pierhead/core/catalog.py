@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from pierhead.core.approval import Approval
+from pierhead.core.bounds import UNBOUNDED, Bounds
 from pierhead.core.rule import Who
 from pierhead.core.usage import Minutes
 
@@ -105,6 +106,13 @@ TRANSITIONS: Final[Mapping[tuple[Stage, Step], Stage]] = {
 CALLABLE: Final = frozenset({Stage.DEPLOYED, Stage.DEPRECATED})
 
 
+class Discovery(StrEnum):
+    """Who learns that a server exists: everybody who is signed in, or those alone who may reach it."""
+
+    OPEN = "open"
+    GATED = "gated"
+
+
 class DataClass(StrEnum):
     """How bad it is if what a server holds gets out, in rising order."""
 
@@ -154,6 +162,10 @@ class Tool:
     title: str = ""
     withheld: str = ""
     """Why nobody may see or call it for now: its live definition is not the signed one. Empty: it may be used."""
+    bounds: Bounds = UNBOUNDED
+    """What its code demands of channel and arguments."""
+    narrowed_bounds: Bounds = UNBOUNDED
+    """What the fleet demands of them besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +188,8 @@ class Server:
     """What clients see of a deprecation: message, successor and date in one sentence."""
     instructions: str = ""
     """What was signed of how to use it; a process that says something else is not listened to."""
+    discovery: Discovery = Discovery.OPEN
+    """To know of a server is no right: who may reach it is never a matter of this."""
 
     @property
     def is_callable(self) -> bool:

@@ -68,6 +68,11 @@ def definition(tool: Tool) -> dict[str, Json]:
     }
 
 
+def argument_names(tool: Tool) -> Mapping[str, object]:
+    """What the tool can be given, by name."""
+    return cast("Mapping[str, object]", tool.input_schema.get("properties", {}))
+
+
 def tool_digest(tool: Tool) -> str:
     """SHA-256 of one tool's definition."""
     return _digest(definition(tool))
@@ -129,13 +134,14 @@ def _classes(before: Tool, after: Tool) -> set[ChangeClass]:
 
 
 def _declared(tool: Tool) -> tuple[object, ...]:
-    return (tool.effect, tool.approval, tool.policy, tool.idempotent)
+    return (tool.effect, tool.approval, tool.policy, tool.idempotent, tool.bounds)
 
 
 _MEMBERS: Final = {
     "effect": ChangeClass.MAJOR,
     "approval": ChangeClass.MAJOR,
     "policy": ChangeClass.MAJOR,
+    "bounds": ChangeClass.MAJOR,
     "idempotent": ChangeClass.MINOR,
     "title": ChangeClass.WORDING,
     "description": ChangeClass.WORDING,

@@ -118,13 +118,15 @@ class Caller:
     """Who asks, through what, where. Never carries a token.
 
     `surface` (ide, chat, channel, agent) and `environment` come from the registration and the listener,
-    never from the request; `correlation_id` ties the facts of one call together.
+    never from the request; `correlation_id` ties the facts of one call together. `channel` is told by an attested
+    chat surface and by nobody else; empty is no channel, which opens nothing.
     """
 
     principal: Principal
     surface: str
     environment: str
     correlation_id: str = field(compare=False)
+    channel: str = ""
 
     @property
     def name(self) -> str:

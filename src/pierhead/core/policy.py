@@ -5,14 +5,15 @@ applies. Two questions are put, reach and use, to each party of the caller; a ho
 Not here: which rules match (that is a port, `Rules`).
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
 from pierhead.core.approval import Approval, strictest
 from pierhead.core.call import Request
-from pierhead.core.identity import Anonymous, Caller, Party, Workload, parties
+from pierhead.core.identity import Anonymous, Caller, Party, Principal, Workload, parties, person, workload
 
 
 class Question(StrEnum):
@@ -98,6 +99,41 @@ def decide(request: Request, matches: Iterable[Match], questions: frozenset[Ques
             return ApprovalNeeded(request, asked, reasons)
         case _:
             assert_never(asked)
+
+
+def inputs_digest(request: Request) -> str:
+    """SHA-256 (hex) over everything that a decision on `request` may read; the revision stands for all rules.
+
+    Each part is written with its length, so that no two inputs can run into one text.
+    """
+    caller, call = request.caller, request.call
+    parts = (
+        *_identity(caller.principal),
+        caller.surface,
+        caller.environment,
+        caller.channel,
+        request.server.name,
+        request.server.version,
+        request.tool.name,
+        call.arguments.digest,
+        str(request.revision),
+    )
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _identity(principal: Principal) -> Iterator[str]:
+    who, program = person(principal), workload(principal)
+    if who is not None:
+        yield "person"
+        yield who.issuer
+        yield who.subject
+        yield f"{len(who.groups)} groups"
+        yield from sorted(who.groups)
+        yield repr(who.claims)
+    if program is not None:
+        yield "workload"
+        yield program.spiffe_id
 
 
 def _asked(match: Match) -> Approval:

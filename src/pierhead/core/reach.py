@@ -24,27 +24,34 @@ Only = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Who may reach one server, from which surfaces, in which environments."""
+    """Who may reach one server, from which surfaces, in which environments and channels."""
 
     server: str
     who: Who
     surfaces: Only | Every
     environments: Only | Every
+    channels: Only | Every
+    """A caller who is in no channel is in none of those that are named."""
 
     def admits(self, caller: Caller, party: Party) -> bool:
         """Whether this row opens its server to that party of the caller, there and so."""
+        return self.stands_open(caller) and self.who.admits(caller.principal, party)
+
+    def stands_open(self, caller: Caller) -> bool:
+        """Whether the row speaks of where the caller is, whoever they are."""
         return (
             caller.surface in self.surfaces
             and caller.environment in self.environments
-            and self.who.admits(caller.principal, party)
+            and caller.channel in self.channels
         )
 
     def is_within(self, other: "Row") -> bool:
         """Whether `other` admits everyone whom this row admits, from everywhere."""
         return (
             self.who.is_within(other.who)
-            and _is_part(self.surfaces, other.surfaces)
-            and _is_part(self.environments, other.environments)
+            and is_part(self.surfaces, other.surfaces)
+            and is_part(self.environments, other.environments)
+            and is_part(self.channels, other.channels)
         )
 
 
@@ -54,7 +61,8 @@ def is_within(rows: Iterable[Row], others: Iterable[Row]) -> bool:
     return all(any(row.is_within(other) for other in wider) for row in rows)
 
 
-def _is_part(one: Only | Every, other: Only | Every) -> bool:
+def is_part(one: Only | Every, other: Only | Every) -> bool:
+    """Whether whatever is in one set is in the other."""
     if isinstance(other, Every):
         return True
     return not isinstance(one, Every) and one <= other

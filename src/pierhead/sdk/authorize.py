@@ -4,11 +4,12 @@ Everything else derives from the declaration: annotations, the decision in the s
 minutes in the audit. A tool without a policy does not load. Not here: hosting (`host`), deciding (`core.policy`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from pierhead.core.approval import Approval
+from pierhead.core.bounds import UNBOUNDED, Bounds, read_bounds
 from pierhead.core.catalog import Effect
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.rule import Who, parse_who
@@ -40,6 +41,7 @@ class Declaration:
     """Says what a call's arguments need besides `approval`."""
     offered: Offered | None = None
     """Says to whom the tool exists, of those whom `policy` admits."""
+    bounds: Bounds = UNBOUNDED
 
 
 def declare(  # noqa: PLR0913 - the declaration is the point
@@ -51,11 +53,14 @@ def declare(  # noqa: PLR0913 - the declaration is the point
     idempotent: bool = False,
     timeout: float = 30.0,
     offered: Offered | None = None,
+    channels: Iterable[str] | None = None,
+    when: str | Iterable[str] | None = None,
 ) -> Declaration:
     """Read a declaration as an author writes it.
 
     `approval` left out means the default of the effect: `destructive` needs `approve`, the others none. A function
-    of caller and arguments says the class of each call; it is asked before anything runs.
+    of caller and arguments says the class of each call; it is asked before anything runs. `channels` and `when` bound
+    where and with which arguments the tool may be used.
     Units: `timeout` in seconds, up to an hour; `minutes_saved` in minutes a successful call.
     Errors: Misconfigured (`bad-declaration`), saying which member is wrong and what is allowed.
     """
@@ -68,7 +73,10 @@ def declare(  # noqa: PLR0913 - the declaration is the point
         )
     if not 0 < timeout <= _LONGEST_S:
         raise _wrong(f"timeout {timeout} is not between 0 and {_LONGEST_S:.0f} seconds", "choose one that is")
-    return Declaration(_policy(policy), kind, asked, _minutes(minutes_saved), idempotent, timeout, asks, offered)
+    bounds = _bounds(channels, when)
+    return Declaration(
+        _policy(policy), kind, asked, _minutes(minutes_saved), idempotent, timeout, asks, offered, bounds
+    )
 
 
 def _asked(kind: Effect, approval: str | Asks | None) -> Approval:
@@ -78,7 +86,7 @@ def _asked(kind: Effect, approval: str | Asks | None) -> Approval:
     return Approval.NONE if callable(approval) else _member(Approval, approval, "approval")
 
 
-def authorize_tool(
+def authorize_tool(  # noqa: PLR0913 - the declaration is the point
     *,
     policy: str,
     effect: str,
@@ -86,6 +94,8 @@ def authorize_tool(
     approval: str | Asks | None = None,
     idempotent: bool = False,
     timeout: float = 30.0,
+    channels: Iterable[str] | None = None,
+    when: str | Iterable[str] | None = None,
 ) -> Callable[[Function], Function]:
     """Declare a function of a server written without our `Server`; `Server.adopt` then enforces it.
 
@@ -98,6 +108,8 @@ def authorize_tool(
         approval=approval,
         idempotent=idempotent,
         timeout=timeout,
+        channels=channels,
+        when=when,
     )
 
     def mark(function: Function) -> Function:
@@ -116,6 +128,13 @@ def declaration_of(function: Callable[..., object]) -> Declaration | None:
 def _policy(text: str) -> Who:
     try:
         return parse_who(text)
+    except Invalid as invalid:
+        raise _wrong(invalid.message, invalid.hint) from None
+
+
+def _bounds(channels: Iterable[str] | None, when: str | Iterable[str] | None) -> Bounds:
+    try:
+        return read_bounds(channels, when)
     except Invalid as invalid:
         raise _wrong(invalid.message, invalid.hint) from None
 

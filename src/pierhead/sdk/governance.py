@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from pierhead.core.bounds import UNBOUNDED
 from pierhead.core.call import Call, Opaque, Outcome, Parsed, digest
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.identity import Caller
@@ -101,7 +102,7 @@ class LiveTools:
 
 def _held(own: Tool, published: Tool) -> Tool:
     """The published tool, withheld unless ours is equal in everything but what the fleet narrowed."""
-    if published.withheld or own == replace(published, narrowed=None):
+    if published.withheld or own == replace(published, narrowed=None, narrowed_bounds=UNBOUNDED):
         return published
     return replace(published, withheld=CHANGED)
 

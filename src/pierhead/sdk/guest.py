@@ -85,6 +85,7 @@ class GuestTool:
             timeout_s=self.declaration.timeout_s,
             idempotent=self.declaration.idempotent,
             title=str(self.wire.get("title") or ""),
+            bounds=self.declaration.bounds,
         )
 
 

@@ -5,7 +5,7 @@ in an author's tests by `pierhead.testing`. Built on the official `mcp` package:
 prompts and resources.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -121,6 +121,8 @@ class Server:
         idempotent: bool = False,
         timeout: float = 30.0,
         offered: Offered | None = None,
+        channels: Iterable[str] | None = None,
+        when: str | Iterable[str] | None = None,
         name: str | None = None,
         title: str | None = None,
     ) -> Callable[[Function], Function]:
@@ -129,6 +131,8 @@ class Server:
         `policy` says who may use it (`group:data-eng or user:ann`), `effect` what it may do (`read`, `write`,
         `destructive`), `approval` who must say yes first (or a function that says it), `minutes_saved` the estimate for
         one success.
+        `channels` names the chat channels where alone it may be used, `when` what must hold of its arguments
+        (`"limit <= 1000"`, or several that must all hold).
         `offered` may hide it from some whom `policy` admits: a server that has roles of its own knows them.
         Units: `timeout` in seconds. Errors: Misconfigured (`bad-declaration`), at load.
         """
@@ -140,6 +144,8 @@ class Server:
             idempotent=idempotent,
             timeout=timeout,
             offered=offered,
+            channels=channels,
+            when=when,
         )
 
         def register(function: Function) -> Function:

@@ -96,7 +96,7 @@ async def platform(server: Server, *, access: str) -> AsyncGenerator[Running]:
 
     Errors: Invalid for an access that cannot be read.
     """
-    rows = (Row(server.name, parse_who(access), EVERY, EVERY),)
+    rows = (Row(server.name, parse_who(access), EVERY, EVERY, EVERY),)
     snapshots = MemorySnapshots(snapshot_of([server.listed(Stage.DEPLOYED, URL)], rows))
     audit, verifier = MemoryAudit(), MemoryVerifier()
     governance = govern(server.name, server.tools, snapshots, NoApprovals(), audit, MemoryClock())

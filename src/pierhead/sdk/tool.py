@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect, Tool
+from pierhead.core.condition import unread
 from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolFailed
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
@@ -112,6 +113,7 @@ class BoundTool:
             timeout_s=self.declaration.timeout_s,
             idempotent=self.declaration.idempotent,
             title=self.registered.title or "",
+            bounds=self.declaration.bounds,
         )
 
 
@@ -158,6 +160,9 @@ def bind(
     )
     output: TypeAdapter[object] | None = TypeAdapter(metadata.output_model) if plain else None
     mirrors = b'"x-mcp-header"' in orjson.dumps(registered.parameters)
+    if missing := sorted(set(unread(declaration.bounds.when, registered.parameters.get("properties", {})))):
+        message = f"tool {registered.name} is bounded by what it is never given: {', '.join(missing)}"
+        raise Misconfigured(message, hint="name its own arguments in `when`", code="bad-declaration")
     bound = BoundTool(registered.name, declaration, registered, body, strict, output, plain, mirrors)
     registered.fn = _through_answer(bound) if plain else _teaching(bound)
     registered.is_async = True

@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import Final, Self, assert_never
 
 from pierhead.core.audit import CallFinished, CallRefused, CallStarted
-from pierhead.core.call import Call, Opaque, Outcome, Parsed, Ran, Waiting
+from pierhead.core.call import Call, Opaque, Outcome, Parsed, Ran, Request, Waiting
+from pierhead.core.catalog import Discovery
 from pierhead.core.errors import (
     Forbidden,
     Invalid,
@@ -28,7 +29,7 @@ from pierhead.core.redaction import kept_details, redact
 from pierhead.core.snapshot import Snapshot
 from pierhead.usecases.notes import SHEET, Sheet
 from pierhead.usecases.ports import Approvals, Audit, Clock, Ports
-from pierhead.usecases.resolve import no_such_tool, resolve
+from pierhead.usecases.resolve import no_such_server, no_such_tool, resolve
 from pierhead.usecases.steadfast import Steadfast
 
 
@@ -42,10 +43,11 @@ async def call_tool(call: Call, caller: Caller, at: Ports) -> Outcome:
         snapshot = at.snapshots.current()
         request = resolve(call, caller, snapshot, at.snapshots.age())
         decision = decide(request, at.rules.matches(request), at.rules.questions)
-        refusals.reasons = decision.reasons
+        refusals.decided, refusals.reasons = request, decision.reasons
         permit = await approve(decision, call, snapshot, at.approvals)
     if isinstance(permit, Waiting):
-        await at.audit.record(CallRefused.of(call, caller, "approval_required", permit.approval, decision.reasons))
+        fact = CallRefused.of(call, caller, "approval_required", permit.approval, decision.reasons, request)
+        await at.audit.record(fact)
         return permit
     await record_intent(permit, at.audit)
     async with finishing(call, at.audit, at.clock) as ending:
@@ -75,8 +77,10 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
             assert_never(decision)
 
 
-def unreachable(server: str, refusal: Refusal, snapshot: Snapshot) -> Forbidden:
-    """What a caller reads who may know of a server and not reach it: the reason, and whom to ask."""
+def unreachable(server: str, refusal: Refusal, snapshot: Snapshot) -> Forbidden | NotFound:
+    """What a caller reads who may not reach a server: the reason, and whom to ask; of a gated one, that it is not."""
+    if snapshot.servers[server].discovery is Discovery.GATED:
+        return no_such_server(server)
     open_to = " or ".join(str(row.who) for row in snapshot.rows.get(server, ())) or "nobody"
     message = f"you may not reach server {server!r}: {refusal.sentence}; it is open to {open_to}"
     return Forbidden(message, hint=refusal.whom_to_ask, code="cannot-reach")
@@ -106,12 +110,13 @@ def kept_arguments(call: Call) -> Json:
 class recording_refusals:  # noqa: N801 - reads as a verb; a class, since a generator a call costs three times as much
     """Record, then raise on: a refusal that leaves no trace would be an invitation to probe."""
 
-    __slots__ = ("_audit", "_call", "_caller", "reasons")
+    __slots__ = ("_audit", "_call", "_caller", "decided", "reasons")
 
     def __init__(self, call: Call, caller: Caller, audit: Audit) -> None:
         self._call = call
         self._caller = caller
         self._audit = audit
+        self.decided: Request | None = None
         self.reasons: tuple[Match, ...] = ()
 
     async def __aenter__(self) -> Self:
@@ -120,7 +125,8 @@ class recording_refusals:  # noqa: N801 - reads as a verb; a class, since a gene
     async def __aexit__(self, _kind: object, refused: BaseException | None, _where: object) -> None:
         if isinstance(refused, Refused | NotFound | Invalid):
             code, message = refused.code, refused.message
-            await self._audit.record(CallRefused.of(self._call, self._caller, code, message, self.reasons))
+            fact = CallRefused.of(self._call, self._caller, code, message, self.reasons, self.decided)
+            await self._audit.record(fact)
 
 
 _NOT_YET: Final = Ran(result=None, succeeded=None, bytes_out=0)

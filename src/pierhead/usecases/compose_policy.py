@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from pierhead.core.bounds import UNBOUNDED, Bounds
 from pierhead.core.catalog import CALLABLE, Server, Stage, Tool
 from pierhead.core.definitions import is_same
 from pierhead.core.reach import Row, is_within
@@ -54,8 +55,9 @@ def compose(standing: Standing, declarations: Declarations, *, trusts_fleet: boo
     if version.stage not in CALLABLE:
         return Composed(replace(_bare(signed), version=version.version, stage=version.stage), ())
     rows, narrowed = _access(declared, signed, version)
+    bounds = _narrower(declared.narrowed_bounds, signed.narrowed_bounds)
     reason = "" if is_trusted or entry.origin is Origin.REGISTERED or is_as_signed(entry, version) else UNDECLARED
-    tools = _tools(version.manifest.tools, standing.live, narrowed, reason)
+    tools = _narrowed(_tools(version.manifest.tools, standing.live, reason), narrowed, bounds)
     server = replace(
         _bare(signed),
         version=version.version,
@@ -82,7 +84,7 @@ def substance(document: Mapping[str, object]) -> dict[str, object]:
 
 
 _SUPERFICIAL: Final = frozenset(
-    {"access", "description", "owner", "repository", "runbook", "support", "title", "version"}
+    {"access", "description", "discovery", "owner", "repository", "runbook", "support", "title", "version"}
 )
 
 
@@ -123,6 +125,7 @@ def _bare(declared: DeclaredServer) -> Server:
         tools={},
         title=declared.title,
         data_class=declared.risk.data_class,
+        discovery=declared.discovery,
     )
 
 
@@ -140,7 +143,18 @@ def _narrows(after: Mapping[str, Who], before: Mapping[str, Who]) -> bool:
     return all(name in after and after[name].is_within(who) for name, who in before.items())
 
 
-def _tools(signed: tuple[Tool, ...], live: Manifest | None, narrowed: Mapping[str, Who], reason: str) -> Iterator[Tool]:
+def _narrower(after: Mapping[str, Bounds], before: Mapping[str, Bounds]) -> Mapping[str, Bounds]:
+    """The bounds declared since, if they are nowhere wider than the signed ones; else those."""
+    is_narrower = all(name in after and after[name].is_within(bounds) for name, bounds in before.items())
+    return after if is_narrower else before
+
+
+def _narrowed(tools: Iterable[Tool], narrowed: Mapping[str, Who], bounds: Mapping[str, Bounds]) -> Iterator[Tool]:
+    for tool in tools:
+        yield replace(tool, narrowed=narrowed.get(tool.name), narrowed_bounds=bounds.get(tool.name, UNBOUNDED))
+
+
+def _tools(signed: tuple[Tool, ...], live: Manifest | None, reason: str) -> Iterator[Tool]:
     """The signed tools that are there still, then those that nobody signed, without their text."""
     now = {tool.name: tool for tool in live.tools} if live else {tool.name: tool for tool in signed}
     reasons = withheld(signed, now.values())
@@ -148,7 +162,7 @@ def _tools(signed: tuple[Tool, ...], live: Manifest | None, narrowed: Mapping[st
         if tool.name in now:
             why = reasons.get(tool.name, reason)
             kept = tool if why else replace(tool, minutes=now[tool.name].minutes, timeout_s=now[tool.name].timeout_s)
-            yield replace(kept, narrowed=narrowed.get(tool.name), withheld=why)
+            yield replace(kept, withheld=why)
     for name, tool in now.items():
         if reasons.get(name) == UNSIGNED:
             yield replace(tool, title="", description="", input_schema={}, output_schema={}, withheld=UNSIGNED)

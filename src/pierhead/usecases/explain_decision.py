@@ -5,19 +5,19 @@ may ask about whom is decided above. Not here: wording for a terminal or a page.
 """
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Final, assert_never
 
 from pierhead.core.approval import Approval
 from pierhead.core.call import Arguments, Call, Opaque, Request
-from pierhead.core.catalog import Server
+from pierhead.core.catalog import Discovery, Server
 from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller
 from pierhead.core.policy import ApprovalNeeded, Match, Permit, Question, Refusal, decide, refuse
 from pierhead.usecases.match_rules import REACH, REACH_AND_USE, SnapshotRules
 from pierhead.usecases.ports import Snapshots
-from pierhead.usecases.resolve import live_server, resolve
+from pierhead.usecases.resolve import live_server, no_such_server, resolve
 
-_UNREAD = Opaque(digest="", size=0)
+UNREAD: Final = Opaque(digest="", size=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,12 @@ class Explanation:
 
 
 def explain_decision(
-    caller: Caller, server: str, tool: str, snapshots: Snapshots, arguments: Arguments = _UNREAD
+    caller: Caller, server: str, tool: str, snapshots: Snapshots, arguments: Arguments = UNREAD
 ) -> Explanation:
     """What would be decided on a call of `tool` now; an empty `tool` asks only whether the server can be reached.
 
-    `arguments` left out are unread, as at the gateway: what a rule says of them took no part then.
+    Conditions on arguments ask for people where none are given, as in every place that has not read them.
+
     Errors: NotFound, alike for what is not there and what is not live; PolicyExpired.
     """
     rules = SnapshotRules(snapshots, REACH_AND_USE)
@@ -58,15 +59,21 @@ def explain_decision(
     return _use(request, rules)
 
 
-def explain_to_caller(caller: Caller, server: str, tool: str, snapshots: Snapshots) -> Explanation:
+def explain_to_caller(
+    caller: Caller, server: str, tool: str, snapshots: Snapshots, arguments: Arguments = UNREAD
+) -> Explanation:
     """The same, for the caller's own eyes: a tool that may not be used reads as absent, as in a call.
 
     Errors: as `explain_decision`; NotFound for a hidden tool of a server that can be reached.
     """
     reach = explain_decision(caller, server, "", snapshots)
-    if not tool or reach.decision == "refuse":
+    if reach.decision == "refuse":
+        if snapshots.current().servers[server].discovery is Discovery.GATED:
+            raise no_such_server(server)
         return reach
-    use = explain_decision(caller, server, tool, snapshots)
+    if not tool:
+        return reach
+    use = explain_decision(caller, server, tool, snapshots, arguments)
     if use.decision == "refuse" and not use.code:
         raise NotFound(f"Unknown tool: {tool}", hint="list the tools you may use", code="unknown-tool")
     return use

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.core.approval import Approval
-from pierhead.core.call import Request
+from pierhead.core.call import Parsed, Request
 from pierhead.core.identity import Caller, Party, Principal, parties, person, workload
 from pierhead.core.policy import Match, Question, RuleEffect
-from pierhead.core.reach import Row
+from pierhead.core.reach import Every, Only, Row
 from pierhead.core.snapshot import Snapshot
 from pierhead.usecases.ports import Snapshots
 
@@ -33,12 +33,23 @@ class SnapshotRules:
     _indexes: dict[str, _Index] = field(default_factory=dict[str, _Index])
 
     def matches(self, request: Request) -> tuple[Match, ...]:
+        return (*self.settled(request), *self.argued(request))
+
+    def settled(self, request: Request) -> tuple[Match, ...]:
+        """The matches that hang on no argument: the same for every call of that caller, there, of that tool."""
         found = list(self.reach(request.caller, request.server.name))
         if Question.USE in self.questions:
             for party in parties(request.caller.principal):
                 found.extend(_use(request, party))
             found.extend(_asks(request))
         return tuple(found)
+
+    def argued(self, request: Request) -> tuple[Match, ...]:
+        """The matches of conditions on arguments: judged on every call, where both questions are asked."""
+        tool = request.tool
+        if not (tool.bounds.when or tool.narrowed_bounds.when) or Question.USE not in self.questions:
+            return ()
+        return tuple(_conditions(request))
 
     def reach(self, caller: Caller, server: str) -> tuple[Match, ...]:
         snapshot = self.snapshots.current()
@@ -101,6 +112,30 @@ def _use(request: Request, party: Party) -> Iterator[Match]:
     if tool.narrowed is not None and not tool.narrowed.admits(principal, party):
         sentence = f"the fleet narrows {tool.name} to {tool.narrowed}"
         yield Match(RuleEffect.FORBID, Question.USE, party, f"{name}.narrowed", sentence)
+    for rule, bounds in ((f"{name}.channels", tool.bounds), (f"{name}.narrowed.channels", tool.narrowed_bounds)):
+        if request.caller.channel not in bounds.channels:
+            sentence = f"{tool.name} is used {_names_of(bounds.channels)}"
+            yield Match(RuleEffect.FORBID, Question.USE, party, rule, sentence)
+
+
+def _names_of(channels: Only | Every) -> str:
+    named = sorted(channels) if isinstance(channels, frozenset) else []
+    return f"only in the channels {', '.join(named)}" if named else "in no channel"
+
+
+def _conditions(request: Request) -> Iterator[Match]:
+    """What does not hold of the arguments forbids. Arguments that nobody has read tell nothing, so people are asked."""
+    tool, arguments = request.tool, request.call.arguments
+    name = f"{request.server.name}.{tool.name}"
+    for rule, bounds in ((f"{name}.when", tool.bounds), (f"{name}.narrowed.when", tool.narrowed_bounds)):
+        for condition in bounds.when:
+            for party in parties(request.caller.principal):
+                if not isinstance(arguments, Parsed):
+                    sentence = f"{tool.name} hangs on arguments that were not read: {condition}"
+                    yield Match(RuleEffect.ASK, Question.USE, party, rule, sentence, Approval.APPROVE)
+                elif why := condition.failing(arguments.values):
+                    sentence = f"{tool.name} is used only when {condition}: {why}"
+                    yield Match(RuleEffect.FORBID, Question.USE, party, rule, sentence)
 
 
 def _asks(request: Request) -> Iterator[Match]:
@@ -113,12 +148,18 @@ def _asks(request: Request) -> Iterator[Match]:
         yield Match(RuleEffect.ASK, Question.USE, party, rule, sentence, tool.approval)
 
 
-_Key = tuple[Principal, str, str, str, str | None]
+_Key = tuple[Principal, str, str, str, str, str | None]
+
+
+def _place(caller: Caller) -> tuple[Principal, str, str, str]:
+    """All of a caller that a rule can read."""
+    return caller.principal, caller.surface, caller.environment, caller.channel
 
 
 @dataclass(slots=True)
 class Remembered:
-    """Answers of `rules`, kept for one snapshot. The key holds every input but the arguments, which no rule reads.
+    """Answers of `rules`, kept for one snapshot. The key holds every input but the arguments: what hangs on those
+    (`argued`) is judged on every call.
 
     A request that was resolved under another snapshot is answered afresh: its server or tool is not the one that the
     key names.
@@ -137,14 +178,15 @@ class Remembered:
         caller = request.caller
         if not self._is_current(request):
             return self.rules.matches(request)
-        key = (caller.principal, caller.surface, caller.environment, request.server.name, request.tool.name)
+        key = (*_place(caller), request.server.name, request.tool.name)
         kept = self._current().get(key)
         if kept is None:
-            kept = self._keep(key, self.rules.matches(request))
-        return kept
+            kept = self._keep(key, self.rules.settled(request))
+        argued = self.rules.argued(request)
+        return (*kept, *argued) if argued else kept
 
     def reach(self, caller: Caller, server: str) -> tuple[Match, ...]:
-        key = (caller.principal, caller.surface, caller.environment, server, None)
+        key = (*_place(caller), server, None)
         kept = self._current().get(key)
         if kept is None:
             kept = self._keep(key, self.rules.reach(caller, server))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pierhead.core.approval import Approval
-from pierhead.core.catalog import Effect, Risk, Tool
+from pierhead.core.bounds import Bounds
+from pierhead.core.catalog import Discovery, Effect, Risk, Tool
 from pierhead.core.json import Json
 from pierhead.core.reach import Row
 from pierhead.core.rule import Who
@@ -19,6 +20,7 @@ class DeclaredTool:
     policy: Who
     effect: Effect
     approval: Approval
+    bounds: Bounds
 
     def tool(self, name: str) -> Tool:
         """The tool, without what only its guest knows: its text, its schemas, its minutes."""
@@ -31,6 +33,7 @@ class DeclaredTool:
             minutes=Minutes.estimate(0),
             input_schema={},
             output_schema={},
+            bounds=self.bounds,
         )
 
 
@@ -60,6 +63,10 @@ class DeclaredServer(Protocol):
     def rows(self) -> tuple[Row, ...]: ...
     @property
     def narrowed(self) -> Mapping[str, Who]: ...
+    @property
+    def narrowed_bounds(self) -> Mapping[str, Bounds]: ...
+    @property
+    def discovery(self) -> Discovery: ...
     @property
     def declared(self) -> Mapping[str, DeclaredTool]:
         """The tools of a guest; none where the code declares them."""

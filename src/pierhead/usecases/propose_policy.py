@@ -83,7 +83,7 @@ def _with_declared(server: Server, declared: DeclaredServer) -> Server:
 
 def _tool(known: Tool | None, name: str, told: DeclaredTool) -> Tool:
     if known is not None:
-        return replace(known, policy=told.policy, effect=told.effect, approval=told.approval)
+        return replace(known, policy=told.policy, effect=told.effect, approval=told.approval, bounds=told.bounds)
     return told.tool(name)
 
 

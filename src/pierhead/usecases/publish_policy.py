@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from pierhead.core.audit import PolicyPublished
+from pierhead.core.condition import unread
+from pierhead.core.definitions import argument_names
 from pierhead.core.errors import Conflict, Invalid
 from pierhead.core.snapshot import Snapshot
 from pierhead.usecases.compose_policy import Composed, Standing, compose
@@ -162,10 +164,19 @@ def check_narrowing(declared: DeclaredServer, manifest: Manifest) -> None:
 
     Errors: Invalid (`unknown-narrowing`).
     """
-    unknown = sorted(set(declared.narrowed) - {tool.name for tool in manifest.tools})
+    known = {tool.name: tool for tool in manifest.tools}
+    unknown = sorted({*declared.narrowed, *declared.narrowed_bounds} - known.keys())
     if unknown:
         raise Invalid(
             f"the fleet narrows tools that {declared.name} does not have: {', '.join(unknown)}",
-            hint=f"its tools are {', '.join(sorted(tool.name for tool in manifest.tools)) or 'none'}",
+            hint=f"its tools are {', '.join(sorted(known)) or 'none'}",
             code="unknown-narrowing",
         )
+    for name, bounds in declared.narrowed_bounds.items():
+        taken = argument_names(known[name])
+        if missing := sorted(set(unread(bounds.when, taken))):
+            raise Invalid(
+                f"the fleet narrows {declared.name}.{name} by what it is never given: {', '.join(missing)}",
+                hint=f"it takes {', '.join(sorted(taken)) or 'nothing'}",
+                code="unknown-narrowing",
+            )

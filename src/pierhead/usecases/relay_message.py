@@ -43,7 +43,7 @@ async def _permit(call: Call, caller: Caller, at: Ports) -> Permit:
         server = live_server(call.server, snapshot, at.snapshots.age())
         request = Request(call, caller, server, _pseudo_tool(call.tool), snapshot.revision)
         decision = decide(request, at.rules.reach(caller, server.name), at.rules.questions)
-        refusals.reasons = decision.reasons
+        refusals.decided, refusals.reasons = request, decision.reasons
         permit = await approve(decision, call, snapshot, at.approvals)
         if isinstance(permit, Permit):
             return permit

@@ -33,8 +33,13 @@ def live_server(name: str, snapshot: Snapshot, age: Age) -> Server:
     refuse_expired(age)
     server = snapshot.servers.get(name)
     if server is None or not server.is_callable:
-        raise NotFound(f"no server {name!r}", hint="list the servers you may reach")
+        raise no_such_server(name)
     return server
+
+
+def no_such_server(name: str) -> NotFound:
+    """One text for what is not there, what is not live, and what only those who may reach it know of."""
+    return NotFound(f"no server {name!r}", hint="list the servers you may reach")
 
 
 def refuse_expired(age: Age) -> None:

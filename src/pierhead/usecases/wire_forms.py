@@ -10,7 +10,9 @@ from enum import StrEnum
 from typing import Final, TypeVar, cast
 
 from pierhead.core.approval import Approval
-from pierhead.core.catalog import DataClass, Effect, Server, Stage, Tool
+from pierhead.core.bounds import UNBOUNDED, Bounds
+from pierhead.core.catalog import DataClass, Discovery, Effect, Server, Stage, Tool
+from pierhead.core.condition import parse_condition
 from pierhead.core.errors import Invalid
 from pierhead.core.reach import EVERY, Every, Only, Row
 from pierhead.core.rule import parse_who
@@ -50,11 +52,13 @@ def tool_to_form(tool: Tool) -> Form:
         "narrowed": None if tool.narrowed is None else str(tool.narrowed),
         "title": tool.title,
         "withheld": tool.withheld,
+        "bounds": _bounds_to_form(tool.bounds),
+        "narrowed_bounds": _bounds_to_form(tool.narrowed_bounds),
     }
 
 
 def tool_from_form(form: object) -> Tool:
-    members = _Members(form, "tool", optional=frozenset({"narrowed", "title", "withheld"}))
+    members = _Members(form, "tool", optional=frozenset({"narrowed", "title", "withheld", "bounds", "narrowed_bounds"}))
     minutes = _Members(members.mapping("minutes"), "minutes")
     narrowed = members.form.get("narrowed")
     tool = Tool(
@@ -73,6 +77,10 @@ def tool_from_form(form: object) -> Tool:
         idempotent=members.take("idempotent", bool),
         title=members.take("title", str) if "title" in members.form else "",
         withheld=members.take("withheld", str) if "withheld" in members.form else "",
+        bounds=_bounds_from_form(members.form["bounds"]) if "bounds" in members.form else UNBOUNDED,
+        narrowed_bounds=(
+            _bounds_from_form(members.form["narrowed_bounds"]) if "narrowed_bounds" in members.form else UNBOUNDED
+        ),
     )
     minutes.done()
     members.done()
@@ -117,6 +125,7 @@ def server_to_form(server: Server) -> Form:
         "data_class": str(server.data_class),
         "notice": server.notice,
         "instructions": server.instructions,
+        "discovery": str(server.discovery),
         "tools": [tool_to_form(tool) for tool in server.tools.values()],
     }
 
@@ -138,6 +147,7 @@ def server_from_form(form: object) -> Server:
         data_class=members.choose("data_class", DataClass),
         notice=members.take("notice", str),
         instructions=members.take("instructions", str),
+        discovery=members.choose("discovery", Discovery),
         tools={tool.name: tool for tool in tools},
     )
     members.done()
@@ -150,6 +160,7 @@ def row_to_form(row: Row) -> Form:
         "who": str(row.who),
         "surfaces": _set_to_form(row.surfaces),
         "environments": _set_to_form(row.environments),
+        "channels": _set_to_form(row.channels),
     }
 
 
@@ -160,6 +171,7 @@ def row_from_form(form: object) -> Row:
         who=parse_who(members.take("who", str)),
         surfaces=_set_from_form(members.take_any("surfaces")),
         environments=_set_from_form(members.take_any("environments")),
+        channels=_set_from_form(members.take_any("channels")),
     )
     members.done()
     return row
@@ -211,6 +223,21 @@ class SnapshotReader:
 def _name_in(form: object) -> object:
     name = cast("Mapping[str, object]", form).get("name") if isinstance(form, Mapping) else None
     return name if isinstance(name, str) else None
+
+
+def _bounds_to_form(bounds: Bounds) -> Form:
+    return {"channels": _set_to_form(bounds.channels), "when": [str(each) for each in bounds.when]}
+
+
+def _bounds_from_form(form: object) -> Bounds:
+    """Every member is demanded: bounds that went missing would be rights."""
+    members = _Members(form, "bounds")
+    texts = members.each("when", lambda each: each)
+    if not all(isinstance(each, str) for each in texts):
+        raise _wrong("bounds", "a condition is a text")
+    bounds = Bounds(_set_from_form(members.take_any("channels")), tuple(parse_condition(str(each)) for each in texts))
+    members.done()
+    return bounds
 
 
 def _set_to_form(value: Only | Every) -> object:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from pierhead.bootstrap import fleet
+from pierhead.core.bounds import read_bounds
+from pierhead.core.catalog import Discovery
 from pierhead.core.errors import Misconfigured
 from pierhead.core.identity import Caller, Party, User
 from pierhead.core.reach import EVERY
@@ -182,3 +184,41 @@ def test_a_view_that_cannot_be_read_is_named_with_its_line(tmp_path: Path, view:
     told = faults(tmp_path, f"{GOOD}views:\n  {view}\n")
     assert said in told
     assert "line 12" in told or "line 13" in told
+
+
+def test_the_fleet_bounds_a_tool_by_channel_and_by_condition(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        """tools: {run_query: {policy: "group:data-eng"}}""",
+        """tools: {run_query: {channels: [airflow-help], when: ["limit <= 10", 'table == "a"']}}""",
+    )
+    server = loaded(tmp_path, text).servers["warehouse"]
+    assert server.narrowed == {}
+    assert server.narrowed_bounds["run_query"] == read_bounds(["airflow-help"], ["limit <= 10", 'table == "a"'])
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("{}", "it narrows nothing: say policy, channels or when"),
+        ("{when: []}", "at least 1 item"),
+        ('{when: "limit <="}', "line 1, column 9: it cannot be read"),
+        ('{channels: ["#a b"]}', "string should match pattern"),
+        ("{chanels: [a]}", "did you mean channels?"),
+    ],
+)
+def test_a_narrowing_that_cannot_be_meant_is_refused(tmp_path: Path, written: str, told: str) -> None:
+    said = faults(tmp_path, GOOD.replace('{policy: "group:data-eng"}', written))
+    assert told in said
+
+
+def test_a_row_may_name_channels_and_a_server_its_discovery(tmp_path: Path) -> None:
+    text = GOOD.replace("{groups: [data-eng]}\n    tools", "{groups: [data-eng], channels: [help]}\n    tools")
+    row = loaded(tmp_path, text).servers["warehouse"].rows[0]
+    assert row.channels == {"help"}
+    assert loaded(tmp_path, GOOD).servers["warehouse"].discovery is Discovery.OPEN
+    gated = loaded(tmp_path, GOOD.replace("kind: sql", "kind: sql\n    discovery: gated")).servers["warehouse"]
+    assert gated.discovery is Discovery.GATED
+    assert "discovery" not in gated.settings
+    assert "'closed' is unknown; allowed: open, gated" in faults(
+        tmp_path, GOOD.replace("kind: sql", "kind: sql\n    discovery: closed")
+    )

@@ -12,7 +12,7 @@ ADS = Audience(frozenset({"ads"}), EVERY, EVERY)
 
 
 def row(who: Who) -> Row:
-    return Row("presto", who, frozenset({"ide"}), frozenset({"local"}))
+    return Row("presto", who, frozenset({"ide"}), frozenset({"local"}), EVERY)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.unit.samples import AGENT, ALICE, ROBOT, call, caller, match, request
 
 from pierhead.core.audit import GENESIS, Actor, CallRefused, CallStarted, Fact, Reason, chain
 from pierhead.core.identity import ANONYMOUS, Both
-from pierhead.core.policy import Permit, Question, RuleEffect
+from pierhead.core.policy import Permit, Question, RuleEffect, inputs_digest
 
 PERMITTING = match(RuleEffect.PERMIT, Question.USE)
 
@@ -31,6 +31,7 @@ def test_an_intent_names_who_what_and_why_and_the_minutes_in_force() -> None:
             "groups": ("data-eng",),
             "surface": "ide",
             "environment": "local",
+            "channel": "",
         },
         "server": "warehouse",
         "version": "1.0.0",
@@ -51,6 +52,7 @@ def test_an_intent_names_who_what_and_why_and_the_minutes_in_force() -> None:
             },
         ),
         "minutes": 6,
+        "inputs": inputs_digest(request()),
         "kind": "call-started",
     }
 
@@ -61,6 +63,13 @@ def test_a_refusal_names_the_call_as_it_was_asked_for() -> None:
     )
     assert (refused.tool, refused.code, refused.actor.person) == ("no_such_tool", "unknown-tool", "alice")
     assert refused.reasons == (Reason.of(PERMITTING),)
+    assert (refused.revision, refused.inputs) == (0, "")
+
+
+def test_a_refusal_names_the_revision_and_the_inputs_it_was_decided_on() -> None:
+    asked = request()
+    refused = CallRefused.of(asked.call, asked.caller, "unknown-tool", "no", (), asked)
+    assert (refused.revision, refused.inputs) == (1, inputs_digest(asked))
 
 
 def test_an_actor_names_each_party_there_is() -> None:

@@ -9,9 +9,11 @@ import pytest
 from tests.unit.registry_in_memory import TOOLS
 
 from pierhead.core.approval import Approval
+from pierhead.core.bounds import read_bounds
 from pierhead.core.catalog import Effect, Tool
 from pierhead.core.definitions import (
     ChangeClass,
+    argument_names,
     change_classes,
     definition,
     document_digest,
@@ -91,7 +93,12 @@ def test_a_live_tool_is_the_signed_one_if_text_and_declaration_are() -> None:
     assert is_same(TOOL, replace(TOOL, input_schema=turned))
     truth, one = {"const": True}, {"const": 1}
     assert not is_same(replace(TOOL, input_schema=truth), replace(TOOL, input_schema=one))
-    for change in ({"policy": parse_who("everyone")}, {"approval": Approval.APPROVE}, {"title": "x"}):
+    for change in (
+        {"bounds": read_bounds(["x"], None)},
+        {"policy": parse_who("everyone")},
+        {"approval": Approval.APPROVE},
+        {"title": "x"},
+    ):
         assert not is_same(TOOL, replace(TOOL, **change))
 
 
@@ -152,3 +159,8 @@ def test_a_removed_tool_or_a_new_effect_is_major_and_a_new_tool_minor(
     before: list[Tool], after: list[Tool], instructions: tuple[str, str], classes: set[ChangeClass]
 ) -> None:
     assert change_classes(before, after, instructions) == classes
+
+
+def test_a_tool_takes_the_members_of_its_schema() -> None:
+    assert set(argument_names(replace(TOOL, input_schema={"properties": {"a": {}, "b": {}}}))) == {"a", "b"}
+    assert argument_names(replace(TOOL, input_schema={})) == {}

@@ -230,7 +230,7 @@ async def test_a_header_that_may_stand_once_is_refused_twice() -> None:
 def asserted() -> tuple[Any, Minter]:
     """The application of a server behind a real verifier, and the gateway's minter."""
     server, clock = speaker(), MemoryClock()
-    rows = (Row("speaker", parse_who("everyone"), EVERY, EVERY),)
+    rows = (Row("speaker", parse_who("everyone"), EVERY, EVERY, EVERY),)
     snapshots = MemorySnapshots(snapshot_of([server.listed(Stage.DEPLOYED, BASE)], rows))
     governance = govern("speaker", server.tools, snapshots, NoApprovals(), MemoryAudit(), clock)
     verifier = Verifier(server_key(b"master", "speaker"), "speaker", clock)

@@ -46,7 +46,9 @@ FLEET = (
     server("old", tool("run_query", "Run one SQL query, as before."), stage=Stage.RETIRED),
 )
 ROWS = {
-    each.name: (Row(each.name, parse_who("group:data-eng"), EVERY, EVERY),) for each in FLEET if each.name != "ledger"
+    each.name: (Row(each.name, parse_who("group:data-eng"), EVERY, EVERY, EVERY),)
+    for each in FLEET
+    if each.name != "ledger"
 }
 
 
@@ -107,7 +109,7 @@ def test_hidden_withheld_and_unreachable_tools_are_never_found(query: str) -> No
 
 def test_a_tool_that_was_used_comes_before_one_that_fits_alike() -> None:
     twins = [server(name, tool("export", "Export rows.")) for name in ("a", "b", "c")]
-    rows = {each.name: (Row(each.name, parse_who("everyone"), EVERY, EVERY),) for each in twins}
+    rows = {each.name: (Row(each.name, parse_who("everyone"), EVERY, EVERY, EVERY),) for each in twins}
     found = finder(*twins, rows=rows)
     assert names(found, "export") == ["a.export", "b.export", "c.export"]
     for _ in range(5):
@@ -188,7 +190,7 @@ def test_a_tool_is_found_quickly_among_20_000() -> None:
         for place in range(2000)
     ]
     who = {True: parse_who("group:data-eng"), False: parse_who("group:ads")}
-    rows = {each.name: (Row(each.name, who[place % 5 == 0], EVERY, EVERY),) for place, each in enumerate(fleet)}
+    rows = {each.name: (Row(each.name, who[place % 5 == 0], EVERY, EVERY, EVERY),) for place, each in enumerate(fleet)}
     found = finder(*fleet, rows=rows)
     names(found, "list")
     spent: list[float] = []

@@ -8,10 +8,11 @@ from tests.unit import samples
 from tests.unit.samples import AGENT, ALICE, ROBOT, ROW, SERVER, TOOL, call, caller, server
 
 from pierhead.core.approval import Approval
+from pierhead.core.bounds import read_bounds
 from pierhead.core.call import Request
 from pierhead.core.catalog import Tool
-from pierhead.core.identity import Both, Party, Principal
-from pierhead.core.policy import Permit, Question, RuleEffect, decide
+from pierhead.core.identity import Both, Caller, Party, Principal
+from pierhead.core.policy import ApprovalNeeded, Permit, Question, RuleEffect, decide
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import NOBODY, parse_who
 from pierhead.core.snapshot import Snapshot
@@ -20,11 +21,16 @@ from pierhead.usecases.memory import MemorySnapshots, snapshot_of
 
 
 def _matches(
-    tool: Tool, *rows: Row, principal: Principal = ALICE, questions: frozenset[Question] = REACH_AND_USE
+    tool: Tool,
+    *rows: Row,
+    principal: Principal = ALICE,
+    questions: frozenset[Question] = REACH_AND_USE,
+    asking: Caller | None = None,
+    values: dict | None = None,
 ) -> list:
     on = server(tool)
     snapshots = MemorySnapshots(snapshot_of([on], rows))
-    request = Request(call(tool.name), caller(principal), on, tool, 1)
+    request = Request(call(tool.name, values), asking or caller(principal), on, tool, 1)
     found = SnapshotRules(snapshots, questions).matches(request)
     return [(match.effect.value, match.question.value, match.rule, match.sentence) for match in found]
 
@@ -64,6 +70,53 @@ def test_the_gateway_sees_nothing_of_use() -> None:
     assert [question for _, question, _, _ in _matches(tool, ROW, questions=REACH)] == ["reach"]
 
 
+def test_a_tool_of_some_channels_is_refused_in_every_other_and_in_none() -> None:
+    spark = replace(TOOL, bounds=read_bounds(["airflow-help"], None))
+    assert [found[0] for found in _matches(spark, ROW, asking=caller(channel="airflow-help"))] == ["permit", "permit"]
+    for channel in ("", "airflow", "airflow-help2", "random"):
+        assert _matches(spark, ROW, asking=caller(channel=channel))[-1] == (
+            "forbid",
+            "use",
+            "warehouse.run_query.channels",
+            "run_query is used only in the channels airflow-help",
+        )
+    nowhere = replace(TOOL, narrowed_bounds=read_bounds([], None))
+    assert _matches(nowhere, ROW)[-1][2:] == (
+        "warehouse.run_query.narrowed.channels",
+        "run_query is used in no channel",
+    )
+
+
+def test_a_condition_that_does_not_hold_forbids_to_each_party_and_one_that_holds_says_nothing() -> None:
+    bounded = replace(
+        TOOL, policy=parse_who(f"group:data-eng or workload:{ROBOT}"), bounds=read_bounds(None, "limit <= 10")
+    )
+    narrowed = replace(bounded, narrowed_bounds=read_bounds(None, ["limit > 3"]))
+    row = replace(ROW, who=narrowed.policy)
+    assert [found[0] for found in _matches(narrowed, row, values={"limit": 5})] == ["permit", "permit"]
+    assert _matches(bounded, row, values={"limit": 50})[-1] == (
+        "forbid",
+        "use",
+        "warehouse.run_query.when",
+        "run_query is used only when limit <= 10: it does not hold",
+    )
+    assert _matches(narrowed, row, values={})[-1][3] == "run_query is used only when limit > 3: the call gives no limit"
+    both = _matches(narrowed, row, values={"limit": 1}, asking=caller(Both(ALICE, AGENT)))
+    assert [found[2] for found in both if found[0] == "forbid"] == ["warehouse.run_query.narrowed.when"] * 2
+
+
+def test_a_condition_on_arguments_that_nobody_read_asks_for_people_and_the_gateway_does_not_judge_it() -> None:
+    bounded = replace(TOOL, bounds=read_bounds(None, "limit <= 10"))
+    on = server(bounded)
+    rules = SnapshotRules(MemorySnapshots(snapshot_of([on], [ROW])), REACH_AND_USE)
+    request = Request(call(), caller(), on, bounded, 1)
+    asked = rules.matches(request)[-1]
+    assert (asked.effect, asked.approval, asked.rule) == (RuleEffect.ASK, Approval.APPROVE, "warehouse.run_query.when")
+    assert asked.sentence == "run_query hangs on arguments that were not read: limit <= 10"
+    assert isinstance(decide(request, rules.matches(request), REACH_AND_USE), ApprovalNeeded)
+    assert _matches(bounded, ROW, questions=REACH, values={"limit": 50})[1:] == []
+
+
 def test_other_servers_rules_do_not_matter() -> None:
     assert _matches(TOOL, replace(ROW, server="elsewhere"), questions=REACH) == []
 
@@ -85,11 +138,8 @@ def test_a_person_through_a_workload_may_at_most_what_each_alone_may_read(
         assert permitted(both.workload)
 
 
-@given(samples.principals, samples.surfaces, st.lists(samples.rows, max_size=8))
-def test_the_index_of_rows_answers_as_asking_every_row_would(
-    principal: Principal, surface: str, rows: list[Row]
-) -> None:
-    asking = caller(principal, surface)
+@given(samples.callers, st.lists(samples.rows, max_size=8))
+def test_the_index_of_rows_answers_as_asking_every_row_would(asking: Caller, rows: list[Row]) -> None:
     on = [replace(row, server=SERVER.name) for row in rows]
     found = SnapshotRules(MemorySnapshots(snapshot_of([SERVER], on)), REACH).reach(asking, SERVER.name)
     expected = [
@@ -116,10 +166,10 @@ def worlds(draw: st.DrawFn) -> Snapshot:
 
 
 asked = st.tuples(
-    samples.principals,
-    samples.surfaces,
+    samples.callers,
     st.sampled_from(("warehouse", "elsewhere")),
     st.sampled_from(("a", "b", "")),
+    st.sampled_from((None, {}, {"limit": 5, "table": "a"}, {"limit": 50, "table": "b"})),
     st.integers(0, 2),
     st.booleans(),
 )
@@ -137,14 +187,13 @@ def test_memory_never_changes_an_answer_whatever_is_swapped_or_resolved_earlier(
     fresh = SnapshotRules(in_force, REACH_AND_USE)
     remembered = Remembered(fresh, limit)
     assert remembered.questions == fresh.questions
-    for swap, (principal, surface, name, tool, resolved_under, about_reach) in questions:
+    for swap, (asking, name, tool, values, resolved_under, about_reach) in questions:
         in_force.snapshot = snapshots[swap % len(snapshots)]
-        asking = caller(principal, surface)
         if about_reach:
             assert remembered.reach(asking, name) == fresh.reach(asking, name)
             continue
         on = snapshots[resolved_under % len(snapshots)].servers[name]
-        request = Request(call(tool), asking, on, on.tools[tool], 1)
+        request = Request(call(tool, values), asking, on, on.tools[tool], 1)
         assert remembered.matches(request) == fresh.matches(request)
 
 
@@ -160,7 +209,7 @@ def test_memory_is_used_and_stays_within_its_limit() -> None:
 
 
 def test_a_row_for_a_workload_admits_only_that_workload() -> None:
-    row = Row("warehouse", parse_who(f"workload:{ROBOT}"), EVERY, EVERY)
+    row = Row("warehouse", parse_who(f"workload:{ROBOT}"), EVERY, EVERY, EVERY)
     rules = SnapshotRules(MemorySnapshots(snapshot_of([SERVER], [row])), REACH)
     assert [match.party for match in rules.reach(caller(Both(ALICE, AGENT)), "warehouse")] == [Party.WORKLOAD]
     assert rules.reach(caller(ALICE), "warehouse") == ()

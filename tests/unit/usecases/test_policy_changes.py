@@ -15,6 +15,7 @@ from tests.unit.registry_in_memory import (
     fleet_in_memory,
 )
 
+from pierhead.core.bounds import read_bounds
 from pierhead.core.errors import Conflict, Invalid, UpstreamUnreachable
 from pierhead.core.identity import Caller, User
 from pierhead.core.rule import parse_who
@@ -143,6 +144,15 @@ def test_a_narrowing_that_fits_no_tool_is_refused() -> None:
     with pytest.raises(Invalid, match="typo") as refused:
         check_narrowing(Declared(narrowed={"typo": parse_who("nobody")}), MANIFEST)
     assert "ask, narrow, read" in refused.value.hint
+    with pytest.raises(Invalid, match="typo"):
+        check_narrowing(Declared(narrowed_bounds={"typo": read_bounds([], None)}), MANIFEST)
+
+
+def test_a_narrowing_by_what_a_tool_is_never_given_is_refused() -> None:
+    with pytest.raises(Invalid, match=r"warehouse\.read by what it is never given: limit") as refused:
+        check_narrowing(Declared(narrowed_bounds={"read": read_bounds(None, "limit <= 10")}), MANIFEST)
+    assert refused.value.code == "unknown-narrowing"
+    check_narrowing(Declared(narrowed_bounds={"read": read_bounds(["help"], None)}), MANIFEST)
 
 
 def test_a_follower_ages_from_the_signed_time_and_a_stepped_clock_makes_nothing_young() -> None:

@@ -20,7 +20,7 @@ _HEADER_BYTES: Final = 32 * 1024
 _HEADER_COUNT: Final = 100
 _ONCE: Final = frozenset(
     {b"host", b"authorization", b"content-length", b"content-type", b"content-encoding", b"origin"}
-    | {b"idempotency-key", b"pierhead-role"}
+    | {b"idempotency-key", b"pierhead-channel", b"pierhead-role"}
 )
 _SERVER: Final = re.compile(rb"/mcp/([A-Za-z0-9][A-Za-z0-9_.-]{0,63})")
 _DESK: Final = b"/mcp"

@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import Final
 
-from pierhead.apps.authenticate import Credentials, Listener, Sidecar
+from pierhead.apps.authenticate import Credentials, Listener, Sidecar, in_channel
 from pierhead.apps.gateway.answers import Visit, accept, answer, tell
 from pierhead.apps.gateway.asgi import Receive, Scope, Send
 from pierhead.apps.gateway.data import DataExchange, check_kind, read_request
@@ -151,11 +151,12 @@ class Relay:
         audience = f"{at.public_url}/mcp/{server}" if server != DESK else f"{at.public_url}/mcp"
         try:
             credentials = Credentials.of(visit.fields, from_sidecar=self._sidecar.sent(visit.scope))
-            return await at.listener.caller(credentials, audience, call_id)
+            caller, until = await at.listener.caller(credentials, audience, call_id)
         except Unauthenticated as failed:
             at.tally.rejected_token(failed.code)
             await at.failed_sign_ins.record(failed.code, server, visit.user_agent)
             raise
+        return in_channel(caller, visit.fields.get(b"pierhead-channel")), until
 
     async def _message(self, visit: Visit, caller: Caller, until: float) -> None:
         """One POSTed message: read it whole, then carry it or say why not."""

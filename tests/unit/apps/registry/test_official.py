@@ -407,10 +407,10 @@ async def test_a_view_of_a_network_is_for_those_who_come_from_there(
 async def test_a_row_for_another_surface_or_environment_grants_nothing_here(made: World) -> None:
     server = policy("time", "", Stage.DEPLOYED, DataClass.PUBLIC, "1.10.0")
     for row in (
-        Row("time", parse_who("everyone"), frozenset({"slack"}), EVERY),
-        Row("time", parse_who("everyone"), EVERY, frozenset({"production"})),
-        Row("time", parse_who("nobody"), EVERY, EVERY),
-        Row("time", parse_who("group:ads or user:alice"), EVERY, EVERY),
+        Row("time", parse_who("everyone"), frozenset({"slack"}), EVERY, EVERY),
+        Row("time", parse_who("everyone"), EVERY, frozenset({"production"}), EVERY),
+        Row("time", parse_who("nobody"), EVERY, EVERY, EVERY),
+        Row("time", parse_who("group:ads or user:alice"), EVERY, EVERY, EVERY),
     ):
         made.move_policy([server], [row])
         async with made.client() as http:

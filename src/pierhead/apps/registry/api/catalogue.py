@@ -11,7 +11,7 @@ from typing import Final
 from pierhead.apps.registry.api.answers import Asked, Reason, moment, reasons_of
 from pierhead.apps.registry.api.finding import Page, find, search_of
 from pierhead.apps.registry.api.health import HealthForm, short
-from pierhead.apps.registry.api.sight import entry_seen, may_see, reviews, undeployed, versions_seen
+from pierhead.apps.registry.api.sight import entry_seen, knows_live, may_see, reviews, undeployed, versions_seen
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import DataClass, Effect, Server, Stage, Tool
 from pierhead.core.errors import Invalid
@@ -144,11 +144,11 @@ async def me(asked: Asked) -> object:
 
 
 async def my_servers(asked: Asked) -> object:
-    """A page of what the caller can use, there where they say they are. No rule reads the channel yet."""
+    """A page of what the caller can use, there where they say they are."""
     query = asked.query("surface", "channel", "search", "limit", "cursor")
     surface = _place(query, "surface", asked.caller.surface)
-    _place(query, "channel", "")
-    there = replace(asked, caller=replace(asked.caller, surface=surface))
+    channel = _place(query, "channel", asked.caller.channel)
+    there = replace(asked, caller=replace(asked.caller, surface=surface, channel=channel))
     page = await _reachable(there, query)
     return {
         "surface": surface,
@@ -200,7 +200,7 @@ async def _staged(asked: Asked, stage: str) -> Snapshot:
 
 
 def _is_shown(asked: Asked, each: Server) -> bool:
-    return each.is_callable or asked.sees_all
+    return asked.sees_all or (each.is_callable and knows_live(asked, each))
 
 
 def _url(asked: Asked, each: Server) -> str:

@@ -1,22 +1,24 @@
 """May this be called? Asked before a call, which is then decided anew, in both layers.
 
 The answer comes from the rules that decide calls (`explain_decision`). Asking for oneself tells no more than calling
-would; asking for others is for platform admins, who are told every reason. Channel is part of the question, but no
-rule reads it yet. Kept is what came out (`decisions`), never the arguments. Not here: who else may (`who_can`).
+would; asking for others is for platform admins, who are told every reason. Where the asker says they are (surface,
+channel) is part of the question and proves nothing. Kept is what came out (`decisions`), never the arguments. Not
+here: who else may (`who_can`).
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from pierhead.apps.registry.api.answers import Asked, moment, reasons_of
 from pierhead.apps.registry.api.bodies import Name, Strict, read_body
 from pierhead.apps.registry.decisions import VALID_S, Decided
+from pierhead.core.call import Arguments, Parsed, digest
 from pierhead.core.errors import Forbidden, NotFound, PierheadError
 from pierhead.core.identity import Both, Caller, Principal, User, Workload
-from pierhead.usecases.explain_decision import explain_decision, explain_to_caller
+from pierhead.usecases.explain_decision import UNREAD, explain_decision, explain_to_caller
 
 Spiffe = Annotated[str, Field(pattern=r"^spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]{1,255}){1,16}$")]
 
@@ -30,7 +32,7 @@ class Question(Strict):
     workload: Spiffe = ""
     surface: Name = ""
     channel: Name = ""
-    arguments: Mapping[str, object] = Field(default_factory=dict[str, object])
+    arguments: dict[str, Any] | None = None
 
 
 class Batch(Strict):
@@ -88,7 +90,7 @@ def _decide(asked: Asked, question: Question) -> Decided:
     subject = _subject(asked, question)
     explain = explain_to_caller if subject.principal == asked.caller.principal else explain_decision
     try:
-        explained = explain(subject, question.server, question.tool, asked.site.snapshots)
+        explained = explain(subject, question.server, question.tool, asked.site.snapshots, _arguments(question))
     except NotFound:
         raise NotFound("no such server or tool, or not to be seen", hint="GET /api/v1/me lists yours") from None
     return asked.site.decisions.keep(asked.caller.principal, subject, question.channel, explained)
@@ -112,11 +114,18 @@ def _subject(asked: Asked, question: Question) -> Caller:
     surface = question.surface or asked.caller.surface
     is_own = not question.workload and question.user in {"", asked.caller.name}
     if is_own:
-        return replace(asked.caller, surface=surface)
+        return replace(asked.caller, surface=surface, channel=question.channel)
     if asked.caller.groups.isdisjoint(asked.site.admins):
         groups = " or ".join(sorted(asked.site.admins))
         raise Forbidden("you may not ask for others", hint=f"leave out user and workload, or ask one of {groups}")
-    return replace(asked.caller, principal=_other(asked, question), surface=surface)
+    return replace(asked.caller, principal=_other(asked, question), surface=surface, channel=question.channel)
+
+
+def _arguments(question: Question) -> Arguments:
+    """Those of the question, as a call with them would be judged; nothing was read where none were given."""
+    if question.arguments is None:
+        return UNREAD
+    return Parsed(question.arguments, digest=digest(question.arguments), size=0)
 
 
 def _other(asked: Asked, question: Question) -> Principal:

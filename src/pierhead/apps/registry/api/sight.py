@@ -1,7 +1,8 @@
 """Which servers of the catalogue a caller may know of, and how one that was never deployed looks.
 
-What is live is everyone's to know of. What is not yet, or no longer, is for its owners, for reviewers and for auditors;
-to anybody else it reads as one that is not there. Below: `usecases/rights`. Above: every endpoint that names a server.
+What is live is everyone's to know of, unless it is gated: then it is for those who may reach it. What is not live yet,
+or no longer, is for its owners, for reviewers and for auditors; to anybody else it reads as one that is not there.
+Below: `usecases/rights`, `usecases/discover`. Above: every endpoint that names a server.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from pierhead.apps.registry.api.answers import Asked
 from pierhead.core.catalog import Server, Stage
 from pierhead.core.errors import NotFound
+from pierhead.usecases.discover import may_know
 from pierhead.usecases.ports_catalogue import Entry, Version
 from pierhead.usecases.rights import is_owner
 
@@ -20,9 +22,14 @@ def reviews(asked: Asked) -> bool:
 
 def may_see(asked: Asked, entry: Entry) -> bool:
     live = asked.site.snapshots.current().servers.get(entry.name)
-    if live is not None and live.is_callable:
+    if live is not None and live.is_callable and knows_live(asked, live):
         return True
     return reviews(asked) or is_owner(entry, asked.caller, asked.site.registry.rights)
+
+
+def knows_live(asked: Asked, live: Server) -> bool:
+    """Whether the caller may know of a live server. Reviewers know of all."""
+    return reviews(asked) or may_know(live, asked.caller, asked.site.snapshots)
 
 
 def no_such_server() -> NotFound:

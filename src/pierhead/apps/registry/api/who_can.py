@@ -58,6 +58,8 @@ def _rules(asked: Asked, server: Server, tool: str) -> Iterator[Mapping[str, str
     if declared.narrowed is not None:
         text = f"the fleet narrows {tool} to {declared.narrowed}"
         yield {"policy": f"{name}.narrowed", "question": "use", "text": text}
+    for rule, bounds in ((f"{name}.bounds", declared.bounds), (f"{name}.narrowed.bounds", declared.narrowed_bounds)):
+        yield from ({"policy": rule, "question": "use", "text": f"{tool} is {told}"} for told in bounds.told())
     if declared.withheld:
         yield {"policy": f"{name}.withheld", "question": "use", "text": declared.withheld}
 

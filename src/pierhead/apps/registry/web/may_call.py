@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.core.approval import Approval
+from pierhead.core.bounds import Bounds
 from pierhead.core.call import Call, Opaque
 from pierhead.core.call import Request as ToolRequest
 from pierhead.core.catalog import Effect, Server, Tool
@@ -68,8 +69,8 @@ def _rules(matches: tuple[Match, ...]) -> tuple[RuleView, ...]:
     return tuple(RuleView(match.effect, match.question, match.rule, match.sentence) for match in matches)
 
 
-_Who = tuple[Principal, str, str]
-_Alike = tuple[Who, Who | None, Approval, Effect, str]
+_Who = tuple[Principal, str, str, str]
+_Alike = tuple[Who, Who | None, Approval, Effect, str, Bounds, Bounds]
 
 
 @dataclass(slots=True)
@@ -84,7 +85,7 @@ class CallableTools:
         snapshot = snapshots.current()
         if snapshot is not self._for:
             self._for, self._kept = snapshot, {}
-        who = (caller.principal, caller.surface, caller.environment)
+        who = (caller.principal, caller.surface, caller.environment, caller.channel)
         kept = self._kept.get(who)
         if kept is None:
             if len(self._kept) >= _VIEWERS:
@@ -109,7 +110,8 @@ def _count(server: Server, caller: Caller, rules: SnapshotRules, revision: int) 
     answers: dict[_Alike, bool] = {}
     count = 0
     for tool in server.tools.values():
-        alike = (tool.policy, tool.narrowed, tool.approval, tool.effect, tool.withheld)
+        declared = (tool.policy, tool.narrowed, tool.approval, tool.effect, tool.withheld)
+        alike = (*declared, tool.bounds, tool.narrowed_bounds)
         if alike not in answers:
             refused = bool(tool.withheld) or isinstance(_decided(server, tool, caller, rules, revision), Refusal)
             answers[alike] = not refused

@@ -79,7 +79,7 @@ async def audit_page(site: Site, viewer: Viewer, request: Request) -> Shown:
         decision=wanted.decision,
         calls=tuple(calls[:_LIMIT]),
         is_cut=len(calls) > _LIMIT,
-        servers=tuple(sorted(site.snapshots.current().servers)),
+        servers=tuple(sorted(site.snapshots.current().servers.keys() - viewer.hidden(site))),
         sees_all=sees_all,
         auditors=tuple(sorted(site.auditors)),
         now=site.now(),

@@ -171,9 +171,12 @@ def _saves(minutes: Minutes) -> str:
 
 def _why(tool: ToolView) -> h.Node:
     declared = f"declared for {tool.policy}" + (f", narrowed by the fleet to {tool.narrowed}" if tool.narrowed else "")
+    declared += "".join(f", {bound}" for bound in tool.bounds)
     return h.div(class_="stack")[
         why((rule.effect, visible(rule.rule), visible(rule.sentence)) for rule in tool.you.rules),
-        h.p(class_="quiet")[f"The tool is {declared}. Approval: {tool.approval}. Time limit: {tool.timeout_s:g} s."],
+        h.p(class_="quiet")[
+            f"The tool is {visible(declared)}. Approval: {tool.approval}. Time limit: {tool.timeout_s:g} s."
+        ],
     ]
 
 

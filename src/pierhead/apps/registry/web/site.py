@@ -19,6 +19,7 @@ from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.ai_client import AiClient
 from pierhead.core.identity import Caller, User
 from pierhead.usecases.ai_clients import AI_CLIENTS
+from pierhead.usecases.discover import may_know
 from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.ports_data import DataLane
@@ -88,6 +89,13 @@ class Viewer:
     def is_admin(self, site: Site) -> bool:
         """Whether the administration's page is theirs."""
         return not self.groups.isdisjoint(site.admins)
+
+    def hidden(self, site: Site) -> frozenset[str]:
+        """The live servers that this viewer is not to know of: gated ones of others. Reviewers see all."""
+        if self.sees_all(site) or not self.groups.isdisjoint(site.registry.rights.reviewers.values()):
+            return frozenset()
+        caller, servers = self.caller(site), site.snapshots.current().servers.values()
+        return frozenset(each.name for each in servers if not may_know(each, caller, site.snapshots))
 
     def sees_all(self, site: Site) -> bool:
         """Whether other people's calls are shown."""

@@ -36,6 +36,8 @@ class ToolView:
     approval: Approval
     policy: str
     narrowed: str
+    bounds: tuple[str, ...]
+    """What channel and arguments must be, in words."""
     minutes: Minutes
     timeout_s: float
     idempotent: bool
@@ -108,7 +110,7 @@ async def server_view(site: Site, viewer: Viewer, name: str) -> ServerView:
     """
     entry, versions = await site.registry.catalogue.entry(name), await site.registry.catalogue.versions(name)
     server = _shown(site.snapshots.current().servers.get(name), entry, versions)
-    if server is None:
+    if server is None or name in viewer.hidden(site):
         raise NotFound(f"no server {name!r}", hint="see the list of servers")
     caller, sees_all = viewer.caller(site), viewer.sees_all(site)
     wanted = Filter(since=0.0, principal="" if sees_all else viewer.person, server=name, limit=_LAST_CALLS)
@@ -204,6 +206,7 @@ def _tool(server: Server, tool: Tool, caller: Caller, site: Site) -> ToolView:
         approval=tool.approval,
         policy=str(tool.policy),
         narrowed=str(tool.narrowed) if tool.narrowed is not None else "",
+        bounds=(*tool.bounds.told(), *tool.narrowed_bounds.told()),
         minutes=tool.minutes,
         timeout_s=tool.timeout_s,
         idempotent=tool.idempotent,

@@ -76,7 +76,8 @@ async def servers_view(site: Site, viewer: Viewer, asked: ServersAsked) -> Serve
     """The servers that fit: those you can call first, then by name."""
     known = await site.known_servers()
     callable_tools = site.callable_tools.counts(viewer.caller(site), site.snapshots)
-    found = [server for server in known.values() if _fits(server, asked)]
+    hidden = viewer.hidden(site)
+    found = [server for server in known.values() if server.name not in hidden and _fits(server, asked)]
     found.sort(key=lambda server: (server.name not in callable_tools, server.name))
     pages = max(1, -(-len(found) // PAGE))
     page = min(max(asked.page, 1), pages)

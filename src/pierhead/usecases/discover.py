@@ -1,0 +1,22 @@
+"""Who may know that a live server exists: everybody who is signed in, or, of a gated one, its members.
+
+A member is who may reach it from somewhere, or belongs to the group that owns it. Above: the catalogue's pages and
+endpoints. Not here: what a call is told (`call_tool.unreachable`), anonymous lists (`core/audience`).
+"""
+
+from pierhead.core.catalog import Discovery, Server
+from pierhead.core.identity import Caller, parties
+from pierhead.usecases.ports import Snapshots
+
+
+def may_know(server: Server, caller: Caller, snapshots: Snapshots) -> bool:
+    """Whether `caller` may learn of `server`.
+
+    A page is opened on no chat surface and in no channel, so where a row stands open does not matter here: that would
+    hide a channel's servers from its own members.
+    """
+    if server.discovery is Discovery.OPEN or server.owner in caller.groups:
+        return True
+    rows = snapshots.current().rows.get(server.name, ())
+    needed = parties(caller.principal)
+    return bool(needed) and all(any(row.who.admits(caller.principal, party) for row in rows) for party in needed)
