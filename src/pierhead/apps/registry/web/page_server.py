@@ -1,6 +1,7 @@
 """How the page of one server looks. Not here: its versions and the forms that move them (`page_versions`)."""
 
 from collections.abc import Iterable
+from urllib.parse import quote
 
 import htpy as h
 from starlette.requests import Request
@@ -142,10 +143,12 @@ def _tools(view: ServerView) -> h.Node:
     if not view.tools:
         return titled("Tools", empty("This server has not published its tools yet."), identity="tools")
     told = f"Words with a line beside them are the owner's. All definitions: about {view.tokens:,} tokens ({METHOD})."
-    return titled("Tools", h.p(class_="quiet")[told], *(_tool(tool) for tool in view.tools), identity="tools")
+    return titled(
+        "Tools", h.p(class_="quiet")[told], *(_tool(tool, view.name) for tool in view.tools), identity="tools"
+    )
 
 
-def _tool(tool: ToolView) -> h.Node:
+def _tool(tool: ToolView, server: str) -> h.Node:
     return h.section(class_="tool stack", id=f"tool-{tool.name}")[
         h.div(class_="row")[
             h.h3[h.code[visible(tool.name)]], effect_badge(tool.effect), decision_badge(tool.you.decision)
@@ -154,7 +157,7 @@ def _tool(tool: ToolView) -> h.Node:
         theirs(tool.description) if tool.description else None,
         h.p(class_="quiet")[f"{_saves(tool.minutes)} · about {tool.tokens:,} tokens"],
         h.p[h.strong["You: "], f"{visible(tool.you.sentence)}.", _whom(tool.you.whom_to_ask)],
-        folded("Why", _why(tool)),
+        folded("Why", _why(tool), h.p[to(f"/why?server={server}&tool={quote(tool.name)}", "In plain sentences")]),
         folded("Input and output", h.div(class_="stack")[_schemas(tool)]),
     ]
 

@@ -42,6 +42,7 @@ from pierhead.apps.registry.web.page_review import review_page
 from pierhead.apps.registry.web.page_reviews import reviews_page
 from pierhead.apps.registry.web.page_server import server_page
 from pierhead.apps.registry.web.page_servers import servers_page
+from pierhead.apps.registry.web.page_why import why_page
 from pierhead.apps.registry.web.parts import to
 from pierhead.apps.registry.web.safety import SafePages, check_form, check_host, is_alias, own_path
 from pierhead.apps.registry.web.session import COOKIE, Session
@@ -61,6 +62,7 @@ PAGES: Final[Mapping[str, PageOf]] = {
     "/audit": audit_page,
     "/calls/{id}": call_page,
     "/impact": impact_page,
+    "/why": why_page,
     "/connect": connect_page,
     "/-/parts": parts_page,
 }
