@@ -67,7 +67,7 @@ async def test_a_narrowing_is_told_as_what_stops_the_call(visit: Visit) -> None:
     server = now.servers["warehouse"]
     tool = replace(server.tools["run_query"], narrowed=parse_who("user:zoe"), approval=Approval.NONE)
     servers = {**now.servers, "warehouse": replace(server, tools={**server.tools, "run_query": tool})}
-    rows = {**now.rows, "warehouse": (Row("warehouse", parse_who("everyone"), EVERY, EVERY),)}
+    rows = {**now.rows, "warehouse": (Row("warehouse", parse_who("everyone"), EVERY, EVERY, EVERY),)}
     site.registry.served.put(Revision(99, "", "{}"), replace(now, revision=99, servers=servers, rows=rows))
     view = await visit.json(WAREHOUSE)
     assert view["layers"][1]["rules"][-1]["sentence"] == "Stops the call: the fleet narrows run_query to zoe."
@@ -93,7 +93,7 @@ async def test_the_surface_is_part_of_the_question(visit: Visit) -> None:
     await visit.sign_in("alice")
     site = visit.world.site
     now = site.snapshots.current()
-    rows = {**now.rows, "warehouse": (Row("warehouse", parse_who("everyone"), frozenset({"ide"}), EVERY),)}
+    rows = {**now.rows, "warehouse": (Row("warehouse", parse_who("everyone"), frozenset({"ide"}), EVERY, EVERY),)}
     site.registry.served.put(Revision(99, "", "{}"), replace(now, revision=99, rows=rows))
     assert (await visit.json(WAREHOUSE))["decision"] == "permit"
     assert (await visit.json(f"{WAREHOUSE}&surface=chat"))["decision"] == "refuse"
