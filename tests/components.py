@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 from tools.components import AI_CLIENTS_TARGET, NODE_TARGET, bring_ai_clients, bring_node
 
+from bench import components
+
 ROOT = Path(__file__).resolve().parent.parent
 STARTING_S = 60
 _OLDEST_NODE = 24
@@ -60,6 +62,14 @@ def node_tools() -> NodeTools:
     if tried:
         pytest.skip(f"component node: {tried}")
     return NodeTools(node, NODE_TARGET / "node_modules")
+
+
+def envoy() -> Path:
+    """Envoy from its wheel, in an environment of its own: 107 MB that no installation needs."""
+    try:
+        return components.envoy()
+    except components.Absent as absent:
+        pytest.skip(f"component envoy: {absent}")
 
 
 _AI_CLIENTS = {

@@ -16,6 +16,7 @@ from pierhead.core.errors import Unauthenticated
 from pierhead.core.identity import Workload
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
+from pierhead.core.token_parts import header_and_claims
 from pierhead.core.workload import Registration
 from pierhead.usecases.memory import MemoryClock
 
@@ -178,7 +179,8 @@ async def server(scope: Any, receive: Any, send: Any) -> None:
         return
     body = (await receive())["body"]
     shown = dict(scope["headers"])
-    caller, _ = verifier().verify(shown[b"pierhead-assertion"], hashlib.sha256(body).hexdigest())
+    name = header_and_claims(shown[b"pierhead-assertion"])[1]["aud"]
+    caller, _ = verifier(str(name)).verify(shown[b"pierhead-assertion"], hashlib.sha256(body).hexdigest())
     channel = f" #{caller.channel}" if caller.channel else ""
     told = f"{caller.name} on {caller.surface} in {caller.environment}{channel}; {sorted(n.decode() for n in shown)}"
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})

@@ -198,13 +198,18 @@ async def gateway(
     access: str = "group:data-eng",
     rows: Sequence[Row] = (),
     mesh: MeshSettings = NO_MESH,
+    public_url: str = "",
 ) -> AsyncGenerator[Rig]:
-    """A gateway before the server at `upstream` (its MCP endpoint), with a registry of its own."""
+    """A gateway before the server at `upstream` (its MCP endpoint), with a registry of its own.
+
+    Each server that `rows` name is there; `public_url` is what stands in front of the gateway, if anything does.
+    """
     public, port = bound()
     back, back_port = bound()
-    url = f"http://127.0.0.1:{port}"
+    url = public_url or f"http://127.0.0.1:{port}"
     opened = rows or [Row("warehouse", parse_who(access), EVERY, EVERY, EVERY)]
-    snapshots = MemorySnapshots(snapshot_of([warehouse(upstream, tools or (tool("echo"),))], opened))
+    servers = [warehouse(upstream, tools or (tool("echo"),), name) for name in {row.server for row in opened}]
+    snapshots = MemorySnapshots(snapshot_of(servers, opened))
     record = audit or MemoryAudit()
     way = httpx2.AsyncHTTPTransport(uds=str(mesh.sidecar_socket)) if mesh.sidecar_socket else None
     async with (
@@ -216,6 +221,7 @@ async def gateway(
         outside = gateway_adapters(setting, snapshots=snapshots, audit=record, clock=WallClock(), ids=MemoryIds())
         running = program(outside, {})
         doors = [(running.of_sidecar, bound_path(path)) for path in (mesh.sidecar_socket,) if path]
+        doors += [(running.authz, bound_path(path)) for path in (mesh.authz_socket,) if path]
         task = asyncio.create_task(running.run(public, back, *doors))
         try:
             yield Rig(url, f"http://127.0.0.1:{back_port}", outside, running, record, snapshots, client, sidecar)

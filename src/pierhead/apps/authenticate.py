@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from pierhead.core.errors import Invalid, Unauthenticated
 from pierhead.core.identity import Both, Caller, User
-from pierhead.core.workload import Proven
+from pierhead.core.workload import CHATS, Proven
 
 
 class Identity(Protocol):
@@ -155,7 +155,6 @@ class Listener:
         return min(proven, key=lambda each: each.until, default=None)
 
 
-_CHATS: Final = frozenset({"chat", "channel"})
 _CHANNEL: Final = re.compile(rb"[A-Za-z0-9_.@:/#-]{1,256}")
 
 
@@ -166,7 +165,7 @@ def in_channel(caller: Caller, claimed: bytes | None) -> Caller:
     nothing of who sends, so it does not count.
     Errors: Invalid, for a channel that no name can be.
     """
-    if claimed is None or caller.workload is None or caller.surface not in _CHATS:
+    if claimed is None or caller.workload is None or caller.surface not in CHATS:
         return caller
     if _CHANNEL.fullmatch(claimed) is None:
         raise Invalid("pierhead-channel is no name of a channel", hint="send the channel's id", code="bad-headers")

@@ -45,6 +45,12 @@ class MeshSettings(BaseModel):
         "", description="who may say which certificate a client showed: `unix:/PATH` or an address; empty: nobody"
     )
     authz: str = Field("", description="where ext_authz is answered: `unix:/PATH` or 127.0.0.1:PORT; empty: nowhere")
+    envoy_host: str = Field("127.0.0.1", description="the address that Envoy listens on before the gateway")
+    envoy_port: int = Field(8443, ge=1, le=65535, description="its port")
+    envoy_admin_port: int = Field(9901, ge=1, le=65535, description="its admin port, on loopback always")
+    secrets: Path = Field(Path("/run/pierhead/mesh"), description="the folder of Envoy's `svid.json` and `trust.json`")
+    gateway_id: str = Field("", description="the gateway's SPIFFE ID: the one workload that a server's Envoy admits")
+    requests_per_s: int = Field(2000, ge=1, le=1_000_000, description="requests a second that one Envoy passes on")
 
     @property
     def registered(self) -> dict[str, Registration]:
@@ -60,20 +66,25 @@ class MeshSettings(BaseModel):
         return Path(self.sidecar.removeprefix(SOCKET)) if self.sidecar.startswith(SOCKET) else None
 
     @property
+    def authz_socket(self) -> Path | None:
+        """The Unix socket that decisions are asked for at, by the sidecar alone."""
+        return Path(self.authz.removeprefix(SOCKET)) if self.authz.startswith(SOCKET) else None
+
+    @property
     def sidecar_addresses(self) -> frozenset[str]:
         return frozenset() if not self.sidecar or self.sidecar_socket else frozenset({self.sidecar})
 
 
 def refuse_half_meshed(mesh: MeshSettings) -> None:
     """Errors: Misconfigured (`half-secured`, `bad-setting`)."""
-    needs = [name for name in ("bundle", "workloads", "sidecar", "authz") if getattr(mesh, name)]
+    needs = [name for name in ("bundle", "workloads", "sidecar", "authz", "gateway_id") if getattr(mesh, name)]
     if needs and not mesh.trust_domain:
         message = f"mesh.{needs[0]} is set, but mesh.trust_domain is not"
         raise Misconfigured(message, hint="say whose workloads are meant", code="half-secured")
     if mesh.trust_domain and not is_trust_domain(mesh.trust_domain):
         message = f"mesh.trust_domain: {mesh.trust_domain!r} names no trust domain"
         raise Misconfigured(message, hint="write it like corp.example", code="bad-setting")
-    for name in mesh.workloads:
+    for name in [*mesh.workloads, *filter(None, [mesh.gateway_id])]:
         _check_workload(name, mesh.trust_domain)
     _check_places(mesh)
 
@@ -82,16 +93,19 @@ def _check_workload(name: str, trust_domain: str) -> None:
     try:
         domain = trust_domain_of(name)
     except Invalid as invalid:
-        raise Misconfigured(f"mesh.workloads: {invalid.message}", hint=invalid.hint, code="bad-setting") from None
+        raise Misconfigured(f"mesh: {invalid.message}", hint=invalid.hint, code="bad-setting") from None
     if domain != trust_domain:
-        message = f"mesh.workloads: {name} is not of the trust domain {trust_domain}"
-        raise Misconfigured(message, hint="register workloads of your own trust domain", code="bad-setting")
+        message = f"mesh: {name} is not of the trust domain {trust_domain}"
+        raise Misconfigured(message, hint="name workloads of your own trust domain", code="bad-setting")
 
 
 def _check_places(mesh: MeshSettings) -> None:
     if mesh.sidecar and not _is_place(mesh.sidecar_socket, mesh.sidecar):
         message = f"mesh.sidecar: {mesh.sidecar!r} is neither unix:/PATH nor an address"
         raise Misconfigured(message, hint="write unix:/run/pierhead/sidecar.sock or 10.0.0.7", code="bad-setting")
+    if mesh.sidecar_socket and mesh.authz and not mesh.authz_socket:
+        message = "mesh.sidecar is a socket, but mesh.authz is a port that all of this machine reach"
+        raise Misconfigured(message, hint="make mesh.authz a socket too: unix:/PATH", code="half-secured")
     host, _, port = mesh.authz.rpartition(":")
     is_socket = mesh.authz.startswith(f"{SOCKET}/")
     if mesh.authz and not is_socket and not (host == "127.0.0.1" and port.isdigit() and 0 < int(port) <= 65535):  # noqa: PLR2004

@@ -17,6 +17,10 @@ _SPIFFE_ID: Final = re.compile(rf"spiffe://({_DOMAIN})((?:/[A-Za-z0-9._-]+)+)")
 _TRUST_DOMAIN: Final = re.compile(_DOMAIN)
 
 
+CHATS: Final = frozenset({"chat", "channel"})
+"""Surfaces whose workloads may say in which channel a person speaks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """Where a workload stands: the surface and environment of every call that comes through it.

@@ -18,6 +18,8 @@ from pierhead.bootstrap.settings import Settings
 from pierhead.core.snapshot import AgeLimits
 
 if TYPE_CHECKING:
+    from pierhead.apps.gateway.run import Door, Program
+    from pierhead.bootstrap.mesh_settings import MeshSettings
     from pierhead.bootstrap.wire_shared import Shared
 
 _GRACE_S: Final = 5.0
@@ -73,10 +75,23 @@ def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> N
             )
             program = gateway.program(outside, {"journal": lambda: shared.journal.failure})
             public, diagnostics = bound(place.host, place.port), bound("127.0.0.1", place.diagnostics_port)
-            doors = [(program.of_sidecar, bound_path(path)) for path in (settings.mesh.sidecar_socket,) if path]
+            doors = _doors(settings.mesh, program)
             await _beside(shared, lambda: program.run(public, diagnostics, *doors))
 
     serving.run(main)
+
+
+def _doors(mesh: "MeshSettings", program: "Program") -> "list[Door]":
+    """What the sidecar comes in by, and where Envoy asks; nothing, unless the settings say so."""
+    doors: list[Door] = []
+    if mesh.sidecar_socket is not None:
+        doors.append((program.of_sidecar, bound_path(mesh.sidecar_socket)))
+    if mesh.authz_socket is not None:
+        doors.append((program.authz, bound_path(mesh.authz_socket)))
+    elif mesh.authz:
+        host, _, port = mesh.authz.rpartition(":")
+        doors.append((program.authz, bound(host, int(port))))
+    return doors
 
 
 def run_server(

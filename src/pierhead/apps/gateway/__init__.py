@@ -10,6 +10,7 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry, generate_latest
 
 from pierhead.apps.authenticate import NO_WORKLOADS, Listener, Sidecar
+from pierhead.apps.gateway.authz import Authz
 from pierhead.apps.gateway.desk import Desk
 from pierhead.apps.gateway.edge import Admission
 from pierhead.apps.gateway.exchange import origin_of
@@ -68,7 +69,7 @@ def _finder(snapshots: Snapshots) -> ToolFinder:
 
 def program(outside: GatewayAdapters, checks: dict[str, Check]) -> Program:
     """The gateway as a program. `checks` are more conditions of readiness (the journal's, for one)."""
-    at = parts(outside)
+    at, mesh = parts(outside), outside.setting.mesh
     metrics = CollectorRegistry(auto_describe=False)
     metrics.register(at.tally)
     published = _Published(outside.snapshots)
@@ -87,8 +88,9 @@ def program(outside: GatewayAdapters, checks: dict[str, Check]) -> Program:
             await at.failed_sign_ins.flush(at_the_end=True)
 
     return Program(
-        application=Relay(at, Sidecar(outside.setting.mesh.sidecar_addresses)),
+        application=Relay(at, Sidecar(mesh.sidecar_addresses)),
         of_sidecar=Relay(at, Sidecar(owns_listener=True)),
+        authz=Authz(at, Sidecar(mesh.sidecar_addresses, owns_listener=mesh.authz_socket is not None)),
         probes=Probes(readiness, lambda: generate_latest(metrics)),
         tick=tick,
         stop_listeners=at.open_messages.end_listeners,

@@ -120,7 +120,7 @@ class Relay:
             return
         visit.fields = self._at.admission.fields(scope["headers"])
         call_id = self._at.ids.new()
-        caller, until = await self._signed_in(visit, visit.server, call_id)
+        caller, until = await signed_in(self._at, self._sidecar, visit, call_id)
         if visit.data_path is not None:
             await self._data(visit, caller, until)
             return
@@ -144,19 +144,6 @@ class Relay:
             await at.forward.carry(scope, visit.fields, visit.receive, visit.send)
         else:
             await at.forward.carry_official(scope, path, visit.fields, visit.receive, visit.send)
-
-    async def _signed_in(self, visit: Visit, server: str, call_id: str) -> tuple[Caller, float]:
-        """Who sends this; a failure is on record before its sender reads of it."""
-        at = self._at
-        audience = f"{at.public_url}/mcp/{server}" if server != DESK else f"{at.public_url}/mcp"
-        try:
-            credentials = Credentials.of(visit.fields, from_sidecar=self._sidecar.sent(visit.scope))
-            caller, until = await at.listener.caller(credentials, audience, call_id)
-        except Unauthenticated as failed:
-            at.tally.rejected_token(failed.code)
-            await at.failed_sign_ins.record(failed.code, server, visit.user_agent)
-            raise
-        return in_channel(caller, visit.fields.get(b"pierhead-channel")), until
 
     async def _message(self, visit: Visit, caller: Caller, until: float) -> None:
         """One POSTed message: read it whole, then carry it or say why not."""
@@ -281,6 +268,23 @@ class Relay:
             at.tally.call(call.server if server else "", tool, call.client, outcome, seconds)
             if tool and outcome == "ok":
                 at.desk.finder.past_use.note(call.server, tool)
+
+
+async def signed_in(at: Parts, sidecar: Sidecar, visit: Visit, call_id: str) -> tuple[Caller, float]:
+    """Who sends this, and until when that is known; a failure is on record before its sender reads of it.
+
+    Errors: Unauthenticated.
+    """
+    server = visit.server or DESK
+    audience = f"{at.public_url}/mcp/{server}" if server != DESK else f"{at.public_url}/mcp"
+    credentials = Credentials.of(visit.fields, from_sidecar=sidecar.sent(visit.scope))
+    try:
+        caller, until = await at.listener.caller(credentials, audience, call_id)
+    except Unauthenticated as failed:
+        at.tally.rejected_token(failed.code)
+        await at.failed_sign_ins.record(failed.code, server, visit.user_agent)
+        raise
+    return in_channel(caller, visit.fields.get(b"pierhead-channel")), until
 
 
 def _outcome(failed: PierheadError) -> str:

@@ -87,6 +87,9 @@ class Program:
     of_sidecar: Application
     """The same for the sidecar, on a listener that it has for itself."""
 
+    authz: Application
+    """Decisions for Envoy, on a listener of this machine."""
+
     probes: Probes
     tick: Callable[[], Awaitable[None]]
     stop_listeners: Callable[[], None]
