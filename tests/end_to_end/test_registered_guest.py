@@ -1,8 +1,10 @@
 """Remote servers of somebody else in a running platform: declared, registered, changing, going and coming."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -170,3 +172,30 @@ def test_a_registered_server_is_reviewed_deployed_called_withheld_and_retired(to
     town.api("alice", "POST", f"{place}/deprecate", {"reason": "old", "message": "use sky"})
     town.api("alice", "POST", f"{place}/retire", {"reason": "gone"})
     eventually(lambda: "server weather" not in town.platform.children(), "its guard has ended")
+
+
+def test_a_folder_of_files_is_planned_and_applied_and_then_nothing_is_left_to_do(town: Town, tmp_path: Path) -> None:
+    entry = {"kind": "http", "url": town.remote.url, "owner": "data-eng", "support": "#data", "tools": TOOLS}
+    file = tmp_path / "catalog" / "forecast.yaml"
+    file.parent.mkdir()
+
+    def published(access: str, *more: str) -> tuple[int, list[tuple[str, str]]]:
+        file.write_text(json.dumps({"servers": {"forecast": {**entry, "access": access}}}))
+        done = town.platform.run("server", "publish", "-f", str(file.parent), "--as", "alice", "-o", "json", *more)
+        assert done.returncode in {0, 10}, done.stderr
+        return done.returncode, [(row["does"], row["name"]) for row in json.loads(done.stdout)]
+
+    new = [(step, "forecast") for step in ("register", "publish", "submit")]
+    assert published("everyone", "--submit", "--plan") == (10, new)
+    assert published("everyone", "--submit", "--reason", "commit 1a2b3c") == (0, new)
+    assert published("everyone", "--submit", "--plan") == (0, [("wait", "forecast")])
+
+    changed = [(step, "forecast") for step in ("change", "publish", "submit")]
+    assert published("group:data-eng", "--submit") == (0, changed)
+    assert published("group:data-eng", "--submit") == (0, [("wait", "forecast")])
+    versions = town.api("alice", "GET", "/servers/forecast/versions")
+    assert [each["stage"] for each in versions["versions"]] == ["in-review", "registered"]
+    assert [move["reason"] for move in versions["moves"] if move["step"] == "submit"][-1] == "commit 1a2b3c"
+    assert "withdraw" in [move["step"] for move in versions["moves"]], "reviewers need not read what is replaced"
+    signed = town.api("alice", "GET", f"/servers/forecast/versions/{versions['versions'][0]['version']}")
+    assert [tool["name"] for tool in signed["manifest"]["tools"]] == ["echo"]

@@ -5,7 +5,7 @@ live definitions of a process (`publish_manifest`).
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pierhead.core.audit import ServerMoved, ServerPublished
 from pierhead.core.catalog import Stage
@@ -22,6 +22,20 @@ from pierhead.usecases.wire_forms import Manifest
 _REPLACEABLE = frozenset({Stage.REGISTERED, Stage.REJECTED})
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What publishing gives now: a version that is kept already, or one that would be new.
+
+    A version that its reviewers rejected is no new one. `before` is what clients get now; `upstream` where the process
+    listens that told these definitions.
+    """
+
+    version: Version
+    before: Version | None
+    is_new: bool
+    upstream: str
+
+
 async def publish_version(server: str, manifest: Manifest | None, caller: Caller, desk: RegistryDesk) -> Version:
     """Keep a version with these definitions; with none, those that its process has now.
 
@@ -29,7 +43,28 @@ async def publish_version(server: str, manifest: Manifest | None, caller: Caller
     Errors: NotFound; Forbidden (`not-yours`); Invalid (`no-definitions`, `unknown-narrowing`,
     `hostile-definition`).
     """
-    by = person_of(caller)
+    entry, offered = await _offered(server, manifest, caller, desk)
+    return await keep_version(entry, offered, person_of(caller), desk)
+
+
+async def candidate(server: str, caller: Caller, desk: RegistryDesk) -> Candidate:
+    """What publishing what its process has now would give; nothing is kept. Errors: as `publish_version`."""
+    entry, offered = await _offered(server, None, caller, desk)
+    known = await desk.catalogue.versions(server)
+    before = next((version for version in known if version.version == entry.current), None)
+    alive = (version for version in known if version.stage is not Stage.RETIRED)
+    same = next((version for version in alive if _has_these(version, entry, offered)), None)
+    if same is not None:
+        return Candidate(same, before, is_new=False, upstream=offered.upstream)
+    made = new_version(entry, offered, known, person_of(caller), desk)
+    return Candidate(made, before, is_new=True, upstream=offered.upstream)
+
+
+async def _offered(
+    server: str, manifest: Manifest | None, caller: Caller, desk: RegistryDesk
+) -> tuple[Entry, Manifest]:
+    """The entry, and the definitions that its owner may publish under it."""
+    person_of(caller)
     entry = await entry_of(server, desk)
     require("" if is_owner(entry, caller, desk.rights) else f"{server} is published by its owner")
     offered = manifest or await desk.manifests.one(server)
@@ -41,7 +76,7 @@ async def publish_version(server: str, manifest: Manifest | None, caller: Caller
         )
     check_narrowing(desk.declarations.read(server, entry.document), offered)
     refuse_hostile(check_definitions(server, offered, await desk.manifests.all()))
-    return await keep_version(entry, offered, by, desk)
+    return entry, offered
 
 
 async def keep_version(entry: Entry, manifest: Manifest, by: str, desk: RegistryDesk) -> Version:
@@ -97,7 +132,11 @@ def _free_name(wanted: str, known: Sequence[Version]) -> tuple[str, int]:
 
 def _is_same(version: Version, entry: Entry, manifest: Manifest) -> bool:
     """Whether that version is of these definitions and this entry already, and can still go somewhere."""
-    if version.stage in {Stage.RETIRED, Stage.REJECTED} or version.manifest.version != manifest.version:
+    return version.stage not in {Stage.RETIRED, Stage.REJECTED} and _has_these(version, entry, manifest)
+
+
+def _has_these(version: Version, entry: Entry, manifest: Manifest) -> bool:
+    if version.manifest.version != manifest.version:
         return False
     return unnamed(version.binding) == unnamed(binding(entry.name, "", manifest, entry.document))
 

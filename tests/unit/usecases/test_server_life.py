@@ -8,13 +8,13 @@ import pytest
 from tests.unit.registry_in_memory import GUEST, TOOLS, Kept, desk_in_memory, manifest_of, somebody
 
 from pierhead.core.catalog import Stage, Step
-from pierhead.core.errors import Conflict
+from pierhead.core.errors import Conflict, Forbidden, Invalid
 from pierhead.core.review import Gate, Verdict
 from pierhead.usecases.advance_server import StepAsked, roll_back, take_step
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.ports_catalogue import Entry
 from pierhead.usecases.publish_manifest import publish_manifest
-from pierhead.usecases.publish_version import publish_version
+from pierhead.usecases.publish_version import candidate, publish_version
 from pierhead.usecases.register_server import register_server
 from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.sign_off import GateDecision, decide_gate
@@ -114,3 +114,26 @@ async def test_of_two_who_register_one_name_at_once_the_second_is_told(desk: Reg
     with pytest.raises(Conflict) as taken:
         await register_server("clock", GUEST, somebody("alice"), late)
     assert taken.value.code == "name-taken"
+
+
+async def test_a_candidate_is_what_publishing_would_give_and_is_not_kept(desk: RegistryDesk) -> None:
+    bob = somebody("bob")
+    await register_server("clock", GUEST, bob, desk)
+    with pytest.raises(Invalid, match="nobody knows the definitions"):
+        await candidate("clock", bob, desk)
+    await publish_manifest("clock", manifest_of(TOOLS[0]), desk)
+    found = await candidate("clock", bob, desk)
+    assert (found.is_new, found.version.version, found.before) == (True, "1", None)
+    assert await desk.catalogue.versions("clock") == ()
+    with pytest.raises(Forbidden):
+        await candidate("clock", somebody("alice"), desk)
+
+    published = await publish_version("clock", None, bob, desk)
+    assert (await candidate("clock", bob, desk)).version == published
+    await take_step(StepAsked("clock", "1", Step.SUBMIT, "please"), bob, desk)
+    (review,) = await desk.catalogue.open_reviews()
+    await decide_gate(review.id, GateDecision(Gate.SECURITY, Verdict.REJECT, "no"), somebody("carol"), desk)
+    rejected = await candidate("clock", bob, desk)
+    assert (rejected.is_new, rejected.version.stage) == (False, Stage.REJECTED)
+    await take_step(StepAsked("clock", "1", Step.RETIRE, "over"), bob, desk)
+    assert (await candidate("clock", bob, desk)).is_new

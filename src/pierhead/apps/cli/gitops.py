@@ -5,39 +5,38 @@ makes the same requests that people make, so that no review gate is skipped. Not
 which the registry reads at its start.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from urllib.parse import quote
 
 import typer
 
 from pierhead.apps.cli.access import data_of
 from pierhead.apps.cli.frame import ConfigOption, DataOption, Output, emit, show
-from pierhead.apps.cli.life import AsOption, FormatOption, client_of, fitting, path_of, taken, told
-from pierhead.core.catalog import Step
-from pierhead.core.errors import Conflict, Invalid, NotFound
+from pierhead.apps.cli.life import AsOption, FormatOption, client_of, path_of, taken, told
+from pierhead.core.catalog import Stage, Step
+from pierhead.core.errors import Conflict, Invalid, NotFound, UpstreamUnreachable
 
 if TYPE_CHECKING:
+    from pierhead.apps.cli.planning import Change
     from pierhead.bootstrap.wire_commands import ApiClient
+    from pierhead.core.json import Json
 
 PLAN_FOUND_CHANGES: Final = 10
-_ACCESS: Final = ("access", "tools")
+_LOOK_S: Final = 0.5
+_NOT_YET: Final = frozenset({"no-definitions", "unknown-narrowing"})
 
 _Files = Annotated[Path | None, typer.Option("-f", "--files", help="A file or folder of servers, as in a fleet file.")]
 _Plan = Annotated[bool, typer.Option("--plan", "--dry-run", help="Only show what would change; exit code 10 if any.")]
 _Prune = Annotated[bool, typer.Option("--prune", help="Also retire what was registered and is in no file.")]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One thing to do. `why` names the members that differ, or what else was found."""
-
-    server: str
-    does: str
-    why: str
-    entry: Mapping[str, object] | None = None
-    tag: str = ""
+_Submit = Annotated[bool, typer.Option("--submit", help="Also put what was published before its reviewers.")]
+_Reason = Annotated[str, typer.Option("--reason", help="With --submit and --prune, for the record: a commit, say.")]
+_Wait = Annotated[float, typer.Option("--wait", help="Seconds for a new or changed process to tell its definitions.")]
+_Drift = Annotated[bool, typer.Option("--fail-on-drift", help="Exit code 5 if anything differs; change nothing.")]
 
 
 def register(server_app: typer.Typer, policy_app: typer.Typer) -> None:
@@ -52,9 +51,10 @@ def publish(
     files: _Files = None,
     plan: _Plan = False,
     prune: _Prune = False,
-    fail_on_drift: Annotated[
-        bool, typer.Option("--fail-on-drift", help="Exit code 5 if anything differs from the files.")
-    ] = False,
+    submit: _Submit = False,
+    reason: _Reason = "",
+    wait: _Wait = 60.0,
+    fail_on_drift: _Drift = False,
     person: AsOption = "",
     output: FormatOption = None,
     data: DataOption = None,
@@ -63,31 +63,32 @@ def publish(
     """Publish a version of a server for review; or bring the registry to what a folder of files says.
 
     Examples: pierhead server publish clock --as bob; pierhead server publish clock --file manifest.json --as bob;
-    pierhead server publish -f catalog/ --plan --as bob
+    pierhead server publish -f catalog/ --plan --as bob; pierhead server publish -f catalog/ --submit --as bob
     """
+    from pierhead.apps.cli.planning import Planner  # noqa: PLC0415 - see the package's docstring
+
     if (files is None) == (not name):
         raise Invalid("name a server, or --files", hint="see pierhead server publish --help")
     if files is not None:
         held_to_cases(files, data_of(data, config))
     client = client_of(person, data, config)
+    applying = Applying(client, reason, wait)
     if files is None:
         body = {} if file is None else {"manifest": manifest_in(file, version)}
-        told(client.ask("POST", f"{path_of(name)}/versions", body), output or Output.NAME)
+        told(applying.publish(name, body, submits=submit), output or Output.NAME)
         return
-    changes = list(planned(client, entries_in(files), prune=prune))
-    _show(changes, output)
-    if changes and fail_on_drift:
-        raise Conflict("the registry is not as the files say", hint="apply them, or bring the files up to date")
-    if plan:
-        raise typer.Exit(PLAN_FOUND_CHANGES if changes else 0)
-    for change in changes:
-        put_in_place(client, change)
+    changes = list(Planner(client, submit).whole(entries_in(files), prune=prune))
+    _carry_out(changes, applying, output, plan=plan, fail_on_drift=fail_on_drift)
 
 
 def apply(
     files: Annotated[Path, typer.Option("-f", "--files", help="A fleet file, or a folder of them.")],
     plan: _Plan = False,
     prune: Annotated[bool, typer.Option("--prune", help="Also close what is in no file to everybody.")] = False,
+    submit: _Submit = False,
+    reason: _Reason = "",
+    wait: _Wait = 60.0,
+    fail_on_drift: _Drift = False,
     person: AsOption = "",
     output: FormatOption = None,
     data: DataOption = None,
@@ -97,14 +98,29 @@ def apply(
 
     Examples: pierhead policy apply -f fleet.yaml --dry-run --as bob; pierhead policy apply -f fleet.yaml --as bob
     """
+    from pierhead.apps.cli.planning import Planner  # noqa: PLC0415 - see the package's docstring
+
     held_to_cases(files, data_of(data, config))
     client = client_of(person, data, config)
-    changes = list(planned_access(client, entries_in(files), prune=prune))
+    changes = list(Planner(client, submit).of_access(entries_in(files), prune=prune))
+    _carry_out(changes, Applying(client, reason, wait), output, plan=plan, fail_on_drift=fail_on_drift)
+
+
+def _carry_out(
+    changes: "Sequence[Change]", applying: "Applying", output: Output | None, *, plan: bool, fail_on_drift: bool
+) -> None:
+    from pierhead.apps.cli.planning import summary  # noqa: PLC0415
+
     _show(changes, output)
+    print(summary(changes), file=sys.stderr)
+    if fail_on_drift and any(change.drifts for change in changes):
+        raise Conflict("the registry is not as the files say", hint="apply them, or bring the files up to date")
+    acting = [change for change in changes if change.acts]
     if plan:
-        raise typer.Exit(PLAN_FOUND_CHANGES if changes else 0)
-    for change in changes:
-        put_in_place(client, change)
+        raise typer.Exit(PLAN_FOUND_CHANGES if acting else 0)
+    for change in acting:
+        applying.take(change)
+    applying.done()
 
 
 def held_to_cases(place: Path, data: Path) -> None:
@@ -136,6 +152,7 @@ _SHOWN_ONLY: Final = frozenset({"tokens", "narrowed", "withheld"})
 def entries_in(place: Path) -> dict[str, Mapping[str, object]]:
     """Every server of a file, or of the YAML files of a folder. Errors: Misconfigured; Invalid, for one named twice."""
     from pierhead.bootstrap.document import read_document  # noqa: PLC0415
+    from pierhead.usecases.entry_shown import masked  # noqa: PLC0415
 
     files = sorted(file for file in place.rglob("*") if file.suffix in {".yaml", ".yml"}) if place.is_dir() else [place]
     found: dict[str, Mapping[str, object]] = {}
@@ -146,103 +163,126 @@ def entries_in(place: Path) -> dict[str, Mapping[str, object]]:
                 raise Invalid(f"{file} declares {name} once more", hint="declare each server once")
             if not isinstance(entry, dict):
                 raise Invalid(f"{file}: {name} is no mapping", hint="see docs/how-to/register-a-server.md")
+            if hidden := masked(cast("Mapping[str, Json]", entry)):
+                message = f"{file}: {name} holds *** where a secret belongs: {', '.join(hidden)}"
+                raise Invalid(message, hint="write what is meant, or {env: NAME} for a header", code="bad-entry")
             found[name] = cast("Mapping[str, object]", entry)
     if not found:
         raise NotFound(f"no server is declared in {place}", hint="put them under `servers:`")
     return found
 
 
-def planned(client: "ApiClient", wanted: Mapping[str, Mapping[str, object]], *, prune: bool) -> Iterable[Change]:
-    """What brings the registry to `wanted`: register, change, publish, retire."""
-    for name, entry in wanted.items():
-        known = _known(client, name)
-        if known is None:
-            yield Change(name, "register", "it is new", entry)
-            continue
-        document, tag = known
-        differing = _differing(document["entry"], entry)
-        if document["origin"] == "fleet":
-            if differing:
-                yield Change(name, "leave", f"the operator's fleet file has another {', '.join(differing)}")
-        elif differing:
-            yield Change(name, "change", ", ".join(differing), entry, tag)
-        yield from _drifted(client, name)
-    if prune:
-        yield from (Change(name, "retire", "it is in no file") for name in _others(client, wanted))
+@dataclass(slots=True)
+class Applying:
+    """Takes the steps of a plan, one request each. What can be called is decided by its gates as always.
 
+    A process that was started or changed tells its definitions some seconds later: `wait` is how long they are waited
+    for. One that does not tell them is left out, and said at the end, when everything else is done.
+    """
 
-def planned_access(client: "ApiClient", wanted: Mapping[str, Mapping[str, object]], *, prune: bool) -> Iterable[Change]:
-    """The same for access alone: of servers that are there."""
-    for name, entry in wanted.items():
-        known = _known(client, name)
-        if known is None:
-            raise NotFound(f"no server {name} is registered", hint="register it first: pierhead server publish -f")
-        document, tag = known
-        asked = {**document["entry"], **{key: entry[key] for key in _ACCESS if key in entry}}
-        differing = _differing(document["entry"], asked)
-        if differing and document["origin"] == "fleet":
-            yield Change(name, "leave", f"the operator's fleet file has another {', '.join(differing)}")
-        elif differing:
-            yield Change(name, "change", ", ".join(differing), asked, tag)
-    for name in _others(client, wanted) if prune else ():
-        document, tag = cast("tuple[Any, str]", _known(client, name))
-        if document["entry"].get("access", "nobody") != "nobody":
-            yield Change(name, "change", "access", {**document["entry"], "access": "nobody"}, tag)
+    client: "ApiClient"
+    reason: str
+    """For the record; empty: a plain one for each step."""
+    wait: float
+    _runs: dict[str, str] = field(default_factory=dict[str, str])
+    """What was started or changed here, with the run of the process before."""
+    _published: dict[str, Any] = field(default_factory=dict[str, Any])
+    _untold: list[str] = field(default_factory=list[str])
 
+    def take(self, change: "Change") -> None:
+        from pierhead.apps.cli.planning import Does  # noqa: PLC0415
 
-def put_in_place(client: "ApiClient", change: Change) -> None:
-    """Do one thing of a plan. What can be called is decided by its gates as always."""
-    match change.does:
-        case "register":
-            client.ask("POST", "/servers", {"name": change.server, "entry": change.entry})
-        case "change":
-            client.ask("PUT", path_of(change.server), {"entry": change.entry}, {"if-match": change.tag})
-        case "retire":
-            taken(client, change.server, Step.RETIRE, "", {"reason": "in no file any longer"})
-        case _:
+        match change.does:
+            case Does.REGISTER:
+                self._runs[change.server] = ""
+                self.client.ask("POST", "/servers", {"name": change.server, "entry": change.entry})
+            case Does.CHANGE:
+                self._runs[change.server] = self._run_before(change.server)
+                headers = {"if-match": change.tag}
+                self.client.ask("PUT", path_of(change.server), {"entry": change.entry}, headers)
+            case Does.PUBLISH:
+                self._publish(change.server)
+            case Does.SUBMIT:
+                self._submit(change)
+            case Does.RETIRE:
+                taken(self.client, change.server, Step.RETIRE, "", {"reason": self.reason or "in no file any longer"})
+            case Does.LEAVE | Does.WAIT:
+                pass
+
+    def publish(self, name: str, body: Mapping[str, object], *, submits: bool) -> Any:  # noqa: ANN401 - JSON
+        """Publish one server's version, and put it before its reviewers if that is due; the version."""
+        made = self.client.ask("POST", f"{path_of(name)}/versions", body)
+        if submits and made["stage"] == Stage.REGISTERED:
+            return self._submitted(name, str(made["version"]))
+        return made
+
+    def done(self) -> None:
+        """Errors: UpstreamUnreachable, naming every server whose process did not tell its definitions."""
+        if self._untold:
+            raise UpstreamUnreachable(
+                f"the process has not told its definitions: {', '.join(self._untold)}",
+                hint="see why with pierhead server show; then run this again",
+            )
+
+    def _publish(self, name: str) -> None:
+        if name in self._runs and not self._has_told(name):
+            self._untold.append(name)
             return
+        self._published[name] = self.publish(name, {}, submits=False)
+
+    def _submit(self, change: "Change") -> None:
+        made = self._published.get(change.server, {"version": change.version, "stage": Stage.REGISTERED})
+        if change.server not in self._untold and made["stage"] == Stage.REGISTERED:
+            self._submitted(change.server, str(made["version"]))
+
+    def _submitted(self, name: str, version: str) -> Any:  # noqa: ANN401 - JSON
+        """Put it before its reviewers, in place of any other that still is: nobody need read what is replaced."""
+        for each in self.client.ask("GET", f"{path_of(name)}/versions")["versions"]:
+            if each["stage"] == Stage.IN_REVIEW and each["version"] != version:
+                self._step(name, str(each["version"]), Step.WITHDRAW, f"replaced by {version}")
+        return self._step(name, version, Step.SUBMIT, self.reason or "as its file says")
+
+    def _step(self, name: str, version: str, step: Step, reason: str) -> Any:  # noqa: ANN401 - JSON
+        return self.client.ask("POST", f"{path_of(name)}/versions/{quote(version, safe='')}/{step}", {"reason": reason})
+
+    def _has_told(self, name: str) -> bool:
+        """Whether the process runs that was started from the entry as it is now."""
+        deadline = time.monotonic() + self.wait
+        while (run := self._run(name)) in {"", self._runs[name]}:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOOK_S)
+        return bool(run)
+
+    def _run_before(self, name: str) -> str:
+        """The same before a change, which may be what mends a server that cannot be published."""
+        try:
+            return self._run(name)
+        except Invalid:
+            return ""
+
+    def _run(self, name: str) -> str:
+        """Which run of its process told the definitions; empty before the first. Errors: what the registry says."""
+        try:
+            return str(self.client.ask("GET", f"{path_of(name)}/candidate")["run"])
+        except Invalid as refused:
+            if refused.code in _NOT_YET:
+                return ""
+            raise
 
 
-def _known(client: "ApiClient", name: str) -> tuple[Any, str] | None:
-    try:
-        return client.tagged("GET", f"{path_of(name)}/entry")
-    except NotFound:
-        return None
-
-
-def _differing(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-
-
-def _drifted(client: "ApiClient", name: str) -> Iterable[Change]:
-    """What its process says and nobody signed."""
-    withheld: list[str] = client.ask("GET", path_of(name))["withheld"]
-    if withheld:
-        yield Change(name, "review", f"withheld, since nobody signed them: {', '.join(withheld)}")
-
-
-def _others(client: "ApiClient", wanted: Mapping[str, object]) -> Iterable[str]:
-    """The caller's registered servers that are in no file and have not ended."""
-    cursor: str | None = ""
-    while cursor is not None:
-        page = client.ask("GET", f"/servers?stage=any&limit=200&cursor={cursor}")
-        for each in page["servers"]:
-            known = None if each["name"] in wanted or each["stage"] == "retired" else _known(client, each["name"])
-            if known is not None and known[0]["origin"] == "registered" and _may_retire(client, each["name"]):
-                yield str(each["name"])
-        cursor = page["next"]
-
-
-def _may_retire(client: "ApiClient", name: str) -> bool:
-    versions: list[dict[str, Any]] = client.ask("GET", f"{path_of(name)}/versions")["versions"]
-    return bool(versions) and any(
-        each["version"] == fitting(versions, Step.RETIRE, name) and "retire" in each["steps"] for each in versions
-    )
-
-
-def _show(changes: Sequence[Change], output: Output | None) -> None:
-    rows = [{"name": change.server, "does": change.does, "why": change.why} for change in changes]
+def _show(changes: "Sequence[Change]", output: Output | None) -> None:
+    rows = [
+        {
+            "name": change.server,
+            "does": str(change.does),
+            "why": change.why,
+            "version": change.version or None,
+            "differences": list(change.differences),
+        }
+        for change in changes
+    ]
     if output not in {None, Output.TABLE}:
         emit(rows, cast("Output", output), json=False)
     elif rows:
-        show(rows, ("does", "name", "why"), Output.TABLE, json=False)
+        show(rows, ("does", "name", "version", "why"), Output.TABLE, json=False)

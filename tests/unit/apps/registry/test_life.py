@@ -9,7 +9,9 @@ from tests.web_registry import SPARK_REVIEW
 from tests.web_site import PUBLIC_URL, TestSite, build
 
 from pierhead.apps.registry import openapi
+from pierhead.core.audit import ServerMoved
 from pierhead.usecases.grant_tokens import Grant, issue
+from pierhead.usecases.wire_forms import manifest_from_form
 
 pytestmark = pytest.mark.anyio
 
@@ -322,3 +324,33 @@ async def test_a_decision_that_cannot_be_read_is_refused(program: Program, said:
     answer = await program.ask("carol", "POST /reviews/{id}/decisions", body, id=(await program.review())["id"])
 
     assert answer.status_code == 400
+
+
+async def test_a_candidate_tells_what_publishing_would_give_and_keeps_nothing(program: Program) -> None:
+    await program.done("bob", "POST /servers", {"name": "clock", "entry": CLOCK})
+    route = "GET /servers/{name}/candidate"
+    unknown = await program.ask("bob", route, name="clock")
+    assert (unknown.status_code, unknown.json()["code"]) == (400, "no-definitions")
+
+    form = {**MANIFEST, "instructions": "", "upstream": "http://127.0.0.1:9001/mcp"}
+    await program.world.site.registry.manifests.keep("clock", manifest_from_form(form), 0, ServerMoved(*[""] * 7))
+    offered = await program.done("bob", route, name="clock")
+    assert (offered["is_new"], offered["to"], offered["stage"], offered["from"]) == (True, "1", None, None)
+    assert [tool["name"] for tool in offered["added"]] == ["now"]
+    assert (await program.done("bob", "GET /servers/{name}/versions", name="clock"))["versions"] == []
+
+    await program.done("bob", "POST /servers/{name}/versions", {}, name="clock")
+    kept = await program.done("bob", route, name="clock")
+    assert (kept["is_new"], kept["stage"], kept["run"]) == (False, "registered", offered["run"])
+    assert (await program.ask("carol", route, name="clock")).status_code == 403
+    assert (await program.ask("alice", route, name="clock")).status_code == 404
+
+
+async def test_a_mask_is_not_taken_for_a_secret(program: Program) -> None:
+    hidden = {**CLOCK, "url": "https://reader:***@clock.example/mcp"}
+    refused = await program.ask("bob", "POST /servers", {"name": "clock", "entry": hidden})
+    assert (refused.status_code, refused.json()["code"]) == (400, "bad-entry")
+    await program.register()
+    tag = (await program.ask("bob", "GET /servers/{name}/entry", name="clock")).headers["etag"]
+    refused = await program.ask("bob", "PUT /servers/{name}", {"entry": hidden}, name="clock", if_match=tag)
+    assert "url" in refused.json()["message"]

@@ -13,9 +13,10 @@ from pydantic import Field
 from pierhead.apps.registry.api.answers import Asked, answer, moment
 from pierhead.apps.registry.api.bodies import Name, Strict, read_body
 from pierhead.apps.registry.api.sight import entry_seen, no_such_server, reviews
-from pierhead.apps.registry.entry_shown import shown
+from pierhead.core.definitions import document_digest
 from pierhead.core.errors import Invalid
 from pierhead.core.json import Json
+from pierhead.usecases.entry_shown import masked, shown
 from pierhead.usecases.ports_catalogue import Entry
 from pierhead.usecases.register_server import change_entry, register_server
 from pierhead.usecases.rights import is_owner, person_of
@@ -46,6 +47,7 @@ async def register(asked: Asked) -> object:
     asked.query()
     person_of(asked.caller)
     offered = await read_body(NewServer, asked, "register", _BODY)
+    _refuse_masks(offered.entry)
     entry = await register_server(offered.name, _json(offered.entry), asked.caller, asked.site.registry)
     headers = {"location": f"/api/v1/servers/{entry.name}", "etag": tag_of(entry)}
     return answer(entry_form(entry), 201, headers)
@@ -78,6 +80,7 @@ async def change(asked: Asked) -> object:
             hint="read it again, then decide",
             code="precondition-failed",
         )
+    _refuse_masks(offered.entry)
     changed = await change_entry(known.name, _json(offered.entry), lock, asked.caller, asked.site.registry)
     return answer(entry_form(changed), 200, {"etag": tag_of(changed)})
 
@@ -91,11 +94,23 @@ def entry_form(known: Entry) -> Mapping[str, object]:
     return {
         "name": known.name,
         "entry": shown(known.document),
+        "digest": document_digest(known.document),
         "origin": known.origin,
         "registered_by": known.by,
         "registered_at": moment(known.at),
         "current": known.current or None,
     }
+
+
+def _refuse_masks(document: Mapping[str, object]) -> None:
+    """What was shown without its secrets is not to be kept so. Errors: Invalid (`bad-entry`)."""
+    members = masked(_json(document))
+    if members:
+        raise Invalid(
+            f"the entry holds *** where a secret belongs: {', '.join(members)}",
+            hint="send what is meant; what the registry shows of an entry hides its secrets",
+            code="bad-entry",
+        )
 
 
 def _lock(asked: Asked) -> int:

@@ -40,6 +40,7 @@ ROUTES: Final[Mapping[str, Endpoint]] = {
     "GET /api/v1/servers/{name}/versions/{version}": versions.version,
     "POST /api/v1/servers/{name}/versions/{version}/{step}": versions.step,
     "POST /api/v1/servers/{name}/rollback": versions.rollback,
+    "GET /api/v1/servers/{name}/candidate": versions.candidate,
     "GET /api/v1/servers/{name}/diff": versions.diff,
     "GET /api/v1/reviews": review_desk.reviews,
     "GET /api/v1/reviews/{id}": review_desk.review,

@@ -5,6 +5,7 @@ Who may do what is the use cases' to say; answers name the steps that the caller
 """
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -18,6 +19,7 @@ from pierhead.core.catalog import TRANSITIONS, Step, Tool
 from pierhead.core.errors import NotFound
 from pierhead.usecases.advance_server import StepAsked, roll_back, take_step
 from pierhead.usecases.ports_catalogue import Entry, Move, Version
+from pierhead.usecases.publish_version import candidate as candidate_now
 from pierhead.usecases.publish_version import publish_version
 from pierhead.usecases.read_reviews import Difference, difference
 from pierhead.usecases.rights import may_take, person_of
@@ -83,6 +85,20 @@ async def publish(asked: Asked) -> object:
     return version_form(asked, await _entry(asked), made)
 
 
+async def candidate(asked: Asked) -> object:
+    """What publishing would give just now, and how it differs from what clients get. Errors: as `publish`."""
+    asked.query()
+    entry = await _entry(asked)
+    found = await candidate_now(entry.name, asked.caller, asked.site.registry)
+    return {
+        **_between(found.before, found.version),
+        "is_new": found.is_new,
+        "stage": None if found.is_new else found.version.stage,
+        "reason": "" if found.is_new else found.version.reason,
+        "run": sha256(found.upstream.encode()).hexdigest()[:16],
+    }
+
+
 async def step(asked: Asked) -> object:
     """Move a version; what follows for callers is in force when this answers. Errors: as `take_step`; Invalid."""
     asked.query()
@@ -123,9 +139,13 @@ async def diff(asked: Asked) -> object:
         raise NotFound("the server has no version yet", hint="publish one")
     after = version_in(known, query["to"]) if "to" in query else known[0]
     before = version_in(known, query["from"]) if "from" in query else _current(entry, known)
+    return _between(before, after)
+
+
+def _between(before: Version | None, after: Version) -> Mapping[str, object]:
     found = difference(before.manifest if before else None, after.manifest)
     return {
-        "server": entry.name,
+        "server": after.server,
         "from": before.version if before else None,
         "to": after.version,
         **_difference(found),

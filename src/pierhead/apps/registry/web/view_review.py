@@ -7,7 +7,6 @@ deciding (`usecases/sign_off`), how it looks (`page_review`).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pierhead.apps.registry.entry_shown import shown
 from pierhead.apps.registry.web.differences import (
     MemberDifference,
     ToolDifference,
@@ -25,6 +24,7 @@ from pierhead.core.json import Json
 from pierhead.core.review import Binding, Comment, Gate, Review, SignOff
 from pierhead.core.token_weight import token_weight
 from pierhead.usecases.check_definitions import check_definitions, check_document
+from pierhead.usecases.entry_shown import shown
 from pierhead.usecases.ports_catalogue import Entry, Version
 from pierhead.usecases.rights import may_decide
 from pierhead.usecases.wire_forms import Manifest

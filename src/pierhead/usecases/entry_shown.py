@@ -1,6 +1,6 @@
 """An entry's document as people and programs may see it: whole, but for the secrets that a fleet file may hold.
 
-Above: pages and API. Not here: who may see an entry at all.
+Above: pages, API and command line. Not here: who may see an entry at all.
 """
 
 import re
@@ -19,6 +19,27 @@ _ALL_SECRET: Final = frozenset({"environment"})
 def shown(document: Mapping[str, Json]) -> dict[str, Json]:
     """The document without passwords in URLs, values of secret names, and values of a process's environment."""
     return {name: _masked(name, value) for name, value in document.items()}
+
+
+def masked(document: Mapping[str, Json]) -> tuple[str, ...]:
+    """The members that hold a mask where a secret belongs: what somebody was shown, and sends back."""
+    return tuple(sorted(name for name, value in document.items() if _holds_mask(name, value)))
+
+
+def _holds_mask(name: str, value: Json) -> bool:
+    match value:
+        case dict() if name in _ALL_SECRET:
+            return _MASK in value.values()
+        case dict():
+            return any(_holds_mask(inner, each) for inner, each in value.items())
+        case list():
+            return any(_holds_mask(name, each) for each in value)
+        case str() if _SECRET.search(name):
+            return value == _MASK
+        case str():
+            return f":{_MASK}@" in value
+        case _:
+            return False
 
 
 def _masked(name: str, value: Json) -> Json:

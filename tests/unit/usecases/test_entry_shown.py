@@ -1,6 +1,6 @@
 """What is shown of an entry: everything but secrets."""
 
-from pierhead.apps.registry.entry_shown import shown
+from pierhead.usecases.entry_shown import masked, shown
 
 
 def test_no_secret_of_a_fleet_file_is_shown() -> None:
@@ -25,3 +25,18 @@ def test_no_secret_of_a_fleet_file_is_shown() -> None:
 def test_what_holds_no_secret_is_shown_as_it_is() -> None:
     entry = {"kind": "http", "url": "https://maps.corp.example/mcp", "tools": {"find": {"policy": "everyone"}}}
     assert shown(entry) == entry
+
+
+def test_a_mask_that_is_sent_back_is_found_wherever_it_stands() -> None:
+    hidden = {
+        "kind": "sql",
+        "url": "postgresql://reader:***@db.corp.example/shop",
+        "replicas": ["postgresql://reader:***@db2/shop"],
+        "environment": {"API": "***"},
+        "roles": {"analyst": {"login": {"password": "***"}}},
+        "api_key": "***",
+        "description": "***",
+        "pii": False,
+    }
+    assert masked(hidden) == ("api_key", "environment", "replicas", "roles", "url")
+    assert masked({"environment": {"API": "value"}, "api_key": "value", "roles": {"analyst": {}}}) == ()
