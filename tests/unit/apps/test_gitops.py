@@ -1,5 +1,6 @@
 """GitOps by the command line: what a plan says, what applying it does, and that a second one finds nothing to do."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ CLOCK: dict[str, Any] = {
     "support": "#ads",
     "description": "Tells the time.",
     "access": "group:data-eng",
+    "tools": {"now": {"policy": "everyone", "effect": "read", "minutes_saved": 1}},
 }
 
 
@@ -190,23 +192,21 @@ def test_the_operators_servers_and_those_of_others_are_left_alone(catalogue: Cat
     assert "the operator's fleet file has another" in catalogue.publish("--plan", person="frank").out
 
 
-def test_a_secret_is_compared_without_being_shown_and_never_replaced_by_its_mask(catalogue: Catalogue) -> None:
-    secret = {**CLOCK, "headers": {"X-Api-Key": "hunter2"}}
-    catalogue.put(secret)
-    catalogue.tell()
-    catalogue.publish()
-    assert catalogue.plan() == [("wait", "clock")]
-    catalogue.put({**CLOCK, "headers": {"X-Api-Key": "hunter3"}})
-    said = catalogue.publish("--plan")
-    assert (said.code, "headers: *** -> ***" in said.out, "hunter" in said.out) == (10, True, False)
-    catalogue.put({**CLOCK, "headers": {"X-Api-Key": "***"}})
-    refused = catalogue.publish()
-    assert (refused.code, refused.error["cause"]) == (2, "bad-entry")
-
-    catalogue.put({**secret, "access": "everyone"})
-    assert catalogue.shell.run("bob", "policy", "apply", "-f", "catalog", "--wait", "0").code == 7
-    entry = catalogue.shell.world.site.registry.catalogue.kept_entries["clock"].document  # type: ignore[attr-defined]
-    assert (entry["access"], entry["headers"]) == ("everyone", {"X-Api-Key": "hunter2"})
+def test_a_secret_of_the_fleet_file_is_compared_without_being_shown(catalogue: Catalogue) -> None:
+    kept = catalogue.shell.world.site.registry.catalogue.kept_entries  # type: ignore[attr-defined]
+    entry = {"kind": "sql", "url": "postgresql://reader:hunter2@db/shop", "owner": "data-eng", "support": "#data"}
+    kept["warehouse"] = replace(kept["warehouse"], document=entry)
+    (catalogue.shell.folder / "catalog/clock.yaml").unlink()
+    catalogue.put(entry, "warehouse")
+    assert catalogue.publish("--plan", "-o", "json", person="frank").document[0]["does"] != "leave"
+    catalogue.put({**entry, "url": "postgresql://reader:hunter3@db/shop"}, "warehouse")
+    said = catalogue.publish("--plan", "-o", "json", person="frank")
+    assert [(row["does"], row["differences"]) for row in said.document] == [
+        ("leave", [{"member": "url", "before": "***", "after": "***"}])
+    ]
+    assert "hunter" not in said.out
+    catalogue.put({**entry, "url": "postgresql://reader:***@db/shop"}, "warehouse")
+    assert catalogue.publish("--plan", person="frank").error["cause"] == "bad-entry"
 
 
 def test_access_alone_is_applied_published_and_submitted(catalogue: Catalogue) -> None:
@@ -241,7 +241,7 @@ def test_one_server_is_published_and_submitted_in_one_step(catalogue: Catalogue)
     [
         ({"a.yaml": {"people": {}}}, "put them under `servers:`"),
         ({"a.yaml": {"servers": {"x": CLOCK}}, "b.yaml": {"servers": {"x": CLOCK}}}, "declare each server once"),
-        ({"a.yaml": {"servers": {"x": "clock"}}}, "see docs/how-to/register-a-server.md"),
+        ({"a.yaml": {"servers": {"x": "clock"}}}, "see docs/how-to/write-a-fleet-file.md"),
     ],
 )
 def test_files_that_say_nothing_or_too_much_are_refused_with_what_to_do(
