@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import data, gateway, journal, memory, pages, policy, sdk, sql
+from bench import data, gateway, journal, memory, policy, registry, sdk, sql
 from bench.processes import ROOT, cores
 from bench.results import Results, Target, table
 
@@ -28,7 +28,7 @@ SUITES: Final[dict[str, tuple[Suite, Sequence[Target]]]] = {
     "gateway": (gateway.measure, gateway.TARGETS),
     "sql": (sql.measure, sql.TARGETS),
     "data": (data.measure, data.TARGETS),
-    "pages": (pages.measure, pages.TARGETS),
+    "registry": (registry.measure, registry.TARGETS),
     "memory": (memory.measure, memory.TARGETS),
 }
 RESULTS: Final = ROOT / "bench" / "results.json"
@@ -65,6 +65,7 @@ def machine() -> dict[str, object]:
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
         "cores": cores(),
+        "load_average": round(os.getloadavg()[0], 2),
         "memory_mb": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20,
         "system": platform.platform(),
         "python": platform.python_version(),

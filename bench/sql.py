@@ -119,6 +119,14 @@ def _start(stack: ExitStack, folder: Path, module: str, file: str, asked: Mappin
 @contextmanager
 def database(folder: Path) -> Generator[str]:
     """A PostgreSQL of its own, with one table of 100,000 rows. Errors: Absent, SubprocessError."""
+    with postgresql(folder) as url:
+        as_postgres([components.postgresql() / "psql", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", TABLE])
+        yield url
+
+
+@contextmanager
+def postgresql(folder: Path) -> Generator[str]:
+    """A PostgreSQL of its own, empty. Errors: Absent, SubprocessError."""
     binaries, port, own = components.postgresql(), free_port(), folder / "postgresql"
     own.mkdir()
     folder.chmod(0o755)
@@ -128,9 +136,7 @@ def database(folder: Path) -> Generator[str]:
     options = f"-c listen_addresses=127.0.0.1 -p {port} -k {own} -c max_connections=64"
     as_postgres([*control, "-o", options, "start"])
     try:
-        url = f"postgresql://{USER}@127.0.0.1:{port}/postgres"
-        as_postgres([binaries / "psql", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", TABLE])
-        yield url
+        yield f"postgresql://{USER}@127.0.0.1:{port}/postgres"
     finally:
         as_postgres([*control, "-m", "fast", "stop"])
 
