@@ -10,7 +10,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +58,7 @@ DOCUMENT = {
 
 
 @contextmanager
-def measured(what: str) -> Iterator[None]:
+def measured(what: str) -> Generator[None]:
     before, used = time.perf_counter(), time.process_time()
     yield
     wall, cpu = (time.perf_counter() - before) * 1000, (time.process_time() - used) * 1000
@@ -118,15 +118,15 @@ async def change(desk: RegistryDesk, signer: SnapshotSigner, followed: FollowedP
         with measured("  change, compose, publish"):
             await take_step(asked, admin, desk)
         with measured("  payload and signature"):
-            envelope = signer.seal(desk.served.payload(desk.clock.now()))
+            envelope = signer.seal(desk.served.payload(desk.clock.now(), followed.base))
         with measured("  verified, read, swapped, kept on disk"):
             followed.take(envelope)
     with measured("one server's new definitions, published"):
         await publish_manifest("server-0008", replace(manifest(10), version="2"), desk)
     with measured("  followed"):
-        followed.take(signer.seal(desk.served.payload(desk.clock.now())))
+        followed.take(signer.seal(desk.served.payload(desk.clock.now(), followed.base)))
     with measured("no change, confirmed again"):
-        followed.take(signer.seal(desk.served.payload(desk.clock.now())))
+        followed.take(signer.seal(desk.served.payload(desk.clock.now(), followed.base)))
 
 
 async def story(servers: int, tools: int, data: Path) -> None:

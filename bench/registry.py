@@ -281,12 +281,14 @@ class _Changing:
         place, tool = self.at.place, f"tool_0_of_{server}"
         request = Request(tool, tools_call(tool, {"question": "?"}), "", place.tokens["alice", f"/mcp/server-{server}"])
         headers = {**request.headers(), "host": f"127.0.0.1:{place.port}"}
+        said = ""
         while time.perf_counter() - since < _WITHIN_S:
             answer = await self.clients[gateway].post(f"/mcp/server-{server}", content=request.body, headers=headers)
             if _ran(answer) == runs:
                 return (time.perf_counter() - since) * 1000
+            said = answer.text[:200]
             await asyncio.sleep(_PAUSE_S)
-        raise Flawed(f"gateway {gateway} does not decide by the change after {_WITHIN_S:.0f} s: {answer.text[:200]}")
+        raise Flawed(f"gateway {gateway} does not decide by the change after {_WITHIN_S:.0f} s: {said}")
 
 
 def _client(program: Program) -> httpx2.AsyncClient:

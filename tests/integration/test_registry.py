@@ -1,7 +1,7 @@
 """The registry as gateways, servers and the command line meet it: its real routes over its real database."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,10 +74,13 @@ async def registry(tmp_path: Path) -> AsyncGenerator[Meeting]:
 
 
 class NoFile:
-    def load(self) -> Envelope | None:
-        return None
+    def load(self) -> Sequence[Envelope]:
+        return []
 
     def keep(self, envelope: Envelope) -> None:
+        self.kept = envelope
+
+    def keep_change(self, envelope: Envelope) -> None:
         self.kept = envelope
 
 

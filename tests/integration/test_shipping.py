@@ -57,7 +57,7 @@ def test_facts_reach_the_registry_once_though_it_was_away(tmp_path: Path) -> Non
             file = SnapshotOnDisk(tmp_path / "snapshots" / "gateway.json")
             signature = SnapshotVerifier.of(keys.read("snapshot.pub"))
             policy = FollowedPolicy(SystemClock(), AgeLimits(60, 900), signature, file)
-            policy.take(await remote.snapshot(0, 0))
+            policy.take(await remote.snapshot(0, "", 0))
             assert "clock" in policy.current().servers
         finally:
             await remote.close()

@@ -42,8 +42,8 @@ class Registry:
     async def close(self) -> None:
         await self.client.aclose()
 
-    async def snapshot(self, after: int, wait_s: float) -> Envelope:
-        answer = await self._send("GET", f"/snapshot?after={after}&wait_s={wait_s:g}", wait_s=wait_s)
+    async def snapshot(self, after: int, base: str, wait_s: float) -> Envelope:
+        answer = await self._send("GET", f"/snapshot?after={after}&base={base}&wait_s={wait_s:g}", wait_s=wait_s)
         return Envelope(payload=answer["payload"], signature=answer["signature"])
 
     async def take(self, writer: str, lines: Sequence[bytes]) -> int:

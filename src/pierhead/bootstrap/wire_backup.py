@@ -31,6 +31,7 @@ from pierhead.core.chain import Head, follow, read_line
 from pierhead.core.errors import Conflict, Invalid, Misconfigured, PierheadError
 from pierhead.core.json import Json
 from pierhead.usecases.ports_registry import Revision
+from pierhead.usecases.revision_text import change_text
 
 REVISIONS_LEFT_FREE: Final = 1000
 """How far above the last known policy revision a restored registry goes on.
@@ -191,8 +192,7 @@ async def _latest(settings: Settings, data: Path) -> int:
     numbers = [0]
     for path in (data / "snapshots").glob("*.json"):
         kept = SnapshotOnDisk(path).load()
-        if kept is not None:
-            numbers.append(int(json.loads(kept.payload).get("revision", 0)))
+        numbers += [int(json.loads(each.payload).get("revision", 0)) for each in kept]
     if settings.database.url.get_secret_value() or (data / _FILE).exists():
         with contextlib.suppress(Misconfigured):
             async with reached(settings) as database:
@@ -254,9 +254,7 @@ async def _go_on(database: Database, number: int) -> int:
     latest = await policies.latest()
     if latest is None:
         return 0
-    document = json.dumps(
-        {**json.loads(latest.document), "revision": number}, ensure_ascii=False, separators=(",", ":")
-    )
+    document = change_text(number, latest.digest, frozenset(), {})
     fact = PolicyPublished(number, latest.digest, _BY)
     await policies.publish(Revision(number, latest.digest, document), clock.now(), _BY, fact)
     return number

@@ -41,7 +41,8 @@ class Console:
         """The revision in force, from the registry itself."""
         envelope = self.internal.get("/snapshot", {"after": 0, "wait_s": 0})
         form = cast("dict[str, object]", json.loads(envelope["payload"]))
-        return NowInForce(snapshot_from_form({key: value for key, value in form.items() if key != "issued_at"}))
+        around = {"issued_at", "digest"}
+        return NowInForce(snapshot_from_form({key: value for key, value in form.items() if key not in around}))
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """What each server's process was last said to do: state, reason, since. Servers never started are missing."""

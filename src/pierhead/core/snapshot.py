@@ -5,9 +5,12 @@ Made by the registry, signed, followed by gateways and servers (`usecases/follow
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from pierhead.core.catalog import Server
 from pierhead.core.reach import Row
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,25 @@ class Snapshot:
 
 
 EMPTY = Snapshot(revision=0, servers={}, rows={})
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotChange:
+    """What a revision has otherwise than an earlier one: some servers anew, each with all its rows; and who is gone."""
+
+    revision: int
+    servers: Mapping[str, Server] = field(hash=False)
+    rows: Mapping[str, tuple[Row, ...]] = field(hash=False)
+    gone: frozenset[str]
+
+    def on(self, base: Snapshot) -> Snapshot:
+        """The later revision. Nothing of a server that changed is left of `base`: what it lost it does not keep."""
+        return Snapshot(self.revision, self._over(base.servers, self.servers), self._over(base.rows, self.rows))
+
+    def _over(self, old: Mapping[str, _Value], new: Mapping[str, _Value]) -> Mapping[str, _Value]:
+        changed = self.gone | self.servers.keys()
+        kept = {name: value for name, value in old.items() if name not in changed}
+        return dict(sorted((kept | dict(new)).items()))
 
 
 @dataclass(frozen=True, slots=True)

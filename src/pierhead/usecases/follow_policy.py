@@ -19,6 +19,8 @@ from pierhead.usecases.wire_forms import SnapshotReader
 
 _SKEW_S: Final = 60.0
 _WAIT_S: Final = 20.0
+_AROUND: Final = frozenset({"issued_at", "digest", "base"})
+"""What an answer says beside the revision."""
 
 
 @dataclass(slots=True)
@@ -31,8 +33,10 @@ class FollowedPolicy:
     file: SnapshotFile
     problem: str = ""
     _reader: SnapshotReader = field(default_factory=SnapshotReader)
-    _content: str = ""
-    """The text of `_snapshot`, but for its time: confirmed again, it is not read again."""
+    _base: Snapshot = EMPTY
+    """The last revision that was told whole: changes are told against it."""
+    _digest: str = ""
+    """What the registry calls `_base`; empty while there is none to tell changes against."""
     _snapshot: Snapshot = EMPTY
     _issued_at: float = 0.0
     _confirmed: float | None = field(default=None)
@@ -47,43 +51,57 @@ class FollowedPolicy:
         return self.limits.judge(self.clock.monotonic() - self._confirmed)
 
     @property
+    def base(self) -> str:
+        """The digest of the revision that is held whole, for the next question."""
+        return self._digest
+
+    @property
     def is_loaded(self) -> bool:
         return self._confirmed is not None
 
     def restore(self) -> None:
-        """Load what the disk kept, under the same signature and age; a file that does not fit is left alone."""
-        kept = self.file.load()
-        if kept is None:
-            return
+        """Load what the disk kept, under the same signature and age; what does not fit is left alone."""
         try:
-            self._accept(kept)
+            for kept in self.file.load():
+                self._accept(kept)
         except Invalid as failed:
             self.problem = failed.message
 
     def take(self, envelope: Envelope) -> None:
         """Put the registry's answer in force, then keep it.
 
-        Errors: Invalid (`snapshot-signature`, `snapshot-replayed`, `snapshot-time`, `wire-form`).
+        Errors: Invalid (`snapshot-signature`, `snapshot-base`, `snapshot-replayed`, `snapshot-time`, `wire-form`).
         """
-        self._accept(envelope)
-        self.file.keep(envelope)
+        if self._accept(envelope):
+            self.file.keep(envelope)
+        else:
+            self.file.keep_change(envelope)
         self.problem = ""
 
-    def _accept(self, envelope: Envelope) -> None:
+    def _accept(self, envelope: Envelope) -> bool:
+        """Put it in force; whether it was a whole revision."""
         if not self.signature.is_valid(envelope):
             raise Invalid("the snapshot's signature is not the registry's", code="snapshot-signature")
-        issued, _, content = envelope.payload.partition(",")
-        if self._content and content == self._content:
-            offered, issued_at = self._snapshot, _issued_at(json.loads(issued + "}"))
-        else:
-            form = cast("dict[str, object]", json.loads(envelope.payload))
-            issued_at = _issued_at(form)
-            offered = self._reader.read({name: member for name, member in form.items() if name != "issued_at"})
+        form = cast("dict[str, object]", json.loads(envelope.payload))
+        issued_at, is_whole = _issued_at(form), "base" not in form
+        digest = str(form.get("digest", ""))
+        content = {name: member for name, member in form.items() if name not in _AROUND}
+        offered = self._reader.read(content) if is_whole else self._changed(form.get("base"), content)
         self._check(offered, issued_at)
+        if is_whole:
+            self._base, self._digest = offered, digest
         if offered.revision != self._snapshot.revision:
-            self._snapshot, self._content = offered, content
+            self._snapshot = offered
         age_s = max(0.0, self.clock.now() - issued_at)
         self._issued_at, self._confirmed = issued_at, self.clock.monotonic() - age_s
+        return is_whole
+
+    def _changed(self, base: object, content: object) -> Snapshot:
+        """A change fits only what it was told against. Where that is another, all of it is asked for next."""
+        if not self._digest or base != self._digest:
+            self._digest = ""
+            raise Invalid("the snapshot tells a change of a revision that is not held", code="snapshot-base")
+        return self._reader.read_change(content).on(self._base)
 
     def _check(self, offered: Snapshot, issued_at: float) -> None:
         if offered.revision < self._snapshot.revision or issued_at < self._issued_at:
@@ -111,7 +129,7 @@ async def follow_policy(policy: FollowedPolicy, source: SnapshotSource, pause: P
 async def follow_once(policy: FollowedPolicy, source: SnapshotSource, pause: Pause, wait_s: float) -> None:
     """One question to the registry. Failing is no end: the policy in force ages meanwhile."""
     try:
-        policy.take(await source.snapshot(policy.current().revision, wait_s))
+        policy.take(await source.snapshot(policy.current().revision, policy.base, wait_s))
     except (UpstreamUnreachable, Invalid, OSError) as failed:
         policy.problem = str(failed)
         await pause(0.5)

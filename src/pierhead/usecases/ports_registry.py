@@ -15,7 +15,10 @@ from pierhead.usecases.wire_forms import Manifest
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One published policy: `document` is the snapshot's JSON text, `digest` the SHA-256 of its content."""
+    """One published policy; `digest` is the SHA-256 of its content.
+
+    `document` is its JSON text: the whole snapshot, or what changed since the revision whose digest is its `base`.
+    """
 
     number: int
     digest: str
@@ -120,9 +123,10 @@ class Envelope:
 class SnapshotSource(Protocol):
     """The registry, as a follower sees it."""
 
-    async def snapshot(self, after: int, wait_s: float) -> Envelope:
+    async def snapshot(self, after: int, base: str, wait_s: float) -> Envelope:
         """The current revision, at once if it is higher than `after`, else after at most `wait_s`.
 
+        It may be told as what changed since `base`, the digest of a revision that the follower holds whole.
         Errors: UpstreamUnreachable.
         """
         ...
@@ -135,10 +139,16 @@ class SnapshotSignature(Protocol):
 
 
 class SnapshotFile(Protocol):
-    """The last-known snapshot on this disk."""
+    """The last-known snapshot on this disk. Everything is kept durably, and whole or not at all."""
 
-    def load(self) -> Envelope | None: ...
+    def load(self) -> Sequence[Envelope]:
+        """The last whole revision and the last change that was kept since, in this order, as far as they are there."""
+        ...
 
     def keep(self, envelope: Envelope) -> None:
-        """Durably, and whole or not at all."""
+        """A whole revision, in place of everything that was kept."""
+        ...
+
+    def keep_change(self, envelope: Envelope) -> None:
+        """What changed since the whole revision, in place of an earlier change."""
         ...

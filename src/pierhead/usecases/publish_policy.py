@@ -20,6 +20,7 @@ from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_catalogue import Catalogue, Version
 from pierhead.usecases.ports_declared import Declarations, DeclaredServer
 from pierhead.usecases.ports_registry import Manifests, Policies, Revision
+from pierhead.usecases.revision_text import Piece, Pieces, change_text, changed_names, digest_of, whole_text
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.wire_forms import Manifest, row_to_form, server_to_form
 
@@ -33,9 +34,7 @@ class _Part:
     """One server's share of a revision, as text and as a value."""
 
     composed: Composed
-    server: str
-    rows: str
-    digest: str
+    piece: Piece
 
 
 @dataclass(slots=True)
@@ -46,6 +45,8 @@ class Composition:
     unreadable: dict[str, str] = field(default_factory=dict[str, str])
     """Entries that are in no revision, and why."""
     revision: Revision | None = None
+    published: Pieces | None = None
+    """What `revision` was put together of; None, while only the one who published it knows."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -78,8 +79,8 @@ async def publish_policy(source: PolicySource, by: str, servers: Iterable[str] |
         for _ in range(_TRIES):
             revision = await _publish(source, by)
             if revision is not None:
-                made.revision = revision
-                source.served.put(revision, _snapshot(made, revision.number))
+                made.revision, made.published = revision, _pieces(made)
+                source.served.put(revision, _snapshot(made, revision.number), made.published)
                 return revision
             await _compose_all(source)  # another registry published: nothing that is kept here can be relied on
     raise Conflict("another registry publishes policy at the same time", hint="run one registry per database")
@@ -87,13 +88,16 @@ async def publish_policy(source: PolicySource, by: str, servers: Iterable[str] |
 
 async def _publish(source: PolicySource, by: str) -> Revision | None:
     """The next revision, or the one in force if nothing changed; None if the number was taken meanwhile."""
-    latest = source.composition.revision
-    parts = [part for _, part in sorted(source.composition.parts.items())]
-    digest = sha256("".join(part.digest for part in parts).encode()).hexdigest()
+    latest, before, pieces = source.composition.revision, source.composition.published, _pieces(source.composition)
+    digest = digest_of(pieces)
     if latest is not None and latest.digest == digest:
         return latest
     number = latest.number + 1 if latest else 1
-    revision = Revision(number, digest, _document(number, parts))
+    if latest is None or before is None:
+        document = whole_text(number, pieces)
+    else:
+        document = change_text(number, latest.digest, changed_names(before, pieces), pieces)
+    revision = Revision(number, digest, document)
     try:
         await source.policies.publish(revision, source.clock.now(), by, PolicyPublished(number, digest, by))
     except Conflict:
@@ -101,12 +105,8 @@ async def _publish(source: PolicySource, by: str) -> Revision | None:
     return revision
 
 
-def _document(number: int, parts: Iterable[_Part]) -> str:
-    """The snapshot's form (`wire_forms.snapshot_to_form`), put together of texts that are there already."""
-    kept = tuple(parts)
-    servers = ",".join(part.server for part in kept)
-    rows = ",".join(part.rows for part in kept if part.rows)
-    return f'{{"revision":{number},"servers":[{servers}],"rows":[{rows}]}}'
+def _pieces(made: Composition) -> Pieces:
+    return {name: part.piece for name, part in sorted(made.parts.items())}
 
 
 def _snapshot(made: Composition, number: int) -> Snapshot:
@@ -119,6 +119,7 @@ async def _compose_all(source: PolicySource) -> None:
     entries, current = await source.catalogue.entries(), await source.catalogue.current_versions()
     live, made = await source.manifests.all(), source.composition
     made.parts.clear()
+    made.published = None
     made.revision = await source.policies.latest()
     for name, entry in entries.items():
         _keep(name, Standing(entry, current.get(name), live.get(name)), source)
@@ -152,7 +153,7 @@ def _keep(name: str, standing: Standing, source: PolicySource) -> None:
 def _part(composed: Composed) -> _Part:
     server = _text(server_to_form(composed.server))
     rows = ",".join(_text(row_to_form(row)) for row in composed.rows)
-    return _Part(composed, server, rows, sha256(f"{server}\n{rows}".encode()).hexdigest())
+    return _Part(composed, Piece(server, rows, sha256(f"{server}\n{rows}".encode()).hexdigest()))
 
 
 def _text(form: Mapping[str, object]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pierhead.core.errors import Misconfigured
 from pierhead.core.snapshot import EMPTY, Age, Fresh, Snapshot
 from pierhead.usecases.ports_registry import Revision
+from pierhead.usecases.revision_text import Pieces, RevisionText
 from pierhead.usecases.tell_changes import Changed, ChangeLog, changed
 from pierhead.usecases.wire_forms import snapshot_from_form
 
@@ -19,7 +20,7 @@ from pierhead.usecases.wire_forms import snapshot_from_form
 class ServedPolicy:
     """The latest revision of this process."""
 
-    _document: str = ""
+    _text: RevisionText = field(default_factory=RevisionText)
     _snapshot: Snapshot = EMPTY
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _is_ending: bool = False
@@ -31,15 +32,18 @@ class ServedPolicy:
     def age(self) -> Age:
         return Fresh()
 
-    def put(self, revision: Revision, snapshot: Snapshot | None = None) -> None:
+    def put(self, revision: Revision, snapshot: Snapshot | None = None, pieces: Pieces | None = None) -> None:
         """Serve this revision if it is a later one, and wake everyone who waits for that.
 
-        `snapshot` is what its document says, where that is at hand already.
+        `snapshot` is what it holds, `pieces` what it was put together of; without them its document is the whole.
         """
         if revision.number <= self._snapshot.revision:
             return
         before = self._snapshot
-        self._document = revision.document
+        if pieces is None:
+            self._text.put_whole(revision.number, revision.digest, revision.document)
+        else:
+            self._text.put(revision.number, revision.digest, pieces)
         self._snapshot = snapshot or snapshot_from_form(json.loads(revision.document))
         if before is not EMPTY:  # the first is where this process began, and nothing that changed
             self._log.note(revision.number, changed(before, self._snapshot))
@@ -61,6 +65,11 @@ class ServedPolicy:
         return self._log.since(revision) if revision < here else {} if revision == here else None
 
     @property
+    def digest(self) -> str:
+        """Of the content of the revision that is served."""
+        return self._text.digest
+
+    @property
     def is_ending(self) -> bool:
         return self._is_ending
 
@@ -69,8 +78,12 @@ class ServedPolicy:
         self._is_ending = True
         self._changed.set()
 
-    def payload(self, issued_at: float) -> str:
-        """The text to sign: the revision, and when it was confirmed."""
-        if not self._document:
+    def payload(self, issued_at: float, base: str = "") -> str:
+        """The text to sign: when it was confirmed, the digest of the revision, and the revision.
+
+        Of the revision what changed since `base`, the digest of one that the follower holds whole; else all of it.
+        """
+        if not self._text.number:
             raise Misconfigured("no policy was published yet", hint="the registry publishes one at its start")
-        return f'{{"issued_at":{json.dumps(issued_at)},{self._document[1:]}'
+        digest, content = json.dumps(self._text.digest), self._text.since(base)
+        return f'{{"issued_at":{json.dumps(issued_at)},"digest":{digest},{content[1:]}'

@@ -4,6 +4,7 @@ The one place that knows these forms; strict: an unknown or missing member is In
 versions that disagree say so instead of guessing. Pure: dicts in, values out. Not here: text, signatures, HTTP.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,12 +17,13 @@ from pierhead.core.condition import parse_condition
 from pierhead.core.errors import Invalid
 from pierhead.core.reach import EVERY, Every, Only, Row
 from pierhead.core.rule import parse_who
-from pierhead.core.snapshot import Snapshot
+from pierhead.core.snapshot import Snapshot, SnapshotChange
 from pierhead.core.usage import Minutes
 
 Form = dict[str, object]
 _Value = TypeVar("_Value")
 _Choice = TypeVar("_Choice", bound=StrEnum)
+_Read = TypeVar("_Read")
 _HINT: Final = "run the same version of pierhead everywhere"
 
 
@@ -189,14 +191,33 @@ def snapshot_to_form(snapshot: Snapshot) -> Form:
 def snapshot_from_form(form: object, read: Callable[[object], Server] = server_from_form) -> Snapshot:
     """`read` is asked for each server: one that has read its form before may answer with the same value."""
     members = _Members(form, "snapshot")
+    servers, rows = _servers_and_rows(members, read)
+    revision = members.take("revision", int)
+    members.done()
+    return Snapshot(revision, servers, rows)
+
+
+def change_from_form(form: object, read: Callable[[object], Server] = server_from_form) -> SnapshotChange:
+    """The same for what changed. Rows without their server are refused: they would be added to what it had."""
+    members = _Members(form, "snapshot")
+    servers, rows = _servers_and_rows(members, read)
+    gone, revision = cast("list[object]", members.take("gone", list)), members.take("revision", int)
+    members.done()
+    names = frozenset(name for name in gone if isinstance(name, str))
+    if len(names) != len(gone) or not rows.keys() <= servers.keys():
+        raise _wrong("snapshot", "a change names who is gone once each, and rows only of servers that changed")
+    return SnapshotChange(revision, servers, rows, names)
+
+
+def _servers_and_rows(
+    members: "_Members", read: Callable[[object], Server]
+) -> tuple[dict[str, Server], dict[str, tuple[Row, ...]]]:
     servers = members.each("servers", read)
     _unique([server.name for server in servers], "server")
     rows: dict[str, tuple[Row, ...]] = {}
     for row in members.each("rows", row_from_form):
         rows[row.server] = (*rows.get(row.server, ()), row)
-    revision = members.take("revision", int)
-    members.done()
-    return Snapshot(revision, {server.name: server for server in servers}, rows)
+    return {server.name: server for server in servers}, rows
 
 
 @dataclass(slots=True)
@@ -207,6 +228,13 @@ class SnapshotReader:
 
     def read(self, form: object) -> Snapshot:
         """Errors: Invalid (`wire-form`), and nothing is kept of it."""
+        return self._reading(lambda server: snapshot_from_form(form, server))
+
+    def read_change(self, form: object) -> SnapshotChange:
+        """Errors: Invalid (`wire-form`), and nothing is kept of it."""
+        return self._reading(lambda server: change_from_form(form, server))
+
+    def _reading(self, of: Callable[[Callable[[object], Server]], _Read]) -> _Read:
         read: dict[object, tuple[object, Server]] = {}
 
         def server(each: object) -> Server:
@@ -215,9 +243,9 @@ class SnapshotReader:
             read[found.name] = (each, found)
             return found
 
-        snapshot = snapshot_from_form(form, server)
+        made = of(server)
         self._kept = read
-        return snapshot
+        return made
 
 
 def _name_in(form: object) -> object:
@@ -300,7 +328,7 @@ class _Members:
 
 
 def _unique(names: Sequence[str], what: str) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
     if repeated:
         raise _wrong(what, f"named twice: {', '.join(repeated)}")
 

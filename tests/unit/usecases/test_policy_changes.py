@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -38,12 +39,16 @@ class Signed:
 @dataclass
 class Disk:
     kept: Envelope | None = None
+    change: Envelope | None = None
 
-    def load(self) -> Envelope | None:
-        return self.kept
+    def load(self) -> Sequence[Envelope]:
+        return [each for each in (self.kept, self.change) if each is not None]
 
     def keep(self, envelope: Envelope) -> None:
-        self.kept = envelope
+        self.kept, self.change = envelope, None
+
+    def keep_change(self, envelope: Envelope) -> None:
+        self.change = envelope
 
 
 def envelope(issued_at: float, revision: int = 1, signature: str = "good") -> Envelope:
@@ -75,7 +80,9 @@ def test_a_revision_is_the_form_of_its_snapshot_and_goes_on_where_the_last_proce
         kept = Kept()
         desk = await fleet_in_memory(kept)
         revision = await publish_manifest("warehouse", MANIFEST, desk)
-        assert json.loads(revision.document) == snapshot_to_form(desk.served.current())
+        told = json.loads(desk.served.payload(7.0))
+        around = {"issued_at": 7.0, "digest": revision.digest}
+        assert told == {**around, **snapshot_to_form(desk.served.current())}
         again = desk_in_memory(kept)
         again.catalogue.kept_entries.update(desk.catalogue.kept_entries)  # type: ignore[attr-defined]
         again.catalogue.kept_versions.update(desk.catalogue.kept_versions)  # type: ignore[attr-defined]
@@ -213,7 +220,7 @@ def test_a_restart_loads_what_the_disk_kept_under_the_same_age_and_signature() -
 
 def test_a_registry_that_is_away_lets_the_policy_age_and_names_the_problem() -> None:
     class Away:
-        async def snapshot(self, after: int, wait_s: float) -> Envelope:
+        async def snapshot(self, after: int, base: str, wait_s: float) -> Envelope:
             raise UpstreamUnreachable("the registry does not answer")
 
     pauses: list[float] = []
@@ -234,7 +241,7 @@ def test_a_follower_asks_at_once_first_then_waits_with_the_registry_and_outlives
             self.asked: list[tuple[int, float]] = []
             self.is_quiet = asyncio.Event()
 
-        async def snapshot(self, after: int, wait_s: float) -> Envelope:
+        async def snapshot(self, after: int, base: str, wait_s: float) -> Envelope:
             self.asked.append((after, wait_s))
             if len(self.asked) == 1:
                 return envelope(1000, revision=7)

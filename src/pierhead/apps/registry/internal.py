@@ -87,10 +87,14 @@ class Internal:
         return KeyedRoutes(self.key, Router(listed, redirect_slashes=False))
 
     async def snapshot(self, request: Request) -> Response:
-        """The signed revision; one that is higher than `after` at once, else after `wait_s` with a fresh time."""
+        """The signed revision; one that is higher than `after` at once, else after `wait_s` with a fresh time.
+
+        `base` names the revision that the asker holds whole: then it may be told only what changed since.
+        """
         wait_s = min(_number(request, "wait_s", 0.0), _LONGEST_WAIT_S)
         await self.policy.after(int(_number(request, "after", 0)), wait_s)
-        envelope = self.seal(self.policy.payload(self.registry.clock.now()))
+        base = request.query_params.get("base", "")
+        envelope = self.seal(self.policy.payload(self.registry.clock.now(), base))
         return _json({"payload": envelope.payload, "signature": envelope.signature})
 
     async def take(self, request: Request) -> Response:
