@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, cast
 
+from pierhead.core.catalog import Server, Tool
 from pierhead.core.errors import NotFound
 from pierhead.core.identity import ANONYMOUS, Anonymous, Both, Caller, Principal, User, Workload, label
-from pierhead.core.snapshot import Snapshot
+from pierhead.core.snapshot import Age, Snapshot
 from pierhead.usecases.explain_decision import explain_decision
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.ports_records import CallerUse, Records
@@ -125,7 +126,7 @@ def simulate(replay: Replay, known: Known, now: Snapshots, proposal: Proposal, a
 
     `at` says where callers stand: its environment and, for those who never called, its surface.
     """
-    judging = _Judging(now, proposal, at)
+    judging = _Judging(_Unconditional(now), _Unconditional(proposal), proposal, at)
     changes: list[Change] = []
     unjudged: dict[tuple[str, str], int] = {}
     judged = 0
@@ -136,9 +137,7 @@ def simulate(replay: Replay, known: Known, now: Snapshots, proposal: Proposal, a
             unjudged[key] = unjudged.get(key, 0) + use.calls
             continue
         judged += use.calls
-        settings = proposal.settings.get(use.server)
-        if settings:
-            key = (use.server, f"its {', '.join(settings)} differ; what they decide on arguments is not in the record")
+        for key in judging.unknown(use):
             unjudged[key] = unjudged.get(key, 0) + use.calls
         change = judging.change(sides, use.surface, use.server, use.tool)
         changes += [replace(change, calls=use.calls, last_at=use.last_at)] if change else []
@@ -172,16 +171,63 @@ def _people(name: str, groups: frozenset[str], known: Known) -> tuple[User, User
     return User("", name, groups), User("", name, known.after.get(name, groups))
 
 
+@dataclass(slots=True)
+class _Unconditional:
+    """A policy without its conditions on arguments, which nobody can judge afterwards."""
+
+    policy: Snapshots
+    _made: Snapshot | None = None
+
+    def current(self) -> Snapshot:
+        if self._made is None:
+            now = self.policy.current()
+            self._made = replace(now, servers={name: _unconditional(each) for name, each in now.servers.items()})
+        return self._made
+
+    def age(self) -> Age:
+        return self.policy.age()
+
+
+def _unconditional(server: Server) -> Server:
+    if not any(_conditions(tool) for tool in server.tools.values()):
+        return server
+    return replace(server, tools={name: _without(tool) for name, tool in server.tools.items()})
+
+
+def _without(tool: Tool) -> Tool:
+    bounds, narrowed = replace(tool.bounds, when=()), replace(tool.narrowed_bounds, when=())
+    return replace(tool, bounds=bounds, narrowed_bounds=narrowed)
+
+
+def _conditions(tool: Tool | None) -> tuple[str, ...]:
+    return () if tool is None else (*map(str, tool.bounds.when), *map(str, tool.narrowed_bounds.when))
+
+
 @dataclass(frozen=True, slots=True)
 class _Judging:
-    now: Snapshots
+    now: _Unconditional
+    proposed: _Unconditional
     proposal: Proposal
     at: Caller
+
+    def unknown(self, use: CallerUse) -> Iterator[tuple[str, str]]:
+        """What the record cannot tell of a use: whatever is decided on arguments, where that differs."""
+        settings = self.proposal.settings.get(use.server)
+        if settings:
+            yield use.server, f"its {', '.join(settings)} differ; what they decide on arguments is not in the record"
+        before, after = (self._conditions_of(use, each) for each in (self.now.policy, self.proposal))
+        if before != after:
+            named = "; ".join(after) or "none any more"
+            yield f"{use.server}.{use.tool}", f"its conditions on arguments, which are not in the record: {named}"
+
+    def _conditions_of(self, use: CallerUse, under: Snapshots) -> tuple[str, ...]:
+        server = under.current().servers.get(use.server)
+        return _conditions(server.tools.get(use.tool) if server else None)
 
     def change(self, sides: _Sides, surface: str, server: str, tool: str) -> Change | None:
         """How the two decisions differ; None where they do not."""
         before, _ = self._decided(sides[0], surface, (server, tool), self.now)
-        after, why = self._decided(sides[1], surface, (server, tool), self.proposal)
+        after, why = self._decided(sides[1], surface, (server, tool), self.proposed)
         moved = _moved(before, after)
         return None if moved is None else Change(label(sides[0]), surface, server, tool, moved, before, after, why)
 

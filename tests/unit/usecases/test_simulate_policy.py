@@ -42,7 +42,8 @@ CLOCK: dict[str, Any] = {
     "access": "everyone",
     "tools": {"now": {"policy": "everyone", "effect": "read", "minutes_saved": 1}},
 }
-OPEN = replace(TOOL, policy=parse_who(f"everyone or workload:{ROBOT}"))
+TAKES = {"type": "object", "properties": {"limit": {"type": "integer"}}}
+OPEN = replace(TOOL, policy=parse_who(f"everyone or workload:{ROBOT}"), input_schema=TAKES)
 PEOPLE = {"alice": frozenset({"data-eng"}), "bob": frozenset({"ads"})}
 AT = caller(ALICE)
 
@@ -177,6 +178,19 @@ async def test_what_is_decided_on_arguments_is_said_to_be_unknown() -> None:
     found = await simulated({"warehouse": {**WAREHOUSE, "roles": roles}}, row(), row("bob"))
     assert [(each.what, each.calls) for each in found.unjudged] == [("warehouse", 2)]
     assert "its roles differ" in found.unjudged[0].why
+
+
+async def test_conditions_on_arguments_are_not_judged_and_make_nobody_ask() -> None:
+    narrowed = {"run_query": {"when": "limit <= 100"}}
+    found = await simulated({"warehouse": {**WAREHOUSE, "tools": narrowed}}, row(), row(tool="gone"))
+    assert (found.changes, found.reach) == ((), ())
+    assert [(each.what, each.calls) for each in found.unjudged] == [("warehouse.run_query", 1)]
+    assert "limit <= 100" in found.unjudged[0].why
+
+
+async def test_calls_of_a_server_that_is_no_longer_there_are_absent_on_both_sides() -> None:
+    found = await simulated({}, row(server="gone"), who=known({**PEOPLE, "zoe": frozenset()}))
+    assert (found.judged, found.changes) == (1, ())
 
 
 async def test_a_server_that_is_not_there_yet_is_judged_by_its_access_alone() -> None:

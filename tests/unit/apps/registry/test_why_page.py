@@ -7,6 +7,8 @@ from tests.visiting import Visit
 
 from pierhead.apps.registry.web.view_why import in_words
 from pierhead.core.approval import Approval
+from pierhead.core.bounds import read_bounds
+from pierhead.core.catalog import Discovery
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
 from pierhead.usecases.ports_registry import Revision
@@ -72,6 +74,30 @@ async def test_a_narrowing_is_told_as_what_stops_the_call(visit: Visit) -> None:
     view = await visit.json(WAREHOUSE)
     assert view["layers"][1]["rules"][-1]["sentence"] == "Stops the call: the fleet narrows run_query to zoe."
     assert view["layers"][1]["open_to"] == ["members of data-eng", "zoe"]
+
+
+async def test_a_condition_on_arguments_is_told_and_asks_nobody(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    site = visit.world.site
+    now = site.snapshots.current()
+    server = now.servers["warehouse"]
+    tool = replace(server.tools["run_query"], narrowed_bounds=read_bounds(None, "limit <= 100"))
+    servers = {**now.servers, "warehouse": replace(server, tools={**server.tools, "run_query": tool})}
+    site.registry.served.put(Revision(99, "", "{}"), replace(now, revision=99, servers=servers))
+    view = await visit.json(WAREHOUSE)
+    assert (view["decision"], view["sentence"]) == ("permit", "alice may use run_query")
+    assert view["layers"][1]["rules"][-1]["sentence"] == "Hangs on the arguments of each call: limit <= 100."
+
+
+async def test_a_gated_server_reads_as_one_that_is_not_there(visit: Visit) -> None:
+    site = visit.world.site
+    now = site.snapshots.current()
+    gated = {**now.servers, "warehouse": replace(now.servers["warehouse"], discovery=Discovery.GATED)}
+    site.registry.served.put(Revision(99, "", "{}"), replace(now, revision=99, servers=gated))
+    for person, status in (("bob", 404), ("alice", 200), ("carol", 200)):
+        await visit.sign_in(person)
+        assert (await visit.http.get(WAREHOUSE)).status_code == status
+        assert ("warehouse" in (await visit.json("/why"))["servers"]) == (status == 200)
 
 
 async def test_others_are_asked_about_by_administrators_auditors_and_the_servers_owners(visit: Visit) -> None:

@@ -88,6 +88,10 @@ def _form(view: WhyView) -> h.Node:
             _choice("Tool", "tool", view.tools, view.tool, none="none: only the server") if view.tools else None,
             _choice("Person", "person", view.people, view.person) if view.people else None,
             _choice("Through", "surface", dict.fromkeys((*SURFACES, view.surface)), view.surface),
+            h.label(class_="field")[
+                "Channel, where chat names one",
+                h.input(type="text", name="channel", value=view.channel or None, maxlength="256", size="24"),
+            ],
             h.button(class_="button main")["Ask why"],
         ],
     )

@@ -20,6 +20,7 @@ from pierhead.usecases.explain_decision import Explanation, explain_decision
 
 SURFACES: Final = ("ide", "chat", "channel", "agent")
 _LONGEST: Final = 256
+_CONDITION: Final = ".when"
 _ASKED: Final = {Question.REACH: "reach the server", Question.USE: "use the tool"}
 _PARTIES: Final = {Party.PERSON: "people", Party.WORKLOAD: "workloads"}
 _YES: Final = {
@@ -51,6 +52,7 @@ class WhyView:
     person: str
     groups: tuple[str, ...]
     surface: str
+    channel: str
     environment: str
     is_own: bool
     decision: str
@@ -66,11 +68,12 @@ class WhyView:
 
 def why_view(site: Site, viewer: Viewer, query: Mapping[str, str]) -> WhyView:
     """Errors: NotFound; Forbidden, for another's question without the right; Invalid."""
-    unknown = sorted(query.keys() - {"server", "tool", "person", "surface"})
+    unknown = sorted(query.keys() - {"server", "tool", "person", "surface", "channel"})
     if unknown or max(map(len, query.values()), default=0) > _LONGEST:
-        raise Invalid("the question cannot be read", hint="ask with server, tool, person and surface")
+        raise Invalid("the question cannot be read", hint="ask with server, tool, person, surface and channel")
     snapshot = site.snapshots.current()
-    server = snapshot.servers.get(query.get("server", ""))
+    hidden = viewer.hidden(site)
+    server = None if query.get("server", "") in hidden else snapshot.servers.get(query.get("server", ""))
     if server is None and query.get("server"):
         raise NotFound(f"no server {query['server']!r}", hint="see the list of servers")
     subject = _subject(site, viewer, query, server)
@@ -83,6 +86,7 @@ def why_view(site: Site, viewer: Viewer, query: Mapping[str, str]) -> WhyView:
         person=subject.name,
         groups=tuple(sorted(subject.groups)),
         surface=subject.surface,
+        channel=subject.channel,
         environment=subject.environment,
         is_own=subject.name == viewer.person,
         decision=answer.decision,
@@ -90,14 +94,14 @@ def why_view(site: Site, viewer: Viewer, query: Mapping[str, str]) -> WhyView:
         to_do=answer.to_do,
         layers=answer.layers,
         revision=snapshot.revision,
-        servers=tuple(sorted(snapshot.servers)),
+        servers=tuple(sorted(snapshot.servers.keys() - hidden)),
         tools=tuple(sorted(server.tools)) if server else (),
         people=tuple(sorted(site.tokens.people.names())) if sees_all else (),
     )
 
 
 def _subject(site: Site, viewer: Viewer, query: Mapping[str, str], server: Server | None) -> Caller:
-    own = viewer.caller(site)
+    own = replace(viewer.caller(site), channel=query.get("channel", ""))
     surface = query.get("surface", "") or own.surface
     person = query.get("person", "") or viewer.person
     if person == viewer.person:
@@ -130,16 +134,23 @@ def _answered(site: Site, caller: Caller, server: Server, tool: str) -> _Answer:
     if tool and tool not in server.tools:
         raise NotFound(f"{server.name} has no tool {tool!r}", hint="leave the tool out, or choose another")
     found = explain_decision(caller, server.name, tool, site.snapshots)
-    decision = "ask" if found.decision == "approval" else found.decision
+    asks = any(_asks(match) for match in found.reasons)
+    decision = ("ask" if asks else "permit") if found.decision == "approval" else found.decision
     asked = (Question.REACH, Question.USE) if tool else (Question.REACH,)
     layers = tuple(_layer(site, caller, server, question, found) for question in asked)
-    return _Answer(decision, in_words(found.sentence), _to_do(decision, found), layers)
+    sentence = found.sentence if decision == found.decision or asks else f"{caller.name} may use {tool}"
+    return _Answer(decision, in_words(sentence), _to_do(decision, found), layers)
+
+
+def _asks(match: Match) -> bool:
+    """Whether it asks for people. A condition asks them only while the arguments are not known, as they are here."""
+    return match.effect is RuleEffect.ASK and not match.rule.endswith(_CONDITION)
 
 
 def _layer(site: Site, caller: Caller, server: Server, question: Question, found: Explanation) -> LayerView:
     reasons = tuple(match for match in found.reasons if match.question is question)
     refusal = refuse(caller, reasons, frozenset({question}), server.whom_to_ask)
-    asks = any(match.effect is RuleEffect.ASK for match in reasons)
+    asks = any(_asks(match) for match in reasons)
     decision = "refuse" if refusal else "ask" if asks else "permit"
     sentence = in_words(refusal.sentence) if refusal else f"{caller.name} may {_ASKED[question]}"
     return LayerView(
@@ -172,6 +183,8 @@ def _to_do(decision: str, found: Explanation) -> str:
 
 def plain(match: Match) -> str:
     """What one rule says, as a sentence for whoever is not its author."""
+    if match.effect is RuleEffect.ASK and not _asks(match):
+        return f"Hangs on the arguments of each call: {match.sentence.partition(': ')[2]}."
     does = {
         RuleEffect.PERMIT: f"Lets {_PARTIES[match.party]} {match.question} it",
         RuleEffect.FORBID: "Stops the call",
