@@ -4,6 +4,7 @@ The only module that reads the environment. A key nobody knows and a half-secure
 keeps its origin, so that `config show --origin` can say which of several won. Not here: the fleet (`fleet`).
 """
 
+import base64
 import difflib
 import os
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn, cast
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -133,6 +135,26 @@ class RegistrySettings(_Section):
         return namespace
 
 
+class NotifySettings(_Section):
+    """Where what people should know is sent, beside the pages."""
+
+    url: str = Field("", description="a webhook for reminders of reviews; empty: nothing is sent")
+    secret: SecretStr = Field(SecretStr(""), description="signs webhooks: `whsec_` and 24 to 64 bytes in base64")
+
+    @property
+    def key(self) -> bytes:
+        """The bytes that sign. Errors: Misconfigured (`bad-setting`)."""
+        text = self.secret.get_secret_value()
+        try:
+            key = base64.b64decode(text.removeprefix("whsec_"), validate=True) if text.startswith("whsec_") else b""
+        except ValueError:
+            key = b""
+        if len(key) not in range(24, 65):
+            message = "notify.url is set, and notify.secret is no `whsec_` with 24 to 64 bytes in base64"
+            raise Misconfigured(message, hint="make one: echo whsec_$(openssl rand -base64 32)", code="bad-setting")
+        return key
+
+
 class Settings(_Section):
     """Everything that can be set."""
 
@@ -143,6 +165,7 @@ class Settings(_Section):
     backup: BackupSettings = BackupSettings()  # pyright: ignore[reportCallIssue]
     serve: ServeSettings = ServeSettings()  # pyright: ignore[reportCallIssue]
     registry: RegistrySettings = RegistrySettings()  # pyright: ignore[reportCallIssue]
+    notify: NotifySettings = NotifySettings()  # pyright: ignore[reportCallIssue]
     mesh: MeshSettings = MeshSettings()  # pyright: ignore[reportCallIssue]
 
 
@@ -310,12 +333,24 @@ def _refuse_half_secured(settings: Settings) -> None:
     except Invalid as invalid:
         message = f"registry.allowed_commands: {invalid.message}"
         raise Misconfigured(message, hint=invalid.hint, code="bad-setting") from None
+    _refuse_unsigned(settings)
     if settings.policy.expired_s <= settings.policy.stale_s:
         message = "policy.expired_s must be larger than policy.stale_s"
         raise Misconfigured(message, hint="a policy is stale first, expired later", code="bad-setting")
     if settings.platform.port == settings.platform.diagnostics_port:
         message = f"platform.port and platform.diagnostics_port are both {settings.platform.port}"
         raise Misconfigured(message, hint="metrics never stand on the public port; choose another", code="bad-setting")
+
+
+def _refuse_unsigned(settings: Settings) -> None:
+    """A webhook is signed, and nobody on its way reads it but within the network."""
+    url = urlsplit(settings.notify.url)
+    if not settings.notify.url:
+        return
+    _ = settings.notify.key
+    if url.scheme != "https" and not (url.scheme == "http" and url.hostname in settings.registry.allowed_hosts):
+        hint = "use https://; http:// only to a host of registry.allowed_hosts"
+        raise Misconfigured("notify.url is no https address", hint=hint, code="bad-setting")
 
 
 def _origins(settings: Settings, merged: _Layer) -> Iterator[Origin]:

@@ -34,7 +34,7 @@ from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.policy_cases import require_good
-from pierhead.bootstrap.settings import RegistrySettings, Settings
+from pierhead.bootstrap.settings import NotifySettings, RegistrySettings, Settings
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import Gate
 from pierhead.core.rule import parse_who
@@ -66,6 +66,7 @@ class RegistrySetting:
     database_url: str = ""
     """Empty: SQLite in the data directory."""
     rules: RegistrySettings = field(default_factory=lambda: Settings().registry)
+    notify: NotifySettings = field(default_factory=lambda: Settings().notify)
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,6 +322,20 @@ class ReviewDecided:
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewReminded:
+    """A gate of a review was waited for so long that its group, or at last administrators, were told."""
+
+    review_id: str
+    server: str
+    version: str
+    gate: str
+    urgency: str
+    group: str
+    due_at: float
+    kind: str = "review-reminded"
+
+
+@dataclass(frozen=True, slots=True)
 class DefinitionsDrifted:
     """A live server's tools differ from the signed ones: these are withheld until decided."""
 
@@ -366,6 +380,7 @@ Fact = (
     | ServerMoved
     | ReviewOpened
     | ReviewDecided
+    | ReviewReminded
     | DefinitionsDrifted
     | EntryChanged
     | PolicyPublished

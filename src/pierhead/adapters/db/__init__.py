@@ -9,6 +9,7 @@ from pierhead.adapters.db.catalogue import DatabaseCatalogue
 from pierhead.adapters.db.engine import Database, open_database, pending_of, reach_database, upgrade
 from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
 from pierhead.adapters.db.health import DatabaseHealths
+from pierhead.adapters.db.notices import DatabaseNotices
 from pierhead.adapters.db.oauth import DatabaseSignIn
 from pierhead.adapters.db.policy import DatabasePolicies
 from pierhead.adapters.db.servers import DatabaseManifests, DatabaseStates
@@ -21,6 +22,7 @@ __all__ = [
     "DatabaseFacts",
     "DatabaseHealths",
     "DatabaseManifests",
+    "DatabaseNotices",
     "DatabasePolicies",
     "DatabaseRecords",
     "DatabaseSignIn",

@@ -92,6 +92,28 @@ PROBES = Table(
     Column("document", Text, nullable=False),
 )
 
+REMINDERS = Table(
+    "reminders",
+    METADATA,
+    Column("review", Text, primary_key=True),
+    Column("gate", Text, primary_key=True),
+    Column("urgency", Text, primary_key=True),
+    Column("told_at", Double, nullable=False),
+)
+
+NOTICES = Table(
+    "notices",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", Double, nullable=True),
+    Column("fault", Text, nullable=False),
+    Index(None, "next_at"),
+)
+
 REVISIONS = Table(
     "revisions",
     METADATA,

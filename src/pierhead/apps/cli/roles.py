@@ -40,6 +40,7 @@ def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool
         surface=place.surface,
         environment=place.environment,
         rules=settings.registry,
+        notify=settings.notify,
         database_url=settings.database.url.get_secret_value(),
     )
 

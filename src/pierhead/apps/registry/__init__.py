@@ -8,6 +8,7 @@ import socket
 from contextlib import AsyncExitStack
 
 from pierhead.apps.serving import serve, stop_on_signals
+from pierhead.bootstrap.wire_notices import tell_for_ever
 from pierhead.bootstrap.wire_registry import RegistryAdapters, RegistrySetting, registry_adapters
 
 _DRAIN_S = 20
@@ -24,10 +25,12 @@ async def run(setting: RegistrySetting, listener: socket.socket) -> None:
     stop_on_signals(stopping)
     async with AsyncExitStack() as opened:
         adapters = await registry_adapters(setting, opened)
-        letting_go = asyncio.create_task(_let_go(stopping, adapters))
+        beside = [asyncio.create_task(_let_go(stopping, adapters)), asyncio.create_task(tell_for_ever(adapters))]
         parts = parts_of(adapters)
         await serve(build(parts), [listener], stopping, drain_s=_DRAIN_S, lifespan="off")
-        letting_go.cancel()
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
         await parts.callers.failed.flush(at_the_end=True)
 
 

@@ -25,6 +25,7 @@ from pierhead.apps.registry.web.parts import (
 from pierhead.apps.registry.web.shapes import Shape
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.apps.registry.web.view_reviews import AskedGate, QueueLine, ReviewsView, reviews_view
+from pierhead.core.reminding import Urgency
 
 
 async def reviews_page(site: Site, viewer: Viewer, request: Request) -> Shown:
@@ -80,9 +81,18 @@ def asked_line(gate: AskedGate, now: float) -> h.Element:
     return h.div(class_="row")[
         h.span[GATES[gate.gate]],
         gate_badge(gate.state),
-        badge("Overdue", Shape.CLOCK, Tone.BAD) if gate.is_overdue else None,
+        _urgency(gate),
         h.span(class_="quiet")[_whom(gate, now)],
     ]
+
+
+def _urgency(gate: AskedGate) -> h.Node:
+    """How far its time has run, in the words of the reminders."""
+    if gate.urgency is Urgency.ESCALATED:
+        return badge("Escalated", Shape.EXCLAMATION, Tone.BAD)
+    if gate.is_overdue:
+        return badge("Overdue", Shape.CLOCK, Tone.BAD)
+    return badge("Half its time passed", Shape.HOURGLASS, Tone.WAIT) if gate.urgency is Urgency.HALF else None
 
 
 def _whom(gate: AskedGate, now: float) -> h.Node:

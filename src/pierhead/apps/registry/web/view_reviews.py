@@ -9,6 +9,7 @@ from typing import Final
 
 from pierhead.apps.registry.web.site import Site, Viewer
 from pierhead.core.identity import Caller
+from pierhead.core.reminding import Urgency, urgency_of
 from pierhead.core.review import OPENING, ChangeClass, Gate, GateState, Review, sign_off_of
 from pierhead.usecases.read_reviews import gate_states
 from pierhead.usecases.rights import may_decide
@@ -25,6 +26,7 @@ class AskedGate:
     group: str
     due_at: float
     is_overdue: bool
+    urgency: Urgency | None
     is_yours: bool
     by: str
 
@@ -107,6 +109,7 @@ def asked_gates(review: Review, caller: Caller, site: Site) -> tuple[AskedGate, 
                 group=rights.reviewers.get(gate, ""),
                 due_at=due.get(gate, 0.0),
                 is_overdue=is_waiting and gate in due and due[gate] < now,
+                urgency=urgency_of(review, gate, now),
                 is_yours=is_waiting and not may_decide(review, gate, caller, rights),
                 by=made.by if made else "",
             )
