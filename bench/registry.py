@@ -50,7 +50,7 @@ OFFICIAL: Final = {
 _WITHIN_S: Final = 20.0
 _PAUSE_S: Final = 0.005
 _BUSY_RATE: Final = 100
-_BUSY_S: Final = 25
+_BUSY_S: Final = 8
 
 
 def _targets(database: str) -> tuple[Target, ...]:

@@ -123,7 +123,12 @@ def _issued_at(form: Mapping[str, object]) -> float:
 async def follow_policy(policy: FollowedPolicy, source: SnapshotSource, pause: Pause) -> None:
     """Follow for ever; ends by cancellation."""
     while True:
-        await follow_once(policy, source, pause, _WAIT_S if policy.is_loaded else 0.0)
+        await follow_once(policy, source, pause, _wait_s(policy))
+
+
+def _wait_s(policy: FollowedPolicy) -> float:
+    """Short enough that a registry which is there confirms the policy well before it grows stale."""
+    return min(_WAIT_S, policy.limits.stale_s / 3) if policy.is_loaded else 0.0
 
 
 async def follow_once(policy: FollowedPolicy, source: SnapshotSource, pause: Pause, wait_s: float) -> None:

@@ -254,16 +254,18 @@ def test_a_follower_asks_at_once_first_then_waits_with_the_registry_and_outlives
     async def pause(seconds: float) -> None:
         assert seconds == 0.5
 
-    async def story() -> None:
+    async def story(stale_s: float, waits_s: float) -> None:
         policy, registry = follower(MemoryClock(1000)), Registry()
+        policy.limits = AgeLimits(stale_s, 900)
         following = asyncio.create_task(follow_policy(policy, registry, pause))
         await asyncio.wait_for(registry.is_quiet.wait(), 5)
         following.cancel()
         with pytest.raises(asyncio.CancelledError):
             await following
-        assert (registry.asked, policy.current().revision) == ([(0, 0.0), (7, 20.0), (7, 20.0)], 7)
+        assert (registry.asked, policy.current().revision) == ([(0, 0.0), (7, waits_s), (7, waits_s)], 7)
 
-    asyncio.run(story())
+    asyncio.run(story(stale_s=300, waits_s=20.0))
+    asyncio.run(story(stale_s=6, waits_s=2.0))
 
 
 def test_the_registry_serves_only_later_revisions_and_wakes_who_waits() -> None:
