@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,7 +55,7 @@ CALL = {
 
 
 @contextmanager
-def role(log: Path, *words: str, environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+def role(log: Path, *words: str, environment: Mapping[str, str]) -> Generator["subprocess.Popen[bytes]"]:
     with log.open("wb") as said:
         process = subprocess.Popen(
             [*PIERHEAD, "run", *words], stdout=said, stderr=said, env={**os.environ, **environment}
