@@ -76,6 +76,9 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Iterable[str], output: Outp
     if json or output is not Output.TABLE:
         emit(list(rows), output, json=json)
         return
+    if not rows:
+        print("nothing to show", file=sys.stderr)
+        return
     from rich import box  # noqa: PLC0415 - only a table needs it
     from rich.table import Table  # noqa: PLC0415
 
@@ -128,6 +131,8 @@ def _cell(value: object) -> str:
     match value:
         case None:
             return ""
+        case bool():
+            return "yes" if value else "no"
         case float():
             return f"{value:g}"
         case list() | tuple():

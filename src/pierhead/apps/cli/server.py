@@ -4,7 +4,6 @@ As a person, what they are shown; as nobody, on the platform's own machine, ever
 here: changing anything (`life`, `reviewing`, `gitops`).
 """
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
@@ -44,11 +43,13 @@ def servers(
 
     Examples: pierhead server list; pierhead server list --as bob -o name; pierhead server list --as bob --search time
     """
-    from pierhead.bootstrap.wire_commands import console, has_token  # noqa: PLC0415 - see the package's docstring
+    from pierhead.apps.cli.planning import every_server  # noqa: PLC0415 - see the package's docstring
+    from pierhead.bootstrap.wire_commands import console, has_token  # noqa: PLC0415
 
     if person or search or has_token():
         client = life.client_of(person, data, config)
-        found = [{**each, "tools": each["tool_count"]} for each in _all(client, search)]
+        query = f"&{urlencode({'search': search})}" if search else ""
+        found = [{**each, "tools": each["tool_count"]} for each in every_server(client, query)]
         show(found, ("name", "kind", "stage", "version", "tools", "owner", "support"), output, json=as_json)
         return
     snapshot = console(data_of(data, config)).policy().current()
@@ -133,15 +134,6 @@ def _document(here: "Console", found: "Server", access: list[str]) -> dict[str, 
     }
 
 
-def _all(client: "ApiClient", search: str) -> Iterator[dict[str, Any]]:
-    """Every page."""
-    cursor: str | None = ""
-    while cursor is not None:
-        page = client.ask("GET", f"/servers?{urlencode({'stage': 'any', 'search': search, 'cursor': cursor})}")
-        yield from page["servers"]
-        cursor = page["next"]
-
-
 def _seen(client: "ApiClient", name: str, output: Output) -> None:
     """One server as its caller sees it."""
     path = life.path_of(name)
@@ -157,7 +149,10 @@ def _seen(client: "ApiClient", name: str, output: Output) -> None:
     for key in ("notice", "withheld"):
         if found[key]:
             print(f"{key:<12} {found[key] if key == 'notice' else ', '.join(found[key])}")
-    show(found["tools"], ("name", "effect", "approval", "decision"), Output.TABLE, json=False)
+    if found["tools"]:
+        show(found["tools"], ("name", "effect", "approval", "decision"), Output.TABLE, json=False)
+    else:
+        print(f"{'tools':<12} none that are yours to use")
     columns = ("version", "stage", "is_current", "submitted_by", "reason", "steps")
     show(found["versions"], columns, Output.TABLE, json=False)
 
