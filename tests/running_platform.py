@@ -127,11 +127,15 @@ def until_gone(pids: set[int], within_s: float = 40) -> None:
 
 
 @contextmanager
-def up(data: Path, fleet: Path | None = None, **settings: str) -> Iterator[Up]:
-    """A platform on free ports; stopped at the end, whatever happened. `settings` are like `registry__probe_s`."""
+def up(data: Path, fleet: Path | None = None, *more: str, **settings: str) -> Iterator[Up]:
+    """A platform on free ports; stopped at the end, whatever happened.
+
+    `more` are flags, `settings` are like `registry__probe_s`.
+    """
     port, diagnostics = free_ports(2)
     flags = ["--data", str(data), "--port", str(port), "--diagnostics-port", str(diagnostics)]
     flags += ["--fleet", str(fleet)] if fleet else []
+    flags += more
     environment = {**os.environ, **{f"PIERHEAD__{name.upper()}": value for name, value in settings.items()}}
     log = data.parent / "up.log"
     with log.open("w") as talk:

@@ -6,6 +6,7 @@ Not here: which request means what (the commands know).
 
 import http.client
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
@@ -61,6 +62,8 @@ class ApiClient:
 
     public_url: str
     token: str = field(repr=False)
+    trust: str = ""
+    """The file of the authority that it is trusted by; empty for the machine's own."""
 
     def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401 - JSON, read by the caller
         """The JSON document that `/api/v1` + path answers. Errors: UpstreamUnreachable; what the API says."""
@@ -72,16 +75,22 @@ class ApiClient:
         """The same with its entity tag, for a change that must find it as it was."""
         sent = {"authorization": f"Bearer {self.token}", "content-type": "application/json", **(headers or {})}
         content = None if body is None else json.dumps(body).encode()
-        return _sent(self.public_url, (method, f"/api/v1{path}", content, sent), _API_TIMEOUT_S)
+        return _sent(self.public_url, (method, f"/api/v1{path}", content, sent), _API_TIMEOUT_S, self.trust)
 
 
 _Sent = tuple[str, str, bytes | None, Mapping[str, str]]
 
 
-def _sent(url: str, request: _Sent, timeout_s: float) -> tuple[object, str]:
+def _connection(url: str, timeout_s: float, trust: str) -> http.client.HTTPConnection:
     parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
+    context = ssl.create_default_context(cafile=trust or None)
+    return http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout_s, context=context)
+
+
+def _sent(url: str, request: _Sent, timeout_s: float, trust: str = "") -> tuple[object, str]:
+    parts, connection = urlsplit(url), _connection(url, timeout_s, trust)
     method, path, body, headers = request
     try:
         connection.request(method, f"{parts.path}{path}", body, dict(headers))

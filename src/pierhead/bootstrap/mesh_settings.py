@@ -50,6 +50,7 @@ class MeshSettings(BaseModel):
     envoy_admin_port: int = Field(9901, ge=1, le=65535, description="its admin port, on loopback always")
     secrets: Path = Field(Path("/run/pierhead/mesh"), description="the folder of Envoy's `svid.json` and `trust.json`")
     gateway_id: str = Field("", description="the gateway's SPIFFE ID: the one workload that a server's Envoy admits")
+    envoy: Path | None = Field(None, description="Envoy's executable; empty: of the extra `mesh`, or on the PATH")
     requests_per_s: int = Field(2000, ge=1, le=1_000_000, description="requests a second that one Envoy passes on")
 
     @property
@@ -87,6 +88,17 @@ def refuse_half_meshed(mesh: MeshSettings) -> None:
     for name in [*mesh.workloads, *filter(None, [mesh.gateway_id])]:
         _check_workload(name, mesh.trust_domain)
     _check_places(mesh)
+
+
+def mesh_flags(file: Path | None) -> dict[tuple[str, str], object]:
+    """The section `mesh` that `up --mesh` wrote for its gateway. Errors: Misconfigured."""
+    if file is None:
+        return {}
+    try:
+        return {("mesh", name): value for name, value in json.loads(file.read_text("utf-8")).items()}
+    except (OSError, ValueError):
+        message = f"{file} does not hold the settings of a mesh"
+        raise Misconfigured(message, hint="start the platform again", code="bad-setting") from None
 
 
 def _check_workload(name: str, trust_domain: str) -> None:

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import socket
+import ssl
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,7 @@ __all__ = [
     "hold",
     "prepare_directory",
     "require_directory",
+    "trusted",
     "withdraw",
 ]
 
@@ -43,6 +45,13 @@ class Running:
     diagnostics_url: str
     fleet: str
     pid: int
+    trust: str = ""
+    """The file that its public address is trusted by, where it has an authority of its own."""
+
+
+def trusted(running: Running) -> ssl.SSLContext | bool:
+    """How a client of ours speaks TLS with that platform: True for the usual way."""
+    return ssl.create_default_context(cafile=running.trust) if running.trust else True
 
 
 def note_of(data: Path) -> Path:

@@ -96,13 +96,16 @@ def api(data: Path, person: str) -> ApiClient:
     url, token = shell_access()
     if person:
         here = console(data)
-        return ApiClient(here.running.public_url, here.token(person, "", _TOKEN_S))
+        return ApiClient(here.running.public_url, here.token(person, "", _TOKEN_S), here.running.trust)
     if not token:
         raise Unauthenticated(
             "nobody is named who asks",
             hint="add --as PERSON, for instance --as alice; or set PIERHEAD_TOKEN, and PIERHEAD_URL",
         )
-    return ApiClient(url or console(data).running.public_url, token)
+    if url:
+        return ApiClient(url, token)
+    running = console(data).running
+    return ApiClient(running.public_url, token, running.trust)
 
 
 def has_token() -> bool:

@@ -22,7 +22,7 @@ from pierhead.adapters.journal import Journal
 from pierhead.adapters.system import SystemClock, SystemIds
 from pierhead.bootstrap.plugins import databases
 from pierhead.bootstrap.roles_file import read_queries, read_roles
-from pierhead.bootstrap.running import prepare_directory
+from pierhead.bootstrap.running import prepare_directory, trusted
 from pierhead.bootstrap.serve_roles import Narrowing, roles_in_force
 from pierhead.bootstrap.variables import roles_with_variables
 from pierhead.bootstrap.wire_commands import Console
@@ -83,7 +83,8 @@ def explained_in_fleet(here: Console, person: str, server: str, question: Questi
     base = f"{here.running.public_url}/data/{quote(server, safe='')}"
 
     async def main() -> Mapping[str, Any]:
-        async with httpx2.AsyncClient(trust_env=False, timeout=_PATIENCE_S) as http:
+        verify = trusted(here.running)
+        async with httpx2.AsyncClient(trust_env=False, timeout=_PATIENCE_S, verify=verify) as http:
             return await _asked(http, base, token, question)
 
     return asyncio.run(main())

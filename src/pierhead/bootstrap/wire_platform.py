@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pierhead.adapters.internal_client import InternalClient
 from pierhead.adapters.processes import Child, Supervisor
@@ -25,6 +25,9 @@ from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.reporting import PREFIX, Reporting, Talk
 from pierhead.bootstrap.running import Running, bound, free_ports, hold, prepare_directory
 from pierhead.bootstrap.settings import Resolved, Settings
+
+if TYPE_CHECKING:
+    from pierhead.bootstrap.local_mesh import LocalMesh
 
 _MODULE: Final = "pierhead.apps.cli"
 _CHANCES: Final = 1_000_000
@@ -46,6 +49,7 @@ class Platform:
     following: Following
     client: InternalClient
     reporting: Reporting
+    mesh: "LocalMesh | None"
 
     def everyone(self) -> Mapping[str, Child]:
         """Every server's process of now, by server name."""
@@ -63,8 +67,8 @@ def prepare_demo(data: Path, talk: Talk | None = None) -> None:
     ensure_warehouse(data, lambda reason: talk("warehouse data", "building", reason) if talk else None)
 
 
-def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk) -> Platform:
-    """Check everything, make what is missing, start nothing.
+def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk, *, mesh: bool) -> Platform:
+    """Check everything, make what is missing, start nothing. `mesh`: behind Envoy, under its address.
 
     `talk(name, state, reason)` hears of progress and of every change of a process.
     Errors: Misconfigured; Invalid (`policy-case-failed`); before anything was started.
@@ -75,11 +79,9 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk) -> Platfor
     fleet = fleet_file.load(path, data)
     prepare_directory(data)
     lock = hold(data)
-    for host, port in (
-        (settings.platform.host, settings.platform.port),
-        ("127.0.0.1", settings.platform.diagnostics_port),
-    ):
-        bound(host, port).close()
+    local = _local(settings, fleet) if mesh else None
+    settings = local.settings if local else settings
+    _require_ports(settings, local)
     keys = Keys.at(data)
     keys.ensure(tuple(fleet.servers))
     if fleet_path is None:
@@ -87,14 +89,14 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk) -> Platfor
     if fleet.tests:
         require_good(judged_fleet(fleet))
     ports = free_ports(len(fleet.servers) + 1)
-    children = _Children(settings, resolved.file, data, path, f"http://127.0.0.1:{ports[0]}")
+    children = _Children(settings, resolved.file, data, path, f"http://127.0.0.1:{ports[0]}", local)
     client = InternalClient(children.registry_url, keys.read("internal.key"))
     reporting = Reporting(client, talk)
     supervisor = Supervisor(reporting.report, _chance, (lock,))
     return Platform(
         settings=settings,
         fleet=fleet,
-        running=_running(settings, children.registry_url, path),
+        running=_running(settings, children.registry_url, path, local),
         registry=children.registry(ports[0]),
         gateway=children.gateway(),
         servers={name: children.server(name, port) for name, port in zip(fleet.servers, ports[1:], strict=True)},
@@ -104,12 +106,30 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk) -> Platfor
         ),
         client=client,
         reporting=reporting,
+        mesh=local,
     )
 
 
-def _running(settings: Settings, registry_url: str, fleet: Path) -> Running:
-    place = settings.platform
-    return Running(place.url, registry_url, f"http://127.0.0.1:{place.diagnostics_port}", str(fleet), os.getpid())
+def _local(settings: Settings, fleet: Fleet) -> "LocalMesh":
+    """Errors: Misconfigured."""
+    from pierhead.bootstrap.local_mesh import local_mesh  # noqa: PLC0415 - what signs certificates is heavy
+
+    return local_mesh(settings, fleet)
+
+
+def _require_ports(settings: Settings, mesh: "LocalMesh | None") -> None:
+    """Errors: Misconfigured (`in-use`)."""
+    place, envoy = settings.platform, settings.mesh
+    bound(place.host, place.port).close()
+    more = (envoy.envoy_port, envoy.envoy_admin_port) if mesh else ()
+    for port in (place.diagnostics_port, *more):
+        bound("127.0.0.1", port).close()
+
+
+def _running(settings: Settings, registry_url: str, fleet: Path, mesh: "LocalMesh | None") -> Running:
+    place, trust = settings.platform, str(mesh.trust) if mesh else ""
+    diagnostics = f"http://127.0.0.1:{place.diagnostics_port}"
+    return Running(place.url, registry_url, diagnostics, str(fleet), os.getpid(), trust)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +141,7 @@ class _Children:
     data: Path
     fleet: Path
     registry_url: str
+    mesh: "LocalMesh | None"
 
     def registry(self, port: int) -> Child:
         return self._child("registry", ("registry",), ("--fleet", str(self.fleet), "--port", str(port)), port)
@@ -129,7 +150,8 @@ class _Children:
         place = self.settings.platform
         flags = ("--registry", self.registry_url, "--port", str(place.port), "--host", place.host)
         diagnostics = ("--diagnostics-port", str(place.diagnostics_port))
-        return self._child("gateway", ("gateway",), (*flags, *diagnostics), place.diagnostics_port)
+        mesh = ("--mesh-settings", str(self.mesh.settings_file)) if self.mesh else ()
+        return self._child("gateway", ("gateway",), (*flags, *diagnostics, *mesh), place.diagnostics_port)
 
     def server(self, name: str, port: int) -> Child:
         flags = ("--fleet", str(self.fleet), "--registry", self.registry_url, "--port", str(port))

@@ -24,6 +24,8 @@ from pierhead.core.errors import (
 )
 
 if TYPE_CHECKING:
+    import ssl
+
     from mcp import Client
     from mcp.shared.exceptions import MCPError
 
@@ -61,6 +63,7 @@ def call(
     Examples: pierhead call warehouse run_query sql="select count(*) from flights" --as alice;
     pierhead call time get_current_time timezone=Europe/Berlin --as alice
     """
+    from pierhead.bootstrap.running import trusted  # noqa: PLC0415
     from pierhead.bootstrap.wire_commands import console  # noqa: PLC0415
 
     if not person:
@@ -69,7 +72,7 @@ def call(
     token = here.token(person, server, _TTL_S)
     given = pairs(arguments or [])
     url = f"{here.running.public_url}/mcp/{server}"
-    show_result(asyncio.run(_call(url, token, tool, given, as_json)), output or _fitting())
+    show_result(asyncio.run(_call(url, token, trusted(here.running), (tool, given, as_json))), output or _fitting())
 
 
 def _fitting() -> Output:
@@ -109,7 +112,9 @@ def pairs(arguments: list[str]) -> dict[str, str]:
     return given
 
 
-async def _call(url: str, token: str, tool: str, given: dict[str, str], as_json: str) -> object:
+async def _call(
+    url: str, token: str, verify: "ssl.SSLContext | bool", asked: tuple[str, dict[str, str], str]
+) -> object:
     import httpx2  # noqa: PLC0415 - the protocol stack is heavy
     from mcp import Client  # noqa: PLC0415
     from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
@@ -118,10 +123,10 @@ async def _call(url: str, token: str, tool: str, given: dict[str, str], as_json:
     headers = {"authorization": f"Bearer {token}"}
     try:
         async with (
-            httpx2.AsyncClient(headers=headers, timeout=_TIMEOUT_S, trust_env=False) as http,
+            httpx2.AsyncClient(headers=headers, timeout=_TIMEOUT_S, trust_env=False, verify=verify) as http,
             Client(streamable_http_client(url, http_client=http)) as client,
         ):
-            return await _result(client, tool, given, as_json)
+            return await _result(client, *asked)
     except MCPError as failed:
         raise _meant(failed) from None
     except ExceptionGroup as group:

@@ -141,9 +141,15 @@ def _cell(value: object) -> str:
             return str(value)
 
 
-def settings_of(data: Path | None, config: Path | None, **platform: object) -> "Resolved":
+def settings_of(
+    data: Path | None, config: Path | None, mesh_settings: Path | None = None, **platform: object
+) -> "Resolved":
     """The settings, with the flags that were given."""
+    from pierhead.bootstrap.mesh_settings import mesh_flags  # noqa: PLC0415
     from pierhead.bootstrap.settings import read_settings  # noqa: PLC0415 - pydantic is slow to import
 
     given = {"data": data, **platform}
-    return read_settings({("platform", key): value for key, value in given.items() if value is not None}, config)
+    flags: dict[tuple[str, str], object] = {
+        ("platform", key): value for key, value in given.items() if value is not None
+    }
+    return read_settings({**flags, **mesh_flags(mesh_settings)}, config)

@@ -27,6 +27,7 @@ def up(
     host: Annotated[str | None, typer.Option(help="Loopback only while the built-in sign-in is used.")] = None,
     port: Annotated[int | None, typer.Option(help="The public port. Default: 8420")] = None,
     diagnostics_port: Annotated[int | None, typer.Option(help="Health and metrics. Default: 9464")] = None,
+    mesh: Annotated[bool, typer.Option("--mesh", help="Behind Envoy, with an authority of this machine.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Run registry, gateway, sign-in and the fleet's servers on this machine until Ctrl-C.
@@ -36,7 +37,7 @@ def up(
     from pierhead.apps.cli.up import run_up  # noqa: PLC0415 - see the package's docstring
 
     resolved = settings_of(data, config, host=host, port=port, diagnostics_port=diagnostics_port)
-    code = run_up(resolved, fleet)
+    code = run_up(resolved, fleet, mesh=mesh)
     if code:
         raise typer.Exit(code)
 
@@ -68,6 +69,7 @@ def gateway(
     data: DataOption = None,
     public_url: _PublicUrl = None,
     config: ConfigOption = None,
+    mesh_settings: Annotated[Path | None, typer.Option("--mesh-settings", hidden=True)] = None,
     supervised: _Supervised = False,
 ) -> None:
     """Run the gateway: the one public listener, which relays what policy permits.
@@ -77,7 +79,8 @@ def gateway(
     from pierhead.apps.cli.roles import run_gateway  # noqa: PLC0415
 
     flags = {"host": host, "port": port, "diagnostics_port": diagnostics_port, "public_url": public_url}
-    run_gateway(settings_of(data, config, **flags).settings, registry, supervised=supervised)
+    resolved = settings_of(data, config, mesh_settings, **flags)
+    run_gateway(resolved.settings, registry, supervised=supervised)
 
 
 @run_app.command("server")

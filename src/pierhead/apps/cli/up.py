@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 _START_S: Final = 60.0
 
 
-def run_up(resolved: "Resolved", fleet: Path | None) -> int:
+def run_up(resolved: "Resolved", fleet: Path | None, *, mesh: bool) -> int:
     """Run until Ctrl-C; the exit code. Errors: Misconfigured and UpstreamUnreachable, with everything stopped."""
     began = time.monotonic()
     talk = Talk(began)
-    return asyncio.run(_live(platform(resolved, fleet, talk), talk))
+    return asyncio.run(_live(platform(resolved, fleet, talk, mesh=mesh), talk))
 
 
 class Talk:
@@ -83,6 +83,8 @@ async def _start(whole: Platform) -> None:
     except* PierheadError as failed:
         raise failed.exceptions[0] from None
     await supervisor.until_ready(whole.gateway.name, "/readyz", whole.gateway.port, _START_S)
+    if whole.mesh is not None:
+        await supervisor.start(whole.mesh.child(), _START_S)
 
 
 async def _attend(whole: Platform, asked: asyncio.Event) -> None:
@@ -92,6 +94,7 @@ async def _attend(whole: Platform, asked: asyncio.Event) -> None:
         asyncio.create_task(whole.following.follow()),
         asyncio.create_task(watch(whole.everyone, whole.client, every_s)),
         asyncio.create_task(whole.reporting.catch_up(every_s)),
+        *([asyncio.create_task(whole.mesh.renew())] if whole.mesh else []),
     ]
     try:
         await asked.wait()
@@ -129,7 +132,8 @@ async def _stop(whole: Platform, asked: asyncio.Event) -> bool:
 async def _drain(whole: Platform) -> bool:
     within_s = whole.settings.shutdown.drain_s + GRACE_S
     servers = [child.name for child in whole.servers.values()] + await whole.following.stop()
-    stages = ([whole.gateway.name], servers, [whole.registry.name])
+    front = [whole.mesh.name] if whole.mesh else []
+    stages = (front, [whole.gateway.name], servers, [whole.registry.name])
     return all([await whole.supervisor.stop(names, within_s) for names in stages])
 
 
@@ -155,6 +159,7 @@ def ready_text(whole: Platform, seconds: float) -> str:
         "  Or without one:",
         *_examples(whole),
         "",
+        *_mesh(whole),
         "  Ctrl-C stops everything; the data stays.",
         "",
     ]
@@ -166,6 +171,20 @@ def _examples(whole: Platform) -> list[str]:
         return [f"    {_program()} server list --data {whole.settings.platform.data}"]
     query = "select carrier, count(*) as flights from flights group by 1 order by 2 desc"
     return [f'    {_program()} call warehouse run_query sql="{query}" --as alice']
+
+
+def _mesh(whole: Platform) -> list[str]:
+    """What a client behind Envoy needs: whom to trust, and the certificate of each workload."""
+    mesh = whole.mesh
+    if mesh is None:
+        return []
+    workloads = [f"    {workload:<48} {mesh.svid_of(workload)}" for workload in mesh.settings.mesh.workloads]
+    return [
+        f"  Envoy stands in front; clients trust it by {mesh.trust}",
+        "  Workloads prove themselves with:",
+        *workloads,
+        "",
+    ]
 
 
 def _program() -> str:

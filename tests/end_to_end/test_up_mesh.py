@@ -1,0 +1,102 @@
+"""`pierhead up --mesh`: one server, reached from an IDE, through a chat surface, and by a workload alone."""
+
+import os
+import signal
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.components import envoy, free_port
+from tests.rigs.gateway import headers, message
+from tests.running_platform import Up, family, pierhead, until_gone, up
+
+pytestmark = pytest.mark.slow
+
+DOMAIN = "spiffe://demo.pierhead.local"
+AGENT, CHAT = f"{DOMAIN}/agent/incident", f"{DOMAIN}/chat/assistant"
+FLEET = f"""
+people:
+  alice: {{groups: [data-eng]}}
+  bob: {{groups: [ads]}}
+workloads: ["{AGENT}", "{CHAT}"]
+servers:
+  time:
+    kind: stdio
+    command: [mcp-server-time, --local-timezone, UTC]
+    owner: platform
+    support: "#platform-help"
+    access: {{groups: [data-eng], workloads: ["{AGENT}", "{CHAT}"]}}
+    tools:
+      get_current_time: {{policy: "group:data-eng or workload:{AGENT}", effect: read, minutes_saved: 1}}
+      convert_time: {{policy: "group:data-eng or workload:{CHAT}", effect: read, minutes_saved: 1}}
+"""
+
+
+@dataclass(frozen=True)
+class Meshed:
+    """A platform behind its own Envoy."""
+
+    up: Up
+    url: str
+
+    def post(self, method: str, body: bytes, *, workload: str = "", token: str = "", name: str = "") -> httpx2.Response:
+        folder = self.up.data / "run" / "mesh"
+        context = ssl.create_default_context(cafile=folder / "trust.pem")
+        if workload:
+            context.load_cert_chain(folder / "workloads" / f"{workload}.pem")
+        sent = headers(method, name) | ({"authorization": f"Bearer {token}"} if token else {})
+        with httpx2.Client(verify=context, trust_env=False, timeout=30) as client:
+            return client.post(f"{self.url}/mcp/time", content=body, headers=sent)
+
+    def tools(self, **proofs: str) -> list[str]:
+        answer = self.post("tools/list", message("tools/list"), **proofs)
+        assert answer.status_code == 200, answer.text
+        return sorted(tool["name"] for tool in answer.json()["result"]["tools"])
+
+
+@contextmanager
+def meshed(folder: Path) -> Iterator[Meshed]:
+    (folder / "fleet.yaml").write_text(FLEET)
+    port, admin = free_port(), free_port()
+    place = f'{{"{CHAT}": {{"surface": "chat", "environment": "production"}}}}'
+    settings = {"envoy": str(envoy()), "envoy_port": str(port), "envoy_admin_port": str(admin), "workloads": place}
+    settings |= {"trust_domain": "demo.pierhead.local"}
+    given = {f"mesh__{name}": value for name, value in settings.items()}
+    with up(folder / "data", folder / "fleet.yaml", "--mesh", **given) as running:
+        yield Meshed(running, f"https://127.0.0.1:{port}")
+
+
+def test_a_person_a_chat_surface_and_a_workload_reach_one_server_with_different_tools(tmp_path: Path) -> None:
+    with meshed(tmp_path) as at:
+        alice, bob = at.up.token("alice"), at.up.token("bob")
+        assert at.tools(token=alice) == ["convert_time", "get_current_time"]
+        assert at.tools(token=alice, workload="chat-assistant") == ["convert_time"]
+        assert at.tools(workload="agent-incident") == ["get_current_time"]
+        assert at.post("tools/list", message("tools/list")).status_code == 401
+        for workload in ("", "chat-assistant", "agent-incident"):
+            assert at.post("tools/list", message("tools/list"), token=bob, workload=workload).status_code == 403
+
+        call = message("tools/call", {"name": "convert_time", "arguments": CONVERT})
+        done = at.post("tools/call", call, token=alice, workload="chat-assistant", name="convert_time")
+        assert "Asia/Tokyo" in done.text
+        record = at.up.tell("audit", "export")
+        assert f'"principal":"alice via {CHAT}"' in record
+        assert '"surface":"chat"' in record
+        assert "Europe" in at.up.tell("call", "time", "get_current_time", "timezone=Europe/Berlin", "--as", "alice")
+        everyone = family(at.up.process.pid)
+        os.kill(at.up.process.pid, signal.SIGKILL)
+        until_gone(everyone)
+
+
+CONVERT = {"source_timezone": "UTC", "time": "12:00", "target_timezone": "Asia/Tokyo"}
+
+
+def test_without_an_envoy_nothing_starts(tmp_path: Path) -> None:
+    (tmp_path / "pierhead.toml").write_text(f'[mesh]\nenvoy = "{tmp_path}/absent"\n')
+    done = pierhead("up", "--mesh", "--data", str(tmp_path / "data"), "--config", str(tmp_path / "pierhead.toml"))
+    assert done.returncode == 2
+    assert "cause: no-envoy" in done.stderr
