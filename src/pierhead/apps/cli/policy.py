@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
 import typer
 
-from pierhead.apps.cli import policy_cases, policy_simulate
+from pierhead.apps.cli import policy_access, policy_cases, policy_simulate
 from pierhead.apps.cli.frame import ConfigOption, DataOption, JsonOption, Output, OutputOption, emit, settings_of
 from pierhead.core.errors import Invalid
 
@@ -24,6 +24,7 @@ policy_app = typer.Typer(help="What is decided, and why.", no_args_is_help=True)
 def register(app: typer.Typer) -> None:
     policy_cases.register(policy_app)
     policy_simulate.register(policy_app)
+    policy_access.register(policy_app)
     app.add_typer(policy_app, name="policy")
 
 

@@ -1,5 +1,6 @@
 """The tools of whoever owns policy, over the API: what a proposal would change. Answers are held to the document."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -9,6 +10,8 @@ from tests.web_site import PUBLIC_URL, TestSite, build
 
 from pierhead.apps.registry import openapi
 from pierhead.usecases.grant_tokens import Grant, issue
+from pierhead.usecases.memory_catalogue import MemoryCatalogue
+from pierhead.usecases.ports_registry import Revision
 
 pytestmark = pytest.mark.anyio
 
@@ -83,3 +86,69 @@ async def test_only_owners_and_auditors_may_ask(site: Asking) -> None:
 )
 async def test_what_cannot_be_read_is_refused(site: Asking, servers: object, more: dict[str, object]) -> None:
     assert (await site.simulate("carol", servers, **more)).status_code == 400
+
+
+# -- who may reach what
+
+
+async def grants(site: Asking, person: str, query: str = "") -> Any:
+    return (await site.ask(person, "GET /api/v1/access", query)).json()
+
+
+async def test_auditors_are_told_every_grant_with_its_owner_and_last_use(site: Asking) -> None:
+    said = await grants(site, "carol")
+    told = {(each["who"], each["server"], each["tool"]): each for each in said["grants"]}
+    used = told["group:data-eng", "warehouse", "run_query"]
+    assert (used["owner"], used["decision"]) == ("data-platform", "permit")
+    assert used["last_used"] is not None
+    assert told["group:data-eng", "airflow", "clear_task"]["decision"] == "approval"
+    assert told["group:data-eng", "airflow", "clear_task"]["last_used"] is None
+    assert told["group:data-admin and group:on-call", "airflow", "delete_dag_run"]["effect"] == "destructive"
+    assert not {"spark", "knowledge"} & {each["server"] for each in said["grants"]}
+
+
+async def test_a_tool_is_asked_about_through_every_server(site: Asking) -> None:
+    said = await grants(site, "frank", "?tool=run_query")
+    assert {each["server"] for each in said["grants"]} == {"warehouse", "presto"}
+    assert {each["server"] for each in (await grants(site, "frank", "?tool=run_query&server=presto"))["grants"]} == {
+        "presto"
+    }
+
+
+async def test_a_table_is_asked_about_through_the_roles_that_name_it(site: Asking) -> None:
+    catalogue = site.world.site.registry.catalogue
+    assert isinstance(catalogue, MemoryCatalogue)
+    entry = catalogue.kept_entries["warehouse"]
+    roles: Any = {"analyst": {"tables": ["flights"], "operations": ["read"]}}
+    catalogue.kept_entries["warehouse"] = replace(entry, document={**entry.document, "roles": roles})
+    said = await grants(site, "carol", "?table=flights")
+    assert {(each["who"], each["role"], *each["operations"]) for each in said["grants"]} == {
+        ("group:analytics", "analyst", "read"),
+        ("group:data-eng", "analyst", "read"),
+    }
+    assert "time" in said["not_judged"]
+
+
+async def test_owners_are_told_of_what_they_own_and_others_of_nothing(site: Asking) -> None:
+    now = site.world.site.snapshots.current()
+    owned = {**now.servers, "presto": replace(now.servers["presto"], owner="ads")}
+    site.world.site.registry.served.put(Revision(99, "", "{}"), replace(now, revision=99, servers=owned))
+    assert {each["server"] for each in (await grants(site, "bob"))["grants"]} == {"presto"}
+    assert (await site.ask("bob", "GET /api/v1/access", "?server=warehouse")).status_code == 404
+    assert (await site.ask("alice", "GET /api/v1/access")).status_code == 403
+
+
+async def test_the_review_is_written_as_csv_without_a_formula(site: Asking) -> None:
+    now = site.world.site.snapshots.current()
+    owned = {**now.servers, "presto": replace(now.servers["presto"], owner="=cmd()")}
+    site.world.site.registry.served.put(Revision(99, "", "{}"), replace(now, revision=99, servers=owned))
+    answer = await site.ask("carol", "GET /api/v1/access", "?format=csv&server=presto")
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    head, only = answer.text.splitlines()
+    assert head.startswith("who,kind,server,tool,effect,decision")
+    assert only.startswith("group:ads,group,presto,run_query,read,permit,none,any,any,,,,'=cmd(),")
+
+
+@pytest.mark.parametrize("query", ["?tool=a&table=b", "?format=pdf", "?tol=run_query"])
+async def test_a_question_about_access_that_cannot_be_read_is_refused(site: Asking, query: str) -> None:
+    assert (await site.ask("carol", "GET /api/v1/access", query)).status_code == 400

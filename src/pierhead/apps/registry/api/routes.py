@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.registry import openapi
 from pierhead.apps.registry.api import entries, review_desk, versions
+from pierhead.apps.registry.api.access import access_review
 from pierhead.apps.registry.api.answers import Asked, Endpoint, answer, problem
 from pierhead.apps.registry.api.callers import Callers
 from pierhead.apps.registry.api.catalogue import me, my_servers, server, servers
@@ -52,6 +53,7 @@ ROUTES: Final[Mapping[str, Endpoint]] = {
     "POST /api/v1/authorize/batch": authorize_batch,
     "GET /api/v1/decisions/{id}": decision,
     "GET /api/v1/who-can": who_can,
+    "GET /api/v1/access": access_review,
     "POST /api/v1/policy/simulate": simulate_policy,
     "GET /api/v1/calls": calls,
     "GET /api/v1/calls/{id}": call,
