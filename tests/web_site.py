@@ -16,6 +16,7 @@ from pierhead.apps.registry.api.callers import Callers
 from pierhead.apps.registry.api.routes import Api
 from pierhead.apps.registry.decisions import Decisions
 from pierhead.apps.registry.oauth import MachineSide, Rate
+from pierhead.apps.registry.web.attempts import Attempts
 from pierhead.apps.registry.web.pages import Web
 from pierhead.apps.registry.web.session import Sessions
 from pierhead.apps.registry.web.site import Site
@@ -80,6 +81,8 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
     site = Site(
         tokens=desk,
         sessions=Sessions(b"k" * 32, clock, is_secure=False),
+        federation=None,
+        attempts=Attempts(b"k" * 32, clock, public_url),
         tickets=Tickets(clock),
         snapshots=known.served,
         records=records,

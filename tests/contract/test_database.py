@@ -18,6 +18,7 @@ from pierhead.adapters.db import (
     DatabaseFacts,
     DatabaseHealths,
     DatabaseManifests,
+    DatabasePeople,
     DatabasePolicies,
     DatabaseRecords,
     DatabaseSignIn,
@@ -48,7 +49,7 @@ from pierhead.usecases.memory import MemoryClock
 from pierhead.usecases.ports_health import PROBES_KEPT
 from pierhead.usecases.ports_records import DayOfCalls, Filter, ProcessState
 from pierhead.usecases.ports_registry import Revision
-from pierhead.usecases.ports_sign_in import Client, Code, RefreshToken
+from pierhead.usecases.ports_sign_in import Client, Code, RefreshToken, SignedIn
 from pierhead.usecases.ship_facts import take_facts
 from pierhead.usecases.wire_forms import Manifest
 
@@ -365,6 +366,22 @@ def test_a_refresh_token_remembers_when_it_was_first_spent_and_that_its_family_e
         assert later is not None
         assert later.is_revoked
         assert await store.spend_refresh_token("unknown", NOW) is None
+
+    run(story)
+
+
+def test_people_of_a_provider_are_kept_anew_at_each_sign_in(run: Run) -> None:
+    async def story(database: Database) -> None:
+        store = DatabasePeople(database)
+        first = SignedIn("alice", "https://login.example", frozenset({"ads"}), NOW)
+        other = SignedIn("alice", "https://other.example", frozenset(), NOW + 5)
+        again = SignedIn("alice", "https://login.example", frozenset({"data-eng", "é"}), NOW + 9)
+        for person in (first, other, again):
+            await store.keep(person, NOW - 100)
+        assert await store.signed_in("https://login.example") == [again]
+        await store.keep(SignedIn("bob", "https://login.example", frozenset(), NOW + 20), NOW + 10)
+        assert [person.name for person in await store.signed_in("https://login.example")] == ["bob"]
+        assert await store.signed_in("https://other.example") == []
 
     run(story)
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from pierhead.bootstrap.mesh_settings import MeshSettings, refuse_half_meshed
+from pierhead.bootstrap.sign_in_settings import SignInSettings, check_sign_in, secret_of
 from pierhead.core.catalog import DataClass
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.usecases.check_guest import GuestRules, parse_artefact
@@ -167,6 +168,7 @@ class Settings(_Section):
     registry: RegistrySettings = RegistrySettings()  # pyright: ignore[reportCallIssue]
     notify: NotifySettings = NotifySettings()  # pyright: ignore[reportCallIssue]
     mesh: MeshSettings = MeshSettings()  # pyright: ignore[reportCallIssue]
+    sign_in: SignInSettings = SignInSettings()  # pyright: ignore[reportCallIssue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,12 +220,18 @@ def read_settings(
         merged.update(layer)
     settings = _validated(merged)
     _refuse_half_secured(settings)
+    check_sign_in(settings.sign_in, variables)
     return Resolved(settings, file, tuple(_origins(settings, merged)))
 
 
 def credential(name: str) -> str | None:
     """A variable that an entry names for a credential. Read when it is needed, and kept nowhere."""
     return os.environ.get(name)  # noqa: TID251 - read here, and nowhere else
+
+
+def client_secret(given: SignInSettings) -> str:
+    """Pierhead's secret at the identity provider. Errors: Misconfigured."""
+    return secret_of(given, os.environ)  # noqa: TID251 - read here, and nowhere else
 
 
 def restart_with_secret(place: _Place, secret: str, arguments: Sequence[str]) -> NoReturn:
@@ -324,10 +332,13 @@ def unknown_setting(where: str, name: str, known: Mapping[str, object]) -> Misco
 
 def _refuse_half_secured(settings: Settings) -> None:
     refuse_half_meshed(settings.mesh)
-    host = settings.platform.host
-    if host not in LOOPBACK:
-        message = f"platform.host is {host}, but the built-in sign-in lets anybody be anyone and serves loopback only"
-        raise Misconfigured(message, hint="use 127.0.0.1", code="half-secured")
+    place = settings.platform
+    if place.host not in LOOPBACK and not settings.sign_in.is_elsewhere:
+        message = f"platform.host is {place.host}, but the built-in sign-in lets anybody be anyone: loopback only"
+        raise Misconfigured(message, hint="use 127.0.0.1, or an identity provider: sign_in.issuer", code="half-secured")
+    if place.host not in LOOPBACK and not place.public_url.startswith("https://"):
+        message = f"platform.host is {place.host}, and platform.public_url is no https URL: tokens would go in clear"
+        raise Misconfigured(message, hint="name the https URL that clients use", code="half-secured")
     try:
         _ = settings.registry.guest_rules
     except Invalid as invalid:

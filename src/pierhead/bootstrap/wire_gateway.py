@@ -9,10 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from pierhead.adapters.assertion import Minter
-from pierhead.adapters.oidc import Issuer, Tokens
+from pierhead.adapters.oidc import Tokens
 from pierhead.adapters.spiffe import Workloads
 from pierhead.adapters.upstream import Deadlines, Origin, Pools
 from pierhead.bootstrap.mesh_settings import MeshSettings
+from pierhead.bootstrap.settings import Settings
+from pierhead.bootstrap.sign_in_settings import SignInSettings
+from pierhead.bootstrap.wire_sign_in import company_issuer, own_issuer
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
 from pierhead.usecases.ports import Audit, Clock, Ids, Snapshots
 
@@ -33,6 +36,7 @@ class GatewaySetting:
     environment: str
     assertion_key: bytes = field(repr=False)
     mesh: MeshSettings = NO_MESH
+    sign_in: SignInSettings = field(default_factory=lambda: Settings().sign_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def gateway_adapters(
     async def fetch_keys() -> bytes:
         return await _fetch(upstreams, registry, _KEYS_PATH)
 
-    issuer = Issuer(setting.public_url, frozenset({"RS256"}), fetch_keys)
+    issuer = own_issuer(setting.public_url, setting.sign_in, fetch_keys)
     return GatewayAdapters(
         setting=setting,
         registry=registry,
@@ -76,8 +80,8 @@ def gateway_adapters(
         ids=ids,
         upstreams=upstreams,
         minter=Minter(setting.assertion_key, clock),
-        tokens=Tokens(issuer, clock, snapshots),
         workloads=_workloads(setting.mesh, clock),
+        tokens=Tokens(issuer, clock, snapshots, company_issuer(setting.sign_in, clock)),
     )
 
 

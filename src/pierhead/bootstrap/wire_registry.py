@@ -5,6 +5,7 @@ Above: `apps/registry` mounts the parts. Not here: listening, processes.
 """
 
 import json
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from pierhead.adapters.db import (
     DatabaseFacts,
     DatabaseHealths,
     DatabaseManifests,
+    DatabasePeople,
     DatabasePolicies,
     DatabaseRecords,
     DatabaseSignIn,
@@ -25,7 +27,7 @@ from pierhead.adapters.db import (
     DatabaseStates,
     open_database,
 )
-from pierhead.adapters.oidc import Issuer, Tokens
+from pierhead.adapters.oidc import Tokens
 from pierhead.adapters.snapshot_signature import SnapshotSigner
 from pierhead.adapters.system import SystemClock, SystemIds
 from pierhead.adapters.token_signer import JoseSigner
@@ -35,9 +37,12 @@ from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.settings import NotifySettings, RegistrySettings, Settings
+from pierhead.bootstrap.sign_in_settings import SignInSettings
+from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import Gate
 from pierhead.core.rule import parse_who
+from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
 from pierhead.usecases.ports import Clock
@@ -67,6 +72,7 @@ class RegistrySetting:
     """Empty: SQLite in the data directory."""
     rules: RegistrySettings = field(default_factory=lambda: Settings().registry)
     notify: NotifySettings = field(default_factory=lambda: Settings().notify)
+    sign_in: SignInSettings = field(default_factory=lambda: Settings().sign_in)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,8 @@ class RegistryAdapters:
     tokens: Tokens
     """Verifies what callers of the API present, as the gateway does; the keys are the registry's own."""
     standings: Standings
+    federation: Federation | None
+    """Where people sign in, if that is not here."""
 
 
 async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) -> RegistryAdapters:
@@ -114,13 +122,14 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
     async def own_keys() -> bytes:
         return json.dumps(signer.public_keys()).encode()
 
+    federation = await _federation(setting.sign_in, database, clock)
     desk = TokenDesk(
         store=DatabaseSignIn(database),
         signer=signer,
-        people=KnownPeople(setting.fleet.people, setting.fleet.claims),
+        people=federation.people if federation else KnownPeople(setting.fleet.people, setting.fleet.claims),
         audit=DatabaseAudit(database, clock),
         clock=clock,
-        terms=Terms(setting.public_url),
+        terms=Terms(setting.public_url, provider=setting.sign_in.issuer),
     )
     return RegistryAdapters(
         setting=setting,
@@ -137,9 +146,26 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         healths=DatabaseHealths(database, clock, setting.rules.probe_s * QUIET_INTERVALS),
         desk=desk,
         data=data,
-        tokens=Tokens(Issuer(setting.public_url, frozenset({"RS256"}), own_keys), clock, policy),
+        tokens=_tokens(setting, own_keys, clock, policy),
         standings=DatabaseStandings(database),
+        federation=federation,
     )
+
+
+def _tokens(
+    setting: RegistrySetting, own_keys: Callable[[], Awaitable[bytes]], clock: Clock, policy: ServedPolicy
+) -> Tokens:
+    own = own_issuer(setting.public_url, setting.sign_in, own_keys)
+    return Tokens(own, clock, policy, company_issuer(setting.sign_in, clock))
+
+
+async def _federation(sign_in: SignInSettings, database: Database, clock: Clock) -> Federation | None:
+    """The company's identity provider, and who signed in there; None for the built-in sign-in."""
+    if not sign_in.is_elsewhere:
+        return None
+    people = FederatedPeople(DatabasePeople(database), clock, sign_in.issuer, sign_in.lifetime_s)
+    await people.load()
+    return Federation(identity_provider(sign_in, clock), people, DatabaseAudit(database, clock))
 
 
 def _registry(

@@ -44,6 +44,17 @@ class Terms:
     family_s: float = 30 * 24 * 3600
     grace_s: float = 60
     """How long a spent refresh token still answers: clients refresh in parallel."""
+    provider: str = ""
+    """The issuer whose people sign in here; empty: the built-in sign-in's own."""
+
+    @property
+    def people_of(self) -> str:
+        """Whose people a token is about: with the subject that is the identity, however somebody comes."""
+        return self.provider or self.issuer
+
+    def digest(self, secret: str) -> str:
+        """What is kept of a code or refresh token. Those granted to people of another sign-in are not known again."""
+        return fingerprint(f"{self.provider} {secret}" if self.provider else secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,7 @@ async def grant_code(asked: AuthorizationRequest, person: str, at: TokenDesk) ->
     code = secrets.token_urlsafe(32)
     await at.store.add_code(
         Code(
-            digest=fingerprint(code),
+            digest=at.terms.digest(code),
             family=secrets.token_urlsafe(16),
             client_id=asked.client.id,
             redirect_uri=asked.redirect_uri,
@@ -139,7 +150,7 @@ async def exchange_code(presented: CodeExchange, client: Client, at: TokenDesk) 
     The code is spent by the attempt, whatever comes of it; a second attempt ends its family.
     Errors: NotGranted `invalid_grant` or `invalid_target`, recorded.
     """
-    spent = await at.store.spend_code(fingerprint(presented.code), at.clock.now())
+    spent = await at.store.spend_code(at.terms.digest(presented.code), at.clock.now())
     if spent is None:
         raise await _not_granted("code-unknown", client, "", at)
     code, server = spent.code, server_of(spent.code.resource, at.terms.issuer)
@@ -178,7 +189,7 @@ async def refresh(token: str, resource: str, client: Client, at: TokenDesk) -> T
 
     Errors: NotGranted `invalid_grant` or `invalid_target`, recorded; reuse after the grace ends the family.
     """
-    spent = await at.store.spend_refresh_token(fingerprint(token), at.clock.now())
+    spent = await at.store.spend_refresh_token(at.terms.digest(token), at.clock.now())
     if spent is None or spent.token.client_id != client.id:
         raise await _not_granted("refresh-token-unknown", client, "", at)
     fault = _refresh_fault(spent, at.clock.now(), at.terms)
@@ -205,7 +216,7 @@ async def revoke(token: str, client: Client, at: TokenDesk) -> None:
         if claims.get("client_id") == client.id:
             await end_family(str(claims["jti"]).partition(".")[0], str(claims["sub"]), "revoked-by-client", at)
         return
-    spent = await at.store.spend_refresh_token(fingerprint(token), at.clock.now())
+    spent = await at.store.spend_refresh_token(at.terms.digest(token), at.clock.now())
     if spent is not None and spent.token.client_id == client.id:
         await end_family(spent.token.family, spent.token.person, "revoked-by-client", at)
 
@@ -247,6 +258,8 @@ async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
         "exp": now + grant.ttl_s,
         "jti": token_id,
     }
+    if at.terms.provider:
+        claims["sub_iss"] = at.terms.provider
     if stated := at.people.claims(grant.person):
         claims["claims"] = claims_form(stated)
     await at.audit.record(TokenIssued(token_id, grant.person, grant.client_id, grant.resource))
@@ -263,7 +276,7 @@ async def _tokens(family: RefreshToken, client: Client, at: TokenDesk) -> Tokens
     following = secrets.token_urlsafe(32)
     await at.store.add_refresh_token(
         RefreshToken(
-            fingerprint(following), family.family, client.id, family.person, family.resource, family.expires_at
+            at.terms.digest(following), family.family, client.id, family.person, family.resource, family.expires_at
         )
     )
     return Tokens(access, at.terms.access_s, following)

@@ -1,10 +1,10 @@
 """The ports of sign-in in dicts: for unit tests. `KnownPeople` also serves the built-in sign-in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pierhead.core.claims import Claims
-from pierhead.usecases.ports_sign_in import Client, Code, RefreshToken, SpentCode, SpentRefreshToken
+from pierhead.usecases.ports_sign_in import Client, Code, RefreshToken, SignedIn, SpentCode, SpentRefreshToken
 
 
 @dataclass(slots=True)
@@ -56,6 +56,20 @@ class MemorySignIn:
         first = family not in self.revoked
         self.revoked.add(family)
         return first
+
+
+@dataclass(slots=True)
+class MemoryPeople:
+    """Fills `PeopleStore`."""
+
+    people: dict[str, SignedIn] = field(default_factory=dict[str, SignedIn])
+
+    async def keep(self, person: SignedIn, since: float) -> None:
+        self.people = {name: known for name, known in self.people.items() if known.at >= since}
+        self.people[person.name] = person
+
+    async def signed_in(self, issuer: str) -> Sequence[SignedIn]:
+        return [person for person in self.people.values() if person.issuer == issuer]
 
 
 @dataclass(frozen=True, slots=True)

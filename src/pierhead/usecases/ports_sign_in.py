@@ -1,15 +1,18 @@
 """What signing people and their clients in needs from outside: a store, a signer, the people.
 
 Secrets never reach the store: codes, refresh tokens and client secrets are kept as SHA-256 digests.
-Above: `usecases/grant_tokens`. Filled by `adapters/db/oauth`, `adapters/token_signer` and, in tests, by
-`usecases/memory_sign_in`.
+Above: `usecases/grant_tokens`, `usecases/federate`. Filled by `adapters/db/oauth`, `adapters/db/people`,
+`adapters/token_signer`, `adapters/oidc` and, in tests, by `usecases/memory_sign_in`.
 """
 
-from collections.abc import Mapping
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Protocol
 
 from pierhead.core.claims import Claims
+from pierhead.core.federation import Stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +127,60 @@ class People(Protocol):
 
     def claims(self, person: str) -> Claims:
         """What else is vouched for about that person; empty where nobody has that name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a browser to sign in at the identity provider: what is asked, and what the answer must repeat."""
+
+    state: str
+    nonce: str
+    verifier: str
+    redirect_uri: str
+
+    @property
+    def challenge(self) -> str:
+        """RFC 7636, section 4.2, S256."""
+        return urlsafe_b64encode(sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+class IdentityProvider(Protocol):
+    """The company's own sign-in."""
+
+    @property
+    def issuer(self) -> str: ...
+
+    async def question(self, attempt: Attempt) -> str:
+        """The address at the provider to send the browser to. Errors: UpstreamUnreachable."""
+        ...
+
+    async def states_issuer(self) -> bool:
+        """Whether every answer of this provider names it. Errors: UpstreamUnreachable."""
+        ...
+
+    async def person(self, code: str, attempt: Attempt) -> Stated:
+        """Whom the provider signed in. Errors: Unauthenticated, UpstreamUnreachable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A person as their provider stated them at their last sign-in, at `at` (seconds since 1970-01-01 UTC)."""
+
+    name: str
+    issuer: str
+    groups: frozenset[str]
+    at: float
+
+
+class PeopleStore(Protocol):
+    """Who signed in at an identity provider."""
+
+    async def keep(self, person: SignedIn, since: float) -> None:
+        """In place of what was known of that name, and forget whoever signed in before `since`."""
+        ...
+
+    async def signed_in(self, issuer: str) -> Sequence[SignedIn]:
+        """Everyone who is not forgotten."""
         ...

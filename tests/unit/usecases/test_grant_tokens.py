@@ -260,3 +260,16 @@ async def test_clients_are_forgotten_only_when_idle(world: World) -> None:
     assert await world.store.drop_idle_clients(registered_before=1.0) == 1
     assert await world.store.client("client-1") == CLIENT
     assert await world.store.client("client-2") is None
+
+
+async def test_tokens_name_whose_people_they_are_for_and_those_of_another_sign_in_are_void(world: World) -> None:
+    earlier = await world.tokens()
+    desk = replace(world.desk, terms=Terms(ISSUER, provider="https://login.example"))
+    with pytest.raises(NotGranted):
+        await refresh(earlier.refresh, "", CLIENT, desk)
+    code = await grant_code(ASKED, "alice", desk)
+    now = await exchange_code(CodeExchange(code, VERIFIER, REDIRECT, RESOURCE), CLIENT, desk)
+    assert json.loads(now.access)["sub_iss"] == desk.terms.people_of == "https://login.example"
+    assert "sub_iss" not in json.loads(earlier.access)
+    assert world.desk.terms.people_of == ISSUER
+    assert (await refresh(now.refresh, "", CLIENT, desk)).refresh

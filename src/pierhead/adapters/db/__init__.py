@@ -11,6 +11,7 @@ from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
 from pierhead.adapters.db.health import DatabaseHealths
 from pierhead.adapters.db.notices import DatabaseNotices
 from pierhead.adapters.db.oauth import DatabaseSignIn
+from pierhead.adapters.db.people import DatabasePeople
 from pierhead.adapters.db.policy import DatabasePolicies
 from pierhead.adapters.db.servers import DatabaseManifests, DatabaseStates
 from pierhead.adapters.db.standings import DatabaseStandings
@@ -23,6 +24,7 @@ __all__ = [
     "DatabaseHealths",
     "DatabaseManifests",
     "DatabaseNotices",
+    "DatabasePeople",
     "DatabasePolicies",
     "DatabaseRecords",
     "DatabaseSignIn",

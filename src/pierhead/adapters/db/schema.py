@@ -216,6 +216,17 @@ REFRESH_TOKENS = Table(
     Index(None, "expires_at"),
 )
 
+PEOPLE = Table(
+    "people",
+    METADATA,
+    Column("issuer", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("groups", Text, nullable=False),
+    Column("signed_in_at", Double, nullable=False),
+    Index(None, "signed_in_at"),
+)
+"""People of an identity provider, as it stated them when they last signed in."""
+
 REVOKED_FAMILIES = Table(
     "oauth_revoked_families",
     METADATA,

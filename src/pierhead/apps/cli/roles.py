@@ -42,6 +42,7 @@ def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool
         rules=settings.registry,
         notify=settings.notify,
         database_url=settings.database.url.get_secret_value(),
+        sign_in=settings.sign_in,
     )
 
     async def main() -> None:
@@ -66,6 +67,7 @@ def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> N
         environment=place.environment,
         assertion_key=Keys.at(data).read("assertion.key"),
         mesh=settings.mesh,
+        sign_in=settings.sign_in,
     )
 
     async def main() -> None:

@@ -140,14 +140,12 @@ async def _drain(whole: Platform) -> bool:
 def ready_text(whole: Platform, seconds: float) -> str:
     """What a newcomer needs: where, who, and two lines to paste."""
     url = whole.running.public_url
-    people = [f"    {name:<8} {', '.join(sorted(groups))}" for name, groups in whole.fleet.people.items()]
     first = next(iter(whole.fleet.servers))
     lines = [
         "",
         f"  Pierhead is ready in {seconds:.1f} s:  {url}",
         "",
-        f"  Sign in at {url}/sign-in: choose one of the people, no password (built-in sign-in, this machine only):",
-        *people,
+        *_sign_in(whole),
         "",
         "  Servers:",
         *[f"    {name:<12} {server.kind:<7} {server.description}" for name, server in whole.fleet.servers.items()],
@@ -166,8 +164,18 @@ def ready_text(whole: Platform, seconds: float) -> str:
     return "\n".join(lines)
 
 
+def _sign_in(whole: Platform) -> list[str]:
+    url, provider = whole.running.public_url, whole.settings.sign_in.issuer
+    if provider:
+        return [f"  Sign in at {url}/sign-in, through {provider}"]
+    return [
+        f"  Sign in at {url}/sign-in: choose one of the people, no password (built-in sign-in, this machine only):",
+        *(f"    {name:<8} {', '.join(sorted(groups))}" for name, groups in whole.fleet.people.items()),
+    ]
+
+
 def _examples(whole: Platform) -> list[str]:
-    if "warehouse" not in whole.fleet.servers:
+    if "warehouse" not in whole.fleet.servers or whole.settings.sign_in.is_elsewhere:
         return [f"    {_program()} server list --data {whole.settings.platform.data}"]
     query = "select carrier, count(*) as flights from flights group by 1 order by 2 desc"
     return [f'    {_program()} call warehouse run_query sql="{query}" --as alice']

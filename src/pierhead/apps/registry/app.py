@@ -4,6 +4,7 @@ Only mounts: what a route does stands in `internal`, `oauth`, `official`, `web` 
 (`__init__`).
 """
 
+import hmac
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -20,6 +21,7 @@ from pierhead.apps.registry.decisions import Decisions
 from pierhead.apps.registry.internal import PREFIX, Internal
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.official.wiring import Official, OfficialSetting, Opened, official
+from pierhead.apps.registry.web.attempts import Attempts
 from pierhead.apps.registry.web.pages import Web
 from pierhead.apps.registry.web.session import Sessions
 from pierhead.apps.registry.web.site import Site
@@ -70,6 +72,11 @@ class Metrics:
         await response(scope, receive, send)
 
 
+def _session_key(key: bytes, provider: str) -> bytes:
+    """Another key for each sign-in: nobody who was alice of the built-in one is the company's alice."""
+    return hmac.digest(key, f"people of {provider}".encode(), "sha256") if provider else key
+
+
 async def _alive(_: Request) -> PlainTextResponse:
     """The process answers; nothing more is asked."""
     return PlainTextResponse("ok")
@@ -91,11 +98,15 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         desk=adapters.desk,
         healths=adapters.healths,
         clock=adapters.clock,
+        makes_tokens=adapters.federation is None,
     )
+    session_key = _session_key(adapters.keys.read("session.key"), setting.sign_in.issuer)
     is_secure = setting.public_url.startswith("https://")
     site = Site(
         tokens=adapters.desk,
-        sessions=Sessions(adapters.keys.read("session.key"), adapters.clock, is_secure=is_secure),
+        sessions=Sessions(session_key, adapters.clock, is_secure=is_secure),
+        federation=adapters.federation,
+        attempts=Attempts(session_key, adapters.clock, setting.public_url),
         tickets=Tickets(adapters.clock),
         snapshots=adapters.policy,
         records=adapters.records,
@@ -112,6 +123,12 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         ai_clients=tuple(ai_clients().values()),
         namespace=setting.rules.namespace,
     )
+    return _with_lists(internal, site, adapters)
+
+
+def _with_lists(internal: Internal, site: Site, adapters: RegistryAdapters) -> Parts:
+    """What takes tokens besides: the API and the public lists."""
+    setting = adapters.setting
     listener = Listener(adapters.tokens, setting.surface, setting.environment)
     failed = FailedSignIns(adapters.desk.audit, adapters.clock, _SIGN_IN_WINDOW_S)
     setting_of_lists = OfficialSetting(

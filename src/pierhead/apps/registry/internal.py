@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from pierhead.apps.problem import MODERN, http_status
-from pierhead.core.errors import Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
+from pierhead.core.errors import Forbidden, Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
 from pierhead.usecases.grant_tokens import Grant, TokenDesk, issue
 from pierhead.usecases.health_forms import health_to_form, probe_from_form, probe_to_form
 from pierhead.usecases.ports import Clock
@@ -63,6 +63,8 @@ class Internal:
     desk: TokenDesk
     healths: HealthStore
     clock: Clock
+    makes_tokens: bool
+    """Whether people are the built-in sign-in's: others have tokens of their own provider."""
 
     def application(self) -> "KeyedRoutes":
         routes = {
@@ -158,6 +160,12 @@ class Internal:
     async def token(self, request: Request) -> Response:
         """For `pierhead token`: whoever holds the internal key may speak for anyone of the built-in sign-in."""
         person, server, ttl_s = _members(await _body(request), person=str, server=str, ttl_s=int)
+        if not self.makes_tokens:
+            raise Forbidden(
+                "people sign in at the company's identity provider, so nobody is given a token here",
+                hint="let your client sign in, or send an access token of that provider",
+                code="built-in-sign-in-off",
+            )
         if not 0 < ttl_s <= _LONGEST_TOKEN_S:
             raise Invalid("a token lives 1 s to 24 h", hint="ask for a shorter time")
         resource = " ".join(await self._resources(server))

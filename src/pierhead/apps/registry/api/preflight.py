@@ -136,5 +136,5 @@ def _other(asked: Asked, question: Question) -> Principal:
     groups = people.groups(question.user)
     if groups is None:
         raise NotFound(f"nobody here is called {question.user!r}", hint="name a person of the fleet file")
-    user = User(asked.site.public_url, question.user, groups, people.claims(question.user))
+    user = User(asked.site.tokens.terms.people_of, question.user, groups, people.claims(question.user))
     return Both(user, Workload(question.workload)) if question.workload else user

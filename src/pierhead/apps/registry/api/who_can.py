@@ -67,7 +67,7 @@ def _rules(asked: Asked, server: Server, tool: str) -> Iterator[Mapping[str, str
 def _principals(asked: Asked, server: Server) -> Iterator[Principal]:
     people = asked.site.tokens.people
     for name in sorted(people.names()):
-        yield User(asked.site.public_url, name, people.groups(name) or frozenset(), people.claims(name))
+        yield User(asked.site.tokens.terms.people_of, name, people.groups(name) or frozenset(), people.claims(name))
     named = {each for row in asked.site.snapshots.current().rows.get(server.name, ()) for each in row.who.workloads}
     yield from (Workload(each) for each in sorted(named))
 

@@ -6,6 +6,7 @@ The built-in sign-in believes whoever sits at this machine, so it serves the loo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import htpy as h
 
@@ -25,16 +26,21 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class SignInView:
-    """Who can sign in here. `wanted` is where the person was going."""
+    """Who can sign in here, or where instead. `wanted` is where the person was going."""
 
     people: tuple[Person, ...]
     wanted: str
+    provider: str
+    """The host of the company's identity provider; empty for the built-in sign-in."""
 
 
 def sign_in(site: Site, wanted: str, token: str) -> Shown:
+    if site.federation:
+        view = SignInView((), own_path(wanted), site.federation.provider.issuer.partition("://")[2])
+        return Shown("Sign in", view, lambda: _sign_in_elsewhere(view))
     people = site.tokens.people
     known = tuple(Person(name, tuple(sorted(people.groups(name) or ()))) for name in people.names())
-    view = SignInView(known, own_path(wanted))
+    view = SignInView(known, own_path(wanted), "")
     return Shown("Sign in", view, lambda: _sign_in(view, token))
 
 
@@ -49,14 +55,32 @@ def _sign_in(view: SignInView, token: str) -> h.Node:
             "This is the built-in sign-in for one machine. A company uses its own identity provider.",
         ),
         _people(view.people, view.wanted, token),
-        titled(
-            "What is recorded",
-            h.p(class_="read quiet")[
-                "That you signed in, with the time and the client. From then on every call made for you: tool, "
-                "decision, reasons, outcome and duration. Argument values are not kept, only their shape."
-            ],
-        ),
+        _recorded(),
     ]
+
+
+def _sign_in_elsewhere(view: SignInView) -> h.Node:
+    """Where somebody lands who signed out; whoever needs a sign-in is led on at once."""
+    return h.div(class_="narrow stack wide")[
+        heading("Sign in", h.p(class_="quiet")["Your company's identity provider says who you are."]),
+        h.p[
+            h.a(class_="button main", href=f"/sign-in/start?next={quote(view.wanted, safe='')}")[
+                "Continue to ", h.bdi[view.provider]
+            ]
+        ],
+        h.p(class_="read quiet")["Signing out of Pierhead does not sign you out there."],
+        _recorded(),
+    ]
+
+
+def _recorded() -> h.Node:
+    return titled(
+        "What is recorded",
+        h.p(class_="read quiet")[
+            "That you signed in, with the time and the client. From then on every call made for you: tool, "
+            "decision, reasons, outcome and duration. Argument values are not kept, only their shape."
+        ],
+    )
 
 
 def _people(people: Sequence[Person], wanted: str, token: str) -> h.Node:

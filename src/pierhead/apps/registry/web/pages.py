@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, cast
-from urllib.parse import quote
 
 import htpy as h
 import orjson
@@ -20,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from pierhead.apps.problem import MODERN, http_status
 from pierhead.apps.registry import openapi
 from pierhead.apps.registry.forms import form_of, query_of
-from pierhead.apps.registry.web import page_authorize, page_sign_in
+from pierhead.apps.registry.web import page_authorize, page_federated, page_sign_in
 from pierhead.apps.registry.web.changes import (
     comment_form,
     decision_form,
@@ -114,6 +113,8 @@ class Web:
             self._route("/sign-in.json", partial(self._sign_in, is_twin=True)),
             self._route("/sign-in", partial(self._sign_in, is_twin=False)),
             self._route("/sign-in", self._enter, "POST"),
+            self._route("/sign-in/start", partial(page_federated.leave, self.site)),
+            self._route("/sign-in/callback", partial(page_federated.come_back, self.site)),
             self._route("/sign-out", self._leave, "POST"),
             self._route("/-/look", self._choose_look, "POST"),
             self._route("/docs", self._docs),
@@ -172,7 +173,7 @@ class Web:
     def _to_sign_in(self, request: Request, *, is_twin: bool) -> Response:
         if is_twin:
             raise Unauthenticated("nobody is signed in", hint="sign in at /sign-in")
-        return RedirectResponse(f"/sign-in?next={quote(_address(request), safe='')}", 303)
+        return RedirectResponse(page_federated.address(self.site, _address(request)), 303)
 
     def _is_elsewhere(self, request: Request) -> bool:
         """Asked as localhost where cookies and clients know 127.0.0.1: led over, since a session has one host."""
@@ -193,6 +194,7 @@ class Web:
         return await self._answer(request, shown, session, is_twin=False)
 
     async def _enter(self, request: Request) -> Response:
+        page_federated.refuse_built_in(self.site)
         form = await form_of(request)
         check_form(request, form, self.site.sessions.read(request), self.site.sessions)
         person = form.get("person", "")

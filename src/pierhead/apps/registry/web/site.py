@@ -12,6 +12,7 @@ import htpy as h
 from starlette.requests import Request
 
 from pierhead.apps.registry.decisions import Decisions
+from pierhead.apps.registry.web.attempts import Attempts
 from pierhead.apps.registry.web.known_servers import KnownServer, KnownServers
 from pierhead.apps.registry.web.may_call import CallableTools
 from pierhead.apps.registry.web.session import Session, Sessions
@@ -20,6 +21,7 @@ from pierhead.core.ai_client import AiClient
 from pierhead.core.identity import Caller, User
 from pierhead.usecases.ai_clients import AI_CLIENTS
 from pierhead.usecases.discover import may_know
+from pierhead.usecases.federate import Federation
 from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.ports_data import DataLane
@@ -41,6 +43,9 @@ class Site:
 
     tokens: TokenDesk
     sessions: Sessions
+    federation: Federation | None
+    """Where people sign in, if that is not here; then the built-in sign-in is off."""
+    attempts: Attempts
     tickets: Tickets
     snapshots: Snapshots
     records: Records
@@ -83,7 +88,7 @@ class Viewer:
 
     def caller(self, site: Site) -> Caller:
         """As whom their AI client would call, so that a page tells what really happens."""
-        user = User(site.public_url, self.person, self.groups, site.tokens.people.claims(self.person))
+        user = User(site.tokens.terms.people_of, self.person, self.groups, site.tokens.people.claims(self.person))
         return Caller(user, site.surface, site.environment, correlation_id="")
 
     def is_admin(self, site: Site) -> bool:

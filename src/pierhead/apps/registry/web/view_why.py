@@ -112,7 +112,7 @@ def _subject(site: Site, viewer: Viewer, query: Mapping[str, str], server: Serve
     groups = site.tokens.people.groups(person)
     if groups is None:
         raise NotFound(f"nobody here is called {person!r}", hint="people who sign in elsewhere ask for themselves")
-    user = User(site.public_url, person, groups, site.tokens.people.claims(person))
+    user = User(site.tokens.terms.people_of, person, groups, site.tokens.people.claims(person))
     return replace(own, principal=user, surface=surface)
 
 

@@ -1,0 +1,134 @@
+"""What is read of a signed token before and after its signature: strict JSON, an exact header, times that are times.
+
+Pure. Above: `tokens`, `provider`. Not here: keys, who is trusted.
+"""
+
+import json
+from base64 import b64decode
+from binascii import Error as BadBase64
+from dataclasses import dataclass
+from typing import Final, NoReturn, TypeGuard
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import Key
+
+from pierhead.adapters.oidc.keys import KEY_OF
+from pierhead.core.errors import Unauthenticated
+
+LONGEST: Final = 16 * 1024
+SKEW_S: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What the header of a token may say, and no more."""
+
+    algorithms: frozenset[str]
+    types: frozenset[str]
+    """In lower case; an empty text where a token need not name its type."""
+    members: frozenset[str]
+
+
+def judge_header(token: bytes, allowed: Header) -> tuple[str, str]:
+    """Algorithm and key id, from a header that holds nothing else: no `jwk`, `jku`, `x5u`, `crit`."""
+    header = strict_object(_decoded(token.partition(b".")[0]))
+    algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ", "")
+    if not isinstance(algorithm, str) or algorithm not in allowed.algorithms:
+        refuse("wrong-algorithm")
+    if not isinstance(key_id, str) or not key_id:
+        refuse("no-key-id")
+    if not isinstance(kind, str) or kind.lower() not in allowed.types:
+        refuse("wrong-type")
+    if not header.keys() <= allowed.members:
+        refuse("unknown-header")
+    return algorithm, key_id
+
+
+def unproved_claims(token: bytes) -> dict[str, object]:
+    """What the token says of itself, before anything is proved: fit to choose an issuer by, and for nothing else."""
+    return strict_object(_decoded(token.partition(b".")[2].partition(b".")[0]))
+
+
+def signed_claims(token: bytes, key: Key, algorithm: str) -> dict[str, object]:
+    """The claims, once the signature holds under this key and the kind of key fits the algorithm."""
+    if not isinstance(key, KEY_OF[algorithm]):
+        refuse("wrong-key-type")
+    try:
+        signed = jws.deserialize_compact(token, key, algorithms=[algorithm])
+    except (JoseError, ValueError):
+        refuse("bad-signature")
+    return strict_object(signed.payload)
+
+
+def judge_times(claims: dict[str, object], now: float) -> int:
+    """When the token ends. It must have been issued, be valid by now but for a skew, and not be over."""
+    expires, issued, since = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
+    if not _is_time(expires) or not _is_time(issued) or not _is_time(since):
+        refuse("bad-times")
+    if now >= expires:
+        refuse("expired")
+    if max(issued, since) > now + SKEW_S:
+        refuse("not-yet-valid")
+    return expires
+
+
+def audiences_of(claims: dict[str, object]) -> frozenset[str]:
+    """Whom the token is for."""
+    audience = claims.get("aud")
+    return frozenset({audience}) if isinstance(audience, str) else names(audience, "wrong-audience")
+
+
+def strict_object(text: bytes) -> dict[str, object]:
+    """One JSON object that every parser reads alike: no member twice, no NaN, UTF-8."""
+    try:
+        value: object = json.loads(text.decode("utf-8"), object_pairs_hook=_members, parse_constant=_constant)
+    except (ValueError, RecursionError):
+        refuse("malformed")
+    if not is_object(value):
+        refuse("malformed")
+    return value
+
+
+def names(value: object, fault: str) -> frozenset[str]:
+    """A list of texts, as a set."""
+    if not is_list(value):
+        refuse(fault)
+    found = frozenset(name for name in value if isinstance(name, str))
+    if len(found) != len(value):
+        refuse(fault)
+    return found
+
+
+def is_object(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
+
+
+def refuse(code: str) -> NoReturn:
+    raise Unauthenticated("the access token was not accepted", hint="sign in again", code=code)
+
+
+def _decoded(part: bytes) -> bytes:
+    try:
+        return b64decode(part + b"=" * (-len(part) % 4), b"-_", validate=True)
+    except BadBase64:
+        refuse("malformed")
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member is repeated")
+    return members
+
+
+def _constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _is_time(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53

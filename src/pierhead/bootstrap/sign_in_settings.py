@@ -1,0 +1,124 @@
+"""The section `sign_in`: the company's identity provider, or the built-in sign-in where none is named.
+
+A provider is configured whole or not at all: half of it does not start. Not here: reading the layers (`settings`).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from pierhead.core.errors import Misconfigured
+from pierhead.core.federation import ClaimMapping
+
+_THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_ALGORITHMS: Final = frozenset({"RS256", "ES256"})
+_TYPES: Final = frozenset({"at+jwt", "jwt"})
+
+
+def _words(given: object) -> object:
+    return tuple(given.split()) if isinstance(given, str) else given
+
+
+def _pairs(given: object) -> object:
+    """From the environment one `THEIRS=OURS` a line: names may hold everything but the sign between them."""
+    if not isinstance(given, str):
+        return given
+    lines = (line.strip().rpartition("=") for line in given.splitlines() if line.strip())
+    return {theirs: ours for theirs, _, ours in lines}
+
+
+_Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+_Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
+
+
+class SignInSettings(BaseModel):
+    """Who signs people in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field("", description="the identity provider's issuer URL, exactly; empty: the built-in sign-in")
+    client_id: str = Field("", description="as what Pierhead is registered there")
+    client_secret: SecretStr = Field(
+        SecretStr(""), description="its secret there: `env:NAME` or `file:PATH`, or the secret itself"
+    )
+    scopes: _Words = Field(("openid", "profile"), description="what is asked for there; openid must be among them")
+    subject: str = Field("sub", min_length=1, description="the claim that names a person here; never one that changes")
+    groups_claim: str = Field("groups", min_length=1, description="the claim with the groups; dots lead into objects")
+    groups: _Pairs = Field(
+        default_factory=dict[str, str], description="the provider's groups to ours; empty: they are taken as they are"
+    )
+    algorithms: _Words = Field(("RS256",), description="how the provider signs: RS256, ES256")
+    audience: str = Field("", description="an audience of the provider's tokens that stands for all of Pierhead")
+    token_types: _Words = Field(("at+jwt",), description="the types of the provider's access tokens: at+jwt, jwt")
+    lifetime_s: float = Field(
+        43200, ge=60, le=604800, description="seconds after which people sign in again and their groups are read anew"
+    )
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether people sign in at an identity provider."""
+        return bool(self.issuer)
+
+    @property
+    def mapping(self) -> ClaimMapping:
+        return ClaimMapping(self.subject, self.groups_claim, self.groups)
+
+
+def check_sign_in(given: SignInSettings, variables: Mapping[str, str]) -> None:
+    """Errors: Misconfigured (`half-secured`, `bad-setting`), naming every fault."""
+    faults = list(_half(given)) if given.is_elsewhere else [*_without_issuer(given)]
+    if faults:
+        message = f"the section sign_in is half filled: {'; '.join(faults)}"
+        raise Misconfigured(message, hint="fill it, or remove it for the built-in sign-in", code="half-secured")
+    if given.is_elsewhere:
+        secret_of(given, variables)
+
+
+def secret_of(given: SignInSettings, variables: Mapping[str, str]) -> str:
+    """The client's secret, from where it is kept. Errors: Misconfigured (`half-secured`)."""
+    written = given.client_secret.get_secret_value()
+    kind, _, place = written.partition(":")
+    secret = written
+    if kind == "env":
+        secret = variables.get(place, "")
+    elif kind == "file":
+        try:
+            secret = Path(place).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            secret = ""
+    if not secret:
+        message = f"sign_in.client_secret is {written}, and nothing can be read there"
+        raise Misconfigured(message, hint="put the secret there", code="half-secured")
+    return secret
+
+
+def _without_issuer(given: SignInSettings) -> list[str]:
+    """What was filled in though nobody is named whom it is for."""
+    filled = sorted(given.model_fields_set)
+    return [f"{', '.join(filled)} given, and no issuer"] if filled and filled != ["issuer"] else []
+
+
+def _half(given: SignInSettings) -> list[str]:
+    parts = urlsplit(given.issuer)
+    is_plain = parts.scheme == "http" and parts.hostname in _THIS_MACHINE
+    checks = {
+        "issuer is no https URL without query": bool(parts.hostname)
+        and (parts.scheme == "https" or is_plain)
+        and not (parts.query or parts.fragment or parts.username),
+        "client_id is empty": bool(given.client_id),
+        "client_secret is empty": bool(given.client_secret.get_secret_value()),
+        "openid is not among scopes": "openid" in given.scopes,
+        f"algorithms are not of {', '.join(sorted(_ALGORITHMS))}": _are_of(given.algorithms, _ALGORITHMS),
+        f"token_types are not of {', '.join(sorted(_TYPES))}": _are_of(given.token_types, _TYPES),
+        "groups maps to a name that is empty": all(given.groups.values()),
+        "audience is client_id, which tokens for the sign-in itself have too": not given.audience
+        or given.audience != given.client_id,
+    }
+    return [fault for fault, is_right in checks.items() if not is_right]
+
+
+def _are_of(given: tuple[str, ...], known: frozenset[str]) -> bool:
+    return bool(given) and known.issuperset(given)

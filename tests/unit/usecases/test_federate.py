@@ -1,0 +1,132 @@
+"""Signing in elsewhere: whose answer is taken, who is known then, and for how long."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from pierhead.core.errors import Unauthenticated, UpstreamUnreachable
+from pierhead.core.federation import Stated
+from pierhead.usecases.federate import FederatedPeople, Federation, sign_in_elsewhere
+from pierhead.usecases.memory import MemoryAudit, MemoryClock
+from pierhead.usecases.memory_sign_in import MemoryPeople
+from pierhead.usecases.ports_sign_in import Attempt, SignedIn
+
+pytestmark = pytest.mark.anyio
+
+ISSUER = "https://login.example"
+ATTEMPT = Attempt("state-1", "nonce-1", "v" * 43, "https://mcp.example/sign-in/callback")
+GOOD = {"state": "state-1", "code": "code-1", "iss": ISSUER}
+
+
+@dataclass
+class Provider:
+    """Says yes to one code."""
+
+    issuer: str = ISSUER
+    names_itself: bool = True
+    is_away: bool = False
+    asked: list[str] = field(default_factory=list[str])
+
+    async def question(self, attempt: Attempt) -> str:
+        return f"{self.issuer}/auth?state={attempt.state}"
+
+    async def states_issuer(self) -> bool:
+        return self.names_itself
+
+    async def person(self, code: str, attempt: Attempt) -> Stated:
+        assert attempt == ATTEMPT
+        self.asked.append(code)
+        if self.is_away:
+            raise UpstreamUnreachable("away", code="identity-provider-unreachable")
+        return Stated("u-1", frozenset({"data-eng"}))
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock, self.audit, self.store, self.provider = MemoryClock(), MemoryAudit(), MemoryPeople(), Provider()
+        self.people = FederatedPeople(self.store, self.clock, ISSUER, 100)
+        self.at = Federation(self.provider, self.people, self.audit)
+
+    async def refusal(self, answer: dict[str, str]) -> str:
+        with pytest.raises(Unauthenticated) as caught:
+            await sign_in_elsewhere(answer, ATTEMPT, self.at)
+        assert self.audit.kinds() == ["sign-in-failed"]
+        assert self.people.names() == ()
+        return caught.value.code
+
+
+async def test_whom_the_provider_proves_is_known_with_their_groups_until_they_are_due() -> None:
+    world = World()
+    assert await sign_in_elsewhere(GOOD, ATTEMPT, world.at) == "u-1"
+    assert world.audit.kinds() == ["sign-in-succeeded"]
+    assert (world.people.names(), world.people.groups("u-1")) == (("u-1",), frozenset({"data-eng"}))
+    assert world.people.claims("u-1") == ()
+    assert world.people.groups("u-2") is None
+    world.clock.seconds += 99
+    assert world.people.groups("u-1") is not None
+    world.clock.seconds += 1
+    assert (world.people.names(), world.people.groups("u-1")) == ((), None)
+
+
+async def test_another_replica_and_a_restart_know_the_people_of_this_provider_alone() -> None:
+    world = World()
+    await sign_in_elsewhere(GOOD, ATTEMPT, world.at)
+    world.store.people["other"] = SignedIn("other", "https://elsewhere.example", frozenset(), world.clock.now())
+    later = FederatedPeople(world.store, world.clock, ISSUER, 100)
+    assert later.names() == ()
+    await later.load()
+    assert later.names() == ("u-1",)
+
+
+async def test_who_is_due_is_forgotten_when_somebody_signs_in() -> None:
+    world = World()
+    world.store.people["gone"] = SignedIn("gone", ISSUER, frozenset(), world.clock.now() - 101)
+    await sign_in_elsewhere(GOOD, ATTEMPT, world.at)
+    assert set(world.store.people) == {"u-1"}
+
+
+ANSWERS = {
+    "another state": ({**GOOD, "state": "state-2"}, "wrong-state"),
+    "no state": ({"code": "code-1", "iss": ISSUER}, "wrong-state"),
+    "a state beyond ascii": ({**GOOD, "state": "é"}, "wrong-state"),
+    "another issuer": ({**GOOD, "iss": "https://evil.example"}, "wrong-issuer"),
+    "no issuer": ({"state": "state-1", "code": "code-1"}, "wrong-issuer"),
+    "no code": ({"state": "state-1", "iss": ISSUER}, "no-code"),
+    "a no": ({**GOOD, "error": "access_denied"}, "provider-refused"),
+}
+
+
+@pytest.mark.parametrize(("answer", "code"), ANSWERS.values(), ids=ANSWERS.keys())
+async def test_an_answer_that_is_not_right_signs_nobody_in(answer: dict[str, str], code: str) -> None:
+    world = World()
+    assert await world.refusal(answer) == code
+    assert world.provider.asked == []
+
+
+async def test_a_provider_that_never_names_itself_need_not() -> None:
+    world = World()
+    world.provider.names_itself = False
+    assert await sign_in_elsewhere({"state": "state-1", "code": "code-1"}, ATTEMPT, world.at) == "u-1"
+    other = World()
+    other.provider.names_itself = False
+    assert await other.refusal({**GOOD, "iss": "https://evil.example"}) == "wrong-issuer"
+
+
+async def test_a_reason_in_strange_words_is_not_repeated() -> None:
+    world = World()
+    with pytest.raises(Unauthenticated) as caught:
+        await sign_in_elsewhere({**GOOD, "error": "<script>"}, ATTEMPT, world.at)
+    assert "script" not in caught.value.message
+
+
+async def test_a_provider_that_is_away_is_on_record() -> None:
+    world = World()
+    world.provider.is_away = True
+    with pytest.raises(UpstreamUnreachable):
+        await sign_in_elsewhere(GOOD, ATTEMPT, world.at)
+    assert world.audit.kinds() == ["sign-in-failed"]
+
+
+def test_the_challenge_is_that_of_rfc_7636() -> None:
+    verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    assert Attempt("s", "n", verifier, "r").challenge == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
