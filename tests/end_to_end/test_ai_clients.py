@@ -64,6 +64,34 @@ def test_a_platform_elsewhere_is_asked_with_a_token(platform: Up, tmp_path: Path
     assert "does not accept the token" in said
 
 
+@pytest.mark.parametrize("client", ["claude-code", "copilot-cli"])
+def test_a_client_installs_a_server_from_the_marketplace_that_we_wrote(
+    platform: Up, client: str, tmp_path: Path
+) -> None:
+    program, market = ai_client(client), tmp_path / "market"
+    platform.tell("policy", "export", "--client", "marketplace", "--out", str(market))
+    if client == "claude-code":  # which alone can judge one by itself
+        judged = told([*program, "plugin", "validate", str(market)], tmp_path)
+        assert "Validation passed" in judged, judged
+        assert "warning" not in judged, judged
+    told([*program, "plugin", "marketplace", "add", str(market)], tmp_path)
+    installed = told([*program, "plugin", "install", "time@pierhead"], tmp_path)
+    said = told([*program, "mcp", "list"], tmp_path)
+    assert "time" in said, (installed, said)
+    assert "warehouse" not in said, "it was not installed"
+    if client == "claude-code":
+        assert platform.mcp("time") in said
+    written = platform.run(
+        "policy", "export", "--client", "marketplace", "--check", str(market / "plugins/time/.mcp.json")
+    )
+    assert written.returncode == 0, written.stderr
+    (market / "plugins/time/.mcp.json").write_text('{"mcpServers": {"time": {"type": "http", "url": "https://evil"}}}')
+    drifted = platform.run(
+        "policy", "export", "--client", "marketplace", "--check", str(market / "plugins/time/.mcp.json")
+    )
+    assert drifted.returncode == 5
+
+
 def in_etc(files: Path, folder: str, command: list[str], home: Path) -> str:
     """What a client says that finds these files in its folder of /etc: an /etc of its own, over this machine's."""
     script = (

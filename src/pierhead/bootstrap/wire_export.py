@@ -27,6 +27,7 @@ def write(folder: Path, exported: tuple[Exported, ...]) -> list[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for each in exported:
+            (folder / each.name).parent.mkdir(parents=True, exist_ok=True)
             (folder / each.name).write_bytes(each.text.encode())
     except OSError as failed:
         message = f"{folder} cannot be written: {failed.strerror}"
@@ -36,7 +37,8 @@ def write(folder: Path, exported: tuple[Exported, ...]) -> list[Path]:
 
 def rolled_out(file: Path, exported: tuple[Exported, ...]) -> tuple[Exported, str, Mapping[str, object]]:
     """The export that a file was rolled out from, its text now, and what it says. Errors: Invalid."""
-    found = next((each for each in exported if each.name == file.name), exported[0] if len(exported) == 1 else None)
+    ends = (each for each in exported if file.parts[-len(Path(each.name).parts) :] == Path(each.name).parts)
+    found = next(ends, exported[0] if len(exported) == 1 else None)
     if found is None:
         names = ", ".join(each.name for each in exported)
         raise Invalid(f"{file.name} is no file of this client", hint=f"it has {names}")

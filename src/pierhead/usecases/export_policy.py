@@ -26,6 +26,9 @@ class Offered:
 
     connection: Connection
     tools: tuple[str, ...]
+    description: str
+    version: str
+    owner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,14 @@ def compile_fleet(origin: str, snapshot: Snapshot) -> Fleet:
     servers = sorted(snapshot.servers.values(), key=lambda server: server.name)
     return Fleet(
         origin,
-        tuple(Offered(_connection(origin, each.name), _shown(each)) for each in servers if each.is_callable),
+        tuple(_offered(origin, each) for each in servers if each.is_callable),
         tuple(_connection(origin, each.name) for each in servers if each.stage in _STOPPED),
     )
+
+
+def _offered(origin: str, server: Server) -> Offered:
+    connection = _connection(origin, server.name)
+    return Offered(connection, _shown(server), server.description, server.version, server.owner)
 
 
 def _shown(server: Server) -> tuple[str, ...]:
@@ -273,6 +281,36 @@ def _desktop_lines(fleet: Fleet) -> list[str]:
     ]
 
 
+MARKETPLACE: Final = "pierhead"
+_FOLDER: Final = ("a repository that people add: /plugin marketplace add OWNER/REPOSITORY",)
+
+
+def _marketplace(fleet: Fleet) -> tuple[Exported, ...]:
+    """A marketplace of plugins for Claude Code and Copilot: one for each server, with its connection and nothing else.
+
+    Both read these very files; a plugin's `source` is a folder beside them, so they are given out by a repository.
+    """
+    listed = [{**_about(each), "source": f"./plugins/{each.connection.name}"} for each in fleet.offered]
+    market = {
+        "name": MARKETPLACE,
+        "owner": {"name": "Pierhead"},
+        "metadata": {"description": f"The servers of {fleet.origin}"},
+        "plugins": listed,
+    }
+    files = [_json(".claude-plugin/marketplace.json", _FOLDER, market, whole=True)]
+    for each in fleet.offered:
+        folder = f"plugins/{each.connection.name}"
+        author = {"author": {"name": each.owner}}
+        servers = {each.connection.name: {"type": "http", "url": each.connection.url}}
+        files.append(_json(f"{folder}/.claude-plugin/plugin.json", _FOLDER, {**_about(each), **author}, whole=True))
+        files.append(_json(f"{folder}/.mcp.json", _FOLDER, {"mcpServers": servers}, whole=True))
+    return tuple(files)
+
+
+def _about(each: Offered) -> dict[str, object]:
+    return {"name": each.connection.name, "description": each.description, "version": each.version}
+
+
 EXPORTS: Final[Mapping[str, _Write]] = {
     "copilot": _copilot,
     "claude-code": _claude_code,
@@ -281,6 +319,7 @@ EXPORTS: Final[Mapping[str, _Write]] = {
     "vscode": _vscode,
     "cursor": _checklist("cursor", "Cursor: the team's dashboard", _cursor_lines),
     "windsurf": _checklist("windsurf", "Windsurf: the team's settings", _windsurf_lines),
+    "marketplace": _marketplace,
     "claude-desktop": _checklist("claude-desktop", "Claude Desktop: the organisation's settings", _desktop_lines),
 }
 """What can be exported, by the client's id."""

@@ -174,3 +174,16 @@ def test_a_list_that_was_loosened_is_named() -> None:
     exported = files("copilot")["managed-settings.json"]
     (found,) = differences(exported, {**exported.document, "allowedMcpServers": [{"serverUrl": "*"}]})
     assert found.startswith('allowedMcpServers is [{"serverUrl": "*"}], not ')
+
+
+def test_a_marketplace_has_a_plugin_for_each_live_server_with_its_connection_alone() -> None:
+    written = files("marketplace")
+    market = read(written[".claude-plugin/marketplace.json"])
+    assert [(each["name"], each["source"]) for each in market["plugins"]] == [
+        ("old", "./plugins/old"),
+        ("presto", "./plugins/presto"),
+    ]
+    assert read(written["plugins/presto/.mcp.json"]) == {"mcpServers": {"presto": {"type": "http", "url": URL}}}
+    about = read(written["plugins/presto/.claude-plugin/plugin.json"])
+    assert (about["name"], about["author"]) == ("presto", {"name": PRESTO.owner})
+    assert len(written) == 5
