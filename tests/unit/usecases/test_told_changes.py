@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from tests.unit.usecases.test_policy_changes import Disk, follower
 
 from pierhead.core.errors import Invalid
 from pierhead.core.json import Json
-from pierhead.core.snapshot import Expired, SnapshotChange
+from pierhead.core.snapshot import Expired, Snapshot, SnapshotChange
 from pierhead.usecases.memory import MemoryClock
 from pierhead.usecases.ports_registry import Envelope, Revision
 from pierhead.usecases.publish_manifest import publish_manifest
@@ -109,6 +109,11 @@ def test_a_right_that_was_taken_away_is_not_held_by_who_hears_only_the_change() 
     assert (after.revision, after.servers["warehouse"].tools, after.rows) == (2, {}, {})
     gone = SnapshotChange(3, {}, {}, frozenset({"warehouse"})).on(FLEET_SNAPSHOT)
     assert (gone.servers, gone.rows) == ({}, {})
+
+
+def test_a_change_tells_every_part_that_a_snapshot_has() -> None:
+    """A part that only snapshots had would stay as it was with whoever hears the changes."""
+    assert {each.name for each in fields(SnapshotChange)} - {"gone"} == {each.name for each in fields(Snapshot)}
 
 
 def test_a_change_of_more_than_an_eighth_of_all_servers_is_told_whole() -> None:

@@ -1,6 +1,6 @@
 """Every server that is known, in the few words that lists and searches need: deployed ones and those on their way.
 
-What the snapshot says is read once for each snapshot; entries that no snapshot holds yet at most every two seconds,
+What the snapshot says is read once for each server of it; entries that no snapshot holds yet at most every two seconds,
 and anew after every form sent here. Not
 here: what a viewer may call (`may_call`), how lists look.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.core.catalog import Server, Stage
-from pierhead.core.snapshot import Snapshot
+from pierhead.core.snapshot import EMPTY, Snapshot
 from pierhead.usecases.ports_catalogue import Catalogue, Entry, Version
 
 
@@ -38,7 +38,7 @@ _KEPT_S: Final = 2.0
 class KnownServers:
     """All of them, by name; what can be kept of them is kept."""
 
-    _for: Snapshot | None = None
+    _for: Snapshot = EMPTY
     _read_at: float = -math.inf
     _waiting: Mapping[str, KnownServer] = field(default_factory=dict[str, KnownServer])
     _deployed: Mapping[str, KnownServer] = field(default_factory=dict[str, KnownServer])
@@ -59,8 +59,11 @@ class KnownServers:
     def _of_snapshot(self, snapshot: Snapshot) -> Mapping[str, KnownServer]:
         """Identity of the snapshot, not its number: a value that was swapped is another policy."""
         if snapshot is not self._for:
-            self._for = snapshot
-            self._deployed = {server.name: _of_server(server) for server in snapshot.servers.values()}
+            before, known, self._for = self._for.servers, self._deployed, snapshot
+            self._deployed = {
+                name: known[name] if before.get(name) is server else _of_server(server)
+                for name, server in snapshot.servers.items()
+            }
         return self._deployed
 
 

@@ -1,10 +1,11 @@
 """What a viewer may call, decided by the very rules that decide calls, so that no page promises what a call refuses.
 
-Counting it for thousands of servers is remembered for one snapshot and one viewer: a tool's answer hangs on its own
-declaration and on who reaches its server, which many tools of a server share. Not here: how it looks.
+Counting it for thousands of servers is remembered for one viewer, and done again for the servers that a new snapshot
+changed: a tool's answer hangs on its own declaration and on who reaches its server, which many tools of a server share.
+Not here: how it looks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +17,7 @@ from pierhead.core.catalog import Effect, Server, Tool
 from pierhead.core.identity import Caller, Principal
 from pierhead.core.policy import ApprovalNeeded, Decision, Match, Permit, Refusal, decide
 from pierhead.core.rule import Who
-from pierhead.core.snapshot import Snapshot
+from pierhead.core.snapshot import EMPTY, Snapshot
 from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
 from pierhead.usecases.ports import Snapshots
 
@@ -74,33 +75,63 @@ _Alike = tuple[Who, Who | None, Approval, Effect, str, Bounds, Bounds]
 
 
 @dataclass(slots=True)
-class CallableTools:
-    """How many tools of each server are not refused to a viewer, kept while the snapshot stays the same one."""
+class _Counted:
+    """What was counted for one viewer; `stale` are the servers to count anew."""
 
-    _for: Snapshot | None = None
-    _kept: dict[_Who, Mapping[str, int]] = field(default_factory=dict[_Who, Mapping[str, int]])
+    counts: Mapping[str, int]
+    stale: frozenset[str]
+
+
+@dataclass(slots=True)
+class CallableTools:
+    """How many tools of each server are not refused to a viewer, kept while its server and rows stay the same ones."""
+
+    _for: Snapshot = EMPTY
+    _kept: dict[_Who, _Counted] = field(default_factory=dict[_Who, _Counted])
 
     def counts(self, caller: Caller, snapshots: Snapshots) -> Mapping[str, int]:
         """Server to number; servers of which the viewer can call nothing are absent."""
         snapshot = snapshots.current()
-        if snapshot is not self._for:
-            self._for, self._kept = snapshot, {}
+        self._follow(snapshot)
         who = (caller.principal, caller.surface, caller.environment, caller.channel)
-        kept = self._kept.get(who)
-        if kept is None:
+        if who not in self._kept:
             if len(self._kept) >= _VIEWERS:
                 self._kept.clear()
-            kept = self._kept[who] = _counted(snapshot, caller, snapshots)
-        return kept
+            self._kept[who] = _Counted({}, frozenset(snapshot.servers))
+        kept = self._kept[who]
+        if kept.stale:
+            others = {name: count for name, count in kept.counts.items() if name not in kept.stale}
+            anew = _counted(
+                [snapshot.servers[name] for name in kept.stale & snapshot.servers.keys()], caller, snapshots
+            )
+            kept.counts, kept.stale = others | anew, frozenset()
+        return kept.counts
+
+    def _follow(self, snapshot: Snapshot) -> None:
+        """Identity of values, not numbers of revisions: a value that was swapped is another policy."""
+        if snapshot is self._for:
+            return
+        changed = _changed(self._for, snapshot)
+        self._for = snapshot
+        for kept in self._kept.values():
+            kept.stale |= changed
 
 
-def _counted(snapshot: Snapshot, caller: Caller, snapshots: Snapshots) -> Mapping[str, int]:
-    rules = SnapshotRules(snapshots, REACH_AND_USE)
-    live = (server for server in snapshot.servers.values() if server.is_callable)
+def _changed(before: Snapshot, after: Snapshot) -> frozenset[str]:
+    """The servers whose definition or access is another value."""
+    names = before.servers.keys() | after.servers.keys()
+    return frozenset(
+        name
+        for name in names
+        if before.servers.get(name) is not after.servers.get(name) or before.rows.get(name) is not after.rows.get(name)
+    )
+
+
+def _counted(servers: Iterable[Server], caller: Caller, snapshots: Snapshots) -> dict[str, int]:
+    rules, revision = SnapshotRules(snapshots, REACH_AND_USE), snapshots.current().revision
+    live = (server for server in servers if server.is_callable)
     counts = {
-        server.name: _count(server, caller, rules, snapshot.revision)
-        for server in live
-        if rules.reach(caller, server.name)
+        server.name: _count(server, caller, rules, revision) for server in live if rules.reach(caller, server.name)
     }
     return {name: count for name, count in counts.items() if count}
 
