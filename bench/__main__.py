@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import data, gateway, journal, memory, policy, registry, sdk, sql
+from bench import data, gateway, journal, memory, mesh, policy, registry, sdk, sql
 from bench.processes import ROOT, cores
 from bench.results import Results, Target, table
 
@@ -26,6 +26,7 @@ SUITES: Final[dict[str, tuple[Suite, Sequence[Target]]]] = {
     "journal": (journal.measure, journal.TARGETS),
     "sdk": (sdk.measure, sdk.TARGETS),
     "gateway": (gateway.measure, gateway.TARGETS),
+    "mesh": (mesh.measure, mesh.TARGETS),
     "sql": (sql.measure, sql.TARGETS),
     "data": (data.measure, data.TARGETS),
     "registry": (registry.measure, registry.TARGETS),

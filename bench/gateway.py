@@ -76,9 +76,9 @@ def measure(results: Results, folder: Path, say: Callable[[str], None]) -> None:
         for round_number in range(ROUNDS):
             for connections in CONNECTIONS:
                 say(f"gateway: round {round_number + 1} of {ROUNDS}, {connections} connections")
-                _round(contestants, connections, results)
+                round_of(contestants, connections, results)
     for contestant in contestants:
-        _report(results, contestant)
+        report(results, contestant)
     for name, to in _COMPARED:
         results.compare(name, _CPU, to)
         results.compare(name, "calls_per_s_c16", to)
@@ -86,7 +86,7 @@ def measure(results: Results, folder: Path, say: Callable[[str], None]) -> None:
 
 def _contestants(stage: Stage) -> list[Contestant]:
     """Everybody who can be started; the others are named in the results."""
-    constant = _upstream(stage)
+    constant = constant_upstream(stage)
     mcp = _mcp_server(stage)
     makers: Mapping[str, Callable[[str], Contestant]] = {
         "gateway.floor": lambda name: _floor(stage, name),
@@ -110,7 +110,7 @@ def _contestants(stage: Stage) -> list[Contestant]:
     return found
 
 
-def _round(contestants: Sequence[Contestant], connections: int, results: Results) -> None:
+def round_of(contestants: Sequence[Contestant], connections: int, results: Results) -> None:
     """One window each. Where one refuses or breaks a call, or answers none, the results say so."""
     for contestant in contestants:
         try:
@@ -121,7 +121,7 @@ def _round(contestants: Sequence[Contestant], connections: int, results: Results
             contestant.windows.setdefault(connections, []).append(measured)
 
 
-def _report(results: Results, contestant: Contestant) -> None:
+def report(results: Results, contestant: Contestant) -> None:
     """The least disturbed window of each figure, by number of connections."""
     for connections, windows in contestant.windows.items():
         calls, name = sum(each.calls for each in windows), contestant.name
@@ -131,11 +131,11 @@ def _report(results: Results, contestant: Contestant) -> None:
         results.add(name, f"p99_c{connections}", min(each.p99_us for each in windows), "us", calls)
 
 
-def _request(token: str = "") -> Request:
+def echo_request(token: str = "") -> Request:
     return Request("echo", tools_call("echo", {"text": "pierhead"}), '"result":"pierhead"', token)
 
 
-def _upstream(stage: Stage) -> str:
+def constant_upstream(stage: Stage) -> str:
     """nginx, answering a constant: the cheapest server there is. Errors: Absent, NotStarted."""
     nginx, port = components.program("nginx", "nginx-light"), free_port()
     folder = stage.folder / "nginx"
@@ -159,7 +159,7 @@ def _floor(stage: Stage, name: str) -> Contestant:
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "bench.programs.floor:app", *_UVICORN, "--port", str(port)]
     program = stage.stack.enter_context(started(name, command, port, stage.folder, core=MEASURED_CORE))
-    return Contestant(name, Endpoint(program, _PATH), _request())
+    return Contestant(name, Endpoint(program, _PATH), echo_request())
 
 
 def _relay(stage: Stage, name: str, module: str, upstream: str) -> Contestant:
@@ -177,7 +177,7 @@ def _relay(stage: Stage, name: str, module: str, upstream: str) -> Contestant:
     command = [sys.executable, "-m", module, folder]
     program = stage.stack.enter_context(started(name, command, port, stage.folder, core=MEASURED_CORE))
     token = stage.issuer.token(public_url, public_url + _PATH, "alice", [GROUP])
-    return Contestant(name, Endpoint(program, _PATH), _request(token))
+    return Contestant(name, Endpoint(program, _PATH), echo_request(token))
 
 
 def _envoy(stage: Stage, name: str, upstream: str) -> Contestant:
@@ -188,14 +188,14 @@ def _envoy(stage: Stage, name: str, upstream: str) -> Contestant:
     base_id = str(secrets.randbelow(30_000) + 1000)
     command = [envoy, "-c", configuration, "--concurrency", "1", "--base-id", base_id, "-l", "warn"]
     program = stage.stack.enter_context(started(name, command, port, stage.folder, core=MEASURED_CORE))
-    return Contestant(name, Endpoint(program, "/mcp"), _request())
+    return Contestant(name, Endpoint(program, "/mcp"), echo_request())
 
 
 def _fastmcp(stage: Stage, name: str, upstream: str) -> Contestant:
     python, port = components.environment("fastmcp"), free_port()
     command = [python, "bench/programs/fastmcp_proxy.py", upstream, str(port)]
     program = stage.stack.enter_context(started(name, command, port, stage.folder, core=MEASURED_CORE))
-    return Contestant(name, Endpoint(program, "/mcp"), _request(), _SLOW_SECONDS)
+    return Contestant(name, Endpoint(program, "/mcp"), echo_request(), _SLOW_SECONDS)
 
 
 _NGINX: Final = """daemon off; worker_processes 1; pid %(folder)s/pid; error_log %(folder)s/error.log;

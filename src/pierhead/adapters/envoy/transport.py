@@ -41,7 +41,7 @@ def tls(secrets: Path, only: str = "") -> Shape:
         "transport_sockets.tls.v3.DownstreamTlsContext",
         require_client_certificate=bool(only),
         common_tls_context={
-            "tls_params": {"tls_minimum_protocol_version": "TLSv1_3" if only else "TLSv1_2"},
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
             "alpn_protocols": ["h2", "http/1.1"],
             "tls_certificate_sds_secret_configs": [_secret("svid", secrets)],
             "combined_validation_context": {
