@@ -79,6 +79,7 @@ async def test_a_registered_server_is_started_with_a_key_of_its_own_and_stopped_
         await whole.following.agree(told(sky=entry("retired")))
         assert whole.said[-1] == ("server-sky", "stopped")
         assert whole.supervisor.pids() == {}
+        assert not key.exists()
 
 
 @pytest.mark.parametrize("at", ["registered", "in-review", "approved", "deployed", "suspended", "quarantined"])

@@ -260,3 +260,20 @@ def test_looks_at_servers_are_kept_and_read_back(tmp_path: Path) -> None:
             assert one["health"]["last"]["dependencies"] == look["dependencies"]
 
     asyncio.run(story())
+
+
+def test_who_follows_the_entries_is_answered_when_one_changes(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with registry(tmp_path) as meeting:
+            first = await meeting.ask("GET", "/entries")
+            again = await meeting.ask("GET", f"/entries?seen={first['seen']}&wait_s=0.01")
+            assert again == first
+            waiting = asyncio.ensure_future(meeting.ask("GET", f"/entries?seen={first['seen']}&wait_s=60"))
+            await asyncio.sleep(0)
+            await meeting.ask("POST", "/servers/clock/manifest", manifest_to_form(MANIFEST), status=204)
+            heard = await asyncio.wait_for(waiting, 20)
+            assert heard["seen"] > first["seen"]
+            late = await meeting.ask("GET", f"/entries?seen={first['seen']}&wait_s=60")
+            assert late["entries"]["clock"]["current"]
+
+    asyncio.run(story())

@@ -26,6 +26,7 @@ from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
 from pierhead.sdk.authorize import declare
 from pierhead.usecases.ports_declared import DeclaredTool
+from pierhead.usecases.register_server import RESERVED
 
 GUEST_KINDS: Final = frozenset({"stdio", "http"})
 _PROGRAMS: Final = ("/usr/local/bin", "/usr/bin", "/bin")
@@ -136,7 +137,15 @@ def _condition(text: str) -> str:
 _Condition = Annotated[str, AfterValidator(_condition)]
 Channel = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@:/#-]{1,256}$")]
 Group = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@:/-]{1,256}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+
+
+def _free(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"{name!r} is no name of a server: a page of ours stands there; choose another")
+    return name
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$"), AfterValidator(_free)]
 Spiffe = Annotated[str, StringConstraints(pattern=r"^spiffe://[A-Za-z0-9._/-]{1,2000}$")]
 
 

@@ -18,7 +18,9 @@ from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import free_ports
 from pierhead.core.errors import PierheadError
 
-_EVERY_S: Final = 1.0
+_AGAIN_S: Final = 1.0
+_APART_S: Final = 0.2
+_WAIT_S: Final = 10.0
 _START_S: Final = 60.0
 _FIRST_PAUSE_S: Final = 5.0
 _LONGEST_PAUSE_S: Final = 300.0
@@ -52,11 +54,20 @@ class Following:
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
     async def follow(self) -> None:
-        """Until cancelled. A registry that is away changes nothing."""
+        """Until cancelled: hears of a change when it happens. A registry that is away changes nothing."""
+        seen = ""
         while True:
+            asked = {"seen": seen, "wait_s": _WAIT_S}
+            try:
+                told = await asyncio.to_thread(self.client.get, "/entries", asked)
+            except PierheadError:
+                seen = ""
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            seen = str(told["seen"])
             with contextlib.suppress(PierheadError):
-                await self.agree(await asyncio.to_thread(self.client.get, "/entries"))
-            await asyncio.sleep(_EVERY_S)
+                await self.agree(told)
+            await asyncio.sleep(_APART_S)
 
     def children(self) -> Mapping[str, Child]:
         """The processes of now, by server name."""
@@ -67,6 +78,8 @@ class Following:
         wanted = dict(_wanted(told))
         gone = [name for name, followed in self._followed.items() if wanted.get(name) != followed.document]
         await asyncio.gather(*(self._stop(name) for name in gone))
+        for name in _retired(told):
+            self.keys.forget_server(name)
         for name, document in wanted.items():
             if name not in self._followed:
                 self._begin(name, document)
@@ -113,3 +126,9 @@ def _wanted(told: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name, entry in entries.items()
         if entry["origin"] == "registered" and entry["stage"] not in _ENDED
     ]
+
+
+def _retired(told: Mapping[str, Any]) -> list[str]:
+    """The registered servers whose end has come: their keys open nothing any more, and are not kept."""
+    entries = cast("Mapping[str, Mapping[str, Any]]", told["entries"])
+    return [name for name, entry in entries.items() if entry["origin"] == "registered" and entry["stage"] in _ENDED]

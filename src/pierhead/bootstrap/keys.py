@@ -48,6 +48,10 @@ class Keys:
         """Make what one server checks assertions with; the gateway derives the same from its own key."""
         self._write(f"assertion-{server}.key", derived(self.read(_MASTER), server))
 
+    def forget_server(self, server: str) -> None:
+        """Take away what one server checks assertions with: without it no process of that name starts or answers."""
+        (self.directory / f"assertion-{server}.key").unlink(missing_ok=True)
+
     def replace(self, contents: Mapping[str, bytes]) -> None:
         """Put these in place of what is there: keys that come back from a backup. Names with a folder are refused."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -20,6 +20,8 @@ from pierhead.usecases.registry_desk import RegistryDesk, commit, entry_of, put_
 from pierhead.usecases.rights import is_owner, may_register, person_of, require
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
+#: Names that no server has: our own pages stand where theirs would.
+RESERVED: Final = frozenset({"register"})
 
 
 async def register_server(name: str, document: Mapping[str, Json], caller: Caller, desk: RegistryDesk) -> Entry:
@@ -36,6 +38,9 @@ async def register_server(name: str, document: Mapping[str, Json], caller: Calle
             hint="a letter, then lower-case letters, digits and -, at most 63",
             code="bad-entry",
         )
+    if name in RESERVED:
+        message = f"{name!r} is no name of a server: a page of ours stands there"
+        raise Invalid(message, hint="choose another name", code="bad-entry")
     _check(name, document, desk)
     others = await desk.catalogue.entries()
     refuse_hostile(check_document(name, document, others))

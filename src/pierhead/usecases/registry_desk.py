@@ -76,8 +76,9 @@ async def version_of(server: str, version: str, desk: RegistryDesk) -> Version:
 
 
 async def commit(change: Change, desk: RegistryDesk) -> None:
-    """Write a change with its facts. Errors: Conflict (`changed-meanwhile`)."""
+    """Write a change with its facts, and wake who follows the catalogue. Errors: Conflict (`changed-meanwhile`)."""
     await desk.catalogue.change(change, desk.clock.now())
+    desk.served.note_entries()
 
 
 async def put_in_force(server: str, by: str, desk: RegistryDesk) -> None:

@@ -25,6 +25,8 @@ class ServedPolicy:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _is_ending: bool = False
     _log: ChangeLog = field(default_factory=ChangeLog)
+    _entries: int = 0
+    _entries_changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def current(self) -> Snapshot:
         return self._snapshot
@@ -59,6 +61,26 @@ class ServedPolicy:
         except TimeoutError:
             return
 
+    @property
+    def entries(self) -> int:
+        """Counts the changes of the catalogue in this process; whoever waits for the next names the one they saw."""
+        return self._entries
+
+    def note_entries(self) -> None:
+        """The catalogue was changed, whether or not a policy follows from that: wake everyone who waits for it."""
+        self._entries += 1
+        self._entries_changed.set()
+        self._entries_changed = asyncio.Event()
+
+    async def entries_after(self, seen: int, wait_s: float) -> None:
+        """Return once the catalogue is another than the one that was seen, at the latest after `wait_s`."""
+        if self._is_ending or self._entries != seen:
+            return
+        try:
+            await asyncio.wait_for(self._entries_changed.wait(), wait_s)
+        except TimeoutError:
+            return
+
     def changed_since(self, revision: int) -> Changed | None:
         """The servers that changed past that revision; None where that is not to be told: too long ago, or never."""
         here = self._snapshot.revision
@@ -77,6 +99,7 @@ class ServedPolicy:
         """The program stops: nobody waits any longer."""
         self._is_ending = True
         self._changed.set()
+        self._entries_changed.set()
 
     def payload(self, issued_at: float, base: str = "") -> str:
         """The text to sign: when it was confirmed, the digest of the revision, and the revision.

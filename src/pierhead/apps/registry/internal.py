@@ -124,11 +124,20 @@ class Internal:
         known = await self.processes.states()
         return _json({"states": {server: asdict(state) for server, state in known.items()}})
 
-    async def entries(self, _: Request) -> Response:
-        """Every server that is declared, by name: what its process is to be, and where its current version stands."""
+    async def entries(self, request: Request) -> Response:
+        """Every server that is declared, by name: what its process is to be, and where its current version stands.
+
+        Who says which state they have `seen` is answered when there is another, or after `wait_s`: another registry
+        may have changed it.
+        """
+        if "seen" in request.query_params:
+            wait_s = min(_number(request, "wait_s", 0.0), _LONGEST_WAIT_S)
+            await self.policy.entries_after(int(_number(request, "seen", 0)), wait_s)
+        seen = self.policy.entries  # before reading: a change meanwhile is told at once
         known = await self.registry.catalogue.entries()
         current = await self.registry.catalogue.current_versions()
-        return _json({"entries": {name: _entry(entry, current.get(name)) for name, entry in known.items()}})
+        told = {name: _entry(entry, current.get(name)) for name, entry in known.items()}
+        return _json({"entries": told, "seen": seen})
 
     async def entry(self, request: Request) -> Response:
         entry = await entry_of(request.path_params["server"], self.registry)

@@ -257,6 +257,7 @@ async def test_an_entry_is_registered_as_yaml(visit: Visit) -> None:
     [
         ({"name": "time"}, "name", "there is a server 'time' already"),
         ({"name": "No Such Name"}, "name", "is no name of a server"),
+        ({"name": "register"}, "name", "a page of ours stands there"),
         ({"support": ""}, "support", "support is missing"),
         ({"tools": "search_tickets"}, "tools", "Line 1 is not a name, an effect, minutes and who may use it."),
         ({"tools": "x look 3 everyone"}, "tools", "Line 1: look is no effect"),
@@ -377,3 +378,46 @@ async def test_a_look_long_ago_says_that_nothing_is_known_now(visit: Visit) -> N
     await visit.sign_in("alice")
 
     assert "Nobody looked at it lately" in await visit.text("/servers/time")
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "said"),
+    [
+        ({"sunset_at": "2027-03-31", "reason": " "}, "reason", "say why, in 1 to"),
+        ({"sunset_at": "2020-01-01", "reason": "old"}, "sunset_at", "a deprecated version ends in the future"),
+        ({"sunset_at": "soon", "reason": "old"}, "sunset_at", "is no date"),
+        ({"sunset_at": "", "successor": "x" * 2001, "reason": "old"}, "", "a text is longer than"),
+    ],
+)
+async def test_a_step_that_cannot_be_taken_comes_back_with_what_was_typed(
+    visit: Visit, fields: dict[str, str], field: str, said: str
+) -> None:
+    await visit.sign_in("frank")
+    whole = {"version": "1.4.0", "step": "deprecate", "message": "use presto, please", **fields}
+    answer = await visit.send("/servers/time", "/servers/time/steps", **whole)
+
+    assert answer.status_code == 400
+    assert "Nothing was changed." in answer.text
+    assert said in words_of(answer.text)
+    assert "use presto, please</textarea>" in answer.text
+    assert "<details open>" in answer.text
+    assert answer.text.count('id="fault-') == (1 if field else 0)
+    assert f'id="fault-{field}"' in answer.text or not field
+    assert kept(visit).kept_versions["time", "1.4.0"].stage is Stage.DEPLOYED
+
+
+async def test_rolling_back_without_a_reason_asks_for_one_beside_its_field(visit: Visit) -> None:
+    await visit.sign_in("frank")
+    answer = await visit.send("/servers/warehouse", "/servers/warehouse/roll-back", version="1.3.0", reason=" ")
+
+    assert (answer.status_code, answer.text.count('id="fault-reason"')) == (400, 1)
+
+
+async def test_a_server_younger_than_the_period_is_not_said_to_be_unused(visit: Visit) -> None:
+    await visit.sign_in("frank")
+    visit.world.records.rows.clear()
+    young = (await visit.json("/admin"))["unused"]
+    entries = kept(visit).kept_entries
+    entries["time"] = replace(entries["time"], at=NOW - 91 * 86_400)
+
+    assert (young, (await visit.json("/admin"))["unused"]) == ([], ["time"])

@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 from pierhead.apps.registry.web.inputs import Filled
 from pierhead.apps.registry.web.page_review import shown_review
+from pierhead.apps.registry.web.page_server import shown_server
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.core.catalog import Step
 from pierhead.core.errors import Conflict, Invalid, NotFound
@@ -24,22 +25,43 @@ Done = str | Shown
 """Where to go on, one of our own paths; or the page again, with its form filled."""
 
 _HINT: Final = "reload the page and try again"
+#: What a person can mend by typing, and the field that it stands beside; empty for whichever of several.
+_MENDED: Final = {"reason-needed": "reason", "bad-step": ""}
 
 
 async def step_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:
     name = str(request.path_params["name"])
-    await _step(site, viewer, name, form)
+    step = _named(form)
+    try:
+        await _step(site, viewer, name, step, form)
+    except Invalid as invalid:
+        return await _again(site, viewer, name, form, invalid)
     return f"/servers/{name}#versions"
 
 
-async def _step(site: Site, viewer: Viewer, server: str, form: Mapping[str, str]) -> None:
+async def _again(site: Site, viewer: Viewer, server: str, form: Mapping[str, str], invalid: Invalid) -> Done:
+    """The server's page with what was typed, where typing can mend it. Errors: `invalid`, where it cannot."""
+    if isinstance(invalid, Conflict) or invalid.code not in _MENDED:
+        raise invalid
+    said = f"{invalid.message}. {invalid.hint}."
+    field = _MENDED[invalid.code] or ("sunset_at" if form.get("sunset_at") else "")
+    filled = Filled(form, {field: said}) if field else Filled(form, problem=said)
+    return await shown_server(site, viewer, server, filled)
+
+
+def _named(form: Mapping[str, str]) -> Step:
+    """The step of the button. Errors: Invalid (`bad-step`), for a form that is none of ours."""
     step = form.get("step", "")
     if step not in set(Step):
         raise Invalid("the form names no step", hint=_HINT, code="bad-step")
+    return Step(step)
+
+
+async def _step(site: Site, viewer: Viewer, server: str, step: Step, form: Mapping[str, str]) -> None:
     asked = StepAsked(
         server=server,
         version=form.get("version", ""),
-        step=Step(step),
+        step=step,
         reason=form.get("reason", "").strip(),
         message=form.get("message", "").strip(),
         successor=form.get("successor", "").strip(),
@@ -51,7 +73,10 @@ async def _step(site: Site, viewer: Viewer, server: str, form: Mapping[str, str]
 async def roll_back_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:
     name = str(request.path_params["name"])
     reason = form.get("reason", "").strip()
-    await roll_back(name, form.get("version", ""), reason, viewer.caller(site), site.registry)
+    try:
+        await roll_back(name, form.get("version", ""), reason, viewer.caller(site), site.registry)
+    except Invalid as invalid:
+        return await _again(site, viewer, name, form, invalid)
     return f"/servers/{name}#versions"
 
 
@@ -70,7 +95,7 @@ async def suspend_form(site: Site, viewer: Viewer, request: Request, form: Mappi
     entry = await site.registry.catalogue.entry(name)
     if entry is None or not entry.current:
         raise NotFound(f"no server {name[:80]!r} is deployed", hint="see the list of servers")
-    await _step(site, viewer, name, {**form, "version": entry.current, "step": Step.SUSPEND})
+    await _step(site, viewer, name, Step.SUSPEND, {**form, "version": entry.current})
     return f"/servers/{name}"
 
 

@@ -7,6 +7,7 @@ import htpy as h
 from starlette.requests import Request
 
 from pierhead.apps.registry.web.frame import heading
+from pierhead.apps.registry.web.inputs import BLANK, Filled, faults
 from pierhead.apps.registry.web.page_audit import calls_table
 from pierhead.apps.registry.web.page_health import health_notice, health_section
 from pierhead.apps.registry.web.page_versions import suspend_switch, versions_section
@@ -49,20 +50,26 @@ _STOPPED = frozenset({Stage.SUSPENDED, Stage.QUARANTINED, Stage.RETIRED})
 
 
 async def server_page(site: Site, viewer: Viewer, request: Request) -> Shown:
-    view = await server_view(site, viewer, str(request.path_params["name"]))
+    return await shown_server(site, viewer, str(request.path_params["name"]))
+
+
+async def shown_server(site: Site, viewer: Viewer, name: str, filled: Filled = BLANK) -> Shown:
+    """The page, with a form as it was sent if something in it must change."""
+    view = await server_view(site, viewer, name)
     token = site.sessions.form_token(viewer.session)
     is_admin = viewer.is_admin(site)
-    return Shown(view.name, view, lambda: _server(view, token, is_admin=is_admin))
+    return Shown(view.name, view, lambda: _server(view, token, filled, is_admin=is_admin))
 
 
-def _server(view: ServerView, token: str, *, is_admin: bool) -> h.Node:
+def _server(view: ServerView, token: str, filled: Filled, *, is_admin: bool) -> h.Node:
     return [
         _head(view),
+        faults(filled),
         *_notices(view),
         h.div(class_="split")[
             h.div(class_="stack wide")[
                 _tools(view),
-                versions_section(view.name, view.versions, view.now, token),
+                versions_section(view.name, view.versions, view.now, token, filled),
                 _reviews(view),
                 health_section(view.health, view.now),
                 _activity(view),

@@ -8,7 +8,7 @@ from typing import Final
 
 import htpy as h
 
-from pierhead.apps.registry.web.inputs import area, form, submit, text
+from pierhead.apps.registry.web.inputs import BLANK, Filled, area, form, submit, text
 from pierhead.apps.registry.web.parts import Column, count, empty, folded, moment, stage_badge, table, titled, visible
 from pierhead.apps.registry.web.view_versions import VersionLine, VersionsView
 from pierhead.core.catalog import Step
@@ -26,7 +26,8 @@ _STEPS: Final[Mapping[Step, tuple[str, str]]] = {
 }
 
 
-def versions_section(server: str, view: VersionsView, now: float, token: str) -> h.Node:
+def versions_section(server: str, view: VersionsView, now: float, token: str, filled: Filled = BLANK) -> h.Node:
+    """Every version, and what you may do with it; a form as it was sent where something in it must change."""
     publish = _publish(server, token) if view.may_publish else None
     if not view.lines:
         return titled("Versions", empty("No version was submitted yet."), publish, identity="versions")
@@ -35,7 +36,7 @@ def versions_section(server: str, view: VersionsView, now: float, token: str) ->
     return titled(
         "Versions",
         table("Versions", columns, rows),
-        *(_changes(server, line, token) for line in view.lines),
+        *(_changes(server, line, token, filled) for line in view.lines),
         publish,
         _history(view, now),
         identity="versions",
@@ -53,44 +54,51 @@ def _row(line: VersionLine, now: float) -> list[h.Node]:
     ]
 
 
-def _changes(server: str, line: VersionLine, token: str) -> h.Node:
+def _changes(server: str, line: VersionLine, token: str, filled: Filled) -> h.Node:
     if not line.steps and not line.may_roll_back:
         return None
-    forms = [_step(server, line, step, token) for step in line.steps]
+    is_meant = filled.value("version") == line.version
+    sent = filled if is_meant else BLANK
+    forms = [_step(server, line, step, token, _of(sent, step)) for step in line.steps]
     if line.may_roll_back:
-        forms.append(_roll_back(server, line, token))
-    return folded(f"Change version {visible(line.version)}", h.div(class_="stack wide")[forms])
+        forms.append(_roll_back(server, line, token, _of(sent, "")))
+    return folded(f"Change version {visible(line.version)}", h.div(class_="stack wide")[forms], is_open=is_meant)
 
 
-def _step(server: str, line: VersionLine, step: Step, token: str) -> h.Node:
+def _of(sent: Filled, step: str) -> Filled:
+    """What was sent, for the form of that very step; a roll-back names none."""
+    return sent if sent.value("step") == step else BLANK
+
+
+def _step(server: str, line: VersionLine, step: Step, token: str, sent: Filled) -> h.Node:
     words, follows = _STEPS[step]
     return form(
         f"/servers/{server}/steps",
         token,
         h.p(class_="quiet")[follows],
         h.input(type="hidden", name="version", value=line.version),
-        *(_farewell() if step is Step.DEPRECATE else ()),
-        area("Reason, for the record", "reason", is_required=True),
+        *(_farewell(sent) if step is Step.DEPRECATE else ()),
+        area("Reason, for the record", "reason", sent, is_required=True),
         submit(f"{words}: version {visible(line.version)}", name="step", value=step),
     )
 
 
-def _farewell() -> tuple[h.Element, ...]:
+def _farewell(sent: Filled) -> tuple[h.Element, ...]:
     """What clients see of a deprecation."""
     return (
-        area("Message to everyone who uses it", "message", is_required=True),
-        text("Server that comes after it, if any", "successor"),
-        text("Last day it can be called (UTC)", "sunset_at", is_required=True, kind="date"),
+        area("Message to everyone who uses it", "message", sent, is_required=True),
+        text("Server that comes after it, if any", "successor", sent),
+        text("Last day it can be called (UTC)", "sunset_at", sent, is_required=True, kind="date"),
     )
 
 
-def _roll_back(server: str, line: VersionLine, token: str) -> h.Node:
+def _roll_back(server: str, line: VersionLine, token: str, sent: Filled) -> h.Node:
     return form(
         f"/servers/{server}/roll-back",
         token,
         h.p(class_="quiet")["Clients get this version again, in place of the current one."],
         h.input(type="hidden", name="version", value=line.version),
-        area("Reason, for the record", "reason", is_required=True),
+        area("Reason, for the record", "reason", sent, is_required=True),
         submit(f"Roll back to version {visible(line.version)}"),
     )
 

@@ -189,8 +189,8 @@ def theirs(text: str) -> h.Element:
     return h.blockquote(class_="read")[h.bdi[visible_lines(text)]]
 
 
-def folded(label: str, *content: h.Node) -> h.Element:
-    return h.details[h.summary[label], *content]
+def folded(label: str, *content: h.Node, is_open: bool = False) -> h.Element:
+    return h.details(open=is_open)[h.summary[label], *content]
 
 
 def absolute(seconds: float) -> h.Element:

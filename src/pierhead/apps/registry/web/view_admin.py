@@ -50,7 +50,9 @@ class StoppedLine:
 
 @dataclass(frozen=True, slots=True)
 class AdminView:
-    """`ownerless` are servers whose owner is no group of anybody here; `unused` nobody called for `unused_days`."""
+    """`ownerless` are servers whose owner is no group of anybody here; `unused` are older than `unused_days`
+    and nobody called them for so long.
+    """
 
     owners: tuple[OwnerLine, ...]
     groups: tuple[GroupLine, ...]
@@ -74,7 +76,9 @@ async def admin_view(site: Site, viewer: Viewer) -> AdminView:
         await site.registry.catalogue.entries(),
     )
     members = _members(site)
-    calls = await site.records.calls_by_server(site.now() - UNUSED_DAYS * DAY_S)
+    long_ago = site.now() - UNUSED_DAYS * DAY_S
+    calls = await site.records.calls_by_server(long_ago)
+    old = {name for name, entry in entries.items() if entry.at < long_ago}
     live = [server for server in known.values() if server.stage in CALLABLE]
     return AdminView(
         owners=_owners(known, members),
@@ -82,7 +86,7 @@ async def admin_view(site: Site, viewer: Viewer) -> AdminView:
         workloads=_workloads(site),
         stopped=tuple([await _stopped(site, server) for server in known.values() if server.stage in _STOPPED]),
         ownerless=tuple(sorted(server.name for server in known.values() if not members[server.owner])),
-        unused=tuple(sorted(server.name for server in live if not calls.get(server.name))),
+        unused=tuple(sorted(server.name for server in live if server.name in old and not calls.get(server.name))),
         unused_days=UNUSED_DAYS,
         origins=_origins(entries),
         names=tuple(sorted(server.name for server in live)),
