@@ -12,6 +12,7 @@ from pathlib import Path
 from pierhead.bootstrap.fleet import Fleet, FleetServer, load
 from pierhead.bootstrap.plugins import build_server
 from pierhead.bootstrap.policy_cases import read_cases, require_good
+from pierhead.bootstrap.secret_references import Secrets
 from pierhead.bootstrap.variables import with_variables
 from pierhead.core.bounds import UNBOUNDED
 from pierhead.core.catalog import Server, Stage, Tool
@@ -116,10 +117,5 @@ def _narrowed(tool: Tool, entry: FleetServer) -> Tool:
 
 def _tools(entry: FleetServer) -> Iterable[Tool]:
     if entry.guest is None:
-        return build_server(entry.kind, entry.name, with_variables(entry.settings, _unread)).manifest()
+        return build_server(entry.kind, entry.name, with_variables(entry.settings, Secrets.unread())).manifest()
     return (told.tool(name) for name, told in entry.declared.items())
-
-
-def _unread(name: str) -> str:
-    """In place of a secret that a role's login names: nothing connects here."""
-    return name

@@ -23,10 +23,14 @@ _SECRET: Final = re.compile(r"authorization|cookie|token|secret|password|api-?ke
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One header that goes with every request: written down, or from that variable of our environment."""
+    """One header that goes with every request: written down, or from that variable of our environment.
+
+    `reference` is another place of a secret: `{file: …}` or `{secret: …}`; empty where there is none.
+    """
 
     value: str
     variable: str
+    reference: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +57,20 @@ class _HeaderMembers(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     env: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")] | None = None
+    file: Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f]{1,500}$")] | None = None
+    secret: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$")] | None = None
     value: Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,510}[!-~])?$")] | None = None
 
     @model_validator(mode="after")
     def _is_one(self) -> "_HeaderMembers":
-        if (self.env is None) == (self.value is None):
-            raise ValueError("a header has either env, the name of a variable, or value")
+        if sum(each is not None for each in (self.env, self.file, self.secret, self.value)) != 1:
+            raise ValueError("a header has one of env, the name of a variable, file, secret and value")
         return self
+
+    def header(self) -> Header:
+        named = {"file": self.file, "secret": self.secret}
+        reference = {kind: name for kind, name in named.items() if name is not None}
+        return Header(self.value or "", self.env or "", reference)
 
 
 _HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,64}$"), AfterValidator(_free_header)]
@@ -79,4 +90,4 @@ class RemoteMembers(BaseModel):
     headers: Annotated[dict[_HeaderName, _HeaderMembers], AfterValidator(_without_secrets)] = {}
 
     def remote(self) -> Remote:
-        return Remote(self.url, {name: Header(one.value or "", one.env or "") for name, one in self.headers.items()})
+        return Remote(self.url, {name: one.header() for name, one in self.headers.items()})

@@ -12,6 +12,7 @@ from typing import Final, cast
 
 from pierhead.bootstrap.document import parse_document, read_document
 from pierhead.bootstrap.plugins import databases
+from pierhead.bootstrap.secret_references import Secrets
 from pierhead.bootstrap.variables import roles_with_variables
 from pierhead.bootstrap.yaml_edit import has_content, with_value
 from pierhead.core.errors import Misconfigured
@@ -67,15 +68,10 @@ def checked(path: Path, values: Mapping[str, object]) -> Roles:
     named = cast("dict[str, object]", roles)
     try:
         held = {name: _with_holder(role) for name, role in named.items()}
-        databases().check_roles(roles_with_variables(held, _any), _queries(path, values))
+        databases().check_roles(roles_with_variables(held, Secrets.unread()), _queries(path, values))
     except Misconfigured as fault:
         raise _bad(f"{path}: {fault.message}", "see: pierhead config schema roles") from None
     return cast("Roles", roles)
-
-
-def _any(_variable: str) -> str:
-    """What a variable holds is for the process that serves; here it only has to be one."""
-    return "sqlite:///variable"
 
 
 def _with_holder(role: object) -> object:

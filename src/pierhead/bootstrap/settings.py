@@ -234,6 +234,12 @@ def client_secret(given: SignInSettings) -> str:
     return secret_of(given, os.environ)  # noqa: TID251 - read here, and nowhere else
 
 
+def secret_store() -> Path | None:
+    """The directory that a secret store is mounted at: PIERHEAD_SECRETS, or what systemd sets for a service."""
+    named = os.environ.get("PIERHEAD_SECRETS") or os.environ.get("CREDENTIALS_DIRECTORY")  # noqa: TID251 - as above
+    return Path(named) if named else None
+
+
 def restart_with_secret(place: _Place, secret: str, arguments: Sequence[str]) -> NoReturn:
     """Become the same program again, with a setting in the environment that stood in the command.
 

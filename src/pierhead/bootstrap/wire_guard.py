@@ -22,6 +22,7 @@ from pierhead.adapters.foreign import (
 from pierhead.bootstrap.artefacts import allowed_command
 from pierhead.bootstrap.fleet import Guest
 from pierhead.bootstrap.remote_entry import Header
+from pierhead.bootstrap.secret_references import Secrets, require_all, resolved
 from pierhead.bootstrap.settings import credential
 from pierhead.core.errors import Misconfigured, PierheadError, UpstreamUnreachable
 from pierhead.sdk.authorize import Declaration, declare
@@ -121,7 +122,7 @@ async def _nobody(_wire: list[dict[str, Any]]) -> None: ...
 def _connection(setting: GuestSetting, opened: AsyncExitStack) -> Connection:
     entry, rules = setting.entry, setting.rules
     if entry.remote is not None:
-        headers = {name: _value(setting, name, header) for name, header in entry.remote.headers.items()}
+        headers = header_values(setting)
         allowed = rules.allowed_hosts if rules else frozenset[str]()
         return RemoteConnection(entry.remote.url, headers, guarded=rules is not None, allowed=allowed)
     log = opened.enter_context(_log(setting))
@@ -131,8 +132,23 @@ def _connection(setting: GuestSetting, opened: AsyncExitStack) -> Connection:
     return StdioConnection(GuestCommand(command, {}, check=check), log)
 
 
+def header_values(setting: GuestSetting) -> dict[str, str]:
+    """The headers that go with every request to a remote guest. Errors: Misconfigured (`no-credential`)."""
+    remote = setting.entry.remote
+    values = {name: _value(setting, name, header) for name, header in remote.headers.items()} if remote else {}
+    for name, value in values.items():
+        if not (value.isascii() and value.isprintable()):  # the client would tell it in its error
+            message = f"server {setting.name}: the value of header {name} is no line of plain ASCII"
+            raise Misconfigured(
+                message, hint="correct the variable, file or secret it comes from", code="no-credential"
+            )
+    return values
+
+
 def _value(setting: GuestSetting, name: str, header: Header) -> str:
-    """A header's value. A registered entry takes variables that were set aside for it, and no other."""
+    """A header's value. A registered entry takes variables that were set aside for it, and nothing else of ours."""
+    if header.reference:
+        return _referred(setting, name, header)
     if not header.variable:
         return header.value
     if setting.rules is not None and not is_set_aside(setting.name, header.variable):
@@ -143,6 +159,17 @@ def _value(setting: GuestSetting, name: str, header: Header) -> str:
         message = f"server {setting.name}: header {name} takes {header.variable}, which is not set"
         raise Misconfigured(message, hint="set it in the environment of the platform", code="no-credential")
     return value
+
+
+def _referred(setting: GuestSetting, name: str, header: Header) -> str:
+    """The secret in a file or a store: of this machine, so only the operator's own fleet file may name it."""
+    if setting.rules is not None:
+        message = f"server {setting.name}: header {name} takes a file of this machine"
+        raise Misconfigured(message, hint=f"take {variable_prefix(setting.name)}...", code="no-credential")
+    missing: list[str] = []
+    value = resolved(Secrets.of_this_process(), f"server {setting.name}: header {name}", header.reference, missing)
+    require_all(missing, "no-credential")
+    return str(value)
 
 
 def _log(setting: GuestSetting) -> TextIO:

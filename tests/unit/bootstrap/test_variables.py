@@ -2,6 +2,7 @@
 
 import pytest
 
+from pierhead.bootstrap.secret_references import Secrets
 from pierhead.bootstrap.variables import roles_with_variables, with_variables
 from pierhead.core.errors import Misconfigured
 
@@ -14,23 +15,23 @@ HELD = {"CLERK": "secret", "BOSS": "postgresql://boss@db/shop"}
 
 
 def test_a_login_takes_its_members_from_variables() -> None:
-    filled = with_variables({"kind": "sql", "roles": ROLES}, HELD.get)
+    filled = with_variables({"kind": "sql", "roles": ROLES}, Secrets(HELD.get, None))
     assert filled["kind"] == "sql"
     assert filled["roles"] == {
         "clerk": {"tables": {}, "login": {"user": "clerk", "password": "secret"}},
         "boss": {"tables": {}, "login": {"url": "postgresql://boss@db/shop"}},
         "local": ROLES["local"],
     }
-    assert with_variables({"kind": "python"}, HELD.get) == {"kind": "python"}
+    assert with_variables({"kind": "python"}, Secrets(HELD.get, None)) == {"kind": "python"}
 
 
 def test_every_missing_variable_is_named_and_no_value() -> None:
     with pytest.raises(Misconfigured) as refused:
-        roles_with_variables(ROLES, {}.get)
+        roles_with_variables(ROLES, Secrets({}.get, None))
     assert "roles.clerk.login.password: the variable CLERK is not set" in refused.value.message
     assert "roles.boss.login.url: the variable BOSS is not set" in refused.value.message
 
 
 def test_a_mapping_that_is_no_variable_stays_for_the_plug_in_to_refuse() -> None:
     odd = {"clerk": {"tables": {}, "login": {"password": {"env": "CLERK", "more": 1}, "user": {"env": 7}}}}
-    assert roles_with_variables(odd, HELD.get) == odd
+    assert roles_with_variables(odd, Secrets(HELD.get, None)) == odd
