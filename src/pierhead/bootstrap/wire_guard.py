@@ -139,9 +139,7 @@ def header_values(setting: GuestSetting) -> dict[str, str]:
     for name, value in values.items():
         if not (value.isascii() and value.isprintable()):  # the client would tell it in its error
             message = f"server {setting.name}: the value of header {name} is no line of plain ASCII"
-            raise Misconfigured(
-                message, hint="correct the variable, file or secret it comes from", code="no-credential"
-            )
+            raise Misconfigured(message, hint="correct the secret it comes from", code="no-credential")
     return values
 
 
