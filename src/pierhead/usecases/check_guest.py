@@ -154,7 +154,10 @@ def _header_faults(name: str, headers: object) -> Iterator[tuple[str, str]]:
     if not isinstance(headers, Mapping):
         return
     for header, given in cast("Mapping[str, object]", headers).items():
-        variable = cast("Mapping[str, object]", given).get("env") if isinstance(given, Mapping) else None
+        members = cast("Mapping[str, object]", given) if isinstance(given, Mapping) else {}
+        if not members.keys().isdisjoint({"file", "secret"}):
+            yield f"header {header} takes a file of the platform's machine", f"take {variable_prefix(name)}... by env"
+        variable = members.get("env")
         if isinstance(variable, str) and not is_set_aside(name, variable):
             yield (
                 f"header {header} takes {variable}, which was not set aside for it",

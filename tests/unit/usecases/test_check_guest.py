@@ -87,6 +87,12 @@ def test_a_credential_comes_from_variables_that_were_set_aside_for_this_server_a
         assert "PIERHEAD_GUEST__MY_WEATHER__TOKEN" in refused.hint
 
 
+@pytest.mark.parametrize("header", [{"file": "/run/secrets/db"}, {"secret": "db"}])
+def test_no_file_and_no_store_of_this_machine_is_for_whoever_registers(header: dict[str, str]) -> None:
+    refused = refusal({"kind": "http", "url": "https://a.example/", "headers": {"Authorization": header}})
+    assert "takes a file of the platform's machine" in refused.message
+
+
 def test_no_name_reaches_into_the_variables_of_another() -> None:
     assert not is_set_aside("a", "PIERHEAD_GUEST__A_B__TOKEN")
     assert not is_set_aside("a", "PIERHEAD_GUEST__A__B__TOKEN")
