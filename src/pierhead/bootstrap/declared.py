@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from pierhead.bootstrap.remote_entry import Remote, RemoteMembers
 from pierhead.core.approval import Approval
@@ -193,6 +193,14 @@ class BoundsMembers(Strict):
 
 class Narrowing(BoundsMembers):
     policy: _Policy | None = None
+
+    @field_validator("policy")
+    @classmethod
+    def _names_people(cls, policy: str | None) -> str | None:
+        """What may only narrow cannot be left to permits: a company policy narrows by a forbid of its own."""
+        if policy is not None and parse_who(policy).by_policies:
+            raise ValueError("a narrowing names who is left, not policies: write a forbid in a company policy")
+        return policy
 
     @model_validator(mode="after")
     def _narrows(self) -> "Narrowing":

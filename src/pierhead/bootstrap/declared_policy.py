@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from pathlib import Path
 
+from pierhead.bootstrap.company_policies import declared_policies
 from pierhead.bootstrap.fleet import Fleet, FleetServer, load
 from pierhead.bootstrap.plugins import build_server
 from pierhead.bootstrap.policy_cases import read_cases, require_good
@@ -41,7 +42,7 @@ class Declared:
 
 
 def declared_policy(fleet: Fleet) -> Declared:
-    """What the fleet file would make, were it all in force. Errors: Invalid (`unknown-narrowing`)."""
+    """What the fleet file would make, were it all in force. Errors: Invalid (`unknown-narrowing`, `policy-syntax`)."""
     servers: dict[str, Server] = {}
     untold: dict[str, str] = {}
     for name, entry in fleet.servers.items():
@@ -52,7 +53,13 @@ def declared_policy(fleet: Fleet) -> Declared:
         else:
             check_narrowing(entry, Manifest(entry.version, entry.description, "", tools))
             servers[name] = _server(entry, tools)
-    return Declared(Snapshot(0, servers, {name: entry.rows for name, entry in fleet.servers.items()}), untold)
+    rows = {name: entry.rows for name, entry in fleet.servers.items()}
+    return Declared(
+        Snapshot(
+            0, servers, rows, declared_policies(fleet.policies, {name: known.tools for name, known in servers.items()})
+        ),
+        untold,
+    )
 
 
 def judged_fleet(fleet: Fleet, files: Iterable[Path] = ()) -> tuple[Judged, ...]:
@@ -90,6 +97,7 @@ def _together(one: Fleet, other: Fleet) -> Fleet:
         claims={**one.claims, **other.claims},
         servers={**one.servers, **other.servers},
         tests=(*one.tests, *other.tests),
+        policies=(*one.policies, *other.policies),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
+from pierhead.bootstrap.company_policies import read_texts
 from pierhead.bootstrap.declared import (
     GUEST_KINDS,
     GUEST_MODELS,
@@ -36,6 +37,7 @@ from pierhead.core.audience import Audience
 from pierhead.core.claims import Claims, parse_claims
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.json import Json
+from pierhead.core.snapshot import PolicyText
 
 __all__ = ["GUEST_KINDS", "Fleet", "FleetServer", "Guest", "load"]
 
@@ -52,6 +54,7 @@ class Fleet:
     """Each server as it is written, as plain JSON: what the registry keeps of it."""
     views: Mapping[str, Audience] = field(hash=False)
     tests: tuple[Path, ...] = ()
+    policies: tuple[PolicyText, ...] = ()
     """The files of cases that its policy must pass (`policy_cases`)."""
 
 
@@ -68,12 +71,19 @@ class _Person(Strict):
     claims: Annotated[dict[str, object], AfterValidator(_stated)] = Field(default_factory=dict)
 
 
+_FileName = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+_PolicyName = Annotated[
+    str, StringConstraints(pattern=r"^([A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/){0,5}[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\.cedar$")
+]
+
+
 class _File(Strict):
     people: dict[Group, _Person] = Field(default_factory=dict)
     workloads: list[Spiffe] = Field(default_factory=list)
     servers: dict[Name, dict[str, Any]] = Field(min_length=1)
     views: dict[ViewName, View] = Field(default_factory=dict)
-    tests: list[Annotated[str, StringConstraints(min_length=1, max_length=1000)]] = Field(default_factory=list)
+    tests: list[_FileName] = Field(default_factory=list)
+    policies: list[_PolicyName] = Field(default_factory=list)
 
 
 def load(path: Path, data: Path | None = None) -> Fleet:
@@ -100,6 +110,7 @@ def load(path: Path, data: Path | None = None) -> Fleet:
         documents={name: json.loads(json.dumps(entry, default=str)) for name, entry in file.servers.items()},
         views={name: view.audience() for name, view in file.views.items()},
         tests=tuple(path.parent / named for named in file.tests),
+        policies=read_texts(path, file.policies),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from pierhead.adapters.internal_client import ApiClient, InternalClient
 from pierhead.bootstrap import fleet as fleet_file
+from pierhead.bootstrap.company_policies import engine
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import Running, find_running
@@ -42,7 +43,7 @@ class Console:
         envelope = self.internal.get("/snapshot", {"after": 0, "wait_s": 0})
         form = cast("dict[str, object]", json.loads(envelope["payload"]))
         around = {"issued_at", "digest"}
-        return NowInForce(snapshot_from_form({key: value for key, value in form.items() if key not in around}))
+        return NowInForce(snapshot_from_form({key: form[key] for key in form.keys() - around}, engine=engine))
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """What each server's process was last said to do: state, reason, since. Servers never started are missing."""

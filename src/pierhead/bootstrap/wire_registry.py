@@ -31,6 +31,7 @@ from pierhead.adapters.oidc import Tokens
 from pierhead.adapters.snapshot_signature import SnapshotSigner
 from pierhead.adapters.system import SystemClock, SystemIds
 from pierhead.adapters.token_signer import JoseSigner
+from pierhead.bootstrap.company_policies import declared_policies, engine
 from pierhead.bootstrap.declared_policy import judged_fleet
 from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.bootstrap.fleet import Fleet
@@ -42,6 +43,7 @@ from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, o
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import Gate
 from pierhead.core.rule import parse_who
+from pierhead.core.snapshot import CompanyPolicies
 from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
@@ -103,16 +105,16 @@ class RegistryAdapters:
 async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) -> RegistryAdapters:
     """Open the database, publish what the fleet file says, and fill every port; `opened` closes it again.
 
-    Errors: Misconfigured; Invalid (`policy-case-failed`), for a fleet file that fails its own cases; nothing is left
-    open then.
+    Errors: Misconfigured; Invalid, for a fleet file that fails its cases, and for company policies that cannot be read.
     """
+    company = declared_policies(setting.fleet.policies, dict.fromkeys(setting.fleet.servers, ()))
     if setting.fleet.tests:  # before anything is opened: while a case fails, the policy that was published stays
         require_good(judged_fleet(setting.fleet))
     keys, clock = Keys.at(setting.data), SystemClock()
     database = await open_database(setting.database_url or f"sqlite:///{setting.data.resolve() / 'pierhead.db'}")
     opened.push_async_callback(database.close)
-    catalogue, policy = DatabaseCatalogue(database), ServedPolicy()
-    registry = _registry(setting, database, catalogue, policy)
+    catalogue, policy = DatabaseCatalogue(database), ServedPolicy(engine)
+    registry = _registry(setting, database, catalogue, policy, company)
     await enter_fleet(setting.fleet.documents, registry)
     await publish_policy(registry.source, _BY)
     data = GatewayData.at(setting.public_url)
@@ -169,7 +171,11 @@ async def _federation(sign_in: SignInSettings, database: Database, clock: Clock)
 
 
 def _registry(
-    setting: RegistrySetting, database: Database, catalogue: DatabaseCatalogue, served: ServedPolicy
+    setting: RegistrySetting,
+    database: Database,
+    catalogue: DatabaseCatalogue,
+    served: ServedPolicy,
+    company: CompanyPolicies,
 ) -> RegistryDesk:
     source = PolicySource(
         catalogue=catalogue,
@@ -179,6 +185,7 @@ def _registry(
         clock=SystemClock(),
         served=served,
         trusts_fleet=setting.rules.review == "trust-fleet",
+        company=company,
     )
     return RegistryDesk(source, _rights(setting.rules), SystemIds())
 

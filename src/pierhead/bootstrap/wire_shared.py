@@ -14,6 +14,7 @@ from pierhead.adapters.remote import Registry
 from pierhead.adapters.snapshot_file import SnapshotOnDisk
 from pierhead.adapters.snapshot_signature import SnapshotVerifier
 from pierhead.adapters.system import SystemClock, SystemIds
+from pierhead.bootstrap.company_policies import engine
 from pierhead.bootstrap.keys import Keys
 from pierhead.core.snapshot import AgeLimits
 from pierhead.usecases.follow_policy import FollowedPolicy, follow_policy
@@ -54,6 +55,7 @@ def share(writer: str, data: Path, registry_url: str, limits: AgeLimits, opened:
     registry = Registry.at(registry_url, keys.read("internal.key"))
     opened.push_async_callback(registry.close)
     signature = SnapshotVerifier.of(keys.read("snapshot.pub"))
-    policy = FollowedPolicy(clock, limits, signature, SnapshotOnDisk(data / "snapshots" / f"{writer}.json"))
+    file = SnapshotOnDisk(data / "snapshots" / f"{writer}.json")
+    policy = FollowedPolicy(clock, limits, signature, file, engine)
     policy.restore()
     return Shared(writer, policy, journal, registry, clock, SystemIds())

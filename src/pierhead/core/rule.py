@@ -1,7 +1,8 @@
 """Short forms of policy: who is meant by `group:data-eng or user:ann`.
 
 One grammar for tool declarations, fleet files and access rows: `everyone` (any signed-in person), `nobody`,
-`group:NAME`, `user:SUBJECT`, `workload:SPIFFE-ID`, joined by ` or `. Not here: what follows from a match (`policy`).
+`group:NAME`, `user:SUBJECT`, `workload:SPIFFE-ID`, and `policies` (whomever the company's policies permit), joined by
+` or `. Not here: what follows from a match (`policy`).
 """
 
 import re
@@ -12,7 +13,8 @@ from pierhead.core.errors import Invalid
 from pierhead.core.identity import Party, Principal, person, workload
 
 _TERM: Final = re.compile(r"(group|user|workload):([A-Za-z0-9_.@:/-]{1,256})")
-_HINT: Final = "write group:NAME, user:SUBJECT, workload:SPIFFE-ID, everyone or nobody, joined by ' or '"
+_WORDS: Final = frozenset({"everyone", "nobody", "policies"})
+_HINT: Final = "write group:NAME, user:SUBJECT, workload:SPIFFE-ID, everyone, nobody or policies, joined by ' or '"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Who:
     users: frozenset[str] = frozenset()
     workloads: frozenset[str] = frozenset()
     any_person: bool = False
+    by_policies: bool = False
+    """Whoever the company's policies permit. `admits` knows nothing of those: see `usecases/match_rules`."""
 
     def admits(self, principal: Principal, party: Party) -> bool:
         """Whether that party of `principal` is one of these."""
@@ -46,6 +50,7 @@ class Who:
             and (is_open or self.groups <= other.groups)
             and (is_open or self.users <= other.users)
             and self.workloads <= other.workloads
+            and (other.by_policies or not self.by_policies)
         )
 
     def within(self, other: "Who") -> "Who":
@@ -55,6 +60,7 @@ class Who:
             users=_shared(self.users, other.users, self, other),
             workloads=self.workloads & other.workloads,
             any_person=self.any_person and other.any_person,
+            by_policies=self.by_policies and other.by_policies,
         )
 
     def __str__(self) -> str:
@@ -63,6 +69,8 @@ class Who:
         terms += [f"workload:{name}" for name in sorted(self.workloads)]
         if self.any_person:
             terms.insert(0, "everyone")
+        if self.by_policies:
+            terms.append("policies")
         return " or ".join(terms) or "nobody"
 
 
@@ -86,7 +94,7 @@ def parse_who(text: str) -> Who:
     targets = {"group": groups, "user": users, "workload": workloads}
     wrong: list[str] = []
     for term in terms:
-        if term in {"everyone", "nobody"}:
+        if term in _WORDS:
             continue
         found = _TERM.fullmatch(term)
         if found is None:
@@ -95,4 +103,10 @@ def parse_who(text: str) -> Who:
             targets[found[1]].add(found[2])
     if wrong:
         raise Invalid(f"cannot read policy {text!r}: {', '.join(map(repr, wrong))}", hint=_HINT, code="policy-syntax")
-    return Who(frozenset(groups), frozenset(users), frozenset(workloads), any_person="everyone" in terms)
+    return Who(
+        frozenset(groups),
+        frozenset(users),
+        frozenset(workloads),
+        any_person="everyone" in terms,
+        by_policies="policies" in terms,
+    )

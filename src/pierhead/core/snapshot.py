@@ -5,21 +5,57 @@ Made by the registry, signed, followed by gateways and servers (`usecases/follow
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, Protocol, TypeVar
 
-from pierhead.core.catalog import Server
+from pierhead.core.catalog import Server, Tool
+from pierhead.core.identity import Caller
+from pierhead.core.policy import Match, Question
 from pierhead.core.reach import Row
 
 _Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyText:
+    """One file of company policies, as it was written. Its name is what errors and reasons call it."""
+
+    name: str
+    text: str
+
+
+class CompanyPolicies(Protocol):
+    """The company's policies at one revision, read and ready to be asked."""
+
+    @property
+    def texts(self) -> tuple[PolicyText, ...]: ...
+
+    def matches(self, caller: Caller, question: Question, server: Server, tool: Tool | None) -> tuple[Match, ...]:
+        """Every policy that holds of that question about each party; one that fails holds, unless it permits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoPolicies:
+    """A revision without company policies: short forms say it all."""
+
+    texts: tuple[PolicyText, ...] = ()
+
+    def matches(self, caller: Caller, question: Question, server: Server, tool: Tool | None) -> tuple[Match, ...]:
+        del caller, question, server, tool
+        return ()
+
+
+NO_POLICIES: Final = NoPolicies()
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Servers and rows at one revision; a later revision replaces it whole."""
+    """Servers, rows and company policies at one revision; a later revision replaces it whole."""
 
     revision: int
     servers: Mapping[str, Server] = field(hash=False)
     rows: Mapping[str, tuple[Row, ...]] = field(hash=False)
+    policies: CompanyPolicies = field(default=NO_POLICIES, hash=False, compare=False)
 
 
 EMPTY = Snapshot(revision=0, servers={}, rows={})
@@ -27,7 +63,10 @@ EMPTY = Snapshot(revision=0, servers={}, rows={})
 
 @dataclass(frozen=True, slots=True)
 class SnapshotChange:
-    """What a revision has otherwise than an earlier one: some servers anew, each with all its rows; and who is gone."""
+    """What a revision has otherwise than an earlier one: some servers anew, each with all its rows; and who is gone.
+
+    Company policies are told with whole revisions alone: where they are others, nothing is told as a change.
+    """
 
     revision: int
     servers: Mapping[str, Server] = field(hash=False)
@@ -36,7 +75,8 @@ class SnapshotChange:
 
     def on(self, base: Snapshot) -> Snapshot:
         """The later revision. Nothing of a server that changed is left of `base`: what it lost it does not keep."""
-        return Snapshot(self.revision, self._over(base.servers, self.servers), self._over(base.rows, self.rows))
+        servers, rows = self._over(base.servers, self.servers), self._over(base.rows, self.rows)
+        return Snapshot(self.revision, servers, rows, base.policies)
 
     def _over(self, old: Mapping[str, _Value], new: Mapping[str, _Value]) -> Mapping[str, _Value]:
         changed = self.gone | self.servers.keys()

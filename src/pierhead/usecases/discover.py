@@ -6,6 +6,8 @@ endpoints. Not here: what a call is told (`call_tool.unreachable`), anonymous li
 
 from pierhead.core.catalog import Discovery, Server
 from pierhead.core.identity import Caller, parties
+from pierhead.core.policy import refuse
+from pierhead.usecases.match_rules import REACH, SnapshotRules
 from pierhead.usecases.ports import Snapshots
 
 
@@ -16,6 +18,8 @@ def may_know(server: Server, caller: Caller, snapshots: Snapshots) -> bool:
     hide a channel's servers from its own members.
     """
     if server.discovery is Discovery.OPEN or server.owner in caller.groups:
+        return True
+    if refuse(caller, SnapshotRules(snapshots, REACH).reach(caller, server.name), REACH, "") is None:
         return True
     rows = snapshots.current().rows.get(server.name, ())
     needed = parties(caller.principal)

@@ -15,7 +15,7 @@ from pierhead.core.snapshot import EMPTY, Age, AgeLimits, Expired, Snapshot
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_registry import Envelope, SnapshotFile, SnapshotSignature, SnapshotSource
 from pierhead.usecases.ship_facts import Pause
-from pierhead.usecases.wire_forms import SnapshotReader
+from pierhead.usecases.wire_forms import ReadPolicies, SnapshotReader, no_engine
 
 _SKEW_S: Final = 60.0
 _WAIT_S: Final = 20.0
@@ -31,8 +31,9 @@ class FollowedPolicy:
     limits: AgeLimits
     signature: SnapshotSignature
     file: SnapshotFile
+    engine: ReadPolicies = no_engine
     problem: str = ""
-    _reader: SnapshotReader = field(default_factory=SnapshotReader)
+    _reader: SnapshotReader = field(init=False)
     _base: Snapshot = EMPTY
     """The last revision that was told whole: changes are told against it."""
     _digest: str = ""
@@ -41,6 +42,9 @@ class FollowedPolicy:
     _issued_at: float = 0.0
     _confirmed: float | None = field(default=None)
     """When `_issued_at` was, on the monotonic clock; None until a first snapshot."""
+
+    def __post_init__(self) -> None:
+        self._reader = SnapshotReader(self.engine)
 
     def current(self) -> Snapshot:
         return self._snapshot

@@ -1,10 +1,11 @@
 """The rules in force, from the snapshot: access rows (reach), declared policies, fleet narrowings and drift (use).
 
-Pure, and indexed by server, tool and whom a row names, so that the number of other rules costs nothing. Fills the
-port `Rules`; Cedar will fill the same port. `Remembered` keeps answers for one revision and must never change one.
+Pure, and indexed by server, tool and whom a row names, so that the number of other rules costs nothing. The company's
+policies, if the snapshot has any, add their matches. Fills the port `Rules`. `Remembered` keeps answers for one
+revision and must never change one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -42,7 +43,16 @@ class SnapshotRules:
             for party in parties(request.caller.principal):
                 found.extend(_use(request, party))
             found.extend(_asks(request))
+            found.extend(self._stated(request))
         return tuple(found)
+
+    def _stated(self, request: Request) -> Iterator[Match]:
+        """What company policies say of use."""
+        policies = self.snapshots.current().policies
+        if not policies.texts:
+            return iter(())
+        stated = policies.matches(request.caller, Question.USE, request.server, request.tool)
+        return _counting(stated, delegates=request.tool.policy.by_policies)
 
     def argued(self, request: Request) -> tuple[Match, ...]:
         """The matches of conditions on arguments: judged on every call, where both questions are asked."""
@@ -54,7 +64,7 @@ class SnapshotRules:
     def reach(self, caller: Caller, server: str) -> tuple[Match, ...]:
         snapshot = self.snapshots.current()
         rows = snapshot.rows.get(server, ())
-        return tuple(
+        by_rows = tuple(
             Match(
                 RuleEffect.PERMIT,
                 Question.REACH,
@@ -66,6 +76,12 @@ class SnapshotRules:
             for party in parties(caller.principal)
             if rows[place].admits(caller, party)
         )
+        known = snapshot.servers.get(server)
+        if not snapshot.policies.texts or known is None:
+            return by_rows
+        delegates = any(row.who.by_policies and row.stands_open(caller) for row in rows)
+        stated = snapshot.policies.matches(caller, Question.REACH, known, None)
+        return (*by_rows, *_counting(stated, delegates=delegates))
 
     def _places(self, snapshot: Snapshot, server: str, principal: Principal) -> Sequence[int]:
         """The rows that name this principal in any way; each row is still asked whether it admits them."""
@@ -75,6 +91,11 @@ class SnapshotRules:
         if index is None:
             index = self._indexes[server] = _index(snapshot.rows.get(server, ()))
         return sorted({place for name in _names(principal) for place in index.get(name, ())})
+
+
+def _counting(stated: Iterable[Match], *, delegates: bool) -> Iterator[Match]:
+    """A permit of a company policy counts where a reviewed declaration leaves it to them; all else always does."""
+    return (match for match in stated if delegates or match.effect is not RuleEffect.PERMIT)
 
 
 def _index(rows: Sequence[Row]) -> _Index:

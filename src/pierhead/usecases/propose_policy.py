@@ -59,7 +59,7 @@ async def propose_policy(documents: Mapping[str, Mapping[str, Json]], source: Po
         settings |= {name: differing} if differing else {}
     untold = tuple(sorted(name for name in documents if servers[name].is_callable and not servers[name].tools))
     revision = source.served.current().revision
-    return Proposal(Snapshot(revision, servers, rows), tuple(sorted(documents)), settings, untold)
+    return Proposal(Snapshot(revision, servers, rows, source.company), tuple(sorted(documents)), settings, untold)
 
 
 def _proposed(entry: Entry, version: Version | None, live: Manifest | None, source: PolicySource) -> Composed:

@@ -7,20 +7,28 @@ that a change costs what it changed and not what there is. Not here: what one se
 import asyncio
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from pierhead.core.audit import PolicyPublished
 from pierhead.core.condition import unread
 from pierhead.core.definitions import argument_names
 from pierhead.core.errors import Conflict, Invalid
-from pierhead.core.snapshot import Snapshot
+from pierhead.core.snapshot import NO_POLICIES, CompanyPolicies, Snapshot
 from pierhead.usecases.compose_policy import Composed, Standing, compose
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_catalogue import Catalogue, Version
 from pierhead.usecases.ports_declared import Declarations, DeclaredServer
 from pierhead.usecases.ports_registry import Manifests, Policies, Revision
-from pierhead.usecases.revision_text import Piece, Pieces, change_text, changed_names, digest_of, whole_text
+from pierhead.usecases.revision_text import (
+    Piece,
+    Pieces,
+    change_text,
+    changed_names,
+    digest_of,
+    policies_text,
+    whole_text,
+)
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.wire_forms import Manifest, row_to_form, server_to_form
 
@@ -61,6 +69,8 @@ class PolicySource:
     clock: Clock
     served: ServedPolicy
     trusts_fleet: bool
+    company: CompanyPolicies = NO_POLICIES
+    """The company's policies, as the operator declares them."""
     composition: Composition = field(default_factory=Composition, compare=False)
 
 
@@ -80,7 +90,8 @@ async def publish_policy(source: PolicySource, by: str, servers: Iterable[str] |
             revision = await _publish(source, by)
             if revision is not None:
                 made.revision, made.published = revision, _pieces(made)
-                source.served.put(revision, _snapshot(made, revision.number), made.published)
+                served = replace(_snapshot(made, revision.number), policies=source.company)
+                source.served.put(revision, served, made.published)
                 return revision
             await _compose_all(source)  # another registry published: nothing that is kept here can be relied on
     raise Conflict("another registry publishes policy at the same time", hint="run one registry per database")
@@ -89,12 +100,13 @@ async def publish_policy(source: PolicySource, by: str, servers: Iterable[str] |
 async def _publish(source: PolicySource, by: str) -> Revision | None:
     """The next revision, or the one in force if nothing changed; None if the number was taken meanwhile."""
     latest, before, pieces = source.composition.revision, source.composition.published, _pieces(source.composition)
-    digest = digest_of(pieces)
+    policies = policies_text(source.company.texts)
+    digest = digest_of(pieces, policies)
     if latest is not None and latest.digest == digest:
         return latest
     number = latest.number + 1 if latest else 1
     if latest is None or before is None:
-        document = whole_text(number, pieces)
+        document = whole_text(number, pieces, policies)
     else:
         document = change_text(number, latest.digest, changed_names(before, pieces), pieces)
     revision = Revision(number, digest, document)

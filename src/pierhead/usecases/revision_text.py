@@ -6,11 +6,14 @@ on the answers in between. Pure. Above: `serve_policy`. The other end: `follow_p
 
 import json
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
+
+from pierhead.core.snapshot import PolicyText
+from pierhead.usecases.wire_forms import policies_to_form
 
 _KEPT: Final = 500
 _WHOLE_FROM: Final = 8
@@ -30,14 +33,22 @@ Pieces = Mapping[str, Piece]
 """By server, in the order of their names."""
 
 
-def digest_of(pieces: Pieces) -> str:
-    """The digest of a revision's content."""
-    return sha256("".join(piece.digest for piece in pieces.values()).encode()).hexdigest()
+def policies_text(texts: Sequence[PolicyText]) -> str:
+    """Company policies as they stand in a whole revision."""
+    return json.dumps(policies_to_form(texts), ensure_ascii=False, separators=(",", ":"))
 
 
-def whole_text(number: int, pieces: Pieces) -> str:
+NO_POLICIES_TEXT: Final = "[]"
+
+
+def digest_of(pieces: Pieces, policies: str = NO_POLICIES_TEXT) -> str:
+    """The digest of a revision's content: what has another digest is never told as a change of it."""
+    return sha256("".join([*(piece.digest for piece in pieces.values()), policies]).encode()).hexdigest()
+
+
+def whole_text(number: int, pieces: Pieces, policies: str = NO_POLICIES_TEXT) -> str:
     """The snapshot's form (`wire_forms.snapshot_to_form`) as text."""
-    return f'{{"revision":{number},{_listed(pieces.values())}}}'
+    return f'{{"revision":{number},{_listed(pieces.values())},"policies":{policies}}}'
 
 
 def change_text(number: int, base: str, names: AbstractSet[str], pieces: Pieces) -> str:
@@ -75,11 +86,15 @@ class RevisionText:
     _whole: str = ""
     """Empty until somebody asks for it: most revisions are told as changes alone."""
     _pieces: Pieces = field(default_factory=dict[str, Piece])
+    _policies: str = NO_POLICIES_TEXT
     _log: deque[tuple[str, frozenset[str]]] = field(default_factory=lambda: deque(maxlen=_KEPT))
     """Each revision's digest with the servers that it changed, oldest first."""
 
-    def put(self, number: int, digest: str, pieces: Pieces) -> None:
-        """Go on to that revision."""
+    def put(self, number: int, digest: str, pieces: Pieces, policies: str = NO_POLICIES_TEXT) -> None:
+        """Go on to that revision. Where company policies are others than before, it can only be told whole."""
+        if policies != self._policies:
+            self._log.clear()
+            self._policies = policies
         self._log.append((digest, changed_names(self._pieces, pieces)))
         self.number, self.digest, self._pieces, self._whole = number, digest, pieces, ""
 
@@ -92,7 +107,7 @@ class RevisionText:
         """What to tell whoever holds the whole revision of that digest; of one that is not known here, all."""
         names = self._changed_since(base)
         if names is None or len(names) * _WHOLE_FROM > len(self._pieces):
-            self._whole = self._whole or whole_text(self.number, self._pieces)
+            self._whole = self._whole or whole_text(self.number, self._pieces, self._policies)
             return self._whole
         return change_text(self.number, base, names, self._pieces)
 

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from pierhead.core.errors import Misconfigured
 from pierhead.core.snapshot import EMPTY, Age, Fresh, Snapshot
 from pierhead.usecases.ports_registry import Revision
-from pierhead.usecases.revision_text import Pieces, RevisionText
+from pierhead.usecases.revision_text import Pieces, RevisionText, policies_text
 from pierhead.usecases.tell_changes import Changed, ChangeLog, changed
-from pierhead.usecases.wire_forms import snapshot_from_form
+from pierhead.usecases.wire_forms import ReadPolicies, no_engine, snapshot_from_form
 
 
 @dataclass(slots=True)
 class ServedPolicy:
     """The latest revision of this process."""
 
+    engine: ReadPolicies = no_engine
     _text: RevisionText = field(default_factory=RevisionText)
     _snapshot: Snapshot = EMPTY
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,11 +43,12 @@ class ServedPolicy:
         if revision.number <= self._snapshot.revision:
             return
         before = self._snapshot
+        held = snapshot or snapshot_from_form(json.loads(revision.document), engine=self.engine)
         if pieces is None:
             self._text.put_whole(revision.number, revision.digest, revision.document)
         else:
-            self._text.put(revision.number, revision.digest, pieces)
-        self._snapshot = snapshot or snapshot_from_form(json.loads(revision.document))
+            self._text.put(revision.number, revision.digest, pieces, policies_text(held.policies.texts))
+        self._snapshot = held
         if before is not EMPTY:  # the first is where this process began, and nothing that changed
             self._log.note(revision.number, changed(before, self._snapshot))
         self._changed.set()

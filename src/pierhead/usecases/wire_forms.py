@@ -17,7 +17,7 @@ from pierhead.core.condition import parse_condition
 from pierhead.core.errors import Invalid
 from pierhead.core.reach import EVERY, Every, Only, Row
 from pierhead.core.rule import parse_who
-from pierhead.core.snapshot import Snapshot, SnapshotChange
+from pierhead.core.snapshot import NO_POLICIES, CompanyPolicies, PolicyText, Snapshot, SnapshotChange
 from pierhead.core.usage import Minutes
 
 Form = dict[str, object]
@@ -185,16 +185,46 @@ def snapshot_to_form(snapshot: Snapshot) -> Form:
         "revision": snapshot.revision,
         "servers": [server_to_form(server) for server in snapshot.servers.values()],
         "rows": [row_to_form(row) for rows in snapshot.rows.values() for row in rows],
+        "policies": policies_to_form(snapshot.policies.texts),
     }
 
 
-def snapshot_from_form(form: object, read: Callable[[object], Server] = server_from_form) -> Snapshot:
+def policies_to_form(texts: Sequence[PolicyText]) -> list[Form]:
+    return [{"name": each.name, "text": each.text} for each in texts]
+
+
+def _policy_from_form(form: object) -> PolicyText:
+    members = _Members(form, "policy")
+    policy = PolicyText(members.take("name", str), members.take("text", str))
+    members.done()
+    return policy
+
+
+ReadPolicies = Callable[[tuple[PolicyText, ...]], CompanyPolicies]
+"""Reads company policies. Errors: Invalid (`policy-syntax`, `policy-unknown-name`, `policy-engine-missing`)."""
+
+
+def no_engine(texts: tuple[PolicyText, ...]) -> CompanyPolicies:
+    """Where nothing can read them: none there are, or nothing of that revision is taken."""
+    if texts:
+        raise Invalid(
+            "company policies cannot be read here: no policy engine is installed",
+            hint="install pierhead[server], or take `policies` out of the fleet file",
+            code="policy-engine-missing",
+        )
+    return NO_POLICIES
+
+
+def snapshot_from_form(
+    form: object, read: Callable[[object], Server] = server_from_form, engine: ReadPolicies = no_engine
+) -> Snapshot:
     """`read` is asked for each server: one that has read its form before may answer with the same value."""
     members = _Members(form, "snapshot")
     servers, rows = _servers_and_rows(members, read)
     revision = members.take("revision", int)
+    texts = members.each("policies", _policy_from_form)
     members.done()
-    return Snapshot(revision, servers, rows)
+    return Snapshot(revision, servers, rows, engine(texts))
 
 
 def change_from_form(form: object, read: Callable[[object], Server] = server_from_form) -> SnapshotChange:
@@ -224,11 +254,12 @@ def _servers_and_rows(
 class SnapshotReader:
     """Reads one snapshot after another: a server whose form did not change stays the very same value."""
 
+    engine: ReadPolicies = no_engine
     _kept: dict[object, tuple[object, Server]] = field(default_factory=dict[object, tuple[object, Server]])
 
     def read(self, form: object) -> Snapshot:
         """Errors: Invalid (`wire-form`), and nothing is kept of it."""
-        return self._reading(lambda server: snapshot_from_form(form, server))
+        return self._reading(lambda server: snapshot_from_form(form, server, self.engine))
 
     def read_change(self, form: object) -> SnapshotChange:
         """Errors: Invalid (`wire-form`), and nothing is kept of it."""

@@ -77,3 +77,15 @@ def test_a_workload_is_admitted_by_its_id_alone() -> None:
     assert parse_who(f"workload:{ROBOT}").admits(AGENT, Party.WORKLOAD)
     assert not parse_who(f"workload:{ROBOT}x").admits(AGENT, Party.WORKLOAD)
     assert not parse_who(f"user:{ROBOT}").admits(AGENT, Party.WORKLOAD)
+
+
+def test_what_is_left_to_policies_admits_nobody_by_itself_and_narrows_as_a_name_does() -> None:
+    left = parse_who("group:ads or policies")
+    assert left.by_policies
+    assert str(left) == "group:ads or policies"
+    assert not parse_who("policies").admits(ALICE, Party.PERSON)
+    assert not left.is_within(parse_who("group:ads"))
+    assert parse_who("group:ads").is_within(left)
+    assert left.is_within(parse_who("group:ads or group:x or policies"))
+    assert left.within(parse_who("policies")) == parse_who("policies")
+    assert left.within(parse_who("everyone")) == parse_who("group:ads")

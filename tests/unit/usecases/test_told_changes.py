@@ -208,6 +208,6 @@ def test_a_change_that_adds_rows_to_a_server_it_does_not_tell_or_names_odd_serve
 
 def test_a_revision_without_its_pieces_is_served_whole() -> None:
     served = ServedPolicy()
-    served.put(Revision(3, "d", '{"revision":3,"servers":[],"rows":[]}'))
+    served.put(Revision(3, "d", '{"revision":3,"servers":[],"rows":[],"policies":[]}'))
     assert json.loads(served.payload(7.0, "d"))["revision"] == 3
     assert served.current().revision == 3

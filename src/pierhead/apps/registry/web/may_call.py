@@ -71,7 +71,7 @@ def _rules(matches: tuple[Match, ...]) -> tuple[RuleView, ...]:
 
 
 _Who = tuple[Principal, str, str, str]
-_Alike = tuple[Who, Who | None, Approval, Effect, str, Bounds, Bounds]
+_Alike = tuple[Who, Who | None, Approval, Effect, str, Bounds, Bounds, str]
 
 
 @dataclass(slots=True)
@@ -142,7 +142,8 @@ def _count(server: Server, caller: Caller, rules: SnapshotRules, revision: int) 
     count = 0
     for tool in server.tools.values():
         declared = (tool.policy, tool.narrowed, tool.approval, tool.effect, tool.withheld)
-        alike = (*declared, tool.bounds, tool.narrowed_bounds)
+        named = tool.name if rules.snapshots.current().policies.texts else ""
+        alike = (*declared, tool.bounds, tool.narrowed_bounds, named)
         if alike not in answers:
             refused = bool(tool.withheld) or isinstance(_decided(server, tool, caller, rules, revision), Refusal)
             answers[alike] = not refused

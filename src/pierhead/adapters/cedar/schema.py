@@ -1,0 +1,96 @@
+"""What company policies may speak of: the Cedar schema, and requests in its terms.
+
+The schema is closed: a policy that names anything else is refused when it is published. Arguments of calls are not in
+it: they are judged by conditions, in the server's own process. Not here: evaluating, and reading texts.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pierhead.core.catalog import Server, Tool
+from pierhead.core.identity import Caller, Party, User, Workload
+from pierhead.core.policy import Question
+
+SCHEMA: Final = """
+entity Group;
+entity Person in [Group] { subject: String, issuer: String };
+entity Workload { spiffe_id: String };
+entity Server { kind: String, owner: String, data_class: String };
+entity Tool in [Server] { name: String, effect: String };
+type Where = {
+  surface: String,
+  environment: String,
+  channel?: String,
+  person?: Person,
+  workload?: Workload,
+};
+action reach appliesTo { principal: [Person, Workload], resource: [Server], context: Where };
+action use appliesTo { principal: [Person, Workload], resource: [Tool], context: Where };
+"""
+
+Form = dict[str, Any]
+
+
+def entities(caller: Caller, server: Server, tool: Tool | None) -> str:
+    """The caller's parties, the server and the tool, as Cedar's JSON."""
+    found: list[Form] = []
+    if caller.person is not None:
+        found.append(_person(caller.person))
+    if caller.workload is not None:
+        attributes = {"spiffe_id": caller.workload.spiffe_id}
+        found.append(_entity("Workload", caller.workload.spiffe_id, attributes, []))
+    found.append(
+        _entity(
+            "Server",
+            server.name,
+            {"kind": server.kind, "owner": server.owner, "data_class": str(server.data_class)},
+            [],
+        )
+    )
+    if tool is not None:
+        attributes = {"name": tool.name, "effect": str(tool.effect)}
+        found.append(_entity("Tool", tool_id(server, tool), attributes, [_named("Server", server.name)]))
+    return json.dumps(found)
+
+
+def request(caller: Caller, party: Party, question: Question, server: Server, tool: Tool | None) -> Form:
+    """One question about one party of the caller, the other party in the context."""
+    who, program = caller.person, caller.workload
+    context: Form = {"surface": caller.surface, "environment": caller.environment}
+    if caller.channel:
+        context["channel"] = caller.channel
+    if party is Party.WORKLOAD and who is not None:
+        context["person"] = {"__entity": _named("Person", who.subject)}
+    if party is Party.PERSON and program is not None:
+        context["workload"] = {"__entity": _named("Workload", program.spiffe_id)}
+    resource = _named("Server", server.name) if tool is None else _named("Tool", tool_id(server, tool))
+    return {
+        "principal": _principal(who, program, party),
+        "action": _named("Action", str(question)),
+        "resource": resource,
+        "context": json.dumps(context),
+    }
+
+
+def tool_id(server: Server, tool: Tool) -> str:
+    return f"{server.name}.{tool.name}"
+
+
+def _principal(who: User | None, program: Workload | None, party: Party) -> Mapping[str, str]:
+    if party is Party.PERSON and who is not None:
+        return _named("Person", who.subject)
+    return _named("Workload", program.spiffe_id if program is not None else "")
+
+
+def _person(who: User) -> Form:
+    groups = [_named("Group", name) for name in sorted(who.groups)]
+    return _entity("Person", who.subject, {"subject": who.subject, "issuer": who.issuer}, groups)
+
+
+def _entity(kind: str, name: str, attributes: Mapping[str, str], parents: list[Mapping[str, str]]) -> Form:
+    return {"uid": _named(kind, name), "attrs": attributes, "parents": parents}
+
+
+def _named(kind: str, name: str) -> Mapping[str, str]:
+    return {"type": kind, "id": name}
