@@ -154,7 +154,7 @@ def _header_faults(name: str, headers: object) -> Iterator[tuple[str, str]]:
     if not isinstance(headers, Mapping):
         return
     for header, given in cast("Mapping[str, object]", headers).items():
-        members = cast("Mapping[str, object]", given) if isinstance(given, Mapping) else {}
+        members: Mapping[str, object] = cast("Mapping[str, object]", given) if isinstance(given, Mapping) else {}
         if not members.keys().isdisjoint({"file", "secret"}):
             yield f"header {header} takes a file of the platform's machine", f"take {variable_prefix(name)}... by env"
         variable = members.get("env")
