@@ -153,6 +153,7 @@ def _front(stage: Stage, secrets_folder: Path, port: int) -> Mapping[str, Any]:
             place=Place("gateway", "127.0.0.1", port, free_port(), upstream, secrets_folder, _UNLIMITED),
             public_url=f"https://127.0.0.1:{port}",
             authz=f"unix:{stage.folder}/authz.sock",
+            authz_timeout_s=0.2,
             rows=rows,
             registered={_CALLER: Registration("chat", "production")},
             surface="ide",

@@ -64,7 +64,7 @@ def meshed(folder: Path) -> Iterator[Meshed]:
     port, admin = free_port(), free_port()
     place = f'{{"{CHAT}": {{"surface": "chat", "environment": "production"}}}}'
     settings = {"envoy": str(envoy()), "envoy_port": str(port), "envoy_admin_port": str(admin), "workloads": place}
-    settings |= {"trust_domain": "demo.pierhead.local"}
+    settings |= {"trust_domain": "demo.pierhead.local", "authz_timeout_s": "30"}
     given = {f"mesh__{name}": value for name, value in settings.items()}
     with up(folder / "data", folder / "fleet.yaml", "--mesh", **given) as running:
         yield Meshed(running, f"https://127.0.0.1:{port}")

@@ -41,7 +41,7 @@ class Certificates:
         return context
 
     def client(self, spiffe_id: str = "", authority: Authority | None = None) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(verify=self.context(spiffe_id, authority), timeout=10, trust_env=False)
+        return httpx2.AsyncClient(verify=self.context(spiffe_id, authority), timeout=60, trust_env=False)
 
 
 def _load(context: ssl.SSLContext, folder: Path, svid: Svid) -> None:

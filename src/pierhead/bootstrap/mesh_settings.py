@@ -50,6 +50,7 @@ class MeshSettings(BaseModel):
     envoy_admin_port: int = Field(9901, ge=1, le=65535, description="its admin port, on loopback always")
     secrets: Path = Field(Path("/run/pierhead/mesh"), description="the folder of Envoy's `svid.json` and `trust.json`")
     gateway_id: str = Field("", description="the gateway's SPIFFE ID: the one workload that a server's Envoy admits")
+    authz_timeout_s: float = Field(0.2, gt=0, le=30, description="how long Envoy waits for Pierhead's word; then 503")
     envoy: Path | None = Field(None, description="Envoy's executable; empty: of the extra `mesh`, or on the PATH")
     requests_per_s: int = Field(2000, ge=1, le=1_000_000, description="requests a second that one Envoy passes on")
 

@@ -39,6 +39,7 @@ def gateway_configuration(settings: Settings, rows: _Rows) -> dict[str, object]:
             place=_place(settings, GATEWAY, upstream),
             public_url=place.url,
             authz=mesh.authz,
+            authz_timeout_s=mesh.authz_timeout_s,
             rows=rows,
             registered=mesh.registered,
             surface=place.surface,

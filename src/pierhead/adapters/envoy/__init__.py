@@ -41,6 +41,7 @@ class BeforeGateway:
     place: Place
     public_url: str
     authz: str
+    authz_timeout_s: float
     rows: Mapping[str, tuple[Row, ...]]
     registered: Mapping[str, Registration]
     surface: str
@@ -79,7 +80,7 @@ def _before_gateway(plan: BeforeGateway) -> Shape:
         filters.rate_limit(place.requests_per_s),
         filters.jwt(plan.public_url, tuple(plan.rows)),
         filters.rbac(rules.policies(plan.rows, plan.registered, plan.surface, plan.environment)),
-        filters.ext_authz(plan.public_url),
+        filters.ext_authz(plan.public_url, plan.authz_timeout_s),
         filters.router(),
     ]
     governed = [filters.route("/mcp"), filters.route("/data/")]

@@ -17,7 +17,6 @@ CHANNEL: Final = "pierhead-channel"
 JWT: Final = "envoy.filters.http.jwt_authn"
 _AUTHZ: Final = "envoy.filters.http.ext_authz"
 _AUTHZ_PATH: Final = "/authz"
-_AUTHZ_S: Final = "0.2s"
 _USER: Final = "x-forwarded-user"
 _CLAIMED: Final = (
     *("x-forwarded-user", "x-forwarded-groups", "x-forwarded-email", "x-user", "x-groups", "x-remote-user"),
@@ -92,8 +91,9 @@ def jwt(public_url: str, servers: Sequence[str]) -> Shape:
         "payload_in_metadata": PERSON,
         "claim_to_headers": [{"header_name": _USER, "claim_name": "sub"}],
         "remote_jwks": {
-            "http_uri": {"uri": f"{public_url}/oauth/jwks", "cluster": "pierhead", "timeout": "3s"},
+            "http_uri": {"uri": f"{public_url}/oauth/jwks", "cluster": "pierhead", "timeout": "5s"},
             "cache_duration": "300s",
+            "retry_policy": {"num_retries": 2},
         },
     }
     rules = [{"match": {"path": "/mcp"}, "requires": _token_for(f"{public_url}/mcp")}]
@@ -114,7 +114,7 @@ def rbac(policies: Shape) -> Shape:
     return extension("filters.http.rbac.v3.RBAC", rules={"action": "ALLOW", "policies": policies})
 
 
-def ext_authz(public_url: str) -> Shape:
+def ext_authz(public_url: str, within_s: float) -> Shape:
     """Pierhead's word on layer 1, or a refusal when it does not come in time."""
     asked = ("authorization", "x-forwarded-client-cert", "pierhead-workload-token", CHANNEL, "user-agent")
     told = ("www-authenticate", "content-type")
@@ -126,7 +126,7 @@ def ext_authz(public_url: str) -> Shape:
         status_on_error={"code": "ServiceUnavailable"},
         allowed_headers={"patterns": [{"exact": name} for name in asked]},
         http_service={
-            "server_uri": {"uri": public_url, "cluster": "authz", "timeout": _AUTHZ_S},
+            "server_uri": {"uri": public_url, "cluster": "authz", "timeout": f"{within_s:.3f}s"},
             "path_prefix": _AUTHZ_PATH,
             "authorization_response": {"allowed_client_headers": {"patterns": [{"exact": name} for name in told]}},
         },
