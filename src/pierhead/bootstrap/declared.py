@@ -37,6 +37,7 @@ _OF_THE_REGISTRY: Final = frozenset(
         "discovery",
         "egress",
         "environments",
+        "icon",
         "personal_data",
         "repository",
         "runbook",
@@ -228,6 +229,7 @@ class ServerModel(Strict):
     title: str = Field("", max_length=100)
     version: Annotated[str, StringConstraints(pattern=r"^([0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?$")] = ""
     repository: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""
+    icon: Annotated[str, StringConstraints(max_length=255, pattern=r"^(https://[^\s]{1,247})?$")] = ""
     runbook: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""
     data_class: Annotated[str, AfterValidator(lambda text: _member(DataClass, text))] = DataClass.INTERNAL
     personal_data: bool = False

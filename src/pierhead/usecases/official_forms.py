@@ -79,6 +79,8 @@ def server_form(standing: Standing, words: Words, place: Place) -> Form:
         "version": standing.version,
         "remotes": [{"type": "streamable-http", "url": f"{place.public_url}/mcp/{standing.server}"}],
     }
+    if icon := standing.document.get("icon"):
+        members["icons"] = [{"src": icon}]
     return {**members, "title": title} if title else members
 
 

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pierhead.core.catalog import Stage
 from pierhead.core.errors import Invalid
 from pierhead.usecases.official_cursor import Cursor, opened, sealed
-from pierhead.usecases.official_forms import faults, shortened
+from pierhead.usecases.official_forms import Place, Words, faults, server_form, shortened
 from pierhead.usecases.official_listing import Filters, Key
+from pierhead.usecases.ports_official import Standing
 
 KEY = b"k" * 32
 PLAIN = set(ascii_letters + digits + "._~/-")
@@ -37,6 +39,15 @@ def test_no_text_is_longer_than_its_limit_or_has_invisible_letters(text: str, li
     line = shortened(text, limit)
     assert len(line) <= limit
     assert line.isprintable()
+
+
+def test_a_server_has_an_icon_where_its_entry_names_one() -> None:
+    icon = "https://maps.corp.example/icon.png"
+    place = Place("com.example", "https://mcp.corp.example")
+    told = ("maps", "1", Stage.DEPLOYED, 0.0, 0.0, 0.0, "", "", "", None)
+    with_one = server_form(Standing(*told, document={"icon": icon}, conditions=()), Words("", ""), place)
+    assert with_one["icons"] == [{"src": icon}]
+    assert "icons" not in server_form(Standing(*told, document={}, conditions=()), Words("", ""), place)
 
 
 @pytest.mark.parametrize(

@@ -449,6 +449,13 @@ async def test_a_person_reads_what_they_may_reach_with_the_record_of_it(made: Wo
         assert (warehouse["dataClass"], warehouse["highestEffect"]) == ("internal", "write")
         assert warehouse["egress"] == ["api.weather.example"]
         assert [tool["name"] for tool in warehouse["tools"]] == ["look", "change"]
+        assert warehouse["tokenWeight"] == sum(tool["tokenWeight"] for tool in warehouse["tools"])
+        assert all(len(tool["digest"]) == 64 and tool["policy"] for tool in warehouse["tools"])
+        assert not {"conditions", "message", "successor", "sunsetAt"} & warehouse.keys(), "nobody said any"
+        assert "inputSchema" not in warehouse["tools"][0]
+        path = "/r/me/v0.1/servers/com.example%2Fwarehouse/versions/latest"
+        one = (await http.get(path, headers=await made.token("alice"))).json()["_meta"][OURS]
+        assert one["tools"][0]["inputSchema"]["type"] == "object"
         bobs = (await http.get("/r/me/v0.1/servers?search=time&version=latest", headers=await made.token("bob"))).json()
         (time,) = bobs["servers"]
         assert [tool["name"] for tool in time["_meta"][OURS]["tools"]] == ["look"]

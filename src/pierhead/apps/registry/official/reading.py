@@ -52,7 +52,7 @@ async def version(asked: Asked) -> Answer:
     item = version_of(_items(asked, view), asked.values["version"], includes_deleted=shows_deleted)
     if item is None:
         raise absent()
-    return Answer(_body(asked, view, item), is_private=view.caller is not None)
+    return Answer(_body(asked, view, item, whole=True), is_private=view.caller is not None)
 
 
 def absent() -> NotFound:
@@ -73,12 +73,12 @@ def _listed(asked: Asked, view: View, items: Sequence[Item], following: str) -> 
     metadata: dict[str, object] = {"count": len(items)}
     if following:
         metadata["nextCursor"] = following
-    bodies = b",".join(_body(asked, view, item) for item in items)
+    bodies = b",".join(_body(asked, view, item, whole=False) for item in items)
     body = b'{"servers":[' + bodies + b'],"metadata":' + orjson.dumps(metadata) + b"}"
     return Answer(body, is_private=view.caller is not None)
 
 
-def _body(asked: Asked, view: View, item: Item) -> bytes:
+def _body(asked: Asked, view: View, item: Item, *, whole: bool) -> bytes:
     if view.caller is None:
         return item.body
-    return orjson.dumps(with_record(asked, view.caller, item))
+    return orjson.dumps(with_record(asked, view.caller, item, whole=whole))
