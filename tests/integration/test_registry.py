@@ -58,10 +58,10 @@ class Meeting:
 
 
 @asynccontextmanager
-async def registry(tmp_path: Path) -> AsyncGenerator[Meeting]:
+async def registry(tmp_path: Path, text: str = FLEET) -> AsyncGenerator[Meeting]:
     """A started registry on this data directory."""
     keys, path = Keys.at(tmp_path), tmp_path / "fleet.yaml"
-    path.write_text(FLEET)
+    path.write_text(text)
     fleet = fleet_file.load(path, tmp_path)
     keys.ensure(tuple(fleet.servers))
     async with AsyncExitStack() as opened:
@@ -180,6 +180,19 @@ def test_a_token_names_its_person_and_only_what_it_is_for(tmp_path: Path) -> Non
                 await meeting.ask("POST", "/tokens", asked, status=404)
             for ttl_s in (0, 90_000, True, "60"):
                 await meeting.ask("POST", "/tokens", {"person": "alice", "server": "", "ttl_s": ttl_s}, status=400)
+
+    asyncio.run(story())
+
+
+def test_a_token_for_everything_fits_however_many_servers_there_are(tmp_path: Path) -> None:
+    head, clock = FLEET.split("servers:\n")
+    many = "".join(clock.replace("clock:", f"clock-with-a-long-name-{number}:") for number in range(150))
+
+    async def story() -> None:
+        async with registry(tmp_path, f"{head}servers:\n{many}") as meeting:
+            token = (await meeting.ask("POST", "/tokens", {"person": "alice", "server": "", "ttl_s": 60}))["token"]
+            signer = JoseSigner(meeting.keys.read("token.jwk").decode())
+            assert (signer.read(token) or {})["aud"] == [f"{PUBLIC_URL}{path}" for path in ("/mcp", "/api/v1", "/r/me")]
 
     asyncio.run(story())
 

@@ -38,6 +38,8 @@ _BODY_LIMIT: Final = 16 * 2**20
 _LONGEST_WAIT_S: Final = 60.0
 _LONGEST_TOKEN_S: Final = 24 * 3600
 _LARGEST_PAGE: Final = 5000
+#: A token beyond 16 KiB is accepted nowhere; audiences are encoded in four thirds of their length.
+_NAMED_BYTES: Final = 6000
 _WRITER: Final = re.compile(r"gateway|server-[a-z0-9][a-z0-9_-]{0,62}")
 _CLIENT: Final = "pierhead-cli"
 
@@ -217,13 +219,17 @@ class Internal:
         return _json({**asdict(impact), "formula": FORMULA, "method": METHOD})
 
     async def _resources(self, server: str) -> list[str]:
-        """What a token is good for: one server, or, asked for none, each that is declared and both APIs."""
+        """What a token is good for: one server, or, asked for none, the front desk, both APIs, and each server.
+
+        Where there are more servers than a token can name, it names none: their calls go over the front desk.
+        """
         issuer = self.desk.terms.issuer
         if server:
             await entry_of(server, self.registry)
             return [f"{issuer}/mcp/{server}"]
-        names = await self.registry.catalogue.entries()
-        return [f"{issuer}/mcp", f"{issuer}/api/v1", f"{issuer}/r/me", *(f"{issuer}/mcp/{name}" for name in names)]
+        each = [f"{issuer}/mcp/{name}" for name in await self.registry.catalogue.entries()]
+        named = each if sum(map(len, each)) <= _NAMED_BYTES else []
+        return [f"{issuer}/mcp", f"{issuer}/api/v1", f"{issuer}/r/me", *named]
 
 
 @dataclass(frozen=True, slots=True)

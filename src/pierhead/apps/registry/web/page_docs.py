@@ -98,8 +98,8 @@ def _prose(text: str) -> h.Node:
 
 
 def _shape_of(content: Document) -> h.Node:
-    """A link to the shape of a body."""
-    [body] = content["content"].values()
+    """A link to the shape of a body: of several forms, the one that has a name."""
+    body = next(each for each in content["content"].values() if "$ref" in each["schema"])
     name = str(body["schema"]["$ref"]).removeprefix(_SCHEMAS)
     return h.a(href=f"#shape-{name}")[h.code[name]]
 
