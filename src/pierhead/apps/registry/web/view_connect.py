@@ -19,6 +19,8 @@ from pierhead.usecases.match_rules import REACH, REACH_AND_USE, SnapshotRules
 
 _FIRST: Final = "claude-code"
 _MOST: Final = 100
+_FILES: Final = "marketplace"
+"""A folder with files for each server: for a repository, not for a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ def _allow_lists(site: Site, viewer: Viewer) -> tuple[AllowList, ...]:
     fleet = compile_fleet(site.public_url, site.snapshots.current())
     if not any(each.tools for each in fleet.offered):
         return ()
-    return tuple(_allow_list(client, each) for client in EXPORTS for each in export(client, fleet))
+    return tuple(_allow_list(client, each) for client in EXPORTS if client != _FILES for each in export(client, fleet))
 
 
 def _allow_list(client: str, exported: Exported) -> AllowList:

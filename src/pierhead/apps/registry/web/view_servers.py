@@ -10,11 +10,16 @@ from typing import Final
 
 from pierhead.apps.registry.web.known_servers import KnownServer
 from pierhead.apps.registry.web.site import DAY_S, PERIOD_DAYS, Site, Viewer
+from pierhead.core.ai_client import AiClient, Connection
 from pierhead.core.catalog import Stage
 from pierhead.core.health import Condition
+from pierhead.usecases.ai_clients import AI_CLIENTS
+from pierhead.usecases.client_snippets import snippets_of
 from pierhead.usecases.ports_records import ProcessState
 
 PAGE: Final = 50
+_OFTEN: Final = frozenset({"claude-code", "vscode", "codex", "cursor"})
+"""Clients that a server's own page names; the page for connecting has them all."""
 UNREPORTED: Final = ProcessState(state="", reason="", since=0.0)
 
 
@@ -126,10 +131,12 @@ async def _lines(site: Site, page: Sequence[KnownServer], callable_tools: Mappin
 
 
 def snippets(name: str, url: str) -> tuple[Snippet, ...]:
-    """What to paste. No line holds a secret: each client signs in by itself when it first connects."""
-    return (
-        Snippet("Claude Code", f"claude mcp add --transport http {name} {url}"),
-        Snippet("VS Code", f'code --add-mcp \'{{"name":"{name}","type":"http","url":"{url}"}}\''),
-        Snippet("Codex", f"codex mcp add {name} --url {url} && codex mcp login {name}"),
-        Snippet("Cursor, in .cursor/mcp.json", f'{{"mcpServers":{{"{name}":{{"url":"{url}"}}}}}}'),
-    )
+    """What to paste, as `pierhead connect` prints it. No line holds a secret: each client signs in by itself."""
+    return tuple(_snippet(client, Connection(name, url)) for client in AI_CLIENTS if client.id in _OFTEN)
+
+
+def _snippet(client: AiClient, connection: Connection) -> Snippet:
+    """Its lines for a shell; of a client that has none, the part of its file."""
+    found = snippets_of(client, [connection])
+    lines = (*found.commands, *found.sign_in) if found.commands else ()
+    return Snippet(client.name, " && ".join(lines) or found.document.rstrip())
