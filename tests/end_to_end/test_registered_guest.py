@@ -1,7 +1,9 @@
 """Remote servers of somebody else in a running platform: declared, registered, changing, going and coming."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +34,13 @@ servers:
     access: {{groups: [data-eng]}}
     tools:
       echo: {{policy: everyone, effect: read, minutes_saved: 1}}
+  shop:
+    kind: sql
+    url: sqlite:///{shop}
+    owner: data-platform
+    support: "#data-help"
+    access: {{groups: [data-eng]}}
+    roles: {{analyst: {{tables: [orders], operations: [read]}}}}
 """
 
 
@@ -78,7 +87,10 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("town")
     with remote_server() as remote:
         fleet = folder / "fleet.yaml"
-        fleet.write_text(FLEET.format(url=remote.url))
+        shop = folder / "shop.db"
+        with closing(sqlite3.connect(shop)) as connection:
+            connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+        fleet.write_text(FLEET.format(url=remote.url, shop=shop))
         quick = {"registry__probe_s": "0.5", "registry__relist_s": "2"}
         allowed = {
             "registry__allowed_hosts": "127.0.0.1",
@@ -94,6 +106,15 @@ def test_a_remote_server_of_the_fleet_is_called_through_the_gateway_and_its_heal
     last = town.health("sky")["last"]
     assert last["is_as_published"]
     assert last["dependencies"] == [{"name": "guest", "condition": "up", "reason": ""}]
+
+
+def test_a_sql_server_tells_that_its_engine_answers_and_everyone_who_may_know_of_it_is_told(town: Town) -> None:
+    def needs() -> list[tuple[str, str]]:
+        told = town.api("alice", "GET", "/servers/shop/health?limit=1")["dependencies"]
+        return [(one["name"], one["condition"]) for one in told]
+
+    eventually(lambda: needs() == [("sqlite engine", "up")], "the engine is up")
+    eventually(lambda: "health       up" in town.platform.tell("server", "show", "shop"), "the shell says so too")
 
 
 def test_a_definition_that_changed_is_withheld_while_the_platform_runs(town: Town) -> None:

@@ -248,3 +248,13 @@ async def test_a_form_that_is_not_ours_changes_nothing(visit: Visit, path: str) 
     assert signed_out.status_code == 401
     assert (untold.status_code, elsewhere.status_code) == (403, 403)
     assert foreign.status_code in {400, 403, 404}
+
+
+@pytest.mark.parametrize(("days", "mark"), [(1.0, "Half its time passed"), (2.0, "Escalated")])
+async def test_the_queue_marks_how_far_the_time_of_a_gate_has_run(visit: Visit, days: float, mark: str) -> None:
+    await visit.sign_in("carol")
+    assert mark not in await visit.text("/reviews")
+    visit.world.clock.seconds = NOW + days * 86_400
+    await visit.sign_in("carol")
+
+    assert mark in await visit.text("/reviews")
