@@ -33,6 +33,7 @@ PAGES = {
     "audit": "/audit",
     "audit-empty": "/audit?server=spark",
     "call": "/calls/0199-00-02",
+    "access": "/access",
     "why": "/why",
     "why-permit": "/why?server=warehouse&tool=run_query",
     "why-ask": "/why?server=airflow&tool=clear_task",

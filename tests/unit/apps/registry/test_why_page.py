@@ -146,3 +146,32 @@ def test_short_forms_are_told_in_words() -> None:
         in_words("group:ads or user:ann or workload:spiffe://a/b")
         == "members of ads or ann or the workload spiffe://a/b"
     )
+
+
+# -- who can
+
+
+async def test_auditors_see_who_can_and_everyone_else_is_led_to_why(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    view = await visit.json("/access")
+    assert (view["may_ask"], view["grants"]) == (False, [])
+    assert 'href="/why"' in (await visit.http.get("/access")).text
+    await visit.sign_in("carol")
+    view = await visit.json("/access?tool=run_query")
+    assert {(each["who"], each["server"]) for each in view["grants"]} == {
+        ("members of data-eng", "warehouse"),
+        ("members of ads", "presto"),
+    }
+    assert "2 grants on tool run_query." in await visit.text("/access?tool=run_query")
+
+
+async def test_servers_that_declare_no_tables_are_said_to_be_not_judged(visit: Visit) -> None:
+    await visit.sign_in("carol")
+    assert "declare no tables" in await visit.text("/access?table=flights")
+    assert "Nobody can, by any rule." in await visit.text("/access?table=flights")
+
+
+@pytest.mark.parametrize(("query", "status"), [("serv=x", 400), ("server=nothing-here", 404), ("tool=a&table=b", 400)])
+async def test_a_question_about_access_that_cannot_be_answered_says_so(visit: Visit, query: str, status: int) -> None:
+    await visit.sign_in("carol")
+    assert (await visit.http.get(f"/access?{query}")).status_code == status

@@ -13,7 +13,13 @@ STATIC: Final = Path(__file__).parent / "static"
 STYLE_VERSION: Final = sha256((STATIC / "style.css").read_bytes()).hexdigest()[:12]
 LOOKS: Final = ("system", "light", "dark")
 
-_PLACES: Final = (("/servers", "Servers"), ("/reviews", "Reviews"), ("/audit", "Audit"), ("/impact", "Impact"))
+_PLACES: Final = (
+    ("/servers", "Servers"),
+    ("/reviews", "Reviews"),
+    ("/access", "Access"),
+    ("/audit", "Audit"),
+    ("/impact", "Impact"),
+)
 _ADMIN: Final = ("/admin", "Admin")
 
 

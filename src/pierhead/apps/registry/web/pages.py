@@ -29,6 +29,7 @@ from pierhead.apps.registry.web.changes import (
     suspend_form,
 )
 from pierhead.apps.registry.web.frame import LOOKS, STATIC, Around, document, heading
+from pierhead.apps.registry.web.page_access import access_page
 from pierhead.apps.registry.web.page_admin import admin_page
 from pierhead.apps.registry.web.page_audit import audit_page, call_page
 from pierhead.apps.registry.web.page_connect import connect_page
@@ -61,6 +62,7 @@ PAGES: Final[Mapping[str, PageOf]] = {
     "/audit": audit_page,
     "/calls/{id}": call_page,
     "/impact": impact_page,
+    "/access": access_page,
     "/why": why_page,
     "/connect": connect_page,
     "/-/parts": parts_page,
