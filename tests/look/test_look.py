@@ -44,6 +44,7 @@ PAGES = {
     "parts": "/-/parts",
     "not-found": "/servers/nothing-here",
 }
+WHY_BOB = "/why?server=warehouse&tool=run_query&person=bob"
 SIZES = {400: 900, 1200: 900}
 
 
@@ -75,6 +76,17 @@ def test_every_page_is_for_everyone(room: tuple[Page, str], url: str, name: str)
     page.goto(f"{url}{PAGES[name]}")
 
     see(page, name, suffix)
+
+
+@pytest.mark.parametrize(("width", "look"), [(400, "dark"), (1200, "light")])
+def test_what_auditors_alone_see_is_for_everyone_too(browser: Browser, url: str, width: int, look: str) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=look)  # pyright: ignore[reportArgumentType] - one of two words
+    page = context.new_page()
+    sign_in(page, url, "carol")
+    for name, path in (("access-all", "/access"), ("access-table", "/access?table=flights"), ("why-other", WHY_BOB)):
+        page.goto(f"{url}{path}")
+        see(page, name, f"{look}-{width}")
+    context.close()
 
 
 def test_what_is_folded_and_the_menu_are_for_everyone_too(room: tuple[Page, str], url: str) -> None:

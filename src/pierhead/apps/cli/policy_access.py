@@ -87,9 +87,8 @@ def _path(**members: str) -> str:
 
 def _end(found: Mapping[str, Any]) -> None:
     """What the list does not hold; on stderr, so that a file of it holds rows alone."""
-    if found["not_judged"]:
-        names = ", ".join(found["not_judged"])
-        print(f"not judged, since they declare no tables: {names}", file=sys.stderr)
+    for each in found["not_judged"]:
+        print(f"not judged: {each}", file=sys.stderr)
     if found["is_cut"]:
         print("there are more grants than are told at once: name a server", file=sys.stderr)
 

@@ -31,7 +31,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The grants that answer it; `not_judged` are servers that may hold the table and declare none."""
+    """The grants that answer it; `not_judged` are servers where there may be more, each with why."""
 
     grants: tuple[Grant, ...]
     not_judged: tuple[str, ...]
@@ -77,6 +77,17 @@ async def access(site: Site, caller: Caller, question: Question) -> Access:
         return tuple(with_last_use(islice(every(), MOST_GRANTS + 1), uses, people))
 
     found = await asyncio.to_thread(judged)
-    untold = without_tables(documents) if question.table else ()
+    untold = [f"{name}: it declares no tables" for name in without_tables(documents)] if question.table else []
+    untold += [f"{name}: company policies say who, whom no list can name" for name in _delegating(site, servers)]
     revision = site.snapshots.current().revision
-    return Access(found[:MOST_GRANTS], untold, since, revision, len(found) > MOST_GRANTS)
+    return Access(found[:MOST_GRANTS], tuple(untold), since, revision, len(found) > MOST_GRANTS)
+
+
+def _delegating(site: Site, servers: tuple[str, ...]) -> Iterator[str]:
+    """The servers of which a row or a tool leaves it to the company's policies who gets through."""
+    now = site.snapshots.current()
+    for name in servers:
+        tools = now.servers[name].tools.values()
+        whos = (*(row.who for row in now.rows.get(name, ())), *(tool.policy for tool in tools))
+        if any(who.by_policies for who in whos):
+            yield name

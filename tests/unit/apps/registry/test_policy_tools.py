@@ -126,7 +126,7 @@ async def test_a_table_is_asked_about_through_the_roles_that_name_it(site: Askin
         ("group:analytics", "analyst", "read"),
         ("group:data-eng", "analyst", "read"),
     }
-    assert "time" in said["not_judged"]
+    assert "time: it declares no tables" in said["not_judged"]
 
 
 async def test_owners_are_told_of_what_they_own_and_others_of_nothing(site: Asking) -> None:

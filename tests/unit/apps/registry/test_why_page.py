@@ -165,9 +165,19 @@ async def test_auditors_see_who_can_and_everyone_else_is_led_to_why(visit: Visit
     assert "2 grants on tool run_query." in await visit.text("/access?tool=run_query")
 
 
+async def test_servers_that_leave_it_to_company_policies_are_said_to_be_not_judged(visit: Visit) -> None:
+    await visit.sign_in("carol")
+    site = visit.world.site
+    now = site.snapshots.current()
+    rows = {**now.rows, "presto": (Row("presto", parse_who("policies"), EVERY, EVERY, EVERY),)}
+    site.registry.served.put(Revision(99, "", "{}"), replace(now, revision=99, rows=rows))
+    view = await visit.json("/access?server=presto")
+    assert view["not_judged"] == ["presto: company policies say who, whom no list can name"]
+
+
 async def test_servers_that_declare_no_tables_are_said_to_be_not_judged(visit: Visit) -> None:
     await visit.sign_in("carol")
-    assert "declare no tables" in await visit.text("/access?table=flights")
+    assert "time: it declares no tables" in await visit.text("/access?table=flights")
     assert "Nobody can, by any rule." in await visit.text("/access?table=flights")
 
 

@@ -175,5 +175,4 @@ def _grants(view: AccessView) -> h.Node:
 def _not_judged(view: AccessView) -> h.Node:
     if not view.not_judged:
         return None
-    names = ", ".join(view.not_judged)
-    return notice(Tone.WAIT, "Not judged.", f"{names} declare no tables: what they read is theirs to say.")
+    return notice(Tone.WAIT, "There may be more.", visible(f"{'; '.join(view.not_judged)}."))
