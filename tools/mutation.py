@@ -189,11 +189,8 @@ def run(name: str) -> tuple[int, list[Mutant]]:
 
 def main(names: Sequence[str]) -> int:
     """Print a line a module and one for each survivor; 1 if fewer than 90 % were noticed."""
-    import hypothesis  # noqa: F401, PLC0415 - before the forks, so that each child has it
-    import pydantic  # noqa: F401, PLC0415
-    import pytest  # noqa: F401, PLC0415
-    import yaml  # noqa: F401, PLC0415
-
+    for library in ("hypothesis", "pydantic", "pytest", "yaml"):
+        importlib.import_module(library)  # before the forks, so that each child has it
     os.chdir(ROOT)
     tried = survived = 0
     for name in names or MODULES:

@@ -1,12 +1,13 @@
 """decide: a matching forbid refuses; then no permit means no; then the strictest ask applies."""
 
 from dataclasses import replace
+from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit import samples
-from tests.unit.samples import AGENT, ALICE, TOOL, match, request
+from tests.unit.samples import AGENT, ALICE, TOOL, call, caller, match, request
 
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect
@@ -19,6 +20,7 @@ from pierhead.core.policy import (
     Refusal,
     RuleEffect,
     decide,
+    inputs_digest,
     intrinsic,
 )
 
@@ -171,3 +173,50 @@ def test_a_person_through_a_workload_may_at_most_what_both_may(
     of_workload = [found for found in matches if found.party is Party.WORKLOAD]
     assert isinstance(decide(request(both.user), of_person, questions), Permit)
     assert isinstance(decide(request(Workload(both.workload.spiffe_id)), of_workload, questions), Permit)
+
+
+VARIED: Final = {
+    "principal": caller(Both(ALICE, AGENT)),
+    "issuer": caller(replace(ALICE, issuer="https://other.example")),
+    "subject": caller(replace(ALICE, subject="bob")),
+    "groups": caller(replace(ALICE, groups=frozenset({"ads"}))),
+    "more groups": caller(replace(ALICE, groups=frozenset({"data-eng", "ads"}))),
+    "claims": caller(replace(ALICE, claims=(("region", "EU"),))),
+    "workload": caller(AGENT),
+    "another workload": caller(Workload("spiffe://demo.example/other")),
+    "nobody": caller(ANONYMOUS),
+    "surface": caller(surface="chat"),
+    "environment": caller(environment="production"),
+    "channel": caller(channel="help"),
+}
+
+
+def test_the_digest_of_inputs_tells_every_two_inputs_apart() -> None:
+    asked = request()
+    varied = [replace(asked, caller=each) for each in VARIED.values()]
+    varied.append(replace(asked, server=replace(asked.server, name="other")))
+    varied.append(replace(asked, server=replace(asked.server, version="2")))
+    varied.append(replace(asked, tool=replace(asked.tool, name="other")))
+    varied.append(replace(asked, call=call(values={"limit": 1})))
+    varied.append(replace(asked, call=call(values={"limit": 2})))
+    varied.append(replace(asked, revision=2))
+    digests = {inputs_digest(each) for each in (asked, *varied)}
+    assert len(digests) == len(varied) + 1
+    assert all(len(each) == 64 for each in digests)
+    assert inputs_digest(asked) == inputs_digest(request())
+
+
+def test_what_no_decision_reads_is_no_input() -> None:
+    asked = request()
+    other = replace(asked.call, id="call-2", era="2025-11-25", client="another")
+    assert inputs_digest(replace(asked, call=other)) == inputs_digest(asked)
+    traced = replace(asked.caller, correlation_id="another")
+    assert inputs_digest(replace(asked, caller=traced)) == inputs_digest(asked)
+
+
+def test_parts_of_inputs_cannot_run_into_each_other() -> None:
+    one = caller(replace(ALICE, subject="a", groups=frozenset({"b"})), "c1:d", "e")
+    two = caller(replace(ALICE, subject="a", groups=frozenset({"b"})), "c", "1:d1:e")
+    asked = request()
+    assert inputs_digest(replace(asked, caller=one)) != inputs_digest(replace(asked, caller=two))
+    assert inputs_digest(replace(asked, caller=caller(surface="\ud800")))
