@@ -12,9 +12,11 @@ import httpx2
 import pytest
 from tests.components import envoy, free_port
 from tests.rigs.gateway import headers, message
-from tests.running_platform import Up, family, pierhead, until_gone, up
+from tests.running_platform import Up, eventually, family, pierhead, until_gone, up
 
-pytestmark = pytest.mark.slow
+from pierhead.bootstrap.wire_commands import console
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 DOMAIN = "spiffe://demo.pierhead.local"
 AGENT, CHAT = f"{DOMAIN}/agent/incident", f"{DOMAIN}/chat/assistant"
@@ -22,6 +24,7 @@ FLEET = f"""
 people:
   alice: {{groups: [data-eng]}}
   bob: {{groups: [ads]}}
+  frank: {{groups: [platform-admin]}}
 workloads: ["{AGENT}", "{CHAT}"]
 servers:
   time:
@@ -72,7 +75,8 @@ def meshed(folder: Path) -> Iterator[Meshed]:
 
 def test_a_person_a_chat_surface_and_a_workload_reach_one_server_with_different_tools(tmp_path: Path) -> None:
     with meshed(tmp_path) as at:
-        alice, bob = at.up.token("alice"), at.up.token("bob")
+        here = console(at.up.data)
+        alice, bob = here.token("alice", "time", 3600), here.token("bob", "time", 3600)
         assert at.tools(token=alice) == ["convert_time", "get_current_time"]
         assert at.tools(token=alice, workload="chat-assistant") == ["convert_time"]
         assert at.tools(workload="agent-incident") == ["get_current_time"]
@@ -87,6 +91,13 @@ def test_a_person_a_chat_surface_and_a_workload_reach_one_server_with_different_
         assert f'"principal":"alice via {CHAT}"' in record
         assert '"surface":"chat"' in record
         assert "Europe" in at.up.tell("call", "time", "get_current_time", "timezone=Europe/Berlin", "--as", "alice")
+
+        def reached() -> str:
+            return at.post("tools/list", message("tools/list"), workload="agent-incident").text
+
+        at.up.tell("server", "suspend", "time", "--as", "frank", "--reason", "a test of what Envoy follows")
+        eventually(lambda: reached() == "RBAC: access denied", "Envoy closes what was suspended")
+
         everyone = family(at.up.process.pid)
         os.kill(at.up.process.pid, signal.SIGKILL)
         until_gone(everyone)

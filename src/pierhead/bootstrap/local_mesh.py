@@ -7,6 +7,7 @@ Not here: what Envoy's configuration says (`wire_mesh`), and running processes (
 import asyncio
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -18,8 +19,10 @@ from pierhead.adapters.system import SystemClock
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.mesh_settings import MeshSettings, WorkloadSettings, refuse_half_meshed
 from pierhead.bootstrap.settings import Settings
-from pierhead.bootstrap.wire_mesh import gateway_configuration
-from pierhead.core.errors import Invalid, Misconfigured
+from pierhead.bootstrap.wire_commands import Console
+from pierhead.bootstrap.wire_mesh import gateway_configuration, rows_in
+from pierhead.core.errors import Invalid, Misconfigured, PierheadError
+from pierhead.core.reach import Row
 from pierhead.core.workload import trust_domain_of
 
 NAME: Final = "envoy"
@@ -27,6 +30,10 @@ _DOMAIN: Final = "pierhead.local"
 _SURFACE: Final = "agent"
 _LONGEST_SOCKET: Final = 100
 _RENEWED_AFTER_S: Final = LIFE_S / 3
+_LISTENER: Final = "type.googleapis.com/envoy.config.listener.v3.Listener"
+_WAIT_S: Final = 10.0
+_AGAIN_S: Final = 1.0
+_APART_S: Final = 0.2
 _HOSTS: Final = ("localhost", "127.0.0.1")
 
 
@@ -79,11 +86,38 @@ class LocalMesh:
             await asyncio.sleep(_RENEWED_AFTER_S)
             await asyncio.to_thread(self.issue)
 
+    async def follow(self, here: Console) -> None:
+        """Until cancelled: Envoy's rules are those in force, also of servers that are registered meanwhile."""
+        revision = 0
+        while True:
+            try:
+                snapshot = (await asyncio.to_thread(here.policy, revision, _WAIT_S)).current()
+            except PierheadError:
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            if snapshot.revision != revision:
+                revision = snapshot.revision
+                self.write(rows_in(snapshot))
+            await asyncio.sleep(_APART_S)
+
+    def write(self, rows: Mapping[str, tuple[Row, ...]]) -> Path:
+        """Envoy's configuration; its listener stands in a file of its own, which Envoy watches and reads anew."""
+        file, listeners = self.folder / "envoy.json", self.folder / "listeners.json"
+        configuration = gateway_configuration(self.settings, rows)
+        front = [{"@type": _LISTENER, **each} for each in configuration["static_resources"].pop("listeners")]
+        source = {"path": str(listeners), "watched_directory": {"path": str(self.folder)}}
+        followed = {"lds_config": {"path_config_source": source, "resource_api_version": "V3"}}
+        text = json.dumps({"resources": front})
+        if not listeners.exists() or listeners.read_text("utf-8") != text:
+            replace_file(listeners, text)
+        if not file.exists():
+            replace_file(file, json.dumps({**configuration, "dynamic_resources": followed}))
+        return file
+
     def child(self) -> Child:
         """Envoy as a process; its configuration is written."""
-        rows = {name: server.rows for name, server in self.fleet.servers.items()}
-        file = self.folder / "envoy.json"
-        replace_file(file, json.dumps(gateway_configuration(self.settings, rows)))
+        (self.folder / "envoy.json").unlink(missing_ok=True)
+        file = self.write({name: server.rows for name, server in self.fleet.servers.items()})
         options = ("--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warn")
         argv = (*_tied(), str(self.envoy), "-c", str(file), *options)
         log = self.settings.platform.data.resolve() / "logs" / f"{NAME}.log"

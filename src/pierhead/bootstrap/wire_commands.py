@@ -38,9 +38,9 @@ class Console:
         said = self.internal.post("/tokens", {"person": person, "server": server, "ttl_s": ttl_s})
         return str(said["token"])
 
-    def policy(self) -> "NowInForce":
-        """The revision in force, from the registry itself."""
-        envelope = self.internal.get("/snapshot", {"after": 0, "wait_s": 0})
+    def policy(self, after: int = 0, wait_s: float = 0) -> "NowInForce":
+        """The revision in force, from the registry itself; it is waited for until it is higher than `after`."""
+        envelope = self.internal.get("/snapshot", {"after": after, "wait_s": wait_s})
         form = cast("dict[str, object]", json.loads(envelope["payload"]))
         around = {"issued_at", "digest"}
         return NowInForce(snapshot_from_form({key: form[key] for key in form.keys() - around}, engine=engine))

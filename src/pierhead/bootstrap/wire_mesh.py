@@ -9,11 +9,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pierhead.adapters.envoy import BeforeGateway, BeforeServer, Place, render
+from pierhead.adapters.envoy.shape import Shape
 from pierhead.bootstrap import fleet as fleet_file
 from pierhead.bootstrap.settings import Settings
 from pierhead.bootstrap.wire_commands import console
 from pierhead.core.errors import Misconfigured, NotFound
 from pierhead.core.reach import Row
+from pierhead.core.snapshot import Snapshot
 
 GATEWAY: Final = "gateway"
 _Rows = Mapping[str, tuple[Row, ...]]
@@ -25,7 +27,7 @@ def listening_on(settings: Settings, port: int | None) -> Settings:
     return settings.model_copy(update={"mesh": mesh})
 
 
-def gateway_configuration(settings: Settings, rows: _Rows) -> dict[str, object]:
+def gateway_configuration(settings: Settings, rows: _Rows) -> Shape:
     """Envoy before the gateway. Errors: Misconfigured (`half-secured`), for what a mesh cannot do without."""
     mesh, place = settings.mesh, settings.platform
     _require(settings, "trust_domain", "sidecar", "authz")
@@ -48,7 +50,7 @@ def gateway_configuration(settings: Settings, rows: _Rows) -> dict[str, object]:
     )
 
 
-def server_configuration(settings: Settings, name: str, upstream: str) -> dict[str, object]:
+def server_configuration(settings: Settings, name: str, upstream: str) -> Shape:
     """Envoy before one server, which listens at the URL `upstream`. Errors: Misconfigured (`half-secured`)."""
     _require(settings, "trust_domain", "gateway_id")
     at = urlsplit(upstream)
@@ -66,7 +68,11 @@ def rows_of(fleet: Path) -> _Rows:
 
 def rows_in_force(data: Path) -> _Rows:
     """The rows of the running platform's policy. Errors: UpstreamUnreachable."""
-    snapshot = console(data).policy().current()
+    return rows_in(console(data).policy().current())
+
+
+def rows_in(snapshot: Snapshot) -> _Rows:
+    """The rows of every server that can be called."""
     return {name: tuple(snapshot.rows.get(name, ())) for name, server in snapshot.servers.items() if server.is_callable}
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from pierhead.apps.cli.frame import INTERRUPTED
 from pierhead.bootstrap.running import announce, withdraw
 from pierhead.bootstrap.watching import watch
+from pierhead.bootstrap.wire_commands import console
 from pierhead.bootstrap.wire_platform import GRACE_S, Platform, platform
 from pierhead.core.errors import PierheadError
 
@@ -94,8 +95,10 @@ async def _attend(whole: Platform, asked: asyncio.Event) -> None:
         asyncio.create_task(whole.following.follow()),
         asyncio.create_task(watch(whole.everyone, whole.client, every_s)),
         asyncio.create_task(whole.reporting.catch_up(every_s)),
-        *([asyncio.create_task(whole.mesh.renew())] if whole.mesh else []),
     ]
+    if whole.mesh is not None:
+        here = console(whole.settings.platform.data)
+        tasks += [asyncio.create_task(whole.mesh.renew()), asyncio.create_task(whole.mesh.follow(here))]
     try:
         await asked.wait()
     finally:
