@@ -10,8 +10,8 @@ from typing import Final
 
 from starlette.responses import Response
 
-from pierhead.apps.registry.access import Access, Question, access
 from pierhead.apps.registry.api.answers import HEADERS, Asked, moment
+from pierhead.apps.registry.web.access import Access, Question, access
 from pierhead.core.errors import Invalid
 from pierhead.usecases.review_access import Grant
 

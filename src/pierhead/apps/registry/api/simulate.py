@@ -12,7 +12,7 @@ from pydantic import Field
 from pierhead.apps.registry.api.answers import Asked, moment
 from pierhead.apps.registry.api.bodies import Name, Strict, read_body
 from pierhead.apps.registry.api.record import seconds_back
-from pierhead.apps.registry.policy_tools import Proposed, simulated
+from pierhead.apps.registry.web.policy_tools import Proposed, simulated
 from pierhead.usecases.simulate_policy import Change, Simulation
 
 _LARGEST: Final = 4 * 1024 * 1024

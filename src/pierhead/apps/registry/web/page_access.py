@@ -1,7 +1,7 @@
 """Who can reach a tool or a table through anything: the page for owners and auditors, with the review to download.
 
 For everyone else it leads to "why may I?". Not here: what a grant is (`usecases/review_access`), who may ask
-(`apps/registry/access`).
+(`apps/registry/web/access`).
 """
 
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import htpy as h
 from starlette.requests import Request
 
-from pierhead.apps.registry.access import PERIOD_DAYS, Question, access
 from pierhead.apps.registry.forms import query_of
+from pierhead.apps.registry.web.access import PERIOD_DAYS, Question, access
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.parts import (
     Column,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from pierhead.apps.registry.policy_tools import known_people
+from pierhead.apps.registry.web.policy_tools import known_people
 from pierhead.apps.registry.web.site import DAY_S, Site
 from pierhead.core.errors import Forbidden, Invalid, NotFound
 from pierhead.core.identity import Caller
