@@ -27,12 +27,13 @@ from pierhead.core.health import Condition, Dependency, Probe, judge
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
 from pierhead.core.usage import Minutes
+from pierhead.usecases.find_client import Clients
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
 from pierhead.usecases.memory_data import MemoryData
 from pierhead.usecases.memory_health import MemoryHealths
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
-from pierhead.usecases.memory_sign_in import KnownPeople, MemorySignIn
+from pierhead.usecases.memory_sign_in import KnownPeople, MemoryDocuments, MemorySignIn
 from pierhead.usecases.ports_data import DataAnswer
 from pierhead.usecases.ports_records import CallRow, ChainState, KeptFact, ProcessState
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
@@ -75,7 +76,8 @@ class TestSite:
 
 def build(public_url: str = PUBLIC_URL) -> TestSite:
     clock, audit, store = MemoryClock(NOW), MemoryAudit(), MemorySignIn()
-    desk = TokenDesk(store, JoseSigner(signing_key()), PEOPLE, audit, clock, Terms(public_url))
+    described = Clients(store, MemoryDocuments({}), clock, {}, frozenset())
+    desk = TokenDesk(store, described, JoseSigner(signing_key()), PEOPLE, audit, clock, Terms(public_url))
     records = some_records()
     known = registry(SERVERS, ROWS, clock)
     site = Site(

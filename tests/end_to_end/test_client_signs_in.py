@@ -10,6 +10,8 @@ import pytest
 import uvicorn
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from mcp.client.auth import OAuthClientProvider
+from mcp.shared.auth import OAuthClientMetadata
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -62,3 +64,24 @@ async def test_the_official_client_signs_in_and_calls_again_without_asking() -> 
     assert first.json() == second.json() == {"caller": "alice", "groups": ["data-eng"]}
     assert len(person.questions) == 1
     assert world.facts() == ["sign-in-succeeded", "token-issued"]
+
+
+async def test_the_official_client_is_known_by_its_address_and_registers_nowhere() -> None:
+    async with serving() as (world, url):
+        person, kept = Person(url), Kept()
+        described = OAuthClientProvider(
+            server_url=f"{url}/mcp/warehouse",
+            client_metadata=OAuthClientMetadata(
+                redirect_uris=["http://localhost:9/callback"],  # pyright: ignore[reportArgumentType]
+                token_endpoint_auth_method="none",
+            ),
+            storage=kept,
+            redirect_handler=person.open,
+            callback_handler=person.come_back,
+            client_metadata_url="https://claude.ai/oauth/claude-code-client-metadata",
+        )
+        async with httpx2.AsyncClient(auth=described) as client:
+            answer = await client.post(f"{url}/mcp/warehouse", json={})
+
+    assert answer.json()["caller"] == "alice"
+    assert world.store.clients == {}

@@ -16,6 +16,8 @@ from pierhead.core.federation import ClaimMapping
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 _TYPES: Final = frozenset({"at+jwt", "jwt"})
+_FOR_CLIENTS: Final = frozenset({"clients", "client_hosts"})
+"""What does not depend on where people sign in."""
 
 
 def _words(given: object) -> object:
@@ -32,6 +34,15 @@ def _pairs(given: object) -> object:
 
 _Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 _Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
+
+
+class ClientSettings(BaseModel):
+    """A client that the operator registers: a public one, which proves itself by PKCE."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    redirect_uris: tuple[str, ...] = Field(min_length=1)
 
 
 class SignInSettings(BaseModel):
@@ -56,6 +67,11 @@ class SignInSettings(BaseModel):
     lifetime_s: float = Field(
         43200, ge=60, le=604800, description="seconds after which people sign in again and their groups are read anew"
     )
+
+    clients: dict[str, ClientSettings] = Field(
+        default_factory=dict[str, ClientSettings], description="clients by id that need not register themselves"
+    )
+    client_hosts: _Words = Field((), description="hosts whose descriptions of clients (https client_id) are fetched")
 
     @property
     def is_elsewhere(self) -> bool:
@@ -97,7 +113,7 @@ def secret_of(given: SignInSettings, variables: Mapping[str, str]) -> str:
 
 def _without_issuer(given: SignInSettings) -> list[str]:
     """What was filled in though nobody is named whom it is for."""
-    filled = sorted(given.model_fields_set)
+    filled = sorted(given.model_fields_set - _FOR_CLIENTS)
     return [f"{', '.join(filled)} given, and no issuer"] if filled and filled != ["issuer"] else []
 
 

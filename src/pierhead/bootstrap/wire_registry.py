@@ -39,6 +39,7 @@ from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.settings import NotifySettings, RegistrySettings, Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
+from pierhead.bootstrap.wire_clients import known_clients
 from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import Gate
@@ -125,14 +126,6 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         return json.dumps(signer.public_keys()).encode()
 
     federation = await _federation(setting.sign_in, database, clock)
-    desk = TokenDesk(
-        store=DatabaseSignIn(database),
-        signer=signer,
-        people=federation.people if federation else KnownPeople(setting.fleet.people, setting.fleet.claims),
-        audit=DatabaseAudit(database, clock),
-        clock=clock,
-        terms=Terms(setting.public_url, provider=setting.sign_in.issuer),
-    )
     return RegistryAdapters(
         setting=setting,
         keys=keys,
@@ -146,11 +139,24 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         records=DatabaseRecords(database),
         states=DatabaseStates(database),
         healths=DatabaseHealths(database, clock, setting.rules.probe_s * QUIET_INTERVALS),
-        desk=desk,
+        desk=_desk(setting, database, signer, federation),
         data=data,
         tokens=_tokens(setting, own_keys, clock, policy),
         standings=DatabaseStandings(database),
         federation=federation,
+    )
+
+
+def _desk(setting: RegistrySetting, database: Database, signer: JoseSigner, federation: Federation | None) -> TokenDesk:
+    store, clock = DatabaseSignIn(database), SystemClock()
+    return TokenDesk(
+        store=store,
+        clients=known_clients(setting.sign_in, store, setting.rules.guest_rules.allowed_hosts, clock),
+        signer=signer,
+        people=federation.people if federation else KnownPeople(setting.fleet.people, setting.fleet.claims),
+        audit=DatabaseAudit(database, clock),
+        clock=clock,
+        terms=Terms(setting.public_url, provider=setting.sign_in.issuer),
     )
 
 

@@ -20,6 +20,7 @@ from pierhead.core.errors import NotFound
 from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.ports_sign_in import (
     Client,
+    ClientBook,
     Code,
     People,
     RefreshToken,
@@ -62,6 +63,8 @@ class TokenDesk:
     """Everything granting a token needs."""
 
     store: SignInStore
+    clients: ClientBook
+    """The clients of the store, and those that are known otherwise."""
     signer: TokenSigner
     people: People
     audit: Audit

@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pierhead.core.claims import Claims
-from pierhead.usecases.ports_sign_in import Client, Code, RefreshToken, SignedIn, SpentCode, SpentRefreshToken
+from pierhead.core.errors import UpstreamUnreachable
+from pierhead.usecases.ports_sign_in import (
+    Client,
+    ClientDocument,
+    Code,
+    RefreshToken,
+    SignedIn,
+    SpentCode,
+    SpentRefreshToken,
+)
 
 
 @dataclass(slots=True)
@@ -56,6 +65,20 @@ class MemorySignIn:
         first = family not in self.revoked
         self.revoked.add(family)
         return first
+
+
+@dataclass(slots=True)
+class MemoryDocuments:
+    """Fills `ClientDocuments`; `read_addresses` are those that were asked for."""
+
+    documents: dict[str, ClientDocument]
+    read_addresses: list[str] = field(default_factory=list[str])
+
+    async def read(self, address: str) -> ClientDocument:
+        self.read_addresses.append(address)
+        if address not in self.documents:
+            raise UpstreamUnreachable("nobody answers there")
+        return self.documents[address]
 
 
 @dataclass(slots=True)

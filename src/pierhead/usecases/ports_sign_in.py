@@ -100,6 +100,28 @@ class SignInStore(Protocol):
         ...
 
 
+class ClientBook(Protocol):
+    """Who the clients are."""
+
+    async def client(self, client_id: str) -> Client | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClientDocument:
+    """What a client's own address says of it, and for how many seconds that may be kept."""
+
+    content: Mapping[str, object]
+    fresh_s: float
+
+
+class ClientDocuments(Protocol):
+    """Reads what stands at a stranger's address."""
+
+    async def read(self, address: str) -> ClientDocument:
+        """Errors: UpstreamUnreachable, LimitExceeded."""
+        ...
+
+
 class TokenSigner(Protocol):
     """The registry's key for access tokens."""
 

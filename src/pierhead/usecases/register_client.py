@@ -65,7 +65,7 @@ async def register_client(wanted: Registration, store: SignInStore, clock: Clock
     secret = "" if wanted.authentication == "none" else secrets.token_urlsafe(32)
     client = Client(
         id=secrets.token_urlsafe(16),
-        name=_plain(wanted.name),
+        name=plain_name(wanted.name),
         redirect_uris=tuple(wanted.redirect_uris),
         authentication=wanted.authentication,
         secret_digest=fingerprint(secret) if secret else "",
@@ -92,7 +92,7 @@ def _check(wanted: Registration) -> None:
         )
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A client's own name, fit for a page: printable, one line, short."""
     printable = "".join(letter if letter.isprintable() else " " for letter in name)
     return " ".join(printable.split())[:_NAME_LENGTH] or "A client without a name"

@@ -68,7 +68,13 @@ class World:
     @property
     def desk(self) -> TokenDesk:
         return TokenDesk(
-            self.store, PlainSigner(), KnownPeople(self.people, self.stated), self.audit, self.clock, Terms(ISSUER)
+            self.store,
+            self.store,
+            PlainSigner(),
+            KnownPeople(self.people, self.stated),
+            self.audit,
+            self.clock,
+            Terms(ISSUER),
         )
 
     async def tokens(self) -> Tokens:

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pierhead.apps.registry.forms import body_of, form_of
-from pierhead.core.errors import RecordFailed
+from pierhead.core.errors import LimitExceeded, RecordFailed, UpstreamUnreachable
 from pierhead.usecases.grant_tokens import CodeExchange, TokenDesk, Tokens, exchange_code, refresh, revoke
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_sign_in import Client
@@ -53,7 +53,7 @@ def refusing(endpoint: Endpoint) -> Endpoint:
             return await endpoint(request)
         except NotGranted as refused:
             return _refusal(request, refused)
-        except RecordFailed as failed:
+        except (RecordFailed, UpstreamUnreachable, LimitExceeded) as failed:
             content = {"error": "temporarily_unavailable", "error_description": failed.message}
             return answer(content, 503, {"retry-after": "5"})
 
@@ -139,6 +139,7 @@ class MachineSide:
                 "revocation_endpoint_auth_methods_supported": list(AUTHENTICATIONS),
                 "code_challenge_methods_supported": ["S256"],
                 "authorization_response_iss_parameter_supported": True,
+                "client_id_metadata_document_supported": True,
             }
         )
 
@@ -213,7 +214,7 @@ class MachineSide:
     async def _client(self, request: Request, form: Mapping[str, str]) -> Client:
         """The client, authenticated in the one way it registered for."""
         identity, secret, way = _credentials(request, form)
-        client = await self.desk.store.client(identity) if identity else None
+        client = await self.desk.clients.client(identity) if identity else None
         if client is None or way != client.authentication:
             raise _unknown_client()
         if client.secret_digest and not compare_digest(fingerprint(secret), client.secret_digest):

@@ -26,6 +26,8 @@ class ConsentView:
     """What the client asks for. `client` is the client's own word."""
 
     client: str
+    described_at: str
+    """The address that the client's name comes from; empty where it is the client's own word alone."""
     returns_to: str
     is_this_machine: bool
     server: str
@@ -41,7 +43,7 @@ async def asked_for(site: Site, query: Mapping[str, str]) -> AuthorizationReques
 
     Errors: Invalid, where there is no way back that could be trusted.
     """
-    client = await site.tokens.store.client(query.get("client_id", ""))
+    client = await site.tokens.clients.client(query.get("client_id", ""))
     if client is None:
         raise Invalid("this client is not registered here", hint="remove and add the server in your client again")
     redirect = query.get("redirect_uri", "")
@@ -63,6 +65,7 @@ def consent(site: Site, viewer: Viewer, asked: AuthorizationRequest) -> Shown:
     terms = site.tokens.terms
     view = ConsentView(
         client=asked.client.name,
+        described_at=asked.client.id if asked.client.id.startswith("https://") else "",
         returns_to=redirect_host(asked.redirect_uri),
         is_this_machine=is_loopback(asked.redirect_uri),
         server=server_of(asked.resource, site.public_url),
@@ -87,6 +90,7 @@ def _consent(view: ConsentView) -> h.Node:
         facts(
             [
                 ("Client, as it calls itself", h.bdi[view.client]),
+                *([("Described at", h.code[view.described_at])] if view.described_at else []),
                 ("Your answer goes to", [h.code[view.returns_to], f", {where}" if view.is_this_machine else None]),
                 ("Server", h.code[view.resource]),
                 ("For", f"{view.minutes} minutes at a time, renewed for up to {view.days} days"),
