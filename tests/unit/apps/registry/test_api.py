@@ -383,6 +383,7 @@ async def test_filters_narrow_ones_calls(program: Program) -> None:
         "limit=ten",
         "limit=²",
         "decision=any",
+        "decision=",
         "cursor=",
         "cursor=%F0%9F",
         "cursor=bm9uZQ",

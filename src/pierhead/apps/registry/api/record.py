@@ -34,7 +34,7 @@ async def calls(asked: Asked) -> object:
         principal=asked.caller.name,
         server=query.get("server", ""),
         tool=query.get("tool", ""),
-        decision=_decision(query.get("decision", "")),
+        decision=_decision(query["decision"]) if "decision" in query else "",
         limit=limit + 1,
         before=_place(query["cursor"]) if "cursor" in query else None,
     )
@@ -91,7 +91,7 @@ def seconds_back(text: str) -> int:
 
 
 def _decision(text: str) -> str:
-    if text not in {"", *DECISIONS}:
+    if text not in DECISIONS:
         raise Invalid("no such decision", hint=f"one of {', '.join(DECISIONS)}")
     return text
 
