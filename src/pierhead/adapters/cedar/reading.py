@@ -60,10 +60,18 @@ class _Piece:
     def text(self) -> str:
         return self.whole[self.start : self.end]
 
-    def fault(self, why: str, at: int = 0, code: str = "policy-syntax") -> Invalid:
+    def fault(self, why: str, at: int = 0) -> Invalid:
+        """What cannot be read, with its place."""
+        return Invalid(self._told(why, at), hint=_HINT, code="policy-syntax")
+
+    def unknown(self, why: str, at: int) -> Invalid:
+        """What is named and not there, with its place."""
+        return Invalid(self._told(why, at), hint=_HINT, code="policy-unknown-name")
+
+    def _told(self, why: str, at: int) -> str:
         before = self.whole[: self.start + at]
-        line, column = before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
-        return Invalid(f"{self.file}, line {line}, column {column}: {why}", hint=_HINT, code=code)
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return f"{self.file}, line {line}, column {column}: {why}"
 
 
 def read_policies(texts: Iterable[PolicyText]) -> tuple[Policy, ...]:
@@ -164,7 +172,7 @@ def _check_schema(piece: _Piece) -> None:
     for error in checked.errors:
         why = error.error.replace("for policy `policy0`, ", "")
         named = [name for name in _QUOTED.findall(why) if name in piece.text]
-        raise piece.fault(why, piece.text.index(named[0]) if named else 0, code="policy-unknown-name")
+        raise piece.unknown(why, piece.text.index(named[0]) if named else 0)
 
 
 def _approval(piece: _Piece, asked: str | None) -> Approval:
@@ -208,7 +216,7 @@ def _entities(form: object) -> Iterator[tuple[str, str]]:
 
 
 def _unknown(piece: _Piece, why: str, name: str) -> Invalid:
-    return piece.fault(why, _at(piece, f'"{name}"'), code="policy-unknown-name")
+    return piece.unknown(why, _at(piece, f'"{name}"'))
 
 
 def _at(piece: _Piece, sign: str) -> int:
