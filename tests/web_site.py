@@ -7,6 +7,7 @@ from functools import cache
 
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
+from tests.approving import APPROVERS, desk_over, proposal
 from tests.web_registry import registry
 
 from pierhead.adapters.oidc import Issuer, Tokens
@@ -22,6 +23,7 @@ from pierhead.apps.registry.web.session import Sessions
 from pierhead.apps.registry.web.site import Site
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.approval import Approval
+from pierhead.core.approval_record import ApprovalRecord, Decided, decided, proposed
 from pierhead.core.catalog import Effect, Server, Stage, Tool
 from pierhead.core.health import Condition, Dependency, Probe, judge
 from pierhead.core.reach import EVERY, Row
@@ -30,6 +32,7 @@ from pierhead.core.usage import Minutes
 from pierhead.usecases.find_client import Clients
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
+from pierhead.usecases.memory_approvals import MemoryApprovals
 from pierhead.usecases.memory_data import MemoryData
 from pierhead.usecases.memory_health import MemoryHealths
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
@@ -74,6 +77,20 @@ class TestSite:
         return self.audit.kinds()
 
 
+def _asked(name: str, n: int) -> ApprovalRecord:
+    told = proposal({"table": "flights", "filter": f"id=eq.{n}", "password": "x"}, issuer=PUBLIC_URL, call_key=name)
+    return proposed(f"apr_{name}", told, APPROVERS, NOW - 60)
+
+
+WAITING = _asked("waits", 1)
+APPROVALS = (
+    WAITING,
+    decided(_asked("yes", 2), Decided("gina", "web", NOW - 30, "approve", "agreed in the change")),
+    decided(_asked("no", 3), Decided("gina", "web", NOW - 30, "deny", "not on a Friday")),
+)
+"""Of alice's: one that waits for frank, one that was approved, one that was denied."""
+
+
 def build(public_url: str = PUBLIC_URL) -> TestSite:
     clock, audit, store = MemoryClock(NOW), MemoryAudit(), MemorySignIn()
     described = Clients(store, MemoryDocuments({}), clock, {}, frozenset())
@@ -98,6 +115,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         feed=known.served,
         decisions=Decisions(clock),
         healths=some_health(),
+        approvals=desk_over(MemoryApprovals(clock, {each.id: each for each in APPROVALS})),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]
     app = Starlette(routes=routes)

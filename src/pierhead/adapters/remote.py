@@ -1,7 +1,7 @@
 """The registry, seen from a gateway, a server or the command line: its internal API over one kept connection.
 
-Fills the ports SnapshotSource and FactSink. A registry that is away is UpstreamUnreachable and nothing else; what it
-refuses comes back with its own code. Until servers have certificates, a bearer key opens the internal API.
+Fills the ports SnapshotSource, FactSink and Approvals. A registry that is away is UpstreamUnreachable and nothing
+else; what it refuses comes back with its own code. A bearer key opens the internal API.
 """
 
 import contextlib
@@ -12,7 +12,19 @@ from typing import Any, Final, cast
 import httpx2
 import orjson
 
-from pierhead.core.errors import Invalid, NotFound, PierheadError, Unauthenticated, UpstreamUnreachable
+from pierhead.core.approval import Ticket
+from pierhead.core.approval_record import fingerprint, proposal_of
+from pierhead.core.errors import (
+    Conflict,
+    Invalid,
+    LimitExceeded,
+    NotFound,
+    PierheadError,
+    Unauthenticated,
+    UpstreamUnreachable,
+)
+from pierhead.core.policy import ApprovalNeeded
+from pierhead.usecases.approval_forms import proposal_to_form, ticket_from_form
 from pierhead.usecases.ports_registry import Envelope
 from pierhead.usecases.wire_forms import Manifest, manifest_to_form
 
@@ -23,7 +35,8 @@ _KINDS: Final[Mapping[int, type[PierheadError]]] = {
     401: Unauthenticated,
     403: Unauthenticated,
     404: NotFound,
-    409: Invalid,
+    409: Conflict,
+    429: LimitExceeded,
 }
 
 
@@ -57,6 +70,17 @@ class Registry:
     async def report_state(self, server: str, state: str, reason: str) -> None:
         """Tell what became of a server's process. Errors: UpstreamUnreachable."""
         await self._send("POST", f"/servers/{server}/state", {"state": state, "reason": reason})
+
+    async def ask(self, needed: ApprovalNeeded) -> Ticket:
+        """Fills `ports.Approvals`, with `spend` and `finish`."""
+        return ticket_from_form(await self._send("POST", "/approvals", proposal_to_form(proposal_of(needed))))
+
+    async def spend(self, needed: ApprovalNeeded, ticket: Ticket) -> None:
+        body = {"digest": fingerprint(needed), "call_id": needed.request.call.id}
+        await self._send("POST", f"/approvals/{ticket.id}/spend", body)
+
+    async def finish(self, approval: str, call_id: str, ended: str) -> None:
+        await self._send("POST", f"/approvals/{approval}/finish", {"call_id": call_id, "ended": ended})
 
     async def _send(self, method: str, path: str, body: object = None, wait_s: float = 0.0) -> dict[str, Any]:
         content = None if body is None else orjson.dumps(body)

@@ -1,6 +1,8 @@
 """The real clock and identifiers."""
 
+import secrets
 import time
+from dataclasses import dataclass
 
 import uuid_utils
 
@@ -20,3 +22,13 @@ class SystemIds:
 
     def new(self) -> str:
         return str(uuid_utils.uuid7())
+
+
+@dataclass(frozen=True, slots=True)
+class RandomIds:
+    """Identifiers that cannot be guessed: 128 random bits behind a prefix that tells what they name."""
+
+    prefix: str
+
+    def new(self) -> str:
+        return self.prefix + secrets.token_urlsafe(16)

@@ -32,6 +32,7 @@ GUEST_KINDS: Final = frozenset({"stdio", "http"})
 _PROGRAMS: Final = ("/usr/local/bin", "/usr/bin", "/bin")
 _OF_THE_REGISTRY: Final = frozenset(
     {
+        "approvers",
         "autonomous",
         "data_class",
         "discovery",
@@ -238,6 +239,7 @@ class ServerModel(Strict):
     autonomous: bool = False
     discovery: Annotated[str, AfterValidator(lambda text: _member(Discovery, text))] = Discovery.OPEN
     untrusted_results: bool = False
+    approvers: list[Group] | None = None
 
     @property
     def risk(self) -> Risk:

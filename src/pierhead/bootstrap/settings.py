@@ -106,6 +106,9 @@ class RegistrySettings(_Section):
         {"security": "security-reviewers", "legal": "legal-reviewers", "genai": "genai-reviewers"},
         description="the group that decides each gate",
     )
+    approvers: _Listed = Field(
+        ("platform-admin",), description="groups that approve calls of a server whose entry names no `approvers`"
+    )
     allowed_commands: _Listed = Field(
         (), description="programs that registered servers may run: `NAME==VERSION` or `/PATH@sha256:DIGEST`, arguments"
     )

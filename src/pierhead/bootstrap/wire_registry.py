@@ -39,12 +39,14 @@ from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.settings import NotifySettings, RegistrySettings, Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
+from pierhead.bootstrap.wire_approvals import approval_desk
 from pierhead.bootstrap.wire_clients import known_clients
 from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import Gate
 from pierhead.core.rule import parse_who
 from pierhead.core.snapshot import CompanyPolicies
+from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
@@ -101,6 +103,7 @@ class RegistryAdapters:
     standings: Standings
     federation: Federation | None
     """Where people sign in, if that is not here."""
+    approvals: ApprovalDesk
 
 
 async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) -> RegistryAdapters:
@@ -144,6 +147,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         tokens=_tokens(setting, own_keys, clock, policy),
         standings=DatabaseStandings(database),
         federation=federation,
+        approvals=approval_desk(database, catalogue, desk.people, setting.public_url, setting.rules.approvers),
     )
 
 

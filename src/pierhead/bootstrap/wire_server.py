@@ -30,7 +30,6 @@ from pierhead.sdk.needs import LookedAt
 from pierhead.sdk.server import Server
 from pierhead.usecases.check_guest import GuestRules
 from pierhead.usecases.health_forms import dependency_to_form, manifest_digest
-from pierhead.usecases.memory import NoApprovals
 from pierhead.usecases.ports_catalogue import Origin
 from pierhead.usecases.tell_state import LatestState
 from pierhead.usecases.wire_forms import Manifest
@@ -131,7 +130,7 @@ def _told(made: _Made) -> Mapping[str, object]:
 
 
 def _governance(beside: Shared, name: str, tools: Mapping[str, DeclaredTool]) -> Governance:
-    return govern(name, tools, beside.policy, NoApprovals(), beside.journal, beside.clock)
+    return govern(name, tools, beside.policy, beside.registry, beside.journal, beside.clock)
 
 
 async def server_parts(setting: ServerSetting) -> ServerParts:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from pierhead.core.audit_approvals import ApprovalAsked, ApprovalDecided, ApprovalMoved, ApprovalSpent
 from pierhead.core.call import Call, Request
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
@@ -78,6 +79,8 @@ class CallStarted:
     minutes: float
     inputs: str = ""
     """SHA-256 of all that the decision read (`policy.inputs_digest`)."""
+    approval: str = ""
+    """The approval that was spent for it; empty where nobody had to agree."""
     kind: str = "call-started"
 
     @classmethod
@@ -100,6 +103,7 @@ class CallStarted:
             reasons=tuple(Reason.of(match) for match in permit.reasons),
             minutes=request.tool.minutes.mode,
             inputs=inputs_digest(request),
+            approval=permit.approval,
         )
 
 
@@ -384,6 +388,10 @@ Fact = (
     | DefinitionsDrifted
     | EntryChanged
     | PolicyPublished
+    | ApprovalAsked
+    | ApprovalDecided
+    | ApprovalSpent
+    | ApprovalMoved
 )
 
 

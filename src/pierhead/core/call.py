@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import Final, assert_never
 
+from pierhead.core.approval import Ticket
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.errors import Invalid
 from pierhead.core.identity import Caller
@@ -82,6 +83,8 @@ class Waiting:
     call: Call
     approval: str
     reasons: tuple[str, ...]
+    ticket: Ticket | None = None
+    """The record that people answer; None where no one keeps any."""
 
 
 Outcome = Ran | Waiting

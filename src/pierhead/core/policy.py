@@ -47,10 +47,14 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Yes. Made by `decide`, or by `approve` on spending a grant; never leaves its process."""
+    """Yes. Made by `decide`, or by `approve` on spending a grant; never leaves its process.
+
+    `approval` names the record that was spent for it; empty where nobody had to agree.
+    """
 
     request: Request
     reasons: tuple[Match, ...]
+    approval: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,19 @@ def kept_details(noted: Mapping[str, Json]) -> Mapping[str, Json]:
     return noted if _is_small(noted) else _Room(_ROOM).members(noted, _DEPTH)
 
 
+def shown_exactly(arguments: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Arguments as whoever decides on them must see them: whole, but for members whose name speaks of a secret."""
+    return {name: "[secret]" if _is_secret(name) else _shown(value) for name, value in arguments.items()}
+
+
+def _shown(value: Json) -> Json:
+    if isinstance(value, Mapping):
+        return shown_exactly(value)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_shown(item) for item in value]
+    return value
+
+
 def _is_small(noted: Mapping[str, Json]) -> bool:
     """Whether plainly nothing has to be cut or withheld, which is so of nearly all notes."""
     size = 0

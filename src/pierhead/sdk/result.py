@@ -4,10 +4,12 @@ Structured content is encoded once and stands also in the text block, for client
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Generic, TypeVar, cast
 
 import orjson
 
+from pierhead.core.approval import ApprovalState
 from pierhead.core.call import Waiting
 from pierhead.core.errors import PierheadError, ToolTimedOut
 from pierhead.core.policy import Permit
@@ -55,18 +57,40 @@ def failure(error: PierheadError) -> Answer:
 
 def approval_required(waiting: Waiting) -> Answer:
     """A normal result: nothing ran, and a model must not "fix" its arguments over it."""
-    body = {"status": "approval_required", "summary": waiting.approval, "reasons": list(waiting.reasons)}
+    ticket = waiting.ticket
+    body: dict[str, object] = {
+        "status": _STATUS.get(ticket.state, _WAITS) if ticket else _WAITS,
+        "summary": waiting.approval,
+        "reasons": list(waiting.reasons),
+    }
+    if ticket and ticket.id:
+        body["approval"] = {"id": ticket.id, "url": ticket.url, "expires_at": _moment(ticket.expires_at)}
+    if ticket and ticket.id and body["status"] == _WAITS:
+        body["next"] = _NEXT
     return Answer(orjson.dumps(body), is_error=False)
 
 
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+_WAITS: Final = "approval_required"
+_STATUS: Final = {
+    ApprovalState.DENIED: "denied",
+    ApprovalState.EXECUTING: "executing",
+    ApprovalState.FAILED_UNKNOWN: "failed_unknown",
+}
+_NEXT: Final = "show a person the url; once it is approved, call again with exactly the same arguments"
 _NAMED: Final = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})  # of names a title may be
 _VALUES: Final = frozenset({"default", "const", "enum", "examples"})  # hold values, not schemas
 _WAITING_SCHEMA: Final = {
     "type": "object",
     "properties": {
-        "status": {"const": "approval_required"},
+        "status": {"enum": [_WAITS, *_STATUS.values()]},
         "summary": {"type": "string"},
         "reasons": {"type": "array"},
+        "approval": {"type": "object"},
+        "next": {"type": "string"},
     },
     "required": ["status", "summary"],
 }

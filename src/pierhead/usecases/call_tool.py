@@ -9,14 +9,17 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Final, Self, assert_never
 
+from pierhead.core.approval import ApprovalState
 from pierhead.core.audit import CallFinished, CallRefused, CallStarted
 from pierhead.core.call import Call, Opaque, Outcome, Parsed, Ran, Request, Waiting
 from pierhead.core.catalog import Discovery
 from pierhead.core.errors import (
+    Conflict,
     Forbidden,
     Invalid,
     NotFound,
     PierheadError,
+    RecordFailed,
     Refused,
     ToolFailed,
     ToolTimedOut,
@@ -30,6 +33,7 @@ from pierhead.core.snapshot import Snapshot
 from pierhead.usecases.notes import SHEET, Sheet
 from pierhead.usecases.ports import Approvals, Audit, Clock, Ports
 from pierhead.usecases.resolve import no_such_server, no_such_tool, resolve
+from pierhead.usecases.spend_approval import UNKNOWN
 from pierhead.usecases.steadfast import Steadfast
 
 
@@ -37,7 +41,7 @@ async def call_tool(call: Call, caller: Caller, at: Ports) -> Outcome:
     """Carry one tool call from its name to its recorded end.
 
     Errors: Refused, NotFound and Invalid before anything ran, each recorded; RecordFailed, and nothing ran;
-    ToolFailed after the intent was recorded; whatever the tool raised.
+    ToolFailed after the intent was recorded; whatever the tool raised. What an approval was spent for runs once.
     """
     async with recording_refusals(call, caller, at.audit) as refusals:
         snapshot = at.snapshots.current()
@@ -49,10 +53,58 @@ async def call_tool(call: Call, caller: Caller, at: Ports) -> Outcome:
         fact = CallRefused.of(call, caller, "approval_required", permit.approval, decision.reasons, request)
         await at.audit.record(fact)
         return permit
+    return await (run_once(permit, at) if permit.approval else run(permit, at))
+
+
+async def run(permit: Permit, at: Ports) -> Outcome:
+    """Record, run, record."""
     await record_intent(permit, at.audit)
-    async with finishing(call, at.audit, at.clock) as ending:
+    async with finishing(permit.request.call, at.audit, at.clock) as ending:
         ending.outcome = await at.upstream.run(permit)
     return ending.outcome
+
+
+async def run_once(permit: Permit, at: Ports) -> Outcome:
+    """Run what an approval was spent for, and tell how it ended."""
+    async with settling(permit, at.approvals) as ending:
+        ending.outcome = await run(permit, at)
+    return ending.outcome
+
+
+class settling:  # noqa: N801 - as `recording_refusals`
+    """Tell how the call ended that spent an approval. Whatever is not surely known is left to a person.
+
+    No outcome, and no failure: the body asked for more, and did nothing.
+    """
+
+    __slots__ = ("_approvals", "_permit", "outcome")
+
+    def __init__(self, permit: Permit, approvals: Approvals) -> None:
+        self._permit = permit
+        self._approvals = approvals
+        self.outcome: Outcome | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, _kind: object, failed: BaseException | None, _where: object) -> None:
+        await _surely(self._tell(_known_end(self.outcome, failed)))
+
+    async def _tell(self, ended: str) -> None:
+        """An end that cannot be told is no error of the call: when its time is over, the approval counts as lost."""
+        with suppress(UpstreamUnreachable, Conflict):
+            await self._approvals.finish(self._permit.approval, self._permit.request.call.id, ended)
+
+
+_UNSURE: Final = (RecordFailed, ToolTimedOut, UpstreamUnreachable)
+
+
+def _known_end(outcome: Outcome | None, failed: BaseException | None) -> str:
+    if failed is None:
+        return "asked-again" if outcome is None else _ended(outcome)
+    if isinstance(failed, PierheadError) and not isinstance(failed, _UNSURE):
+        return failed.code
+    return UNKNOWN
 
 
 async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals: Approvals) -> Permit | Waiting:
@@ -65,8 +117,7 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
         case Permit():
             return decision
         case ApprovalNeeded():
-            text = await approvals.ask(decision)
-            return Waiting(call, text, tuple(match.sentence for match in decision.reasons))
+            return await spend_or_wait(decision, approvals)
         case Refusal(question=Question.USE, code="definition_drift"):
             raise Forbidden(decision.sentence, hint=decision.whom_to_ask, code="definition_drift")
         case Refusal(question=Question.USE):
@@ -75,6 +126,28 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
             raise unreachable(call.server, decision, snapshot)
         case _:
             assert_never(decision)
+
+
+async def spend_or_wait(needed: ApprovalNeeded, approvals: Approvals) -> Permit | Waiting:
+    """Ask, and spend the yes if it is there. Of many who come at once one gets it; the others wait.
+
+    Errors: Refused (`approvals-away`), where nobody could ask or knows whether it was spent: nothing runs then.
+    """
+    try:
+        ticket = await approvals.ask(needed)
+        if ticket.state is ApprovalState.APPROVED:
+            try:
+                await approvals.spend(needed, ticket)
+            except Conflict:
+                ticket = await approvals.ask(needed)
+            else:
+                return Permit(needed.request, needed.reasons, ticket.id)
+    except UpstreamUnreachable as away:
+        tool = needed.request.tool.name
+        message = f"{tool} needs an approval, and the registry that keeps them is away; nothing was executed"
+        raise Refused(message, hint="call again when it is back", code="approvals-away") from away
+    reasons = tuple(match.sentence for match in needed.reasons)
+    return Waiting(needed.request.call, ticket.sentence, reasons, ticket)
 
 
 def unreachable(server: str, refusal: Refusal, snapshot: Snapshot) -> Forbidden | NotFound:

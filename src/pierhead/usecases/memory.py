@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
+from pierhead.core.approval import ApprovalState, Ticket
 from pierhead.core.audit import Fact
 from pierhead.core.call import Outcome
 from pierhead.core.catalog import Server
-from pierhead.core.errors import RecordFailed
+from pierhead.core.errors import Conflict, RecordFailed
 from pierhead.core.policy import ApprovalNeeded, Permit
 from pierhead.core.reach import Row
 from pierhead.core.snapshot import Age, Fresh, Snapshot
@@ -75,13 +76,20 @@ class MemoryAudit:
 
 
 class NoApprovals:
-    """Until approvals exist: says what is needed, and nothing runs."""
+    """Where nobody keeps approvals: says what is needed, and nothing runs."""
 
-    async def ask(self, needed: ApprovalNeeded) -> str:
-        return (
+    async def ask(self, needed: ApprovalNeeded) -> Ticket:
+        sentence = (
             f"{needed.request.tool.name} needs approval ({needed.approval}); "
             "nobody can give it yet, so nothing was executed"
         )
+        return Ticket("", ApprovalState.PENDING, "", 0.0, sentence)
+
+    async def spend(self, needed: ApprovalNeeded, ticket: Ticket) -> None:
+        raise Conflict(f"nobody approved {needed.request.tool.name}: {ticket.state}", code="approval-state")
+
+    async def finish(self, approval: str, call_id: str, ended: str) -> None:
+        raise Conflict(f"call {call_id} spent no approval {approval}: {ended}", code="approval-state")
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from pierhead.core.approval import Ticket
 from pierhead.core.audit import Fact
 from pierhead.core.call import Outcome, Request
 from pierhead.core.identity import Caller
@@ -61,8 +62,25 @@ class Rules(Protocol):
 class Approvals(Protocol):
     """Asking people, and spending their yes."""
 
-    async def ask(self, needed: ApprovalNeeded) -> str:
-        """Put the question once (the same call gets the same answer); what the caller should know."""
+    async def ask(self, needed: ApprovalNeeded) -> Ticket:
+        """Put the question once: the same call gets the same ticket.
+
+        Errors: UpstreamUnreachable, where the keeper of approvals does not answer; LimitExceeded; Invalid.
+        """
+        ...
+
+    async def spend(self, needed: ApprovalNeeded, ticket: Ticket) -> None:
+        """Use an approved ticket up for this very call. One of many gets it.
+
+        Errors: Conflict, and it was not this call; UpstreamUnreachable, and nobody knows: then nothing may run.
+        """
+        ...
+
+    async def finish(self, approval: str, call_id: str, ended: str) -> None:
+        """Tell how the call ended that spent it; `unknown` where nobody knows.
+
+        Errors: UpstreamUnreachable; Conflict.
+        """
         ...
 
 

@@ -1,9 +1,10 @@
 """The platform's own database: SQLite and PostgreSQL by the same code, a module per noun.
 
-Only the registry opens it. Below: the ports `ports_registry`, `ports_records`, `ports_sign_in`. Not here: the
-databases that servers govern.
+Only the registry opens it. Below: the ports `ports_approvals`, `ports_registry`, `ports_records`, `ports_sign_in`.
+Not here: the databases that servers govern.
 """
 
+from pierhead.adapters.db.approvals import DatabaseApprovals, expire_for_ever
 from pierhead.adapters.db.calls import DatabaseRecords
 from pierhead.adapters.db.catalogue import DatabaseCatalogue
 from pierhead.adapters.db.engine import Database, open_database, pending_of, reach_database, upgrade
@@ -18,6 +19,7 @@ from pierhead.adapters.db.standings import DatabaseStandings
 
 __all__ = [
     "Database",
+    "DatabaseApprovals",
     "DatabaseAudit",
     "DatabaseCatalogue",
     "DatabaseFacts",
@@ -30,6 +32,7 @@ __all__ = [
     "DatabaseSignIn",
     "DatabaseStandings",
     "DatabaseStates",
+    "expire_for_ever",
     "open_database",
     "pending_of",
     "reach_database",

@@ -174,6 +174,30 @@ REVIEWS = Table(
     Index(None, "closed_at"),
 )
 
+APPROVALS = Table(
+    "approvals",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("call_key", Text, nullable=False),
+    Column("open_key", Text, nullable=True),
+    Column("state", Text, nullable=False),
+    Column("server", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("people", Text, nullable=False),
+    Column("approvers", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("moves_at", Double, nullable=True),
+    Column("document", Text, nullable=False),
+    Column("lock", BigInteger, nullable=False),
+    Index(None, "open_key", unique=True),
+    Index(None, "call_key", "created_at"),
+    Index(None, "state", "created_at"),
+    Index(None, "person", "created_at"),
+    Index(None, "run", "moves_at"),
+    Index(None, "moves_at"),
+)
+
 CLIENTS = Table(
     "oauth_clients",
     METADATA,

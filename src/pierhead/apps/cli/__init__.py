@@ -22,6 +22,7 @@ def application() -> typer.Typer:
     """The commands that work. One that a later version brings is absent, not a stub."""
     from pierhead.apps.cli import (  # noqa: PLC0415
         access,
+        approvals,
         call,
         config,
         connect,
@@ -59,6 +60,7 @@ def application() -> typer.Typer:
         export,
         mesh,
         call,
+        approvals,
         server,
         record,
         inspect,

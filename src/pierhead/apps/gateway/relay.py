@@ -36,12 +36,14 @@ from pierhead.apps.gateway.metrics import Tally
 from pierhead.apps.gateway.open_messages import OpenMessage, OpenMessages
 from pierhead.apps.gateway.streams import Upstreams
 from pierhead.apps.problem import MODERN
+from pierhead.core.approval import Ticket
 from pierhead.core.call import Call, Opaque
 from pierhead.core.errors import Forbidden, Invalid, PierheadError, ToolTimedOut, Unauthenticated, UpstreamUnreachable
 from pierhead.core.identity import Caller
 from pierhead.core.policy import ApprovalNeeded
 from pierhead.usecases.call_tool import call_tool, recording_refusals
 from pierhead.usecases.list_tools import reachable_server
+from pierhead.usecases.memory import NoApprovals
 from pierhead.usecases.ports import Audit, Clock, Ids, Ports, Rules, Snapshots
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 from pierhead.usecases.relay_message import relay_message
@@ -52,10 +54,10 @@ _VERSIONS: Final = frozenset({"1.1", "1.0"})
 _LISTENS: Final = {"GET": STREAM, "DELETE": FAREWELL}
 
 
-class NoApprovals:
+class GatewayApprovals(NoApprovals):
     """The gateway cannot ask: what needs an approval here is refused (servers ask, they know the arguments)."""
 
-    async def ask(self, needed: ApprovalNeeded) -> str:
+    async def ask(self, needed: ApprovalNeeded) -> Ticket:
         raise Forbidden("the gateway asks nobody", hint=needed.request.server.whom_to_ask, code="cannot-ask")
 
 
@@ -87,7 +89,7 @@ class Relay:
     def __init__(self, parts: Parts, sidecar: Sidecar) -> None:
         self._at = parts
         self._sidecar = sidecar
-        self._approvals = NoApprovals()
+        self._approvals = GatewayApprovals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -8,6 +8,7 @@ import socket
 from contextlib import AsyncExitStack
 
 from pierhead.apps.serving import serve, stop_on_signals
+from pierhead.bootstrap.wire_approvals import sweep
 from pierhead.bootstrap.wire_notices import tell_for_ever
 from pierhead.bootstrap.wire_registry import RegistryAdapters, RegistrySetting, registry_adapters
 
@@ -26,6 +27,7 @@ async def run(setting: RegistrySetting, listener: socket.socket) -> None:
     async with AsyncExitStack() as opened:
         adapters = await registry_adapters(setting, opened)
         beside = [asyncio.create_task(_let_go(stopping, adapters)), asyncio.create_task(tell_for_ever(adapters))]
+        sweep(adapters.database, opened)
         parts = parts_of(adapters)
         await serve(build(parts), [listener], stopping, drain_s=_DRAIN_S, lifespan="off")
         for task in beside:

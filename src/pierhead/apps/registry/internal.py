@@ -67,6 +67,8 @@ class Internal:
     clock: Clock
     makes_tokens: bool
     """Whether people are the built-in sign-in's: others have tokens of their own provider."""
+    approvals: Mapping[str, Endpoint]
+    """What servers ask about approvals: see `internal_approvals`."""
 
     def application(self) -> "KeyedRoutes":
         routes = {
@@ -86,6 +88,7 @@ class Internal:
             "GET /audit/export": self.export,
             "GET /audit/chain": self.chain,
             "GET /impact": self.impact,
+            **self.approvals,
         }
         listed = [_route(name, endpoint) for name, endpoint in routes.items()]
         return KeyedRoutes(self.key, Router(listed, redirect_slashes=False))
@@ -95,28 +98,28 @@ class Internal:
 
         `base` names the revision that the asker holds whole: then it may be told only what changed since.
         """
-        wait_s = min(_number(request, "wait_s", 0.0), _LONGEST_WAIT_S)
-        await self.policy.after(int(_number(request, "after", 0)), wait_s)
+        wait_s = min(number_of(request, "wait_s", 0.0), _LONGEST_WAIT_S)
+        await self.policy.after(int(number_of(request, "after", 0)), wait_s)
         base = request.query_params.get("base", "")
         envelope = self.seal(self.policy.payload(self.registry.clock.now(), base))
-        return _json({"payload": envelope.payload, "signature": envelope.signature})
+        return json_answer({"payload": envelope.payload, "signature": envelope.signature})
 
     async def take(self, request: Request) -> Response:
-        writer, records = _members(await _body(request), writer=str, records=list)
+        writer, records = members_of(await body_read(request), writer=str, records=list)
         if not _WRITER.fullmatch(writer):
             raise Invalid(f"no such writer: {writer[:80]!r}", hint="gateway or server-NAME")
         if not all(isinstance(line, str) for line in records):
             raise Invalid("a record is no text", hint="send each line as it stands in the journal")
         lines = [line.encode() for line in cast("list[str]", records)]
-        return _json({"acknowledged": await take_facts(writer, lines, self.facts)})
+        return json_answer({"acknowledged": await take_facts(writer, lines, self.facts)})
 
     async def manifest(self, request: Request) -> Response:
-        manifest = manifest_from_form(await _body(request))
+        manifest = manifest_from_form(await body_read(request))
         await publish_manifest(request.path_params["server"], manifest, self.registry)
         return Response(status_code=204)
 
     async def state(self, request: Request) -> Response:
-        state, reason = _members(await _body(request), state=str, reason=str)
+        state, reason = members_of(await body_read(request), state=str, reason=str)
         change = StateChange(request.path_params["server"], state, reason)
         await report_state(change, self.states, self.registry)
         return Response(status_code=204)
@@ -124,7 +127,7 @@ class Internal:
     async def all_states(self, _: Request) -> Response:
         """What every server's process was last said to do."""
         known = await self.processes.states()
-        return _json({"states": {server: asdict(state) for server, state in known.items()}})
+        return json_answer({"states": {server: asdict(state) for server, state in known.items()}})
 
     async def entries(self, request: Request) -> Response:
         """Every server that is declared, by name: what its process is to be, and where its current version stands.
@@ -133,23 +136,23 @@ class Internal:
         may have changed it.
         """
         if "seen" in request.query_params:
-            wait_s = min(_number(request, "wait_s", 0.0), _LONGEST_WAIT_S)
-            await self.policy.entries_after(int(_number(request, "seen", 0)), wait_s)
+            wait_s = min(number_of(request, "wait_s", 0.0), _LONGEST_WAIT_S)
+            await self.policy.entries_after(int(number_of(request, "seen", 0)), wait_s)
         seen = self.policy.entries  # before reading: a change meanwhile is told at once
         known = await self.registry.catalogue.entries()
         current = await self.registry.catalogue.current_versions()
         told = {name: _entry(entry, current.get(name)) for name, entry in known.items()}
-        return _json({"entries": told, "seen": seen})
+        return json_answer({"entries": told, "seen": seen})
 
     async def entry(self, request: Request) -> Response:
         entry = await entry_of(request.path_params["server"], self.registry)
         versions = await self.registry.catalogue.versions(entry.name)
         current = next((version for version in versions if version.version == entry.current), None)
-        return _json(_entry(entry, current))
+        return json_answer(_entry(entry, current))
 
     async def keep_health(self, request: Request) -> Response:
         """What somebody saw of servers just now."""
-        (looks,) = _members(await _body(request), looks=list)
+        (looks,) = members_of(await body_read(request), looks=list)
         now = self.clock.now()
         probes = [probe_from_form(look, now) for look in cast("list[object]", looks)]
         await keep_looks(probes, self.healths, now)
@@ -157,7 +160,7 @@ class Internal:
 
     async def all_health(self, _: Request) -> Response:
         known = await self.healths.healths()
-        return _json({"health": {server: health_to_form(health) for server, health in known.items()}})
+        return json_answer({"health": {server: health_to_form(health) for server, health in known.items()}})
 
     async def health(self, request: Request) -> Response:
         """One server with its last looks, newest first."""
@@ -166,11 +169,11 @@ class Internal:
         if known is None:
             raise NotFound(f"nobody looked at a server {server!r} yet", hint="pierhead server list names the servers")
         probes = await self.healths.probes(server, _limit(request, PROBES_KEPT))
-        return _json({"health": health_to_form(known), "probes": [probe_to_form(probe) for probe in probes]})
+        return json_answer({"health": health_to_form(known), "probes": [probe_to_form(probe) for probe in probes]})
 
     async def token(self, request: Request) -> Response:
         """For `pierhead token`: whoever holds the internal key may speak for anyone of the built-in sign-in."""
-        person, server, ttl_s = _members(await _body(request), person=str, server=str, ttl_s=int)
+        person, server, ttl_s = members_of(await body_read(request), person=str, server=str, ttl_s=int)
         if not self.makes_tokens:
             raise Forbidden(
                 "people sign in at the company's identity provider, so nobody is given a token here",
@@ -181,19 +184,19 @@ class Internal:
             raise Invalid("a token lives 1 s to 24 h", hint="ask for a shorter time")
         resource = " ".join(await self._resources(server))
         token, expires_at = await issue(Grant(person, resource, _CLIENT, _CLIENT, ttl_s), self.desk)
-        return _json({"token": token, "expires_at": expires_at})
+        return json_answer({"token": token, "expires_at": expires_at})
 
     async def calls(self, request: Request) -> Response:
         query = request.query_params
         wanted = Filter(
-            since=_number(request, "since", 0.0),
+            since=number_of(request, "since", 0.0),
             principal=query.get("principal", ""),
             server=query.get("server", ""),
             tool=query.get("tool", ""),
             decision=query.get("decision", ""),
             limit=_limit(request, 200),
         )
-        return _json({"calls": [asdict(call) for call in await self.records.calls(wanted)]})
+        return json_answer({"calls": [asdict(call) for call in await self.records.calls(wanted)]})
 
     async def call(self, request: Request) -> Response:
         call_id = request.path_params["call_id"]
@@ -201,22 +204,22 @@ class Internal:
         if call is None:
             raise NotFound(f"no call {call_id!r}", hint="pierhead audit search lists calls")
         facts = [asdict(fact) for fact in await self.records.facts_of(call_id)]
-        return _json({"call": asdict(call), "facts": facts})
+        return json_answer({"call": asdict(call), "facts": facts})
 
     async def export(self, request: Request) -> Response:
         """Raw lines, writer by writer; `next` is where to go on, null at the end."""
-        after = (request.query_params.get("writer", ""), int(_number(request, "sequence", 0)))
+        after = (request.query_params.get("writer", ""), int(number_of(request, "sequence", 0)))
         lines = await self.pages.lines(after, _limit(request, 1000))
         last = {"writer": lines[-1].writer, "sequence": lines[-1].sequence} if lines else None
         content = [{"writer": kept.writer, "line": kept.line.decode()} for kept in lines]
-        return _json({"lines": content, "next": last})
+        return json_answer({"lines": content, "next": last})
 
     async def chain(self, _: Request) -> Response:
-        return _json(asdict(await self.records.chain()))
+        return json_answer(asdict(await self.records.chain()))
 
     async def impact(self, request: Request) -> Response:
-        impact = await report_impact(self.records, _number(request, "since", 0.0))
-        return _json({**asdict(impact), "formula": FORMULA, "method": METHOD})
+        impact = await report_impact(self.records, number_of(request, "since", 0.0))
+        return json_answer({**asdict(impact), "formula": FORMULA, "method": METHOD})
 
     async def _resources(self, server: str) -> list[str]:
         """What a token is good for: one server, or, asked for none, the front desk, both APIs, and each server.
@@ -251,7 +254,7 @@ class KeyedRoutes:
 def problem(error: PierheadError) -> Response:
     """An error as this API tells it."""
     content = {"code": error.code, "message": error.message, "hint": error.hint}
-    return _json(content, http_status(error, MODERN))
+    return json_answer(content, http_status(error, MODERN))
 
 
 def _entry(entry: Entry, current: Version | None) -> dict[str, object]:
@@ -283,11 +286,11 @@ def _route(name: str, endpoint: Endpoint) -> Route:
     return Route(path, answered, methods=[method])
 
 
-def _json(content: object, status: int = 200) -> Response:
+def json_answer(content: object, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status, {"cache-control": "no-store"}, media_type="application/json")
 
 
-async def _body(request: Request) -> object:
+async def body_read(request: Request) -> object:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -299,7 +302,7 @@ async def _body(request: Request) -> object:
         raise Invalid("the body is no JSON", hint="send one JSON object") from None
 
 
-def _members(form: object, **kinds: type) -> tuple[Any, ...]:
+def members_of(form: object, **kinds: type) -> tuple[Any, ...]:
     """Exactly these members of an object, in this order."""
     if not isinstance(form, Mapping) or set(cast("Mapping[str, object]", form)) != set(kinds):
         raise Invalid(f"the members are {', '.join(kinds)}", hint="send each once and no other", code="wire-form")
@@ -310,7 +313,7 @@ def _members(form: object, **kinds: type) -> tuple[Any, ...]:
     return tuple(members[name] for name in kinds)
 
 
-def _number(request: Request, name: str, default: float) -> float:
+def number_of(request: Request, name: str, default: float) -> float:
     text = request.query_params.get(name)
     try:
         number = default if text is None else float(text)
@@ -322,4 +325,4 @@ def _number(request: Request, name: str, default: float) -> float:
 
 
 def _limit(request: Request, default: int) -> int:
-    return max(1, min(int(_number(request, "limit", default)), _LARGEST_PAGE))
+    return max(1, min(int(number_of(request, "limit", default)), _LARGEST_PAGE))

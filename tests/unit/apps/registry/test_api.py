@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from tests.openapi_answers import validator
 from tests.pages import hidden
 from tests.web_registry import SPARK_REVIEW
-from tests.web_site import PUBLIC_URL, TestSite, build, callers
+from tests.web_site import PUBLIC_URL, WAITING, TestSite, build, callers
 from tools.openapi import check_openapi, compare
 
 from pierhead.apps.registry import openapi
@@ -40,6 +40,8 @@ BODIES: Mapping[str, object] = {
     "POST /api/v1/servers/{name}/rollback": {"version": "1.4.0", "reason": "it was better"},
     "POST /api/v1/reviews/{id}/decisions": {"gate": "security", "verdict": "approve", "reason": "read it"},
     "POST /api/v1/reviews/{id}/comments": {"text": "why?"},
+    "POST /api/v1/approvals/{id}/decisions": {"verdict": "approve", "digest": WAITING.proposal.digest},
+    "POST /api/v1/approvals/{id}/settle": {"comment": "nothing is gone"},
 }
 STREAM = "GET /api/v1/changes/stream"
 DOCUMENT = openapi.document(PUBLIC_URL)
@@ -48,7 +50,8 @@ DOCUMENT = openapi.document(PUBLIC_URL)
 def filled(route: str) -> tuple[str, str]:
     """A method and an address that exists, for alice."""
     method, _, path = route.partition(" ")
-    filling = {**FILLED, "{id}": SPARK_REVIEW} if "/reviews/" in path else FILLED
+    ids = {"/reviews/": SPARK_REVIEW, "/approvals/": WAITING.id}
+    filling = {**FILLED, "{id}": next((known for part, known in ids.items() if part in path), OF_ALICE)}
     return method, re.sub(r"\{\w+\}", lambda found: filling[found[0]], path)
 
 

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from tests.pages import hidden
 from tests.visiting import Inline, Visit
 from tests.web_registry import SPARK_REVIEW, registry
-from tests.web_site import NOW, PUBLIC_URL, build
+from tests.web_site import NOW, PUBLIC_URL, WAITING, build
 
 from pierhead.apps.registry.web.pages import PAGES, Web
 from pierhead.apps.registry.web.site import Site
@@ -20,7 +20,12 @@ from pierhead.usecases.ports_records import ChainState
 
 pytestmark = pytest.mark.anyio
 
-FILLED = {"{name}": "warehouse", "/calls/{id}": "/calls/0199-00-02", "/reviews/{id}": f"/reviews/{SPARK_REVIEW}"}
+FILLED = {
+    "{name}": "warehouse",
+    "/calls/{id}": "/calls/0199-00-02",
+    "/reviews/{id}": f"/reviews/{SPARK_REVIEW}",
+    "/approvals/{id}": f"/approvals/{WAITING.id}",
+}
 ADDRESSES = [re.sub("|".join(map(re.escape, FILLED)), lambda found: FILLED[found[0]], path) for path in PAGES]
 EVERYWHERE = [*ADDRESSES, "/sign-in", "/docs", "/servers/nothing-here", "/calls/nothing-here"]
 

@@ -1,6 +1,7 @@
 """The frame around every page: head, top bar, landmarks, the person menu, the footer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ LOOKS: Final = ("system", "light", "dark")
 
 _PLACES: Final = (
     ("/servers", "Servers"),
+    ("/approvals", "Approvals"),
     ("/reviews", "Reviews"),
     ("/access", "Access"),
     ("/audit", "Audit"),
@@ -27,7 +29,7 @@ _ADMIN: Final = ("/admin", "Admin")
 class Around:
     """What the frame itself shows. `person` is empty before sign-in; `form_token` stands in every form.
 
-    `waiting` counts the reviews that wait for that person; `is_admin` is whether the administration is theirs.
+    `waiting` counts what waits for that person, by place; `is_admin` is whether the administration is theirs.
     """
 
     person: str
@@ -35,7 +37,7 @@ class Around:
     look: str
     path: str
     form_token: str
-    waiting: int = 0
+    waiting: Mapping[str, int] = field(default_factory=dict[str, int])
     is_admin: bool = False
 
 
@@ -84,7 +86,8 @@ def _bar(around: Around) -> h.Renderable:
 
 def _counted(path: str, word: str, around: Around) -> str:
     """A count stands beside a place only when something waits there for you."""
-    return f"{word} ({around.waiting})" if path == "/reviews" and around.waiting else word
+    waiting = around.waiting.get(path, 0)
+    return f"{word} ({waiting})" if waiting else word
 
 
 def _place(path: str, word: str, current: str) -> h.Renderable:

@@ -20,6 +20,7 @@ from pierhead.apps.problem import MODERN, http_status
 from pierhead.apps.registry import openapi
 from pierhead.apps.registry.forms import form_of, query_of
 from pierhead.apps.registry.web import page_authorize, page_federated, page_sign_in
+from pierhead.apps.registry.web.answers import answer_form, cancel_form, settle_form
 from pierhead.apps.registry.web.changes import (
     comment_form,
     decision_form,
@@ -31,6 +32,8 @@ from pierhead.apps.registry.web.changes import (
 from pierhead.apps.registry.web.frame import LOOKS, STATIC, Around, document, heading
 from pierhead.apps.registry.web.page_access import access_page
 from pierhead.apps.registry.web.page_admin import admin_page
+from pierhead.apps.registry.web.page_approval import approval_page
+from pierhead.apps.registry.web.page_approvals import approvals_page
 from pierhead.apps.registry.web.page_audit import audit_page, call_page
 from pierhead.apps.registry.web.page_connect import connect_page
 from pierhead.apps.registry.web.page_data import data_page, statement_page
@@ -47,6 +50,7 @@ from pierhead.apps.registry.web.parts import to
 from pierhead.apps.registry.web.safety import SafePages, check_form, check_host, is_alias, own_path
 from pierhead.apps.registry.web.session import COOKIE, Session
 from pierhead.apps.registry.web.site import FormOf, PageOf, Shown, Site, Viewer
+from pierhead.apps.registry.web.view_approvals import approvals_waiting
 from pierhead.apps.registry.web.view_reviews import waiting_for
 from pierhead.core.errors import NotFound, PierheadError, Unauthenticated
 
@@ -58,6 +62,8 @@ PAGES: Final[Mapping[str, PageOf]] = {
     "/servers/{name}": server_page,
     "/reviews": reviews_page,
     "/reviews/{id}": review_page,
+    "/approvals": approvals_page,
+    "/approvals/{id}": approval_page,
     "/admin": admin_page,
     "/audit": audit_page,
     "/calls/{id}": call_page,
@@ -76,6 +82,9 @@ FORMS: Final[Mapping[str, FormOf]] = {
     "/servers/{name}/versions": publish_form,
     "/reviews/{id}/decisions": decision_form,
     "/reviews/{id}/comments": comment_form,
+    "/approvals/{id}/decisions": answer_form,
+    "/approvals/{id}/cancel": cancel_form,
+    "/approvals/{id}/settle": settle_form,
     "/admin/suspend": suspend_form,
 }
 """Path to what a form sent there does, for those who are signed in: each checks by itself who may."""
@@ -256,11 +265,18 @@ class Web:
         content = document(shown.title, shown.body(), self._around(request, session, waiting))
         return Response(str(content), status, media_type="text/html")
 
-    async def _waiting(self, session: Session) -> int:
+    async def _waiting(self, session: Session) -> Mapping[str, int]:
+        """How much waits for that person, by the place where it does."""
         groups = self.site.tokens.people.groups(session.person)
-        return await waiting_for(self.site, Viewer(session.person, groups, session)) if groups else 0
+        if groups is None:
+            return {}
+        viewer = Viewer(session.person, groups, session)
+        return {
+            "/reviews": await waiting_for(self.site, viewer),
+            "/approvals": await approvals_waiting(self.site, viewer),
+        }
 
-    def _around(self, request: Request, session: Session | None, waiting: int = 0) -> Around:
+    def _around(self, request: Request, session: Session | None, waiting: Mapping[str, int] | None = None) -> Around:
         person = session.person if session else ""
         groups = self.site.tokens.people.groups(person) or frozenset()
         return Around(
@@ -269,7 +285,7 @@ class Web:
             look=request.cookies.get(_LOOK_COOKIE, ""),
             path=request.url.path,
             form_token=self.site.sessions.form_token(session) if session else "",
-            waiting=waiting,
+            waiting=waiting or {},
             is_admin=not groups.isdisjoint(self.site.admins),
         )
 

@@ -20,6 +20,7 @@ from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.ai_client import AiClient
 from pierhead.core.identity import Caller, User
 from pierhead.usecases.ai_clients import AI_CLIENTS
+from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.discover import may_know
 from pierhead.usecases.federate import Federation
 from pierhead.usecases.grant_tokens import TokenDesk
@@ -60,6 +61,7 @@ class Site:
     """The same policy as `snapshots`, for those who wait for the next."""
     decisions: Decisions
     healths: Healths
+    approvals: ApprovalDesk
     ai_clients: tuple[AiClient, ...] = AI_CLIENTS
     namespace: str = ""
     """What stands before a server's name in the public registry; empty where there is none."""

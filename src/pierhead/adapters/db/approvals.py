@@ -1,0 +1,207 @@
+"""Every approval: one row each, changed by compare-and-set, in one transaction with the facts that tell of it.
+
+The database's own clock is the only one. A call has at most one open record, which a unique index holds, too.
+Fills `ports_approvals.ApprovalStore`. Not here: what a change means (`core/approval_record`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Final, assert_never
+
+import orjson
+from sqlalchemy import ColumnElement, RowMapping, and_, false, func, or_, select, text, tuple_
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pierhead.adapters.db.engine import Database
+from pierhead.adapters.db.facts import append_all
+from pierhead.adapters.db.schema import APPROVALS
+from pierhead.core.approval import OPEN_STATES, ApprovalState
+from pierhead.core.approval_record import ApprovalRecord, as_of
+from pierhead.core.errors import Conflict, NotFound
+from pierhead.usecases.approval_forms import record_from_form, record_to_form
+from pierhead.usecases.ports_approvals import (
+    ApprovalFilter,
+    Changing,
+    Everyone,
+    Known,
+    Proposing,
+    Seer,
+    Written,
+)
+from pierhead.usecases.spend_approval import expire_approvals
+
+_CLOCKS: Final = {
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
+    "postgresql": "SELECT extract(epoch FROM clock_timestamp())::double precision",
+}
+_SWEEP_S: Final = 5.0
+_ASKING: Final = 0x61707072
+_EXPIRING: Final = (ApprovalState.PENDING, ApprovalState.APPROVED)
+_NEWEST: Final = APPROVALS.c.created_at.desc(), APPROVALS.c.id.desc()
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseApprovals:
+    """Reads and changes them. Writers of one process queue up here: SQLite wakes them in no order, and some never."""
+
+    database: Database
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)
+
+    async def propose(self, call_key: str, run: str, propose: Proposing) -> ApprovalRecord:
+        async with self._turn, self.database.writing() as connection:
+            await self._take_turns(connection)
+            now = await self._now(connection)
+            latest = select(APPROVALS).where(APPROVALS.c.call_key == call_key).order_by(*_NEWEST).limit(1)
+            row = (await connection.execute(latest)).mappings().one_or_none()
+            mine = and_(APPROVALS.c.run == run, _is_open(now))
+            count = (await connection.execute(select(func.count()).select_from(APPROVALS).where(mine))).scalar_one()
+            known = Known(_record(row) if row else None, count, now)
+            return await self._write(connection, propose(known), now)
+
+    async def change(self, record_id: str, change: Changing) -> ApprovalRecord:
+        async with self._turn, self.database.writing() as connection:
+            found = await connection.execute(select(APPROVALS).where(APPROVALS.c.id == record_id).with_for_update())
+            row = found.mappings().one_or_none()
+            if row is None:
+                raise NotFound("no such approval, or not yours to see", hint="see: pierhead approvals list")
+            now = await self._now(connection)
+            return await self._write(connection, change(_record(row), now), now)
+
+    async def one(self, record_id: str) -> ApprovalRecord | None:
+        async with self.database.reading() as connection:
+            found = await connection.execute(select(APPROVALS).where(APPROVALS.c.id == record_id))
+            row = found.mappings().one_or_none()
+            return as_of(_record(row), await self._now(connection)) if row else None
+
+    async def listed(self, wanted: ApprovalFilter) -> Sequence[ApprovalRecord]:
+        async with self.database.reading() as connection:
+            now = await self._now(connection)
+            query = select(APPROVALS).where(*_conditions(wanted, now)).order_by(*_NEWEST).limit(wanted.limit)
+            rows = (await connection.execute(query)).mappings().all()
+        return [as_of(_record(row), now) for row in rows]
+
+    async def overdue(self, limit: int) -> Sequence[str]:
+        async with self.database.reading() as connection:
+            now = await self._now(connection)
+            query = select(APPROVALS.c.id).where(APPROVALS.c.moves_at <= now).order_by(APPROVALS.c.moves_at)
+            return (await connection.execute(query.limit(limit))).scalars().all()
+
+    async def _take_turns(self, connection: AsyncConnection) -> None:
+        """Two who ask at once must not both find nothing; SQLite's immediate transactions take turns anyway."""
+        if self.database.engine.dialect.name == "postgresql":
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ASKING})
+
+    async def _now(self, connection: AsyncConnection) -> float:
+        clock = _CLOCKS[self.database.engine.dialect.name]
+        return float((await connection.execute(text(clock))).scalar_one())
+
+    async def _write(self, connection: AsyncConnection, written: Written, now: float) -> ApprovalRecord:
+        if not written.facts:
+            return written.last
+        last = written.last
+        try:
+            for record in written.records:
+                last = await _keep(connection, record)
+        except IntegrityError:
+            raise _changed() from None
+        await append_all(self.database, connection, written.facts, now)
+        return last
+
+
+async def _keep(connection: AsyncConnection, record: ApprovalRecord) -> ApprovalRecord:
+    """A new row, or the next state of one: only if it is still as it was read."""
+    after = replace(record, lock=record.lock + 1)
+    if record.lock == 0:
+        await connection.execute(APPROVALS.insert().values(_row(after)))
+        return after
+    is_same = and_(
+        APPROVALS.c.id == record.id, APPROVALS.c.lock == record.lock, APPROVALS.c.call_key == record.proposal.call_key
+    )
+    changed = await connection.execute(APPROVALS.update().where(is_same).values(_row(after)))
+    if changed.rowcount != 1:
+        raise _changed()
+    return after
+
+
+def _row(record: ApprovalRecord) -> dict[str, object]:
+    return {
+        "id": record.id,
+        "call_key": record.proposal.call_key,
+        "open_key": record.proposal.call_key if record.is_open else None,
+        "state": str(record.state),
+        "server": record.proposal.server,
+        "person": record.proposal.person,
+        "people": _lines(record.people),
+        "approvers": _lines(record.approvers),
+        "run": record.proposal.run,
+        "created_at": record.created_at,
+        "moves_at": record.moves_at,
+        "document": orjson.dumps(record_to_form(record)).decode(),
+        "lock": record.lock,
+    }
+
+
+def _lines(names: Sequence[str]) -> str:
+    """Each name between two line ends, so that one is found whole."""
+    return "\n" + "".join(f"{name}\n" for name in names)
+
+
+def _record(row: RowMapping) -> ApprovalRecord:
+    return record_from_form(orjson.loads(row["document"]))
+
+
+def _is_open(now: float) -> ColumnElement[bool]:
+    has_expired = and_(APPROVALS.c.state.in_(_EXPIRING), APPROVALS.c.moves_at <= now)
+    return and_(APPROVALS.c.state.in_(sorted(OPEN_STATES)), ~has_expired)
+
+
+def _conditions(wanted: ApprovalFilter, now: float) -> list[ColumnElement[bool]]:
+    found = [_in_state(wanted.states, now)] if wanted.states else []
+    match wanted.seen_by:
+        case Seer():
+            found.append(_seen(wanted.seen_by))
+        case Everyone():
+            pass
+        case _:
+            assert_never(wanted.seen_by)
+    if wanted.requester:
+        found.append(APPROVALS.c.person == wanted.requester)
+    if wanted.server:
+        found.append(APPROVALS.c.server == wanted.server)
+    if wanted.before is not None:
+        found.append(tuple_(APPROVALS.c.created_at, APPROVALS.c.id) < tuple_(*wanted.before))
+    return found
+
+
+def _in_state(states: frozenset[ApprovalState], now: float) -> ColumnElement[bool]:
+    """In one of these at that time, whether it was written down already or not."""
+    is_as_written = or_(APPROVALS.c.moves_at.is_(None), APPROVALS.c.moves_at > now)
+    is_late = APPROVALS.c.moves_at <= now
+    late: list[str] = []
+    late += _EXPIRING if ApprovalState.EXPIRED in states else ()
+    late += (ApprovalState.EXECUTING,) if ApprovalState.FAILED_UNKNOWN in states else ()
+    was_late = and_(APPROVALS.c.state.in_(late), is_late) if late else false()
+    return or_(and_(APPROVALS.c.state.in_(sorted(states)), is_as_written), was_late)
+
+
+def _seen(seer: Seer) -> ColumnElement[bool]:
+    by_group = [APPROVALS.c.approvers.contains(_lines([group]), autoescape=True) for group in sorted(seer.groups)]
+    return or_(APPROVALS.c.people.contains(_lines([seer.person]), autoescape=True), *by_group)
+
+
+def _changed() -> Conflict:
+    return Conflict("somebody else changed it meanwhile", hint="read it again, then decide", code="changed-meanwhile")
+
+
+async def expire_for_ever(store: DatabaseApprovals, sleep: Callable[[float], Awaitable[None]]) -> None:
+    """Write down what time has moved, every few seconds; ends by cancellation.
+
+    A database that is away is tried again: until then every reader sees the right state all the same.
+    """
+    while True:
+        with suppress(SQLAlchemyError, OSError, Conflict):
+            await expire_approvals(store)
+        await sleep(_SWEEP_S)

@@ -1,0 +1,136 @@
+"""Approvals for programs that people use: the inbox, one approval, a decision, a withdrawal, a settlement.
+
+Who may see and decide is the use cases' to say, and every answer says it of the caller. Deciding is for people in
+person, and there is no MCP tool for it. Not here: what servers ask (`internal_approvals`).
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from pierhead.apps.registry.api.answers import Asked, moment
+from pierhead.apps.registry.api.bodies import Sentence, Strict, read_body
+from pierhead.apps.registry.api.finding import page_size
+from pierhead.apps.registry.approval_shown import CLOSED, OPEN, ApprovalLine, line_of, whole_of
+from pierhead.core.approval import ApprovalState
+from pierhead.core.approval_record import ApprovalRecord
+from pierhead.core.errors import Invalid
+from pierhead.usecases.answer_approval import (
+    Answer,
+    cancel_approval,
+    decide_approval,
+    seen_approval,
+    settle_approval,
+)
+from pierhead.usecases.ports_approvals import ApprovalFilter, Everyone, Seer
+
+_STATES: Final[Mapping[str, frozenset[ApprovalState]]] = {
+    "open": OPEN,
+    "closed": CLOSED,
+    "any": frozenset(),
+    **{str(state): frozenset({state}) for state in ApprovalState},
+}
+_USUAL_PAGE: Final = 50
+_LARGEST_PAGE: Final = 200
+_Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Answering(Strict):
+    """One person's answer to what they were shown."""
+
+    verdict: str
+    digest: _Digest
+    comment: str = Field(default="", max_length=2000)
+
+
+class Settling(Strict):
+    """What a person found of a call that was lost."""
+
+    comment: Sentence
+
+
+async def approvals(asked: Asked) -> object:
+    """Those the caller may see, newest first. Errors: Invalid."""
+    query = asked.query("state", "server", "limit", "cursor")
+    states = _STATES.get(query.get("state", "open"))
+    if states is None:
+        raise Invalid("no such state of an approval", hint=f"one of {', '.join(_STATES)}")
+    limit = page_size(query.get("limit"), _USUAL_PAGE, _LARGEST_PAGE)
+    cursor = query.get("cursor", "")
+    after = await asked.site.approvals.store.one(cursor) if cursor else None
+    before = (after.created_at, after.id) if after else None
+    wanted = ApprovalFilter(_seer(asked), states, server=query.get("server", ""), limit=limit + 1, before=before)
+    found = await asked.site.approvals.store.listed(wanted)
+    shown = found[:limit]
+    more = shown[-1].id if len(found) > limit else None
+    return {"approvals": [_line(line_of(each, asked.caller)) for each in shown], "next": more}
+
+
+async def approval(asked: Asked) -> object:
+    """One approval, whole. Errors: NotFound."""
+    asked.query()
+    return _whole(asked, await _seen(asked))
+
+
+async def answer(asked: Asked) -> object:
+    """Approve or deny. Errors: as `decide_approval`; NotFound; Invalid."""
+    asked.query()
+    known = await _seen(asked)
+    said = await read_body(Answering, asked, "answer")
+    made = Answer(said.verdict, said.comment.strip(), "api", said.digest)
+    return _whole(asked, await decide_approval(known.id, made, asked.caller, asked.site.approvals))
+
+
+async def cancel(asked: Asked) -> object:
+    """Withdraw what the caller asked for. Errors: as `cancel_approval`."""
+    asked.query()
+    known = await _seen(asked)
+    return _whole(asked, await cancel_approval(known.id, asked.caller, asked.site.approvals))
+
+
+async def settle(asked: Asked) -> object:
+    """Say what became of a lost call. Errors: as `settle_approval`; NotFound; Invalid."""
+    asked.query()
+    known = await _seen(asked)
+    said = await read_body(Settling, asked, "settle")
+    return _whole(asked, await settle_approval(known.id, said.comment, asked.caller, asked.site.approvals))
+
+
+def _seer(asked: Asked) -> Seer | Everyone:
+    who = asked.caller.person
+    return Everyone() if asked.sees_all else Seer(who.subject if who else "", asked.caller.groups)
+
+
+async def _seen(asked: Asked) -> ApprovalRecord:
+    record_id = str(asked.request.path_params["id"])
+    return await seen_approval(record_id, asked.caller, asked.site.auditors, asked.site.approvals)
+
+
+def _line(line: ApprovalLine) -> Mapping[str, object]:
+    members = {name: getattr(line, name) for name in ApprovalLine.__dataclass_fields__}
+    return {**members, "created_at": moment(line.created_at), "expires_at": moment(line.expires_at)}
+
+
+def _whole(asked: Asked, record: ApprovalRecord) -> Mapping[str, object]:
+    whole = whole_of(record, asked.caller)
+    decisions = [
+        {"by": made.by, "how": made.how, "at": moment(made.at), "verdict": made.verdict, "comment": made.comment}
+        for made in whole.decisions
+    ]
+    return {
+        **_line(whole.line),
+        "version": whole.version,
+        "arguments": whole.arguments,
+        "arguments_digest": whole.arguments_digest,
+        "digest": whole.digest,
+        "client": whole.client,
+        "revision": whole.revision,
+        "reasons": whole.reasons,
+        "decisions": decisions,
+        "ended": whole.ended,
+        "call_id": whole.call_id,
+        "spent_at": moment(whole.spent_at) if whole.spent_at else None,
+        "may_cancel": whole.may_cancel,
+        "may_settle": whole.may_settle,
+    }

@@ -1,0 +1,66 @@
+"""What the approval inbox and one approval's card show, as frozen values; the JSON twins are these.
+
+Above: `page_approvals`, `page_approval`. Not here: what one record says to whom (`approval_shown`).
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pierhead.apps.registry.approval_shown import CLOSED, OPEN, ApprovalLine, ApprovalWhole, line_of, whole_of
+from pierhead.apps.registry.web.site import Site, Viewer
+from pierhead.core.approval import ApprovalState
+from pierhead.usecases.answer_approval import seen_approval
+from pierhead.usecases.ports_approvals import ApprovalFilter, Everyone, Seer
+
+_OPEN_SHOWN: Final = 100
+_CLOSED_SHOWN: Final = 20
+_COUNTED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalsView:
+    """The inbox: what waits for you; what else is open, your own included; what was closed last."""
+
+    yours: tuple[ApprovalLine, ...]
+    others: tuple[ApprovalLine, ...]
+    closed: tuple[ApprovalLine, ...]
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalView:
+    """One approval's card."""
+
+    approval: ApprovalWhole
+    now: float
+
+
+async def approvals_view(site: Site, viewer: Viewer) -> ApprovalsView:
+    """Newest first, at most a hundred open and twenty closed."""
+    caller, store, seer = viewer.caller(site), site.approvals.store, _seer(site, viewer)
+    opened = [line_of(each, caller) for each in await store.listed(ApprovalFilter(seer, OPEN, limit=_OPEN_SHOWN))]
+    closed = await store.listed(ApprovalFilter(seer, CLOSED, limit=_CLOSED_SHOWN))
+    return ApprovalsView(
+        yours=tuple(line for line in opened if line.may_decide),
+        others=tuple(line for line in opened if not line.may_decide),
+        closed=tuple(line_of(each, caller) for each in closed),
+        now=site.now(),
+    )
+
+
+async def approval_view(site: Site, viewer: Viewer, approval_id: str) -> ApprovalView:
+    """Errors: NotFound, alike for what is not there and what is hidden."""
+    caller = viewer.caller(site)
+    record = await seen_approval(approval_id, caller, site.auditors, site.approvals)
+    return ApprovalView(whole_of(record, caller), site.now())
+
+
+async def approvals_waiting(site: Site, viewer: Viewer) -> int:
+    """How many wait for a decision of the viewer's, counted up to a hundred."""
+    wanted = ApprovalFilter(Seer(viewer.person, viewer.groups), frozenset({ApprovalState.PENDING}), limit=_COUNTED)
+    caller = viewer.caller(site)
+    return sum(line_of(each, caller).may_decide for each in await site.approvals.store.listed(wanted))
+
+
+def _seer(site: Site, viewer: Viewer) -> Seer | Everyone:
+    return Everyone() if viewer.sees_all(site) else Seer(viewer.person, viewer.groups)

@@ -1,0 +1,63 @@
+"""Ask people once: the same call gets the same record, whatever it asks again.
+
+A denied call stays denied until its record would have expired; a call whose version or rules changed gets a new
+record, and the old one is superseded. Not here: answering (`answer_approval`), using the answer (`spend_approval`).
+"""
+
+from functools import partial
+
+from pierhead.core.approval import ApprovalState
+from pierhead.core.approval_record import ApprovalRecord, Proposal, as_of, proposed, superseded
+from pierhead.core.audit import Fact
+from pierhead.core.audit_approvals import ApprovalAsked, ApprovalMoved
+from pierhead.core.errors import LimitExceeded
+from pierhead.usecases.approval_desk import ApprovalDesk
+from pierhead.usecases.ports_approvals import Known, Written
+
+_LEAVES: frozenset[ApprovalState] = frozenset({ApprovalState.PENDING, ApprovalState.APPROVED})
+
+
+async def ask_approval(proposal: Proposal, desk: ApprovalDesk) -> ApprovalRecord:
+    """The record of that call: the one there is, or a new one.
+
+    Errors: LimitExceeded (`too-many-approvals`), where its run has too many open; Invalid (`bad-approval`).
+    """
+    approvers = await desk.approvers.of(proposal.server)
+    step = partial(_asked, proposal, approvers, desk)
+    return await desk.store.propose(proposal.call_key, proposal.run, step)
+
+
+def _asked(proposal: Proposal, approvers: tuple[str, ...], desk: ApprovalDesk, known: Known) -> Written:
+    before = known.latest
+    records: tuple[ApprovalRecord, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    is_freed = False
+    if before is not None:
+        now = as_of(before, known.now)
+        if _stands(now, proposal, known.now):
+            return Written((now,), () if now is before else (ApprovalMoved.of(before, now, ""),))
+        if now.state in _LEAVES:
+            now, is_freed = superseded(now, "the version, the rules or the class changed"), True
+        if now is not before:
+            records, facts = (now,), (ApprovalMoved.of(before, now, ""),)
+    if known.open_of_run - is_freed >= desk.limits.open_of_run:
+        raise _too_many(desk.limits.open_of_run)
+    record = proposed(desk.ids.new(), proposal, approvers, known.now)
+    return Written((*records, record), (*facts, ApprovalAsked.of(record)))
+
+
+def _stands(record: ApprovalRecord, proposal: Proposal, now: float) -> bool:
+    """Whether that record is the answer to the same call: what runs, or may have run, bars every version of it."""
+    if record.state in {ApprovalState.EXECUTING, ApprovalState.FAILED_UNKNOWN}:
+        return True
+    if record.proposal.digest != proposal.digest:
+        return False
+    return record.is_open or (record.state is ApprovalState.DENIED and now < record.expires_at)
+
+
+def _too_many(limit: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"{limit} approvals of this run wait already",
+        hint="wait for an answer, or withdraw one: approvals_cancel",
+        code="too-many-approvals",
+    )
