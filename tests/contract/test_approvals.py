@@ -120,7 +120,8 @@ def test_a_run_holds_at_most_three_open_even_if_it_asks_for_all_at_once(url: str
 
 def test_of_a_thousand_who_spend_one_approval_at_once_exactly_one_does(url: str) -> None:
     async def story(store: ApprovalStore) -> None:
-        desks = [desk_over(store), desk_over(store)]
+        other = DatabaseApprovals(store.database) if isinstance(store, DatabaseApprovals) else store
+        desks = [desk_over(store), desk_over(other)]
         record = await approved(desks[0])
         turns = asyncio.Semaphore(40)
         outcomes: Counter[str] = Counter()
@@ -404,10 +405,9 @@ class _Random:
         return f"apr_{os.urandom(8).hex()}"
 
 
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 def test_the_store_and_a_small_model_of_it_never_differ(url: str) -> None:
     """2,000 steps nightly (`PIERHEAD_LONG=1`), 200 in every run."""
-    if not url:
-        pytest.skip("memory: covered by the unit tests; this compares databases")
     examples = 40 if os.environ.get("PIERHEAD_LONG") else 4
     machine = type("_Machine", (_Model,), {"url": url})
     run_state_machine_as_test(
