@@ -1,7 +1,6 @@
 """The closed set of facts, in the past tense, and the hash chain they hang on.
 
-Field names are the wire format of the journal and of `pierhead audit export`: add, never rename.
-Not here: writing them (`adapters/journal`), showing them (`apps`).
+Field names are the wire format of journal and export: add, never rename. Not here: writing them, showing them.
 """
 
 import hashlib
@@ -9,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from pierhead.core.audit_approvals import ApprovalAsked, ApprovalDecided, ApprovalMoved, ApprovalSpent
+from pierhead.core.audit_approvals import ApprovalFact
 from pierhead.core.call import Call, Request
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
@@ -61,7 +60,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """The intent: on disk before the effect. `minutes` is the declaration in force, per success."""
+    """The intent: on disk before the effect. `minutes` is the declaration in force, `approval` the one spent for it."""
 
     call_id: str
     actor: Actor
@@ -80,7 +79,6 @@ class CallStarted:
     inputs: str = ""
     """SHA-256 of all that the decision read (`policy.inputs_digest`)."""
     approval: str = ""
-    """The approval that was spent for it; empty where nobody had to agree."""
     kind: str = "call-started"
 
     @classmethod
@@ -388,10 +386,7 @@ Fact = (
     | DefinitionsDrifted
     | EntryChanged
     | PolicyPublished
-    | ApprovalAsked
-    | ApprovalDecided
-    | ApprovalSpent
-    | ApprovalMoved
+    | ApprovalFact
 )
 
 

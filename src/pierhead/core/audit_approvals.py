@@ -95,3 +95,6 @@ class ApprovalMoved:
     @classmethod
     def of(cls, before: ApprovalRecord, after: ApprovalRecord, by: str) -> "ApprovalMoved":
         return cls(after.id, str(before.state), str(after.state), by, after.ended)
+
+
+ApprovalFact = ApprovalAsked | ApprovalDecided | ApprovalSpent | ApprovalMoved
