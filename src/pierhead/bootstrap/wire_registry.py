@@ -106,14 +106,18 @@ class RegistryAdapters:
     approvals: ApprovalDesk
 
 
+def _require_cases(fleet: Fleet) -> None:
+    if fleet.tests:
+        require_good(judged_fleet(fleet))
+
+
 async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) -> RegistryAdapters:
     """Open the database, publish what the fleet file says, and fill every port; `opened` closes it again.
 
     Errors: Misconfigured; Invalid, for a fleet file that fails its cases, and for company policies that cannot be read.
     """
     company = declared_policies(setting.fleet.policies, dict.fromkeys(setting.fleet.servers, ()))
-    if setting.fleet.tests:  # before anything is opened: while a case fails, the policy that was published stays
-        require_good(judged_fleet(setting.fleet))
+    _require_cases(setting.fleet)  # before anything is opened: while one fails, the policy that was published stays
     keys, clock = Keys.at(setting.data), SystemClock()
     database = await open_database(setting.database_url or f"sqlite:///{setting.data.resolve() / 'pierhead.db'}")
     opened.push_async_callback(database.close)

@@ -4,9 +4,16 @@ Data goes to stdout, talk to stderr. Every error has four lines and an exit code
 `bootstrap` gives the commands all they need of the outside.
 """
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Protocol
 
 import typer
+
+
+class Commands(Protocol):
+    """A module of commands."""
+
+    def register(self, app: typer.Typer) -> None: ...
 
 
 def main() -> None:
@@ -20,6 +27,22 @@ def main() -> None:
 
 def application() -> typer.Typer:
     """The commands that work. One that a later version brings is absent, not a stub."""
+    app = typer.Typer(
+        name="pierhead",
+        help="Internal systems in the hands of AI agents: governed, approved, recorded, measured.",
+        no_args_is_help=True,
+        invoke_without_command=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for module in _modules():
+        module.register(app)
+    return app
+
+
+def _modules() -> Sequence[Commands]:
+    """Every noun, in the order of the help."""
     from pierhead.apps.cli import (  # noqa: PLC0415
         access,
         approvals,
@@ -40,16 +63,7 @@ def application() -> typer.Typer:
         server,
     )
 
-    app = typer.Typer(
-        name="pierhead",
-        help="Internal systems in the hands of AI agents: governed, approved, recorded, measured.",
-        no_args_is_help=True,
-        invoke_without_command=True,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
-    app.callback()(_root)
-    for module in (
+    return (
         programs,
         serve,
         key,
@@ -67,9 +81,7 @@ def application() -> typer.Typer:
         config,
         database,
         doctor,
-    ):
-        module.register(app)
-    return app
+    )
 
 
 def _root(
