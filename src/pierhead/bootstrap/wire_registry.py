@@ -133,6 +133,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         return json.dumps(signer.public_keys()).encode()
 
     federation = await _federation(setting.sign_in, database, clock)
+    desk = _desk(setting, database, signer, federation)
     return RegistryAdapters(
         setting=setting,
         keys=keys,
@@ -146,7 +147,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         records=DatabaseRecords(database),
         states=DatabaseStates(database),
         healths=DatabaseHealths(database, clock, setting.rules.probe_s * QUIET_INTERVALS),
-        desk=_desk(setting, database, signer, federation),
+        desk=desk,
         data=data,
         tokens=_tokens(setting, own_keys, clock, policy),
         standings=DatabaseStandings(database),
