@@ -9,10 +9,12 @@ from tests.unit.registry_in_memory import FLEET_SNAPSHOT, somebody
 
 from pierhead.apps.registry.web.known_servers import KnownServers
 from pierhead.apps.registry.web.may_call import CallableTools
-from pierhead.core.catalog import Server, Stage
+from pierhead.core.catalog import Server, Stage, Tool
+from pierhead.core.identity import Caller, parties
+from pierhead.core.policy import Match, Question, RuleEffect
 from pierhead.core.reach import Row
 from pierhead.core.rule import parse_who
-from pierhead.core.snapshot import EMPTY, Snapshot
+from pierhead.core.snapshot import EMPTY, PolicyText, Snapshot
 from pierhead.usecases.memory import MemorySnapshots
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
 
@@ -40,6 +42,18 @@ def moved(before: Snapshot, name: str, asked: tuple[str, int, Stage]) -> Snapsho
         servers[name] = server(name, tools, stage)
         rows[name] = (row(name, group),)
     return Snapshot(before.revision + 1, servers, rows)
+
+
+class NothingForAnybody:
+    """Company policies that forbid all use."""
+
+    texts = (PolicyText("nothing.cedar", "forbid (principal, action, resource);"),)
+
+    def matches(self, caller: Caller, question: Question, server: Server, tool: Tool | None) -> tuple[Match, ...]:
+        return tuple(
+            Match(RuleEffect.FORBID, question, party, "nothing", "nobody may do anything")
+            for party in parties(caller.principal)
+        )
 
 
 @settings(max_examples=60, deadline=None)
@@ -84,3 +98,5 @@ def test_a_right_that_was_taken_away_is_not_counted_any_longer() -> None:
     assert kept.counts(alice, MemorySnapshots(before)) == {"a": 1, "b": 1}
     after = Snapshot(before.revision + 1, before.servers, {**before.rows, "a": (row("a", "ads"),)})
     assert kept.counts(alice, MemorySnapshots(after)) == {"b": 1}
+    closed = replace(after, policies=NothingForAnybody())
+    assert kept.counts(alice, MemorySnapshots(closed)) == {}

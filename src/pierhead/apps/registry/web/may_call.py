@@ -118,8 +118,10 @@ class CallableTools:
 
 
 def _changed(before: Snapshot, after: Snapshot) -> frozenset[str]:
-    """The servers whose definition or access is another value."""
+    """The servers whose definition or access is another value; all, where the company's policies are others."""
     names = before.servers.keys() | after.servers.keys()
+    if before.policies is not after.policies:
+        return frozenset(names)
     return frozenset(
         name
         for name in names
