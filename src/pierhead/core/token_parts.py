@@ -19,7 +19,16 @@ def header_and_claims(token: bytes) -> tuple[dict[str, object], dict[str, object
     parts = token.split(b".")
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature
         raise _malformed()
-    return strict_object(_decoded(parts[0])), strict_object(_decoded(parts[1]))
+    return part_of(parts[0]), part_of(parts[1])
+
+
+def part_of(encoded: bytes) -> dict[str, object]:
+    """The object in one part of a token. Errors: Invalid (`malformed-token`)."""
+    try:
+        text = b64decode(encoded + b"=" * (-len(encoded) % 4), b"-_", validate=True)
+    except BadBase64:
+        raise _malformed() from None
+    return strict_object(text)
 
 
 def strict_object(text: bytes) -> dict[str, object]:
@@ -31,13 +40,6 @@ def strict_object(text: bytes) -> dict[str, object]:
     if not isinstance(value, dict):
         raise _malformed()
     return cast("dict[str, object]", value)
-
-
-def _decoded(part: bytes) -> bytes:
-    try:
-        return b64decode(part + b"=" * (-len(part) % 4), b"-_", validate=True)
-    except BadBase64:
-        raise _malformed() from None
 
 
 def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -3,9 +3,6 @@
 Pure. Above: `tokens`, `provider`. Not here: keys, who is trusted.
 """
 
-import json
-from base64 import b64decode
-from binascii import Error as BadBase64
 from dataclasses import dataclass
 from typing import Final, NoReturn, TypeGuard
 
@@ -14,7 +11,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key
 
 from pierhead.adapters.oidc.keys import KEY_OF
-from pierhead.core.errors import Unauthenticated
+from pierhead.core import token_parts
+from pierhead.core.errors import Invalid, Unauthenticated
 
 LONGEST: Final = 16 * 1024
 SKEW_S: Final = 60
@@ -32,7 +30,7 @@ class Header:
 
 def judge_header(token: bytes, allowed: Header) -> tuple[str, str]:
     """Algorithm and key id, from a header that holds nothing else: no `jwk`, `jku`, `x5u`, `crit`."""
-    header = strict_object(_decoded(token.partition(b".")[0]))
+    header = _part(token.partition(b".")[0])
     algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ", "")
     if not isinstance(algorithm, str) or algorithm not in allowed.algorithms:
         refuse("wrong-algorithm")
@@ -47,7 +45,7 @@ def judge_header(token: bytes, allowed: Header) -> tuple[str, str]:
 
 def unproved_claims(token: bytes) -> dict[str, object]:
     """What the token says of itself, before anything is proved: fit to choose an issuer by, and for nothing else."""
-    return strict_object(_decoded(token.partition(b".")[2].partition(b".")[0]))
+    return _part(token.partition(b".")[2].partition(b".")[0])
 
 
 def signed_claims(token: bytes, key: Key, algorithm: str) -> dict[str, object]:
@@ -58,7 +56,10 @@ def signed_claims(token: bytes, key: Key, algorithm: str) -> dict[str, object]:
         signed = jws.deserialize_compact(token, key, algorithms=[algorithm])
     except (JoseError, ValueError):
         refuse("bad-signature")
-    return strict_object(signed.payload)
+    try:
+        return token_parts.strict_object(signed.payload)
+    except Invalid:
+        refuse("malformed")
 
 
 def judge_times(claims: dict[str, object], now: float) -> int:
@@ -77,17 +78,6 @@ def audiences_of(claims: dict[str, object]) -> frozenset[str]:
     """Whom the token is for."""
     audience = claims.get("aud")
     return frozenset({audience}) if isinstance(audience, str) else names(audience, "wrong-audience")
-
-
-def strict_object(text: bytes) -> dict[str, object]:
-    """One JSON object that every parser reads alike: no member twice, no NaN, UTF-8."""
-    try:
-        value: object = json.loads(text.decode("utf-8"), object_pairs_hook=_members, parse_constant=_constant)
-    except (ValueError, RecursionError):
-        refuse("malformed")
-    if not is_object(value):
-        refuse("malformed")
-    return value
 
 
 def names(value: object, fault: str) -> frozenset[str]:
@@ -112,22 +102,11 @@ def refuse(code: str) -> NoReturn:
     raise Unauthenticated("the access token was not accepted", hint="sign in again", code=code)
 
 
-def _decoded(part: bytes) -> bytes:
+def _part(encoded: bytes) -> dict[str, object]:
     try:
-        return b64decode(part + b"=" * (-len(part) % 4), b"-_", validate=True)
-    except BadBase64:
+        return token_parts.part_of(encoded)
+    except Invalid:
         refuse("malformed")
-
-
-def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member is repeated")
-    return members
-
-
-def _constant(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 def _is_time(value: object) -> TypeGuard[int]:
