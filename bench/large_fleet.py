@@ -104,13 +104,17 @@ def _gateway(place: Place, number: int, registry_url: str, common: tuple[str, ..
     data.mkdir()
     shutil.copytree(place.folder / "keys", data / "keys")
     flags = ("--port", str(port), "--diagnostics-port", str(free_port()), "--data", data)
-    with _role(place, f"gateway-{number}", port, ("gateway", "--registry", registry_url, *flags, *common)) as program:
+    command = ("gateway", "--registry", registry_url, *flags, *common)
+    with _role(place, f"gateway-{number}", port, command, PIERHEAD__PLATFORM__REPLICA=str(number)) as program:
         yield program
 
 
 @contextmanager
-def _role(place: Place, name: str, port: int, command: tuple[str | Path, ...]) -> Generator[Program]:
-    environment = {"PIERHEAD__DATABASE__URL": place.database_url} if place.database_url else {}
+def _role(
+    place: Place, name: str, port: int, command: tuple[str | Path, ...], **environment: str
+) -> Generator[Program]:
+    if place.database_url:
+        environment["PIERHEAD__DATABASE__URL"] = place.database_url
     words = [sys.executable, "-m", "pierhead.apps.cli", "run", *command]
     with started(name, words, port, place.folder, environment=environment) as program:
         yield program

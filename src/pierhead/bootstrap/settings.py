@@ -44,6 +44,14 @@ class PlatformSettings(_Section):
     data: Path = Field(Path(".pierhead"), description="the data directory")
     environment: str = Field("local", description="environment of every call that enters through this listener")
     surface: str = Field("ide", description="surface of every call that enters through this listener")
+    replica: str = Field(
+        "", pattern=r"^[a-z0-9-]{0,40}$", description="names this gateway's chain, where several share one registry"
+    )
+
+    @property
+    def gateway(self) -> str:
+        """The writer of this gateway's records: two that shared a name would break each other's chain."""
+        return f"gateway-{self.replica}" if self.replica else "gateway"
 
     @property
     def url(self) -> str:

@@ -34,6 +34,17 @@ def test_short_names_are_honoured() -> None:
     assert (platform.port, platform.data) == (9000, Path("/srv/x"))
 
 
+@pytest.mark.parametrize(("replica", "writer"), [("", "gateway"), ("eu-2", "gateway-eu-2")])
+def test_a_gateway_writes_under_the_name_of_its_replica(replica: str, writer: str) -> None:
+    assert read_settings({("platform", "replica"): replica}, None, {}).settings.platform.gateway == writer
+
+
+@pytest.mark.parametrize("replica", ["../x", "EU", "a" * 41])
+def test_a_replica_is_named_plainly(replica: str) -> None:
+    with pytest.raises(Misconfigured, match="replica"):
+        read_settings({("platform", "replica"): replica}, None, {})
+
+
 def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"no configuration file at .*absent\.toml"):
         read_settings({}, None, {"PIERHEAD_CONFIG": str(tmp_path / "absent.toml")})

@@ -72,7 +72,7 @@ def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> N
 
     async def main() -> None:
         async with AsyncExitStack() as opened:
-            shared = share("gateway", data, registry_url, _limits(settings), opened)
+            shared = share(place.gateway, data, registry_url, _limits(settings), opened)
             outside = gateway_adapters(
                 setting, snapshots=shared.policy, audit=shared.journal, clock=shared.clock, ids=shared.ids
             )
