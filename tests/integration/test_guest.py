@@ -100,7 +100,7 @@ async def test_a_tool_the_fleet_does_not_name_does_not_exist(tmp_path: Path) -> 
 @pytest.mark.anyio
 async def test_a_killed_guest_comes_back_and_repeats_nothing(tmp_path: Path) -> None:
     async with living(tmp_path) as (guest, states):
-        os.kill(child_of(os.getpid()), signal.SIGKILL)
+        os.kill(guest_below(os.getpid()), signal.SIGKILL)
         with anyio.fail_after(20):
             while states != ["running", "restarting", "running"]:  # noqa: ASYNC110 - the report is what is awaited
                 await anyio.sleep(0.02)
@@ -119,14 +119,14 @@ async def test_a_guest_that_is_away_says_so(tmp_path: Path) -> None:
 async def test_a_guest_sees_only_the_variables_it_was_granted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIERHEAD_SECRET", "s")
     async with living(tmp_path):
-        assert variables_of(child_of(os.getpid())) == {"PATH", "ALLOWED"}
+        assert variables_of(guest_below(os.getpid())) == {"PATH", "ALLOWED"}
 
 
 @pytest.mark.anyio
 async def test_a_guest_runs_within_its_limits_and_gains_no_rights(tmp_path: Path) -> None:
     command = GuestCommand(TIME.argv, TIME.environment, Limits(memory_mb=512, files=200, file_mb=1))
     async with living(tmp_path, command):
-        child = Path(f"/proc/{child_of(os.getpid())}")
+        child = Path(f"/proc/{guest_below(os.getpid())}")
         limits = {line[:25].strip(): line[26:47].strip() for line in (child / "limits").read_text().splitlines()}
         assert limits["Max data size"] == str(512 * 2**20)
         assert limits["Max open files"] == "200"
@@ -155,11 +155,12 @@ async def test_a_program_that_is_no_longer_the_allowed_one_is_not_started(tmp_pa
     assert reasons[0].startswith("it is not the file that is allowed")
 
 
-def child_of(pid: int) -> int:
-    """The pid of the one process below `pid`."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    assert len(children) == 1, children
-    return int(children[0])
+def guest_below(pid: int) -> int:
+    """The pid of the guest that `pid` started; engines of other tests may be its children, too."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    guests = [child for child in children if b"mcp_server_time" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    assert len(guests) == 1, children
+    return guests[0]
 
 
 def variables_of(pid: int) -> set[str]:
