@@ -59,7 +59,7 @@ def test_alice_finds_her_call_and_what_it_saved(platform: Up, called: str, page:
     see(page, "Two servers. Two you can call.")
     page.get_by_role("link", name="warehouse", exact=True).click()
     see(page, "warehouse")
-    expect(page.get_by_text("running", exact=False).first).to_be_visible()
+    expect(page.get_by_text("It answers, and all it needs does too").first).to_be_visible()
     expect(page.get_by_text("#data-help").first).to_be_visible()
     page.locator("#tool-run_query summary", has_text="Why").click()
     expect(page.locator("#tool-run_query")).to_contain_text("run_query is declared for everyone")
