@@ -5,6 +5,7 @@ Data goes to stdout, talk to stderr. Every error has four lines and an exit code
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Annotated, Protocol
 
 import typer
@@ -25,8 +26,12 @@ def main() -> None:
     sys.exit(run(application()))
 
 
+@cache
 def application() -> typer.Typer:
-    """The commands that work. One that a later version brings is absent, not a stub."""
+    """The commands that work. One that a later version brings is absent, not a stub.
+
+    Made once: nouns are of their modules, and would hold every command again.
+    """
     app = typer.Typer(
         name="pierhead",
         help="Internal systems in the hands of AI agents: governed, approved, recorded, measured.",
