@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.rigs.gateway import serving
 
-from pierhead.adapters.foreign import FetchedDocuments
+from pierhead.adapters.foreign.document import FetchedDocuments
 from pierhead.core.errors import LimitExceeded, UpstreamUnreachable
 from pierhead.usecases.memory import MemoryClock
 

@@ -12,7 +12,8 @@ import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
 
-from pierhead.adapters.foreign import GuestCommand, KeptGuest, Limits, StdioConnection
+from pierhead.adapters.foreign.kept import KeptGuest
+from pierhead.adapters.foreign.stdio import GuestCommand, Limits, StdioConnection
 from pierhead.core.catalog import Server, Stage
 from pierhead.core.errors import UpstreamUnreachable
 from pierhead.core.reach import EVERY, Row

@@ -11,8 +11,9 @@ import pytest
 from mcp.shared.exceptions import MCPError
 from tests.remote_servers import RemoteServer, remote_server
 
-from pierhead.adapters.foreign import KeptGuest, RemoteConnection, Timing
+from pierhead.adapters.foreign.kept import KeptGuest, Timing
 from pierhead.adapters.foreign.outward import Unreachable, outward
+from pierhead.adapters.foreign.remote import RemoteConnection
 from pierhead.core.errors import UpstreamUnreachable
 
 QUICK = Timing(first_pause=0.05, longest_pause=0.2, look_every=1.5, look_within=3)

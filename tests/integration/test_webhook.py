@@ -17,10 +17,11 @@ import pytest
 from pydantic import SecretStr
 from tests.unit.core.test_reminding import REVIEW
 
-from pierhead.adapters.foreign import Webhook
+from pierhead.adapters.foreign.webhook import Webhook
 from pierhead.bootstrap.fleet import load
 from pierhead.bootstrap.keys import Keys
-from pierhead.bootstrap.settings import NotifySettings, RegistrySettings, read_settings
+from pierhead.bootstrap.notify_settings import NotifySettings
+from pierhead.bootstrap.settings import RegistrySettings, read_settings
 from pierhead.bootstrap.wire_notices import tell_for_ever
 from pierhead.bootstrap.wire_registry import RegistrySetting, registry_adapters
 from pierhead.core.errors import Invalid, Misconfigured, UpstreamUnreachable

@@ -4,7 +4,6 @@ The only module that reads the environment. A key nobody knows and a half-secure
 keeps its origin, so that `config show --origin` can say which of several won. Not here: the fleet (`fleet`).
 """
 
-import base64
 import difflib
 import os
 import sys
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from pierhead.bootstrap.mesh_settings import MeshSettings, refuse_half_meshed
+from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.sign_in_settings import SignInSettings, check_sign_in, secret_of
 from pierhead.core.catalog import DataClass
 from pierhead.core.errors import Invalid, Misconfigured
@@ -145,26 +145,6 @@ class RegistrySettings(_Section):
         if namespace.split(".")[1].lower() in _RESERVED_LABELS:
             raise ValueError("names whose second label is mcp or modelcontextprotocol are reserved")
         return namespace
-
-
-class NotifySettings(_Section):
-    """Where what people should know is sent, beside the pages."""
-
-    url: str = Field("", description="a webhook for reminders of reviews; empty: nothing is sent")
-    secret: SecretStr = Field(SecretStr(""), description="signs webhooks: `whsec_` and 24 to 64 bytes in base64")
-
-    @property
-    def key(self) -> bytes:
-        """The bytes that sign. Errors: Misconfigured (`bad-setting`)."""
-        text = self.secret.get_secret_value()
-        try:
-            key = base64.b64decode(text.removeprefix("whsec_"), validate=True) if text.startswith("whsec_") else b""
-        except ValueError:
-            key = b""
-        if len(key) not in range(24, 65):
-            message = "notify.url is set, and notify.secret is no `whsec_` with 24 to 64 bytes in base64"
-            raise Misconfigured(message, hint="make one: echo whsec_$(openssl rand -base64 32)", code="bad-setting")
-        return key
 
 
 class Settings(_Section):

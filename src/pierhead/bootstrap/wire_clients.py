@@ -1,6 +1,6 @@
 """Who the clients of the sign-in are, from settings and store. For the registry alone: it loads what fetches."""
 
-from pierhead.adapters.foreign import FetchedDocuments
+from pierhead.adapters.foreign.document import FetchedDocuments
 from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.usecases.find_client import Clients
 from pierhead.usecases.ports import Clock

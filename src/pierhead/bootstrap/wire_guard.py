@@ -11,14 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from pierhead.adapters.foreign import (
-    Connection,
-    GuestCommand,
-    KeptGuest,
-    RemoteConnection,
-    StdioConnection,
-    Timing,
-)
+from pierhead.adapters.foreign.kept import Connection, KeptGuest, Timing
+from pierhead.adapters.foreign.remote import RemoteConnection
+from pierhead.adapters.foreign.stdio import GuestCommand, StdioConnection
 from pierhead.bootstrap.artefacts import allowed_command
 from pierhead.bootstrap.fleet import Guest
 from pierhead.bootstrap.remote_entry import Header

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pierhead.adapters.db import DatabaseNotices
-from pierhead.adapters.foreign import Webhook
+from pierhead.adapters.foreign.webhook import Webhook
 from pierhead.adapters.system import SystemIds
 from pierhead.bootstrap.wire_registry import RegistryAdapters
 from pierhead.usecases.deliver_notices import NoticeDesk, deliver_notices

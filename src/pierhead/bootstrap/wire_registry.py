@@ -36,8 +36,9 @@ from pierhead.bootstrap.declared_policy import judged_fleet
 from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.keys import Keys
+from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.policy_cases import require_good
-from pierhead.bootstrap.settings import NotifySettings, RegistrySettings, Settings
+from pierhead.bootstrap.settings import RegistrySettings, Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.bootstrap.wire_approvals import approval_desk
 from pierhead.bootstrap.wire_clients import known_clients

@@ -1,4 +1,10 @@
-"""What a server author imports. Light: no database, no web framework of ours, no policy engine."""
+"""What a server author imports. Light: no database, no web framework of ours, no policy engine.
+
+`Server` loads on first use: what only reads declarations, as the registry does, need not hold the protocol stack, some
+30 MB a process.
+"""
+
+from typing import TYPE_CHECKING
 
 from pierhead.core.errors import (
     Conflict,
@@ -18,8 +24,10 @@ from pierhead.sdk.asking import ask_for
 from pierhead.sdk.authorize import authorize_tool
 from pierhead.sdk.needs import Needs
 from pierhead.sdk.result import Encoded
-from pierhead.sdk.server import Server
 from pierhead.usecases.notes import note
+
+if TYPE_CHECKING:
+    from pierhead.sdk.server import Server
 
 __all__ = [
     "Caller",
@@ -42,3 +50,11 @@ __all__ = [
     "authorize_tool",
     "note",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name != "Server":
+        raise AttributeError(f"module 'pierhead.sdk' has no attribute {name!r}")
+    from pierhead.sdk.server import Server  # noqa: PLC0415 - see the module's docstring
+
+    return Server

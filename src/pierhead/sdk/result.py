@@ -83,15 +83,10 @@ _STATUS: Final = {
 _NEXT: Final = "show a person the url; once it is approved, call again with exactly the same arguments"
 _NAMED: Final = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})  # of names a title may be
 _VALUES: Final = frozenset({"default", "const", "enum", "examples"})  # hold values, not schemas
+#: As little as tells it apart: it stands in the definition of every tool that people may have to agree to.
 _WAITING_SCHEMA: Final = {
     "type": "object",
-    "properties": {
-        "status": {"enum": [_WAITS, *_STATUS.values()]},
-        "summary": {"type": "string"},
-        "reasons": {"type": "array"},
-        "approval": {"type": "object"},
-        "next": {"type": "string"},
-    },
+    "properties": {"status": {"type": "string"}, "summary": {"type": "string"}},
     "required": ["status", "summary"],
 }
 

@@ -15,11 +15,12 @@ from typing import Final
 import anyio
 import httpx2
 import orjson
-from mcp_types import CONNECTION_CLOSED
 
 from pierhead.core.address import is_inside
 
 LARGEST_ANSWER: Final = 16 * 2**20
+#: As MCP's SDKs number it.
+_CONNECTION_CLOSED: Final = -32000
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _REFUSALS: Final = frozenset({401, 403, 407})
 _RESOLVE_S: Final = 5.0
@@ -99,7 +100,7 @@ class OutwardTransport(httpx2.AsyncBaseTransport):
     def _failed(self, request: httpx2.Request, why: str) -> httpx2.Response:
         """A failure as the protocol's own answer: the connection was closed."""
         self.fault = why
-        error = {"code": CONNECTION_CLOSED, "message": why}
+        error = {"code": _CONNECTION_CLOSED, "message": why}
         body = orjson.dumps({"jsonrpc": "2.0", "id": None, "error": error})
         return httpx2.Response(502, headers={"content-type": "application/json"}, content=body, request=request)
 
