@@ -83,6 +83,14 @@ async def state_of(client: StatementClient, query_id: str) -> tuple[str, str]:
     return state, code or ""
 
 
+async def end_of(client: StatementClient, query_id: str) -> tuple[str, str]:
+    """How it ended: an engine that is told to stop while it plans says so once it has planned."""
+    while True:
+        state, code = await state_of(client, query_id)
+        if state in {"FAILED", "FINISHED"}:
+            return state, code
+
+
 async def test_a_statement_answers_every_row_page_by_page(client: StatementClient) -> None:
     sql = "SELECT orderkey, comment FROM lineitem"
     async with client.running(sql, SESSION, seconds=60, is_read=True) as statement:
@@ -162,7 +170,7 @@ async def test_an_error_of_the_engine_says_its_name_and_place(client: StatementC
 async def test_a_statement_nobody_reads_on_is_ended_in_the_engine(client: StatementClient) -> None:
     async with client.running(ENDLESS, SESSION, seconds=60, is_read=True) as statement:
         await anext(statement.batches())
-    state, code = await state_of(client, statement.query_id)
+    state, code = await end_of(client, statement.query_id)
     assert (state, code) == ("FAILED", "USER_CANCELED")
 
 
@@ -179,7 +187,7 @@ async def test_a_caller_who_goes_away_ends_the_statement_in_the_engine(client: S
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await state_of(client, query_id) == ("FAILED", "USER_CANCELED")
+    assert await end_of(client, query_id) == ("FAILED", "USER_CANCELED")
 
 
 async def test_time_ends_a_statement_in_client_and_engine(client: StatementClient) -> None:
@@ -188,7 +196,7 @@ async def test_time_ends_a_statement_in_client_and_engine(client: StatementClien
         with pytest.raises(ToolTimedOut):
             await to_the_end(statement)
     assert asyncio.get_running_loop().time() - started < 8
-    assert await state_of(client, statement.query_id) == ("FAILED", "USER_CANCELED")
+    assert await end_of(client, statement.query_id) == ("FAILED", "USER_CANCELED")
 
 
 async def test_the_engine_itself_ends_a_statement_at_its_own_limit(client: StatementClient) -> None:
