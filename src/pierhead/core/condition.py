@@ -74,11 +74,9 @@ def _read(text: str) -> _Judge:
         raise Invalid(f"a condition has at most {LONGEST} characters", hint=_HINT, code="policy-syntax")
     try:
         tree = ast.parse(text, mode="eval").body
-    except (SyntaxError, ValueError) as failed:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as failed:  # the last two where it nests too deeply
         offset = failed.offset if isinstance(failed, SyntaxError) else None
         raise _wrong(text, offset or len(text) + 1, "it cannot be read") from None
-    except (RecursionError, MemoryError):
-        raise _wrong(text, 1, "it is nested too deeply") from None
     if _depth(tree) > DEEPEST:
         raise _wrong(text, 1, "it is nested too deeply")
     return _judge(tree, text)

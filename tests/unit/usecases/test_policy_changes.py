@@ -146,6 +146,13 @@ def test_a_manifest_survives_its_form_and_one_that_names_a_tool_twice_is_refused
         assert refused.value.code == "wire-form"
 
 
+def test_a_bound_that_is_no_text_is_refused_with_its_whole_manifest() -> None:
+    form = json.loads(json.dumps(manifest_to_form(MANIFEST)))
+    form["tools"][0]["bounds"]["when"] = [5]
+    with pytest.raises(Invalid, match="a condition is a text"):
+        manifest_from_form(form)
+
+
 def test_a_narrowing_that_fits_no_tool_is_refused() -> None:
     check_narrowing(Declared(), MANIFEST)
     with pytest.raises(Invalid, match="typo") as refused:
