@@ -66,7 +66,15 @@ def main(folder: Path) -> None:
     """Run until told to stop, as the gateway's own program does."""
     asked = json.loads((folder / "gateway.json").read_text())
     relay = Ungoverned(f"http://127.0.0.1:{asked['port']}", everyday_snapshot(asked["upstream"]).servers)
-    program = Program(relay, Probes(Readiness({})), tick=_nothing, stop_listeners=_silence, close=_nothing)
+    program = Program(
+        application=relay,
+        of_sidecar=relay,
+        authz=relay,
+        probes=Probes(Readiness({})),
+        tick=_nothing,
+        stop_listeners=_silence,
+        close=_nothing,
+    )
     with uvloop_runner() as runner:
         runner.run(program.run(bound(asked["port"]), bound(0)))
 
