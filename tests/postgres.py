@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests: started once in a directory of its own, one fresh database a test."""
 
+import asyncio
 import os
 import pwd
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 _PLACES = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin"))
@@ -26,6 +28,19 @@ def running_postgres() -> Iterator[str]:
         yield from _serving(found, directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def fresh_database(server: str) -> str:
+    """The URL of a new, empty database there."""
+    name = f"t{os.urandom(6).hex()}"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(f"{server}/postgres")
+        await connection.execute(f"CREATE DATABASE {name}")
+        await connection.close()
+
+    asyncio.run(create())
+    return f"{server}/{name}"
 
 
 def _serving(programs: Path, directory: Path) -> Iterator[str]:

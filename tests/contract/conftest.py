@@ -1,13 +1,11 @@
 """A fresh database for each test of a port: SQLite always, and a real PostgreSQL where slow tests run."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-import asyncpg
 import pytest
-from tests.postgres import running_postgres
+from tests.postgres import fresh_database, running_postgres
 
 from pierhead.adapters.db import Database, open_database
 
@@ -26,16 +24,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A fresh, empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/pierhead.db"
-    server = request.getfixturevalue("postgres")
-    name = f"t{os.urandom(6).hex()}"
-
-    async def create() -> None:
-        connection = await asyncpg.connect(f"{server}/postgres")
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-
-    asyncio.run(create())
-    return f"{server}/{name}"
+    return fresh_database(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture

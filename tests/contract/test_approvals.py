@@ -9,13 +9,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
 from tests.approving import GROUPS, SameApprovers, desk_over, person, proposal
+from tests.postgres import fresh_database
 
 from pierhead.adapters.db import Database, DatabaseApprovals, open_database
 from pierhead.adapters.db.schema import APPROVALS, FACTS
@@ -39,15 +39,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A fresh, empty database; empty for the memory."""
     if request.param != "postgresql":
         return f"sqlite:///{tmp_path}/pierhead.db" if request.param == "sqlite" else ""
-    server, name = request.getfixturevalue("postgres"), f"t{os.urandom(6).hex()}"
-
-    async def create() -> None:
-        connection = await asyncpg.connect(f"{server}/postgres")
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-
-    asyncio.run(create())
-    return f"{server}/{name}"
+    return fresh_database(request.getfixturevalue("postgres"))
 
 
 def run(url: str, story: Callable[[ApprovalStore], Awaitable[None]]) -> None:

@@ -2,15 +2,13 @@
 
 import asyncio
 import itertools
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import asyncpg
 import pytest
 from tests.official_site import NEVER_DEPLOYED, NOW, RETIRED, VERSIONS, fill, version
-from tests.postgres import running_postgres
+from tests.postgres import fresh_database
 
 from pierhead.adapters.db import DatabaseCatalogue, DatabaseStandings, open_database
 from pierhead.core.catalog import Stage
@@ -22,26 +20,12 @@ from pierhead.usecases.ports_official import CatalogueStandings, Standing, Stand
 Story = Callable[[Catalogue, Standings], object]
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    with running_postgres() as url:
-        yield url
-
-
 @pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A fresh, empty database; empty for the memory."""
     if request.param != "postgresql":
         return f"sqlite:///{tmp_path}/pierhead.db" if request.param == "sqlite" else ""
-    server, name = request.getfixturevalue("postgres"), f"t{os.urandom(6).hex()}"
-
-    async def create() -> None:
-        connection = await asyncpg.connect(f"{server}/postgres")
-        await connection.execute(f"CREATE DATABASE {name}")
-        await connection.close()
-
-    asyncio.run(create())
-    return f"{server}/{name}"
+    return fresh_database(request.getfixturevalue("postgres"))
 
 
 def run(url: str, story: Story) -> None:

@@ -129,3 +129,17 @@ matches = st.lists(
 questions = st.sampled_from(
     (frozenset({Question.REACH}), frozenset({Question.USE}), frozenset({Question.REACH, Question.USE}))
 )
+
+#: A tool as a manifest tells it.
+TOOL_FORM: dict[str, Any] = {
+    "name": "now",
+    "description": "The time now.",
+    "policy": "everyone",
+    "effect": "read",
+    "approval": "none",
+    "minutes": {"mode": 1, "low": 0.5, "high": 2, "method": "estimate"},
+    "timeout_s": 30,
+    "idempotent": False,
+    "input_schema": {"type": "object"},
+    "output_schema": {},
+}

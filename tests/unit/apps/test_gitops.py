@@ -5,21 +5,10 @@ from typing import Any
 
 import pytest
 from tests.shells import Shell
+from tests.unit.samples import TOOL_FORM
 
 from pierhead.usecases.wire_forms import manifest_from_form
 
-TOOL = {
-    "name": "now",
-    "description": "The time now.",
-    "policy": "everyone",
-    "effect": "read",
-    "approval": "none",
-    "minutes": {"mode": 1, "low": 0.5, "high": 2, "method": "estimate"},
-    "timeout_s": 30,
-    "idempotent": False,
-    "input_schema": {"type": "object"},
-    "output_schema": {},
-}
 CLOCK: dict[str, Any] = {
     "kind": "http",
     "url": "https://clock.example/mcp",
@@ -45,7 +34,7 @@ class Catalogue:
     def tell(self, *tools: dict[str, Any], server: str = "clock") -> None:
         """The server's process says what it is, as it does when it starts."""
         self.runs += 1
-        form = {"version": "1", "description": "", "instructions": "", "tools": list(tools or (TOOL,))}
+        form = {"version": "1", "description": "", "instructions": "", "tools": list(tools or (TOOL_FORM,))}
         manifest = manifest_from_form({**form, "upstream": f"http://127.0.0.1:{9000 + self.runs}/mcp"})
         self.shell.world.site.registry.manifests.live[server] = manifest  # type: ignore[attr-defined]
 
@@ -145,7 +134,7 @@ def test_definitions_that_changed_are_a_difference_although_the_file_is_the_same
     assert catalogue.plan() == []
     assert catalogue.publish("--fail-on-drift").code == 0
 
-    catalogue.tell({**TOOL, "description": "The time, and your notes."}, {**TOOL, "name": "later"})
+    catalogue.tell({**TOOL_FORM, "description": "The time, and your notes."}, {**TOOL_FORM, "name": "later"})
     said = catalogue.publish("--plan")
     assert (said.code, "adds later; changes now (description)" in said.out) == (10, True)
     drifted = catalogue.publish("--fail-on-drift")
@@ -162,7 +151,7 @@ def test_what_its_reviewers_rejected_is_not_put_before_them_again_by_itself(cata
     catalogue.shell.done("carol", "server", "reject", "clock", "--reason", "it runs a shell")
     assert catalogue.plan("--submit") == [("wait", "clock")]
     assert "rejected: it runs a shell" in catalogue.publish("--plan", "--submit").out
-    catalogue.tell({**TOOL, "description": "The time now, and nothing else."})
+    catalogue.tell({**TOOL_FORM, "description": "The time now, and nothing else."})
     assert catalogue.plan("--submit") == [("publish", "clock"), ("submit", "clock")]
 
 

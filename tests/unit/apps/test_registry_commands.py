@@ -5,9 +5,10 @@ import json
 import pytest
 import yaml
 from tests.shells import Shell
-from tests.unit.apps.test_gitops import CLOCK, TOOL
+from tests.unit.apps.test_gitops import CLOCK
+from tests.unit.samples import TOOL_FORM
 
-MANIFEST = {"version": "1", "description": "Tells the time.", "tools": [TOOL]}
+MANIFEST = {"version": "1", "description": "Tells the time.", "tools": [TOOL_FORM]}
 
 
 def offered(shell: Shell) -> None:
@@ -125,8 +126,8 @@ def test_an_error_says_what_and_why_and_what_to_do(
 
 def test_a_difference_is_told_tool_by_tool(shell: Shell) -> None:
     deployed(shell)
-    changed = {**TOOL, "description": "The time, and your notes."}
-    other = shell.write("other.json", {**MANIFEST, "version": "2", "tools": [changed, {**TOOL, "name": "later"}]})
+    changed = {**TOOL_FORM, "description": "The time, and your notes."}
+    other = shell.write("other.json", {**MANIFEST, "version": "2", "tools": [changed, {**TOOL_FORM, "name": "later"}]})
     shell.done("bob", "server", "publish", "clock", "--file", other)
     said = shell.done("bob", "server", "diff", "clock", "--from", "1", "--to", "2").out
     assert said.startswith("clock: 1 -> 2: ")

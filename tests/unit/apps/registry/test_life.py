@@ -5,6 +5,7 @@ from typing import Any
 import httpx2
 import pytest
 from tests.openapi_answers import validator
+from tests.unit.samples import TOOL_FORM
 from tests.web_registry import SPARK_REVIEW
 from tests.web_site import PUBLIC_URL, TestSite, build
 
@@ -24,19 +25,7 @@ CLOCK = {
     "description": "Tells the time.",
     "access": "group:data-eng",
 }
-TOOL = {
-    "name": "now",
-    "description": "The time now.",
-    "policy": "everyone",
-    "effect": "read",
-    "approval": "none",
-    "minutes": {"mode": 1, "low": 0.5, "high": 2, "method": "estimate"},
-    "timeout_s": 30,
-    "idempotent": False,
-    "input_schema": {"type": "object"},
-    "output_schema": {},
-}
-MANIFEST = {"version": "1", "description": "Tells the time.", "tools": [TOOL]}
+MANIFEST = {"version": "1", "description": "Tells the time.", "tools": [TOOL_FORM]}
 WHY = {"reason": "as agreed"}
 
 
@@ -237,8 +226,8 @@ async def test_reviews_come_page_by_page(program: Program) -> None:
 async def test_two_versions_are_compared(program: Program) -> None:
     await program.deploy()
     program.world.clock.seconds += 60
-    changed = {**TOOL, "description": "The time now, exactly."}
-    manifest = {**MANIFEST, "version": "2", "tools": [changed, {**TOOL, "name": "zones"}]}
+    changed = {**TOOL_FORM, "description": "The time now, exactly."}
+    manifest = {**MANIFEST, "version": "2", "tools": [changed, {**TOOL_FORM, "name": "zones"}]}
     await program.done("bob", "POST /servers/{name}/versions", {"manifest": manifest}, name="clock")
     found = await program.done("bob", "GET /servers/{name}/diff", name="clock")
     whole = await program.done("bob", "GET /servers/{name}/versions/{version}", name="clock", version="2")
@@ -275,8 +264,8 @@ async def test_clients_get_an_earlier_version_back(program: Program) -> None:
         ("POST /servers", {"name": "clock"}),
         ("POST /servers/{name}/versions", {"manifest": {"version": "1"}}),
         ("POST /servers/{name}/versions", {"manifest": {**MANIFEST, "surprise": 1}}),
-        ("POST /servers/{name}/versions", {"manifest": {**MANIFEST, "tools": [{**TOOL, "effect": "none"}]}}),
-        ("POST /servers/{name}/versions", {"manifest": {**MANIFEST, "tools": [TOOL, TOOL]}}),
+        ("POST /servers/{name}/versions", {"manifest": {**MANIFEST, "tools": [{**TOOL_FORM, "effect": "none"}]}}),
+        ("POST /servers/{name}/versions", {"manifest": {**MANIFEST, "tools": [TOOL_FORM, TOOL_FORM]}}),
         ("POST /servers/{name}/versions/{version}/{step}", {}),
         ("POST /servers/{name}/versions/{version}/{step}", {"reason": ""}),
         ("POST /servers/{name}/versions/{version}/{step}", {"reason": "a\u202eb"}),
