@@ -15,15 +15,14 @@ import httpx2
 import pytest
 from tests.attacks.test_workloads import TOOLS, server
 from tests.components import free_port
-from tests.rigs.envoy import GATEWAY, Certificates, running, validate
+from tests.rigs.envoy import GATEWAY, Certificates, meshed_by, running, validate
+from tests.rigs.envoy import configured as rendered
 from tests.rigs.gateway import Rig, WallClock, claims, gateway, headers, message, registry, serving, sign
-from tests.rigs.mesh import CHAT, DOMAIN, FOREIGN, REPORT, STRANGER, TRIAGE, forwarded, mesh
+from tests.rigs.mesh import CHAT, DOMAIN, FOREIGN, REPORT, STRANGER, TRIAGE, forwarded
 
 from pierhead.adapters.envoy import BeforeServer, Place, render
 from pierhead.adapters.local_authority import Authority, write_secrets
 from pierhead.apps.authenticate import in_channel
-from pierhead.bootstrap.settings import read_settings
-from pierhead.bootstrap.wire_mesh import gateway_configuration
 from pierhead.core.identity import Both, Caller, Principal, User, Workload
 from pierhead.core.policy import refuse
 from pierhead.core.reach import EVERY, Row
@@ -70,19 +69,10 @@ class Front:
 
 
 def configured(folder: Path, port: int, admin_port: int, authz_s: float = 30) -> tuple[Any, dict[str, Any]]:
-    """The settings of a mesh, and Envoy's configuration made from them; patient, for a machine may be busy."""
-    setting = mesh(
-        folder,
-        sidecar=f"unix:{folder}/sidecar.sock",
-        authz=f"unix:{folder}/authz.sock",
-        envoy_port=port,
-        envoy_admin_port=admin_port,
-        secrets=folder / "secrets",
-        authz_timeout_s=authz_s,
-    )
-    settings = read_settings({("platform", "public_url"): f"https://127.0.0.1:{port}"}, None, {}).settings
+    """The settings of a mesh, and Envoy's configuration made from them."""
+    setting = meshed_by(folder, port, admin_port, authz_s)
     opened = {name: tuple(row for row in ROWS if row.server == name) for name in {row.server for row in ROWS}}
-    return setting, gateway_configuration(settings.model_copy(update={"mesh": setting}), opened)
+    return setting, rendered(setting, opened)
 
 
 @asynccontextmanager

@@ -13,9 +13,13 @@ from typing import Any
 import httpx2
 from tests.components import envoy
 from tests.rigs.gateway import WallClock
-from tests.rigs.mesh import DOMAIN
+from tests.rigs.mesh import DOMAIN, mesh
 
 from pierhead.adapters.local_authority import Authority, Svid, write_secrets
+from pierhead.bootstrap.mesh_settings import MeshSettings
+from pierhead.bootstrap.settings import read_settings
+from pierhead.bootstrap.wire_mesh import gateway_configuration
+from pierhead.core.reach import Row
 
 GATEWAY = f"spiffe://{DOMAIN}/pierhead/gateway"
 READY_S = 30
@@ -48,6 +52,26 @@ def _load(context: ssl.SSLContext, folder: Path, svid: Svid) -> None:
     pair = folder / "client.pem"
     pair.write_text(svid.certificate + svid.key)
     context.load_cert_chain(pair)
+
+
+def meshed_by(folder: Path, port: int, admin_port: int, authz_s: float = 30) -> MeshSettings:
+    """The settings of a mesh behind an Envoy on that port; patient, for a machine may be busy."""
+    return mesh(
+        folder,
+        sidecar=f"unix:{folder}/sidecar.sock",
+        authz=f"unix:{folder}/authz.sock",
+        envoy_port=port,
+        envoy_admin_port=admin_port,
+        secrets=folder / "secrets",
+        authz_timeout_s=authz_s,
+    )
+
+
+def configured(setting: MeshSettings, opened: Mapping[str, tuple[Row, ...]]) -> dict[str, Any]:
+    """What is rendered for the gateway's Envoy of that mesh, under these rows."""
+    url = f"https://127.0.0.1:{setting.envoy_port}"
+    settings = read_settings({("platform", "public_url"): url}, None, {}).settings
+    return gateway_configuration(settings.model_copy(update={"mesh": setting}), opened)
 
 
 def validate(configuration: Mapping[str, Any], folder: Path) -> str:

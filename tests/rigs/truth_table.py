@@ -1,6 +1,6 @@
 """The truth table: one policy as a snapshot and as SDK servers, and the cases that everyone who decides is held to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,24 +25,36 @@ _NAMES = {"CHAT": CHAT, "TRIAGE": TRIAGE, "REPORT": REPORT}
 
 @dataclass(frozen=True)
 class Case:
-    """One row. `layer` is where a refusal falls, `rule` one that took part; both may be empty."""
+    """One row. `layer` is where a refusal falls, `rule` one that took part; both may be empty.
+
+    `channel` is what the request says, `told` what may be believed of it.
+    """
 
     name: str
     user: str
     groups: frozenset[str]
     workload: str
     channel: str
+    told: str
     server: str
     tool: str
     arguments: Mapping[str, Any]
-    decision: str
-    layer: str
-    rule: str
+    decision: str = ""
+    layer: str = ""
+    rule: str = ""
+
+    @classmethod
+    def of(cls, user: str = "", groups: Iterable[str] = (), workload: str = "", channel: str = "") -> "Case":
+        """Somebody who asks nothing yet (`on`)."""
+        return cls("", user, frozenset(groups), _NAMES.get(workload, ""), channel, channel, "", "", {})
+
+    def on(self, server: str, tool: str) -> "Case":
+        return replace(self, server=server, tool=tool, name=f"{self.user} {self.workload} {server}.{tool}")
 
     def caller(self, issuer: str) -> Caller:
         """Whom every proof of this case amounts to."""
         place = WORKLOADS.get(self.workload, {"surface": "ide", "environment": "local"})
-        return Caller(self._principal(issuer), place["surface"], place["environment"], "truth", self.channel)
+        return Caller(self._principal(issuer), place["surface"], place["environment"], "truth", self.told)
 
     def _principal(self, issuer: str) -> Principal:
         user = User(issuer, self.user, self.groups) if self.user else None
@@ -50,6 +62,10 @@ class Case:
         if user and program:
             return Both(user, program)
         return user or program or ANONYMOUS
+
+    @property
+    def is_signed_in(self) -> bool:
+        return bool(self.user or self.workload)
 
     @property
     def is_reached(self) -> bool:
@@ -98,6 +114,7 @@ def _case(said: dict[str, Any]) -> Case:
         groups=frozenset(who.get("groups", ())),
         workload=_NAMES.get(who.get("workload", ""), ""),
         channel=said.get("channel", ""),
+        told=said.get("told", said.get("channel", "")),
         server=said["server"],
         tool=said["tool"],
         arguments=said.get("arguments", {}),

@@ -2,7 +2,8 @@
 
 A row admits parties; a person through a workload needs a row for each. Surface and environment are constants here:
 those of a workload's registration, or of the listener. A row that came after the rendering opens nothing here yet,
-one that went is still closed by `ext_authz`. Not here: tools (layer 2).
+one that went is still closed by `ext_authz`. Whom company policies permit no row can name: a row that leaves it to
+them lets everyone through who is proved, and `ext_authz` decides. Not here: tools (layer 2).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,12 +53,16 @@ def _programs(rows: Sequence[Row], registered: Mapping[str, Registration]) -> li
     found: list[Shape] = []
     for spiffe_id, place in sorted(registered.items()):
         there, speaks = _there(rows, place.surface, place.environment), place.surface in CHATS
-        itself = [where for row in there if spiffe_id in row.who.workloads for where in _channels(row, speaks)]
+        itself = [where for row in there if _admits(row, spiffe_id) for where in _channels(row, speaks)]
         if itself:
             alone = _not(_claim("sub", present=True))
             persons = [each for row in there for each in _persons(row, speaks_of_channels=speaks)]
             found.append(_all([_workload(spiffe_id), _either(itself), _either([alone, *persons])]))
     return found
+
+
+def _admits(row: Row, spiffe_id: str) -> bool:
+    return row.who.by_policies or spiffe_id in row.who.workloads
 
 
 def _there(rows: Iterable[Row], surface: str, environment: str) -> list[Row]:
@@ -67,7 +72,7 @@ def _there(rows: Iterable[Row], surface: str, environment: str) -> list[Row]:
 def _persons(row: Row, *, speaks_of_channels: bool) -> list[Shape]:
     """The people whom a row names, by the claims of a verified token, in its channels."""
     who, where = row.who, _channels(row, speaks_of_channels)
-    named = [_claim("sub", present=True)] if who.any_person else []
+    named = [_claim("sub", present=True)] if who.any_person or who.by_policies else []
     named += [_claim("sub", exact=name) for name in sorted(who.users)]
     named += [_claim("groups", contains=name) for name in sorted(who.groups)]
     return [_all([_either(where), _either(named)])] if named and where else []
