@@ -72,7 +72,9 @@ def _configure(engine: JavaEngine, folder: Path, port: int) -> None:
 
 def _command(engine: JavaEngine, java: Path, folder: Path) -> Sequence[str | Path]:
     """The server itself: the launcher in front of it would only wait for it."""
-    options = ["-Xmx1G", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError", "-Djdk.attach.allowAttachSelf=true"]
+    # The first compiler alone: a run is over before the second has paid for itself.
+    options = ["-Xmx1G", "-XX:+UseG1GC", "-XX:TieredStopAtLevel=1"]
+    options += ["-XX:+ExitOnOutOfMemoryError", "-Djdk.attach.allowAttachSelf=true"]
     if engine is TRINO:
         options += ["--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"]
         main = "io.trino.server.TrinoServer"

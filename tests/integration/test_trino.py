@@ -237,6 +237,13 @@ async def test_a_governed_statement_runs_and_is_estimated(opened: Governed) -> N
     assert "email" not in explained.sql
 
 
+async def test_what_the_engine_computes_while_it_plans_is_part_of_the_callers_time(opened: Governed) -> None:
+    """A constant that takes minutes, computed by the second opinion already."""
+    endless = f"SELECT regexp_like('{'a' * 34}', '^(a+)+$b')"
+    with pytest.raises(ToolTimedOut, match="longer than 1 s"):
+        await opened.run_query(CALLER_ANN, sql=endless, max_rows=5, timeout_s=1)
+
+
 async def test_a_granted_view_may_read_what_it_stands_for(shop: CoordinatorShop) -> None:
     governed = source(shop, {"analyst": {"tables": ["order_totals"], "operations": ["read"]}})
     await governed.open()

@@ -15,7 +15,7 @@ from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, gov
 from pierhead.servers.sql.answers import AnsweredColumn, Explanation, QueryAnswer
 from pierhead.servers.sql.budget import keep_to_budget
 from pierhead.servers.sql.cells import fitted
-from pierhead.servers.sql.engines.engine import Estimate, Limits, Rows, Values
+from pierhead.servers.sql.engines.engine import Estimate, Limits, Rows, Values, took_too_long
 from pierhead.servers.sql.explaining import permitted_explanation, refused_explanation
 from pierhead.servers.sql.notes import (
     note_acting,
@@ -100,7 +100,7 @@ class SqlLane:
     async def _ready(self, turn: Turn, caller: Caller, statement: Statement, limits: Limits, given: Values) -> Ready:
         acting = turn.acting
         within = _within(limits, acting)
-        query, values = await self._governed(turn, caller, statement, within.rows, given)
+        query, values = await self._governed(turn, caller, statement, within, given)
         await keep_to_budget(acting.role.limits.budget, acting.engine, query, acting.view, values)
         return Ready(acting.engine, query, acting.view, values, within)
 
@@ -149,23 +149,24 @@ class SqlLane:
             return []
         text = selection(table, columns, acting.view.dialect)
         limits = Limits(min(count, _MOST_SAMPLED), _SAMPLE_SECONDS)
-        query, values = await self._governed(turn, caller, Statement(text), limits.rows, {})
+        query, values = await self._governed(turn, caller, Statement(text), limits, {})
         return fitted((await acting.engine.run(query, acting.view, values, limits)).rows, limits)[0]
 
     async def _governed(
-        self, turn: Turn, caller: Caller, statement: Statement, rows: int, given: Values
+        self, turn: Turn, caller: Caller, statement: Statement, limits: Limits, given: Values
     ) -> tuple[GovernedQuery, Values]:
         """What may run for `statement`: remembered, or judged by the guard and by the engine; and what fills it."""
         ground, acting = turn.ground, turn.acting
-        key = (acting.name, statement.sql, rows, statement.query)
+        key = (acting.name, statement.sql, limits.rows, statement.query)
         known = ground.verdicts.get(key)
         if known is not None:
             note(**known.noted)
             return known.query, filled(known.query, acting.values(caller, known.query.tables), given)
-        query = await self._judged(statement, acting, rows, runs=True)
+        query = await self._judged(statement, acting, limits.rows, runs=True)
         values = filled(query, acting.values(caller, query.tables), given)
         with noting_disagreement(query):
-            await acting.engine.confirm(query, acting.view, values)
+            async with _in_time(limits.seconds):
+                await acting.engine.confirm(query, acting.view, values)
         noted = permitted(query, statement.sql, acting.view, with_text=self._records_text)
         note(**noted)
         if len(ground.verdicts) >= _VERDICTS_KEPT:
@@ -204,6 +205,16 @@ def _within(limits: Limits, acting: Acting) -> Limits:
     role = acting.role.limits
     most = role.rows if limits.rows <= MOST_ROWS else role.most_streamed
     return Limits(min(limits.rows, most), min(limits.seconds, role.time), min(limits.bytes, role.bytes), limits.cell)
+
+
+@asynccontextmanager
+async def _in_time(seconds: float) -> AsyncGenerator[None]:
+    """Judging is part of the caller's time: an engine may compute constants while it only plans."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise took_too_long(seconds) from None
 
 
 def _sql_is_off() -> Forbidden:
