@@ -12,6 +12,7 @@ from tests.web_site import NOW, PUBLIC_URL, TestSite, build, callers, server, to
 
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.official.wiring import Official, OfficialSetting, Opened, official
+from pierhead.core import scope
 from pierhead.core.audience import Audience
 from pierhead.core.catalog import CALLABLE, DataClass, Effect, Server, Stage, Step
 from pierhead.core.reach import EVERY, Row
@@ -101,8 +102,10 @@ class World:
         transport = httpx2.ASGITransport(self.app, client=(address, 1))
         return httpx2.AsyncClient(transport=transport, base_url=PUBLIC_URL)
 
-    async def token(self, person: str, audience: str = f"{PUBLIC_URL}/r/me") -> dict[str, str]:
-        token, _ = await issue(Grant(person, audience, "a-program", "family", 600), self.site.site.tokens)
+    async def token(
+        self, person: str, audience: str = f"{PUBLIC_URL}/r/me", scope: str = scope.EVERY
+    ) -> dict[str, str]:
+        token, _ = await issue(Grant(person, audience, "a-program", "family", 600, scope), self.site.site.tokens)
         return {"authorization": f"Bearer {token}"}
 
     def move_policy(self, servers: Iterable[Server], rows: Iterable[Row]) -> None:

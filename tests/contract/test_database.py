@@ -338,7 +338,7 @@ CLIENT = Client("c1", "Editor", ("http://127.0.0.1/callback", "http://localhost/
 def test_a_code_is_spent_once_even_by_two_at_once(run: Run) -> None:
     async def story(database: Database) -> None:
         store = DatabaseSignIn(database)
-        code = Code("digest", "family", "c1", "http://127.0.0.1/callback", "challenge", "alice", "r", NOW + 60)
+        code = Code("digest", "family", "c1", "http://127.0.0.1/callback", "challenge", "alice", "r", NOW + 60, "s t")
         await store.add_code(code)
         spent = await asyncio.gather(*(store.spend_code("digest", NOW) for _ in range(4)))
         assert sorted(result.again for result in spent if result) == [False, True, True, True]
@@ -351,7 +351,7 @@ def test_a_code_is_spent_once_even_by_two_at_once(run: Run) -> None:
 def test_a_refresh_token_remembers_when_it_was_first_spent_and_that_its_family_ended(run: Run) -> None:
     async def story(database: Database) -> None:
         store = DatabaseSignIn(database)
-        token = RefreshToken("digest", "family", "c1", "alice", "r", NOW + 1000)
+        token = RefreshToken("digest", "family", "c1", "alice", "r", NOW + 1000, "s t")
         await store.add_refresh_token(token)
         first = await store.spend_refresh_token("digest", NOW)
         again = await store.spend_refresh_token("digest", NOW + 5)

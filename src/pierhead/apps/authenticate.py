@@ -27,6 +27,9 @@ class Identity(Protocol):
         """Seconds since 1970-01-01 UTC."""
         ...
 
+    @property
+    def scopes(self) -> frozenset[str]: ...
+
 
 class Tokens(Protocol):
     """Verifies access tokens."""
@@ -134,14 +137,15 @@ class Listener:
         proven = self._workload(credentials, token if is_workload else None, audience)
         if proven is None:
             identity = await self.tokens.verify(token or _bearer(None), audience)
-            return Caller(identity.user, self.surface, self.environment, correlation_id), identity.expires_at
+            caller = Caller(identity.user, self.surface, self.environment, correlation_id, scopes=identity.scopes)
+            return caller, identity.expires_at
         place = proven.registration
         if token is None or is_workload:
             return Caller(proven.workload, place.surface, place.environment, correlation_id), proven.until
         identity = await self.tokens.verify(token, audience)
         both = Both(identity.user, proven.workload)
         until = min(identity.expires_at, proven.until)
-        return Caller(both, place.surface, place.environment, correlation_id), until
+        return Caller(both, place.surface, place.environment, correlation_id, scopes=identity.scopes), until
 
     def _workload(self, credentials: Credentials, bearer: bytes | None, audience: str) -> Proven | None:
         """The one workload that all proofs name, or None where there is no proof of any."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.core.audit_approvals import ApprovalFact
+from pierhead.core.audit_sign_in import SignInFailed, SignInSucceeded, TokenIssued, TokenRevoked
 from pierhead.core.call import Call, Request
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
@@ -173,44 +174,6 @@ class CallLost:
 
     call_id: str
     kind: str = "call-lost"
-
-
-@dataclass(frozen=True, slots=True)
-class SignInSucceeded:
-    person: str
-    client: str
-    kind: str = "sign-in-succeeded"
-
-
-@dataclass(frozen=True, slots=True)
-class SignInFailed:
-    """A token, code or credential was not accepted. `reason` is a code, never the credential.
-
-    `count` is how many alike this fact stands for: a flood is counted, so that it cannot fill the disk.
-    """
-
-    reason: str
-    server: str
-    client: str
-    count: int = 1
-    kind: str = "sign-in-failed"
-
-
-@dataclass(frozen=True, slots=True)
-class TokenIssued:
-    token_id: str
-    person: str
-    client: str
-    audience: str
-    kind: str = "token-issued"
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRevoked:
-    token_id: str
-    person: str
-    reason: str
-    kind: str = "token-revoked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,8 @@ class Caller:
 
     `surface` (ide, chat, channel, agent) and `environment` come from the registration and the listener,
     never from the request; `correlation_id` ties the facts of one call together. `channel` is told by an attested
-    chat surface and by nobody else; empty is no channel, which opens nothing.
+    chat surface and by nobody else; empty is no channel, which opens nothing. `scopes` are those of the token they
+    came with, and hold it back (`core/scope`); none is the least.
     """
 
     principal: Principal
@@ -127,6 +128,7 @@ class Caller:
     environment: str
     correlation_id: str = field(compare=False)
     channel: str = ""
+    scopes: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def name(self) -> str:

@@ -10,13 +10,14 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
 
 from pierhead.core.audit import SignInFailed, TokenIssued, TokenRevoked
 from pierhead.core.claims import claims_form
 from pierhead.core.errors import NotFound
+from pierhead.core.scope import granted
 from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.ports_sign_in import (
     Client,
@@ -81,6 +82,8 @@ class AuthorizationRequest:
     challenge: str
     resource: str
     state: str
+    scope: str = ""
+    """As the client asked for it; what that grants is `scopes_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Tokens:
     access: str
     expires_in: int
     refresh: str
+    scope: str = ""
 
 
 def is_resource(resource: str, issuer: str) -> bool:
@@ -100,6 +104,11 @@ def is_resource(resource: str, issuer: str) -> bool:
 def server_of(resource: str, issuer: str) -> str:
     """The server that `resource` is, or an empty text."""
     return resource.removeprefix(f"{issuer}/mcp/") if resource.startswith(f"{issuer}/mcp/") else ""
+
+
+def scopes_of(asked: str, resource: str, issuer: str) -> str:
+    """What a client that asks for these scopes of `resource` is granted; the least where it asks for none."""
+    return granted(asked, resource.removeprefix(issuer))
 
 
 def check_request(asked: AuthorizationRequest, challenge_method: str, issuer: str) -> None:
@@ -132,6 +141,7 @@ async def grant_code(asked: AuthorizationRequest, person: str, at: TokenDesk) ->
             person=person,
             resource=asked.resource,
             expires_at=at.clock.now() + at.terms.code_s,
+            scope=scopes_of(asked.scope, asked.resource, at.terms.issuer),
         )
     )
     return code
@@ -164,8 +174,9 @@ async def exchange_code(presented: CodeExchange, client: Client, at: TokenDesk) 
     if fault:
         raise await _not_granted(fault, client, server, at)
     _same_resource(presented.resource, code.resource)
-    family = RefreshToken("", code.family, client.id, code.person, code.resource, at.clock.now() + at.terms.family_s)
-    return await _tokens(family, client, at)
+    ends = at.clock.now() + at.terms.family_s
+    family = RefreshToken("", code.family, client.id, code.person, code.resource, ends, code.scope)
+    return await _tokens(family, family.scope, client, at)
 
 
 def _code_fault(code: Code, presented: CodeExchange, client: Client, now: float) -> str:
@@ -187,10 +198,11 @@ def _proves(verifier: str, challenge: str) -> bool:
     return hmac.compare_digest(proof, challenge.encode())
 
 
-async def refresh(token: str, resource: str, client: Client, at: TokenDesk) -> Tokens:
-    """The next tokens of a family.
+async def refresh(token: str, resource: str, client: Client, at: TokenDesk, scope: str = "") -> Tokens:
+    """The next tokens of a family; the access token for fewer scopes, if fewer are asked for.
 
-    Errors: NotGranted `invalid_grant` or `invalid_target`, recorded; reuse after the grace ends the family.
+    Errors: NotGranted `invalid_grant`, `invalid_target` or `invalid_scope`, recorded but for the last two; reuse after
+    the grace ends the family.
     """
     spent = await at.store.spend_refresh_token(at.terms.digest(token), at.clock.now())
     if spent is None or spent.token.client_id != client.id:
@@ -201,7 +213,17 @@ async def refresh(token: str, resource: str, client: Client, at: TokenDesk) -> T
     if fault:
         raise await _not_granted(fault, client, server_of(spent.token.resource, at.terms.issuer), at)
     _same_resource(resource, spent.token.resource)
-    return await _tokens(spent.token, client, at)
+    return await _tokens(spent.token, _no_more(scope, spent.token, at.terms.issuer), client, at)
+
+
+def _no_more(asked: str, family: RefreshToken, issuer: str) -> str:
+    """The scopes of the next access token: those that are asked for, if the family has them (RFC 6749, section 6)."""
+    if not asked:
+        return family.scope
+    wanted = scopes_of(asked, family.resource, issuer)
+    if not set(wanted.split()) <= set(scopes_of(family.scope, family.resource, issuer).split()):
+        raise NotGranted("scope is wider than what was granted", hint="sign in again for more", code="invalid_scope")
+    return wanted
 
 
 def _refresh_fault(spent: SpentRefreshToken, now: float, terms: Terms) -> str:
@@ -239,6 +261,8 @@ class Grant:
     client_id: str
     family: str
     ttl_s: int
+    scope: str = ""
+    """Space-separated; empty is the least."""
 
 
 async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
@@ -263,26 +287,24 @@ async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
     }
     if at.terms.provider:
         claims["sub_iss"] = at.terms.provider
+    if grant.scope:
+        claims["scope"] = grant.scope
     if stated := at.people.claims(grant.person):
         claims["claims"] = claims_form(stated)
-    await at.audit.record(TokenIssued(token_id, grant.person, grant.client_id, grant.resource))
+    await at.audit.record(TokenIssued(token_id, grant.person, grant.client_id, grant.resource, grant.scope))
     return at.signer.sign(claims), float(now + grant.ttl_s)
 
 
-async def _tokens(family: RefreshToken, client: Client, at: TokenDesk) -> Tokens:
-    """An access token and the family's next refresh token."""
-    grant = Grant(family.person, family.resource, client.id, family.family, at.terms.access_s)
+async def _tokens(family: RefreshToken, scope: str, client: Client, at: TokenDesk) -> Tokens:
+    """An access token for `scope`, and the family's next refresh token for all that the family has."""
+    grant = Grant(family.person, family.resource, client.id, family.family, at.terms.access_s, scope)
     try:
         access, _ = await issue(grant, at)
     except NotFound:
         raise await _not_granted("person-unknown", client, "", at) from None
     following = secrets.token_urlsafe(32)
-    await at.store.add_refresh_token(
-        RefreshToken(
-            at.terms.digest(following), family.family, client.id, family.person, family.resource, family.expires_at
-        )
-    )
-    return Tokens(access, at.terms.access_s, following)
+    await at.store.add_refresh_token(replace(family, digest=at.terms.digest(following)))
+    return Tokens(access, at.terms.access_s, following, scope)
 
 
 def _same_resource(asked: str, granted: str) -> None:

@@ -41,6 +41,8 @@ class Code:
     person: str
     resource: str
     expires_at: float
+    scope: str = ""
+    """Space-separated, as `core/scope` grants them; empty is the least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class RefreshToken:
     person: str
     resource: str
     expires_at: float
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)

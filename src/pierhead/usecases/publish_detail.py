@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from pierhead.core.catalog import Stage, Step
+from pierhead.core.catalog import Stage, Step, Taker
 from pierhead.core.errors import Forbidden, Invalid
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
+from pierhead.core.scope import require_scope
 from pierhead.usecases.advance_server import StepAsked, take_step
 from pierhead.usecases.import_server import Imported, import_server
 from pierhead.usecases.official_forms import Place
 from pierhead.usecases.publish_version import publish_version
 from pierhead.usecases.register_server import change_entry, register_server
 from pierhead.usecases.registry_desk import RegistryDesk
+from pierhead.usecases.rights import is_owner, level_of
 
 _REASON = "published through the registry API"
 _SUBMITTABLE = frozenset({Stage.REGISTERED, Stage.REJECTED})
@@ -38,7 +40,8 @@ class Published:
 async def publish_detail(detail: Mapping[str, Json], caller: Caller, place: Place, desk: RegistryDesk) -> Published:
     """Register the server or change its entry, and submit its version if its definitions are known.
 
-    Errors: Forbidden, for another namespace and where registering is refused; Invalid; Conflict (`changed-meanwhile`).
+    Errors: Forbidden, for another namespace, where registering is refused, and for a token that may not; Invalid;
+    Conflict (`changed-meanwhile`).
     """
     name = place.server_of(str(detail.get("name", "")))
     if not name:
@@ -50,6 +53,8 @@ async def publish_detail(detail: Mapping[str, Json], caller: Caller, place: Plac
     if known is None:
         await register_server(name, imported.document, caller, desk)
     else:
+        if is_owner(known, caller, desk.rights):
+            require_scope(caller.scopes, level_of(known, Taker.OWNER, caller))
         await change_entry(name, imported.document, known.lock, caller, desk)
     if await desk.manifests.one(name) is None:
         awaited = "its definitions are not read yet: submit it when its page shows them"

@@ -13,6 +13,7 @@ from pierhead.core.errors import Forbidden
 from pierhead.core.identity import Caller, User, parties
 from pierhead.core.review import Gate, Review, sign_off_of
 from pierhead.core.rule import Who
+from pierhead.core.scope import ADMIN, WRITE
 from pierhead.usecases.check_guest import GuestRules
 from pierhead.usecases.ports_catalogue import Entry, Version
 
@@ -50,12 +51,19 @@ def may_register(caller: Caller, rights: Rights) -> str:
 
 
 def is_owner(entry: Entry, caller: Caller, rights: Rights) -> bool:
-    """Whether an owner's step is theirs to take: they registered it, are of the owning group, or administer."""
+    """Whether an owner's step is theirs to take: it is theirs, or they administer."""
+    return is_theirs(entry, caller) or not rights.admins.isdisjoint(caller.groups)
+
+
+def is_theirs(entry: Entry, caller: Caller) -> bool:
+    """Whether they registered it, or are of the group that owns it."""
     who = caller.person
-    if who is None:
-        return False
-    owner = entry.document.get("owner")
-    return entry.by == who.subject or owner in who.groups or not rights.admins.isdisjoint(who.groups)
+    return who is not None and (entry.by == who.subject or entry.document.get("owner") in who.groups)
+
+
+def level_of(entry: Entry, whose: Taker, caller: Caller) -> str:
+    """The scope that a token must have for a step of that taker: more, for a server that is not the person's own."""
+    return WRITE if whose is Taker.OWNER and is_theirs(entry, caller) else ADMIN
 
 
 def may_take(entry: Entry, version: Version, step: Step, caller: Caller, rights: Rights) -> str:

@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pierhead.core.catalog import Stage, Step
+from pierhead.core.catalog import Stage, Step, taker
 from pierhead.core.errors import Conflict, Invalid, NotFound
 from pierhead.core.identity import Caller
+from pierhead.core.scope import require_scope
 from pierhead.usecases.advance_server import move
 from pierhead.usecases.official_forms import ACTIVE, DELETED, DEPRECATED, STATUS
 from pierhead.usecases.ports_catalogue import Change, Entry, Version
 from pierhead.usecases.registry_desk import RegistryDesk, commit, entry_of, put_in_force, version_of
-from pierhead.usecases.rights import not_taker, person_of, require
+from pierhead.usecases.rights import level_of, not_taker, person_of, require
 
 _LONGEST: Final = 500
 
@@ -46,7 +47,7 @@ async def set_status(asked: StatusAsked, caller: Caller, desk: RegistryDesk) -> 
     """Take the steps that lead there; what follows for callers is in force when this returns. The versions that moved.
 
     Errors: NotFound; Conflict (`wrong-stage`, `changed-meanwhile`), where a step is not possible or nothing is left to
-    do; Forbidden (`not-yours`, `person-needed`); Invalid (`bad-step`).
+    do; Forbidden (`not-yours`, `person-needed`, `insufficient-scope`); Invalid (`bad-step`).
     """
     by = person_of(caller)
     if asked.status not in {ACTIVE, DEPRECATED, DELETED} or len(asked.message) > _LONGEST:
@@ -88,6 +89,7 @@ def _step(status: str, version: Version, entry: Entry, caller: Caller, desk: Reg
             code="wrong-stage",
         )
     require(not_taker(entry, version.stage, step, caller, desk.rights))
+    require_scope(caller.scopes, level_of(entry, taker(version.stage, step), caller))
     return step
 
 

@@ -28,7 +28,7 @@ from pierhead.usecases.grant_tokens import (
 )
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
 from pierhead.usecases.memory_sign_in import KnownPeople, MemorySignIn
-from pierhead.usecases.ports_sign_in import Client
+from pierhead.usecases.ports_sign_in import Client, RefreshToken
 from pierhead.usecases.register_client import NotGranted
 
 pytestmark = pytest.mark.anyio
@@ -174,6 +174,57 @@ async def test_a_refresh_token_rotates_answers_in_its_grace_and_then_betrays_its
         with pytest.raises(NotGranted):
             await refresh(token, "", CLIENT, world.desk)
     assert world.reasons() == ["refresh-token-reused", "refresh-token-reused", "family-revoked"]
+
+
+REGISTRY = f"{ISSUER}/r/me"
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        ("", "registry:read"),
+        ("mcp openid", "registry:read"),
+        ("registry:read", "registry:read"),
+        ("registry:write", "registry:read registry:write"),
+        ("registry:write registry:admin other", "registry:read registry:write registry:admin"),
+    ],
+)
+async def test_a_token_has_the_scopes_that_were_asked_for_and_no_more(world: World, asked: str, granted: str) -> None:
+    question = replace(ASKED, resource=REGISTRY, scope=asked)
+    code = await grant_code(question, "alice", world.desk)
+    tokens = await exchange_code(CodeExchange(code, VERIFIER, REDIRECT, ""), CLIENT, world.desk)
+    assert tokens.scope == json.loads(tokens.access)["scope"] == granted
+    issued = world.audit.facts[-1]
+    assert isinstance(issued, TokenIssued)
+    assert issued.scope == granted
+
+
+async def test_a_refreshed_token_may_have_fewer_scopes_and_never_more(world: World) -> None:
+    code = await grant_code(replace(ASKED, resource=REGISTRY, scope="registry:write"), "alice", world.desk)
+    first = await exchange_code(CodeExchange(code, VERIFIER, REDIRECT, ""), CLIENT, world.desk)
+    less = await refresh(first.refresh, "", CLIENT, world.desk, "registry:read")
+    assert less.scope == "registry:read"
+    again = await refresh(less.refresh, "", CLIENT, world.desk)
+    assert again.scope == "registry:read registry:write", "the family keeps what it was granted"
+    with pytest.raises(NotGranted) as refused:
+        await refresh(again.refresh, "", CLIENT, world.desk, "registry:admin")
+    assert refused.value.code == "invalid_scope"
+
+
+async def test_a_family_from_before_scopes_reads(world: World) -> None:
+    old = RefreshToken(world.desk.terms.digest("old"), "family", CLIENT.id, "alice", REGISTRY, world.clock.seconds + 60)
+    await world.store.add_refresh_token(old)
+    tokens = await refresh("old", "", CLIENT, world.desk)
+    assert (tokens.scope, "scope" in json.loads(tokens.access)) == ("", False)
+    with pytest.raises(NotGranted):
+        await refresh(tokens.refresh, "", CLIENT, world.desk, "registry:write")
+
+
+async def test_a_token_for_a_server_has_no_scopes(world: World) -> None:
+    code = await grant_code(replace(ASKED, scope="registry:admin"), "alice", world.desk)
+    tokens = await exchange_code(CodeExchange(code, VERIFIER, REDIRECT, RESOURCE), CLIENT, world.desk)
+    assert tokens.scope == ""
+    assert "scope" not in json.loads(tokens.access)
 
 
 async def test_a_refresh_token_of_another_client_or_after_its_family_grants_nothing(world: World) -> None:

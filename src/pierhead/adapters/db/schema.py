@@ -221,6 +221,7 @@ CODES = Table(
     Column("resource", Text, nullable=False),
     Column("expires_at", Double, nullable=False),
     Column("is_spent", Boolean, nullable=False),
+    Column("scope", Text, nullable=False, server_default=""),
     Index(None, "client_id"),
     Index(None, "expires_at"),
 )
@@ -235,6 +236,7 @@ REFRESH_TOKENS = Table(
     Column("resource", Text, nullable=False),
     Column("expires_at", Double, nullable=False),
     Column("spent_at", Double, nullable=True),
+    Column("scope", Text, nullable=False, server_default=""),
     Index(None, "client_id"),
     Index(None, "family"),
     Index(None, "expires_at"),

@@ -3,6 +3,7 @@
 Pure. Above: `tokens`, `provider`. Not here: keys, who is trusted.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NoReturn, TypeGuard
 
@@ -78,6 +79,12 @@ def audiences_of(claims: dict[str, object]) -> frozenset[str]:
     """Whom the token is for."""
     audience = claims.get("aud")
     return frozenset({audience}) if isinstance(audience, str) else names(audience, "wrong-audience")
+
+
+def scopes_of(claims: Mapping[str, object]) -> frozenset[str]:
+    """Every scope that the token names, in either of the claims that issuers write them in; what is no text is none."""
+    found = (claims.get(name) for name in ("scope", "scp"))
+    return frozenset(scope for text in found if isinstance(text, str) for scope in text.split())
 
 
 def names(value: object, fault: str) -> frozenset[str]:

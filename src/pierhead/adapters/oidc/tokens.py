@@ -19,6 +19,7 @@ from pierhead.adapters.oidc.reading import (
     judge_times,
     names,
     refuse,
+    scopes_of,
     signed_claims,
     unproved_claims,
 )
@@ -64,6 +65,7 @@ class Identity:
     expires_at: float
     is_for_all: bool = False
     """Whether it was issued for the whole platform."""
+    scopes: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -137,7 +139,7 @@ def _own(claims: dict[str, object], issuer: Issuer, expires: float) -> Identity:
         refuse("wrong-issuer")
     groups = names(claims.get("groups"), "bad-groups")
     user = User(people, subject, groups, _claims(claims.get("claims", {})))
-    return Identity(user, client, audiences_of(claims), expires)
+    return Identity(user, client, audiences_of(claims), expires, scopes=scopes_of(claims))
 
 
 def _foreign(claims: dict[str, object], issuer: Issuer, mapping: ClaimMapping, expires: float) -> Identity:
@@ -152,7 +154,8 @@ def _foreign(claims: dict[str, object], issuer: Issuer, mapping: ClaimMapping, e
     stated = mapping.read(claims)
     audiences = audiences_of(claims)
     is_for_all = bool(issuer.audience) and issuer.audience in audiences
-    return Identity(User(issuer.name, stated.subject, stated.groups), client, audiences, expires, is_for_all)
+    user = User(issuer.name, stated.subject, stated.groups)
+    return Identity(user, client, audiences, expires, is_for_all, scopes_of(claims))
 
 
 def _claims(value: object) -> Claims:

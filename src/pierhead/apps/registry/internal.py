@@ -17,6 +17,7 @@ from starlette.routing import Route, Router
 
 from pierhead.apps.problem import MODERN, http_status
 from pierhead.core.errors import Forbidden, Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
+from pierhead.core.scope import EVERY, REGISTRY
 from pierhead.usecases.grant_tokens import Grant, TokenDesk, issue
 from pierhead.usecases.health_forms import health_to_form, probe_from_form, probe_to_form
 from pierhead.usecases.ports import Clock
@@ -183,7 +184,8 @@ class Internal:
         if not 0 < ttl_s <= _LONGEST_TOKEN_S:
             raise Invalid("a token lives 1 s to 24 h", hint="ask for a shorter time")
         resource = " ".join(await self._resources(server))
-        token, expires_at = await issue(Grant(person, resource, _CLIENT, _CLIENT, ttl_s), self.desk)
+        scope = EVERY if self.desk.terms.issuer + REGISTRY in resource.split(" ") else ""
+        token, expires_at = await issue(Grant(person, resource, _CLIENT, _CLIENT, ttl_s, scope), self.desk)
         return json_answer({"token": token, "expires_at": expires_at})
 
     async def calls(self, request: Request) -> Response:

@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from pierhead.apps.registry.forms import body_of, form_of
 from pierhead.core.errors import LimitExceeded, RecordFailed, UpstreamUnreachable
+from pierhead.core.scope import LEVELS, READ
 from pierhead.usecases.grant_tokens import CodeExchange, TokenDesk, Tokens, exchange_code, refresh, revoke
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_sign_in import Client
@@ -138,6 +139,7 @@ class MachineSide:
                 "token_endpoint_auth_methods_supported": list(AUTHENTICATIONS),
                 "revocation_endpoint_auth_methods_supported": list(AUTHENTICATIONS),
                 "code_challenge_methods_supported": ["S256"],
+                "scopes_supported": list(LEVELS),
                 "authorization_response_iss_parameter_supported": True,
                 "client_id_metadata_document_supported": True,
             }
@@ -159,11 +161,12 @@ class MachineSide:
     async def protected_registry(self, request: Request) -> Response:
         """RFC 9728 for a person's own view of the official registry API."""
         del request
-        return self._resource(f"{self.desk.terms.issuer}/r/me", "The registry of Pierhead")
+        # the least: a client asks for more when it is told that it needs more
+        return self._resource(f"{self.desk.terms.issuer}/r/me", "The registry of Pierhead", scopes_supported=[READ])
 
-    def _resource(self, resource: str, name: str) -> Response:
+    def _resource(self, resource: str, name: str, **more: object) -> Response:
         content = {"resource": resource, "authorization_servers": [self.desk.terms.issuer], "resource_name": name}
-        return answer({**content, "bearer_methods_supported": ["header"]})
+        return answer({**content, "bearer_methods_supported": ["header"], **more})
 
     async def keys(self, request: Request) -> Response:
         del request
@@ -195,7 +198,8 @@ class MachineSide:
             case "authorization_code":
                 tokens = await exchange_code(_presented(form), client, self.desk)
             case "refresh_token":
-                tokens = await refresh(_required(form, "refresh_token"), form.get("resource", ""), client, self.desk)
+                token, resource = _required(form, "refresh_token"), form.get("resource", "")
+                tokens = await refresh(token, resource, client, self.desk, form.get("scope", ""))
             case _:
                 raise NotGranted(
                     "grant_type is not offered",
@@ -298,4 +302,5 @@ def _granted(tokens: Tokens) -> dict[str, Any]:
         "token_type": "Bearer",
         "expires_in": tokens.expires_in,
         "refresh_token": tokens.refresh,
+        **({"scope": tokens.scope} if tokens.scope else {}),
     }

@@ -473,6 +473,21 @@ async def test_the_consent_page_names_the_client_in_its_own_words_and_escapes_th
     assert "&lt;script&gt;alert(1)&lt;/script&gt; Claude" in page.text
 
 
+async def test_the_consent_page_says_what_the_scopes_let_a_client_do(browser: Browser, client: object) -> None:
+    registry = f"{PUBLIC_URL}/r/me"
+    least = await browser.http.get(browser.question(client, resource=registry))
+    assert "read the registry as you see it" in least.text
+    assert "publish servers" not in least.text
+    more = await browser.http.get(browser.question(client, resource=registry, scope="registry:write"))
+    assert "publish servers" in more.text
+    code = await browser.code(client, resource=registry, scope="registry:write")
+    granted = await browser.exchange(client, code, resource=registry)
+    assert granted.json()["scope"] == "registry:read registry:write"
+    family = {"grant_type": "refresh_token", "client_id": str(client), "refresh_token": granted.json()["refresh_token"]}
+    less = await browser.http.post("/oauth/token", data={**family, "scope": "registry:read"})
+    assert less.json()["scope"] == "registry:read"
+
+
 @pytest.mark.parametrize(
     "wanted", ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "/a\nb", ""]
 )

@@ -11,6 +11,7 @@ from tests.official_shapes import ALL_VERSIONS, ERROR, LIST, RESPONSE, check
 from tests.official_site import NAMESPACE, VERSIONS, Listed, World, many, policy, rows, world
 from tests.web_site import PUBLIC_URL
 
+from pierhead.core import scope as scopes
 from pierhead.core.catalog import DataClass, Stage
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
@@ -581,7 +582,61 @@ async def test_changing_anything_asks_for_a_token_that_may_write(made: World) ->
         ):
             answer = await http.request(method, path, json={"status": "deleted"})
             await refused(answer, 401)
-            assert 'scope="registry:write"' in answer.headers["www-authenticate"]
+            assert 'scope="registry:read registry:write"' in answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize(
+    ("person", "scope", "path", "expected", "needed"),
+    [
+        ("alice", "", f"{TIME}/versions/1.2.0/status", 403, "registry:read registry:write"),
+        ("alice", "openid mcp", f"{TIME}/versions/1.2.0/status", 403, "registry:read registry:write"),
+        ("alice", scopes.READ, f"{TIME}/versions/1.2.0/status", 403, "registry:read registry:write"),
+        ("alice", scopes.WRITE, f"{TIME}/versions/1.2.0/status", 200, ""),
+        ("frank", scopes.WRITE, f"{TIME}/versions/1.2.0/status", 403, scopes.EVERY),
+        ("frank", scopes.ADMIN, f"{TIME}/versions/1.2.0/status", 200, ""),
+        ("carol", scopes.WRITE, "/v0.1/servers/com.example%2Fknowledge/versions/1.0.0/status", 403, scopes.EVERY),
+        ("carol", scopes.ADMIN, "/v0.1/servers/com.example%2Fknowledge/versions/1.0.0/status", 200, ""),
+        ("bob", scopes.ADMIN, f"{TIME}/versions/1.2.0/status", 403, ""),
+        ("bob", scopes.READ, "/v0.1/servers/com.example%2Fwarehouse/status", 403, "registry:read registry:write"),
+        ("bob", scopes.READ, "/v0.1/servers/com.example%2Fnothing/status", 403, "registry:read registry:write"),
+        ("bob", scopes.ADMIN, "/v0.1/servers/com.example%2Fwarehouse/status", 404, ""),
+    ],
+)
+async def test_a_token_does_no_more_than_its_scopes_say(
+    made: World, person: str, scope: str, path: str, expected: int, needed: str
+) -> None:
+    status = "active" if "knowledge" in path else "deprecated"
+    before = dict(_versions(made))
+    async with made.client() as http:
+        headers = await made.token(person, scope=scope)
+        answer = await http.patch(PUBLIC_URL + path, json={"status": status}, headers=headers)
+    if expected == 200:
+        assert answer.status_code == 200, answer.text
+        return
+    await refused(answer, expected)
+    assert _versions(made) == before
+    if needed:
+        place = f"{PUBLIC_URL}/.well-known/oauth-protected-resource/r/me"
+        way = f'Bearer realm="MCP Registry", scope="{needed}", resource_metadata="{place}", error="insufficient_scope"'
+        assert answer.headers["www-authenticate"] == way
+        assert needed in answer.json()["error"]
+
+
+async def test_every_token_of_this_audience_reads(made: World) -> None:
+    async with made.client() as http:
+        for scope in ("", scopes.READ, scopes.WRITE, "mcp"):
+            headers = await made.token("alice", scope=scope)
+            assert (await http.get("/r/me/v0.1/servers", headers=headers)).status_code == 200
+            asked = "/v0.1/x/com.example/can-use?server=warehouse"
+            assert (await http.get(asked, headers=headers)).status_code == 200
+
+
+async def test_the_way_to_a_token_names_the_least_that_is_needed(made: World) -> None:
+    async with made.client() as http:
+        found = (await http.get("/.well-known/oauth-protected-resource/r/me")).json()
+        assert found["scopes_supported"] == [scopes.READ]
+        issuer = (await http.get("/.well-known/oauth-authorization-server")).json()
+        assert issuer["scopes_supported"] == [scopes.READ, scopes.WRITE, scopes.ADMIN]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"status":"deleted","status":"active"}', b'{"status":1}', b"{}"])
@@ -646,6 +701,21 @@ async def test_what_cannot_be_published_says_what_to_change(
     answer = await published(made, "bob", {**DETAIL, **changed})
     assert said in await refused(answer, expected)
     assert "clock" not in made.catalogue.kept_entries
+
+
+async def test_publishing_asks_for_a_token_that_may(made: World) -> None:
+    async with made.client() as http:
+        for scope in ("", scopes.READ):
+            headers = await made.token("bob", scope=scope)
+            await refused(await http.post("/v0.1/publish", json=DETAIL, headers=headers), 403)
+        assert "clock" not in made.catalogue.kept_entries
+        headers = await made.token("bob", scope=scopes.WRITE)
+        assert (await http.post("/v0.1/publish", json=DETAIL, headers=headers)).status_code == 200
+        changed = {**DETAIL, "title": "Another"}
+        headers = await made.token("frank", scope=scopes.WRITE)
+        assert scopes.EVERY in await refused(await http.post("/v0.1/publish", json=changed, headers=headers), 403)
+        headers = await made.token("frank", scope=scopes.ADMIN)
+        assert (await http.post("/v0.1/publish", json=changed, headers=headers)).status_code == 200
 
 
 async def test_publishing_over_the_server_of_others_is_refused(made: World) -> None:

@@ -14,12 +14,7 @@ from starlette.responses import Response
 
 from pierhead.apps.problem import MODERN, http_status
 from pierhead.core.errors import Conflict, PierheadError, Unauthenticated
-
-RESOURCE: Final = "/r/me"
-"""Behind the public URL: the audience of this API's tokens (RFC 8707)."""
-
-READ: Final = "registry:read"
-WRITE: Final = "registry:write"
+from pierhead.core.scope import REGISTRY, ScopeMissing
 
 CORS: Final = {
     "access-control-allow-origin": "*",
@@ -67,15 +62,21 @@ def refused(request: Request, error: PierheadError, public_url: str, scope: str)
     headers = {"cache-control": _UNKEPT}
     if isinstance(error, Unauthenticated):
         headers["www-authenticate"] = challenge(public_url, error, scope)
+    if isinstance(error, ScopeMissing):
+        headers["www-authenticate"] = f'{_challenge(public_url, error.needed)}, error="insufficient_scope"'
     status = _BAD_REQUEST if isinstance(error, Conflict) else http_status(error, MODERN)
     text = f"{error.message}; {error.hint}" if error.hint else error.message
     return _response(request, status, orjson.dumps({"error": text}), headers)
 
 
 def challenge(public_url: str, error: Unauthenticated, scope: str) -> str:
-    place = f"{public_url}/.well-known/oauth-protected-resource{RESOURCE}"
-    text = f'Bearer realm="MCP Registry", scope="{scope}", resource_metadata="{place}"'
+    text = _challenge(public_url, scope)
     return text if error.code == "no-credentials" else f'{text}, error="invalid_token"'
+
+
+def _challenge(public_url: str, scope: str) -> str:
+    place = f"{public_url}/.well-known/oauth-protected-resource{REGISTRY}"
+    return f'Bearer realm="MCP Registry", scope="{scope}", resource_metadata="{place}"'
 
 
 def not_offered(request: Request, text: str) -> Response:

@@ -1,7 +1,8 @@
 """What owners change through the official API, and what callers ask of it: publish, statuses, "may I use this".
 
-Each asks for a token first. Steps and rights are those of every other door: `usecases/set_status`,
-`usecases/publish_detail`. A server that the caller neither reaches nor owns reads as absent. Above: `routes`.
+Each asks for a token first, and for one that is good for it. Steps and rights are those of every other door:
+`usecases/set_status`, `usecases/publish_detail`. A server that the caller neither reaches nor owns reads as absent.
+Above: `routes`.
 """
 
 import json
@@ -18,6 +19,7 @@ from pierhead.apps.registry.official.asking import Asked
 from pierhead.apps.registry.official.reading import absent
 from pierhead.core.errors import Forbidden, Invalid, NotFound
 from pierhead.core.json import Json
+from pierhead.core.scope import READ, WRITE
 from pierhead.usecases.explain_decision import explain_to_caller
 from pierhead.usecases.official_forms import Words, server_form
 from pierhead.usecases.official_listing import Item
@@ -40,7 +42,7 @@ class StatusUpdate(BaseModel):
 
 async def publish(asked: Asked) -> Answer:
     """Register a server of our namespace. Errors: as `publish_detail`."""
-    caller = await asked.eyes.caller(asked.request)
+    caller = await asked.eyes.caller(asked.request, WRITE)
     detail = _object(await body_of(asked.request))
     published = await publish_detail(detail, caller, asked.eyes.place, asked.desk)
     return _unkept(_published(asked, published))
@@ -65,7 +67,7 @@ async def can_use(asked: Asked) -> Answer:
 
     Errors: NotFound, alike for what is not there and what is not the caller's to know.
     """
-    caller = await asked.eyes.caller(asked.request)
+    caller = await asked.eyes.caller(asked.request, READ)
     query, place, site = query_of(asked.request), asked.eyes.place, asked.eyes.site
     if asked.values["namespace"] != place.namespace:
         raise NotFound("no such extension", hint=f"it is /v0.1/x/{place.namespace}/can-use")
@@ -90,7 +92,7 @@ async def can_use(asked: Asked) -> Answer:
 
 async def _changed(asked: Asked, version: str) -> Sequence[Item]:
     """The items of the versions that moved, as the list now has them."""
-    caller = await asked.eyes.caller(asked.request)
+    caller = await asked.eyes.caller(asked.request, WRITE)
     update = _update(await body_of(asked.request))
     if not asked.server:
         raise absent()

@@ -16,8 +16,6 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.registry.official.answers import (
-    READ,
-    WRITE,
     answered,
     not_offered,
     preflight,
@@ -30,6 +28,7 @@ from pierhead.apps.registry.official.paths import Address, address_of, match
 from pierhead.apps.registry.official.reading import servers, version, versions
 from pierhead.apps.registry.official.views import Eyes
 from pierhead.core.errors import NotFound, PierheadError
+from pierhead.core.scope import READ, WRITE, up_to
 from pierhead.usecases.registry_desk import RegistryDesk
 
 ROUTES: Final[Mapping[str, Endpoint | None]] = {
@@ -103,7 +102,7 @@ class OfficialRoute(BaseRoute):
             return self._refused(request, PierheadError("internal error", hint="tell the operator of this platform"))
 
     def _refused(self, request: Request, error: PierheadError) -> Response:
-        scope = READ if request.method in {"GET", "HEAD"} else WRITE
+        scope = up_to(READ if request.method in {"GET", "HEAD"} else WRITE)
         return refused(request, error, self._eyes.site.public_url, scope)
 
 

@@ -12,7 +12,6 @@ from starlette.requests import Request
 
 from pierhead.apps.authenticate import Listener
 from pierhead.apps.registry.api.callers import bearer
-from pierhead.apps.registry.official.answers import RESOURCE
 from pierhead.apps.registry.official.listings import Bounds, Current, Listings
 from pierhead.apps.registry.web.site import Site
 from pierhead.core.audience import EVERYONE, Audience
@@ -20,6 +19,7 @@ from pierhead.core.catalog import DataClass
 from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller, parties
 from pierhead.core.policy import refuse
+from pierhead.core.scope import READ, REGISTRY, require_scope
 from pierhead.usecases.match_rules import REACH, Remembered, SnapshotRules
 from pierhead.usecases.official_forms import Place
 from pierhead.usecases.official_listing import Item
@@ -58,7 +58,7 @@ class Eyes:
         Errors: NotFound, for one that is not there or not for that network; Unauthenticated, recorded.
         """
         if name == PERSONAL:
-            return self._personal(await self.caller(request), current)
+            return self._personal(await self.caller(request, READ), current)
         audience = self.audiences.get(name) if name else EVERYONE
         if audience is None or not audience.admits(client_address(request)):
             raise NotFound("no such view", hint="ask your platform team for the address of yours")
@@ -66,13 +66,15 @@ class Eyes:
         shown = current.shown(name, audience, bounds)
         return View(name, lambda item: item.standing.server in shown and current.is_told_of(item), None)
 
-    async def caller(self, request: Request) -> Caller:
-        """Whoever holds the token that was sent.
+    async def caller(self, request: Request, level: str) -> Caller:
+        """Whoever holds the token that was sent, which must be good for that level.
 
-        Errors: Unauthenticated, recorded.
+        Errors: Unauthenticated, recorded; ScopeMissing.
         """
-        audience = f"{self.site.public_url}{RESOURCE}"
-        return await bearer(request.headers.get("authorization"), audience, self.listener, self.failed)
+        audience = f"{self.site.public_url}{REGISTRY}"
+        caller = await bearer(request.headers.get("authorization"), audience, self.listener, self.failed)
+        require_scope(caller.scopes, level)
+        return caller
 
     def _personal(self, caller: Caller, current: Current) -> View:
         def shows(item: Item) -> bool:

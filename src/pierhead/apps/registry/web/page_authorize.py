@@ -8,6 +8,7 @@ Below: `usecases/grant_tokens`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlencode
 
 import htpy as h
@@ -17,8 +18,16 @@ from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.parts import Tone, facts, notice, titled
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.core.errors import Invalid
-from pierhead.usecases.grant_tokens import AuthorizationRequest, check_request, grant_code, server_of
+from pierhead.core.scope import ADMIN, READ, WRITE
+from pierhead.usecases.grant_tokens import AuthorizationRequest, check_request, grant_code, scopes_of, server_of
 from pierhead.usecases.register_client import NotGranted, is_loopback, is_registered_redirect, redirect_host
+
+_CALLS: Final = "It can then call what you may call, and nothing you may not. Each call is recorded."
+_MEANING: Final[Mapping[str, str]] = {
+    READ: "read the registry as you see it",
+    WRITE: "publish servers, and change the status of your own",
+    ADMIN: "act as security or as an administrator, where you are one",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,7 @@ class ConsentView:
     is_this_machine: bool
     server: str
     resource: str
+    scopes: tuple[str, ...]
     person: str
     minutes: int
     days: int
@@ -50,7 +60,12 @@ async def asked_for(site: Site, query: Mapping[str, str]) -> AuthorizationReques
     if not is_registered_redirect(redirect, client):
         raise Invalid("redirect_uri is not one this client registered", hint="add the server in your client again")
     asked = AuthorizationRequest(
-        client, redirect, query.get("code_challenge", ""), query.get("resource", ""), query.get("state", "")
+        client,
+        redirect,
+        query.get("code_challenge", ""),
+        query.get("resource", ""),
+        query.get("state", ""),
+        query.get("scope", ""),
     )
     if query.get("response_type") != "code":
         return back(asked, site, error="unsupported_response_type", error_description="response_type must be code")
@@ -70,6 +85,7 @@ def consent(site: Site, viewer: Viewer, asked: AuthorizationRequest) -> Shown:
         is_this_machine=is_loopback(asked.redirect_uri),
         server=server_of(asked.resource, site.public_url),
         resource=asked.resource,
+        scopes=tuple(scopes_of(asked.scope, asked.resource, site.public_url).split()),
         person=viewer.person,
         minutes=terms.access_s // 60,
         days=int(terms.family_s // 86_400),
@@ -84,7 +100,7 @@ def _consent(view: ConsentView) -> h.Node:
     return h.div(class_="narrow stack wide")[
         heading(
             ["Let ", h.bdi[view.client], f" use {target} as {view.person}?"],
-            h.p(class_="quiet")["It can then call what you may call, and nothing you may not. Each call is recorded."],
+            h.p(class_="quiet")[_CALLS if not view.scopes else "It can then do what stands below, as you."],
         ),
         _local_warning(view),
         facts(
@@ -92,7 +108,8 @@ def _consent(view: ConsentView) -> h.Node:
                 ("Client, as it calls itself", h.bdi[view.client]),
                 *([("Described at", h.code[view.described_at])] if view.described_at else []),
                 ("Your answer goes to", [h.code[view.returns_to], f", {where}" if view.is_this_machine else None]),
-                ("Server", h.code[view.resource]),
+                ("Server" if view.server else "For use of", h.code[view.resource]),
+                *([("It may", h.ul[(h.li[_MEANING[scope]] for scope in view.scopes)])] if view.scopes else []),
                 ("For", f"{view.minutes} minutes at a time, renewed for up to {view.days} days"),
             ]
         ),
