@@ -14,19 +14,24 @@ from pathlib import Path
 import asyncpg
 import pytest
 from sqlalchemy import insert
+from tests.approving import desk_over, person, proposal
 from tests.postgres import running_postgres
 
-from pierhead.adapters.db import DatabaseAudit, DatabasePolicies, DatabaseRecords, open_database
+from pierhead.adapters.db import DatabaseApprovals, DatabaseAudit, DatabasePolicies, DatabaseRecords, open_database
 from pierhead.adapters.db.dump import dumping, load
 from pierhead.adapters.db.schema import CLIENTS
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import hold, prepare_directory
 from pierhead.bootstrap.settings import Settings, read_settings
 from pierhead.bootstrap.wire_backup import REVISIONS_LEFT_FREE, check, create, restore
+from pierhead.core.approval_record import ApprovalRecord
 from pierhead.core.audit import PolicyPublished
 from pierhead.core.errors import Conflict, Invalid, Misconfigured, NotFound
+from pierhead.usecases.answer_approval import Answer, decide_approval
+from pierhead.usecases.ask_approval import ask_approval
 from pierhead.usecases.memory import MemoryClock
 from pierhead.usecases.ports_registry import Revision
+from pierhead.usecases.spend_approval import spend_approval
 
 NOW = 1_795_000_000.0
 ODD = {
@@ -118,6 +123,35 @@ def test_what_was_backed_up_comes_back_whole_and_policy_goes_on_above_it(home: P
     assert after["facts"][: len(before["facts"])] == before["facts"]
     assert (tmp_path / "new/journal/gateway/00000001.jsonl").read_bytes() == b"a line\n"
     assert Keys.at(tmp_path / "new").read("token.jwk") == Keys.at(home).read("token.jwk")
+    assert asyncio.run(_chain(tmp_path / "new")) == ""
+
+
+def test_what_was_approved_before_a_backup_is_not_used_again_after_a_restore(home: Path, tmp_path: Path) -> None:
+    """It may have been used between the two: only the database that was lost would know."""
+
+    async def agreed(data: Path) -> ApprovalRecord:
+        database = await open_database(f"sqlite:///{data}/pierhead.db")
+        desk = desk_over(DatabaseApprovals(database))
+        asked = await ask_approval(proposal(), desk)
+        answer = Answer("approve", "", "web", asked.proposal.digest)
+        record = await decide_approval(asked.id, answer, person("frank"), desk)
+        await database.close()
+        return record
+
+    async def used(data: Path, record: ApprovalRecord) -> None:
+        database = await open_database(f"sqlite:///{data}/pierhead.db")
+        try:
+            await spend_approval(record.id, record.proposal.digest, "call-1", desk_over(DatabaseApprovals(database)))
+        finally:
+            await database.close()
+
+    record = asyncio.run(agreed(home))
+    create(settings(home), tmp_path / "b.tar.gz")
+    asyncio.run(used(home, record))
+    restore(settings(tmp_path / "new"), tmp_path / "b.tar.gz", overwrite=False)
+    with pytest.raises(Conflict) as refused:
+        asyncio.run(used(tmp_path / "new", record))
+    assert refused.value.code == "approval-state"
     assert asyncio.run(_chain(tmp_path / "new")) == ""
 
 

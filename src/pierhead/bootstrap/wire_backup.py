@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from pierhead.adapters.archive import Archive, read_archive, seal, unseal, write_archive
-from pierhead.adapters.db import Database, DatabasePolicies
+from pierhead.adapters.db import Database, DatabaseApprovals, DatabasePolicies
 from pierhead.adapters.db.dump import dumping, load, row_of
 from pierhead.adapters.snapshot_file import SnapshotOnDisk
 from pierhead.adapters.system import SystemClock
@@ -31,6 +31,7 @@ from pierhead.core.chain import Head, follow, read_line
 from pierhead.core.errors import Conflict, Invalid, Misconfigured, PierheadError
 from pierhead.core.json import Json
 from pierhead.usecases.ports_registry import Revision
+from pierhead.usecases.restore_approvals import close_restored
 from pierhead.usecases.revision_text import change_text
 
 REVISIONS_LEFT_FREE: Final = 1000
@@ -245,6 +246,7 @@ async def _put_tables(settings: Settings, archive: Archive, revision: int) -> tu
                 for name in names
             }
             rows = await load(database, str(archive.about["schema"]), tables)
+        await close_restored(DatabaseApprovals(database))
         return rows, await _go_on(database, revision)
 
 

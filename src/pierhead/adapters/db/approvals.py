@@ -5,13 +5,27 @@ Fills `ports_approvals.ApprovalStore`. Not here: what a change means (`core/appr
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 import orjson
-from sqlalchemy import ColumnElement, RowMapping, and_, false, func, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,14 +47,31 @@ from pierhead.usecases.ports_approvals import (
 )
 from pierhead.usecases.spend_approval import expire_approvals
 
-_CLOCKS: Final = {
-    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
-    "postgresql": "SELECT extract(epoch FROM clock_timestamp())::double precision",
+_CLOCKS: Final[Mapping[str, ColumnElement[float]]] = {
+    "sqlite": literal_column("((julianday('now') - 2440587.5) * 86400.0)", Double),
+    "postgresql": literal_column("extract(epoch FROM clock_timestamp())::double precision", Double),
 }
 _SWEEP_S: Final = 5.0
 _ASKING: Final = 0x61707072
 _EXPIRING: Final = (ApprovalState.PENDING, ApprovalState.APPROVED)
 _NEWEST: Final = APPROVALS.c.created_at.desc(), APPROVALS.c.id.desc()
+
+
+def _is_open(now: ColumnElement[float]) -> ColumnElement[bool]:
+    has_expired = and_(APPROVALS.c.state.in_(_EXPIRING), APPROVALS.c.moves_at <= now)
+    return and_(APPROVALS.c.state.in_(sorted(OPEN_STATES)), ~has_expired)
+
+
+def _all_known(clock: ColumnElement[float]) -> Select[Any, int, float]:
+    """The latest record of a call, how much its run has open, and the time: one statement, as every ask needs it."""
+    latest = select(APPROVALS.c.document).where(APPROVALS.c.call_key == bindparam("call_key")).order_by(*_NEWEST)
+    mine = and_(APPROVALS.c.run == bindparam("run"), _is_open(clock))
+    count = select(func.count()).select_from(APPROVALS).where(mine)
+    document = latest.limit(1).scalar_subquery().label("document")
+    return select(document, count.scalar_subquery().label("open_of_run"), clock.label("now"))
+
+
+_ASKINGS: Final = {dialect: _all_known(clock) for dialect, clock in _CLOCKS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +84,9 @@ class DatabaseApprovals:
     async def propose(self, call_key: str, run: str, propose: Proposing) -> ApprovalRecord:
         async with self._turn, self.database.writing() as connection:
             await self._take_turns(connection)
-            now = await self._now(connection)
-            latest = select(APPROVALS).where(APPROVALS.c.call_key == call_key).order_by(*_NEWEST).limit(1)
-            row = (await connection.execute(latest)).mappings().one_or_none()
-            mine = and_(APPROVALS.c.run == run, _is_open(now))
-            count = (await connection.execute(select(func.count()).select_from(APPROVALS).where(mine))).scalar_one()
-            known = Known(_record(row) if row else None, count, now)
-            return await self._write(connection, propose(known), now)
+            row = (await connection.execute(self._asking(), {"call_key": call_key, "run": run})).mappings().one()
+            known = Known(_record(row) if row["document"] else None, row["open_of_run"], row["now"])
+            return await self._write(connection, propose(known), known.now)
 
     async def change(self, record_id: str, change: Changing) -> ApprovalRecord:
         async with self._turn, self.database.writing() as connection:
@@ -72,9 +99,10 @@ class DatabaseApprovals:
 
     async def one(self, record_id: str) -> ApprovalRecord | None:
         async with self.database.reading() as connection:
-            found = await connection.execute(select(APPROVALS).where(APPROVALS.c.id == record_id))
+            clock = self._clock.label("now")
+            found = await connection.execute(select(APPROVALS.c.document, clock).where(APPROVALS.c.id == record_id))
             row = found.mappings().one_or_none()
-            return as_of(_record(row), await self._now(connection)) if row else None
+            return as_of(_record(row), row["now"]) if row else None
 
     async def listed(self, wanted: ApprovalFilter) -> Sequence[ApprovalRecord]:
         async with self.database.reading() as connection:
@@ -95,8 +123,15 @@ class DatabaseApprovals:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ASKING})
 
     async def _now(self, connection: AsyncConnection) -> float:
-        clock = _CLOCKS[self.database.engine.dialect.name]
-        return float((await connection.execute(text(clock))).scalar_one())
+        """Asked once the row is locked: who waited for a lock long enough comes too late."""
+        return float((await connection.execute(select(self._clock))).scalar_one())
+
+    @property
+    def _clock(self) -> ColumnElement[float]:
+        return _CLOCKS[self.database.engine.dialect.name]
+
+    def _asking(self) -> Select[Any, int, float]:
+        return _ASKINGS[self.database.engine.dialect.name]
 
     async def _write(self, connection: AsyncConnection, written: Written, now: float) -> ApprovalRecord:
         if not written.facts:
@@ -151,11 +186,6 @@ def _lines(names: Sequence[str]) -> str:
 
 def _record(row: RowMapping) -> ApprovalRecord:
     return record_from_form(orjson.loads(row["document"]))
-
-
-def _is_open(now: float) -> ColumnElement[bool]:
-    has_expired = and_(APPROVALS.c.state.in_(_EXPIRING), APPROVALS.c.moves_at <= now)
-    return and_(APPROVALS.c.state.in_(sorted(OPEN_STATES)), ~has_expired)
 
 
 def _conditions(wanted: ApprovalFilter, now: float) -> list[ColumnElement[bool]]:

@@ -41,7 +41,7 @@ _LONGEST_TOKEN_S: Final = 24 * 3600
 _LARGEST_PAGE: Final = 5000
 #: A token beyond 16 KiB is accepted nowhere; audiences are encoded in four thirds of their length.
 _NAMED_BYTES: Final = 6000
-_WRITER: Final = re.compile(r"gateway|server-[a-z0-9][a-z0-9_-]{0,62}")
+_WRITER: Final = re.compile(r"gateway(-[a-z0-9-]{1,40})?|server-[a-z0-9][a-z0-9_-]{0,62}")
 _CLIENT: Final = "pierhead-cli"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
