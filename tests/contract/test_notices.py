@@ -10,7 +10,7 @@ from pierhead.adapters.db import Database, DatabaseFacts, DatabaseNotices
 from pierhead.core.audit import ReviewReminded
 from pierhead.core.reminding import Reminder, Urgency
 from pierhead.core.review import Gate
-from pierhead.usecases.ports_notices import Notice
+from pierhead.usecases.ports_notices import MAIL, PEOPLE, Notice, Readers
 
 NOW: Final = 1_795_000_000.0
 REMINDER: Final = Reminder("r1", "clock", "2", Gate.SECURITY, Urgency.HALF, NOW + 9.0)
@@ -56,5 +56,36 @@ def test_a_reminder_without_a_notice_is_kept_too(run: Run) -> None:
         notices = DatabaseNotices(database)
         assert await notices.keep(REMINDER, None, FACT, NOW)
         assert await notices.due(NOW, 10) == []
+
+    run(story)
+
+
+def test_one_of_many_takes_a_try_and_nobody_takes_one_that_is_settled(run: Run) -> None:
+    async def story(database: Database) -> None:
+        notices = DatabaseNotices(database)
+        assert await notices.keep(REMINDER, NOTICE, FACT, NOW)
+        taken = await asyncio.gather(*(notices.take(NOTICE, NOW + 60) for _ in range(5)))
+        assert sorted(taken) == [False, False, False, False, True]
+        assert await notices.due(NOW, 10) == []
+        (again,) = await notices.due(NOW + 60, 10)
+        assert await notices.take(again, NOW + 120)
+        await notices.settle(replace(again, next_at=None))
+        assert not await notices.take(again, NOW + 180)
+
+    run(story)
+
+
+def test_a_notice_for_people_is_spread_once_and_its_copies_keep_what_became_of_them(run: Run) -> None:
+    async def story(database: Database) -> None:
+        notices = DatabaseNotices(database)
+        parent = replace(NOTICE, channel=PEOPLE, readers=Readers(("ops", "data é"), ("al\nice",), ("bob",)))
+        assert await notices.keep(REMINDER, parent, FACT, NOW)
+        assert await notices.due(NOW, 10) == [parent]
+        copies = [replace(parent, id=f"c{n}", channel=MAIL, recipient=f"p{n}@corp.example") for n in range(2)]
+        await notices.spread(replace(parent, next_at=None, tries=1), copies)
+        assert await notices.due(NOW, 10) == copies
+        await notices.settle(replace(copies[0], next_at=None))
+        await notices.spread(replace(parent, next_at=None, tries=2), copies)
+        assert await notices.due(NOW, 10) == copies[1:]
 
     run(story)

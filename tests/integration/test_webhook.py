@@ -15,6 +15,7 @@ from typing import Final
 
 import pytest
 from pydantic import SecretStr
+from tests.approving import proposal
 from tests.unit.core.test_reminding import REVIEW
 
 from pierhead.adapters.foreign.webhook import Webhook
@@ -22,9 +23,10 @@ from pierhead.bootstrap.fleet import load
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.settings import RegistrySettings, read_settings
-from pierhead.bootstrap.wire_notices import tell_for_ever
+from pierhead.bootstrap.wire_notices import deliver_for_ever, tell_for_ever
 from pierhead.bootstrap.wire_registry import RegistrySetting, registry_adapters
 from pierhead.core.errors import Invalid, Misconfigured, UpstreamUnreachable
+from pierhead.usecases.ask_approval import ask_approval
 from pierhead.usecases.ports_catalogue import Change
 from pierhead.usecases.ports_notices import Notice
 
@@ -128,7 +130,7 @@ async def test_nothing_is_sent_into_the_network(url: str) -> None:
         await Webhook(url, KEY).send(NOTICE, 1.0)
 
 
-async def test_the_registry_reminds_by_itself_and_sends_each_reminder_once(receiver: Receiver, tmp_path: Path) -> None:
+async def test_the_registry_reminds_by_itself_and_sends_each_notice_once(receiver: Receiver, tmp_path: Path) -> None:
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text(FLEET)
     keys = Keys.at(tmp_path)
@@ -146,13 +148,21 @@ async def test_the_registry_reminds_by_itself_and_sends_each_reminder_once(recei
     async with AsyncExitStack() as opened:
         adapters = await registry_adapters(setting, opened)
         await adapters.catalogue.change(Change(facts=(), reviews=(LONG_AGO,)), 1.0)
-        telling = asyncio.create_task(tell_for_ever(adapters, every_s=0.01))
-        for _ in REVIEW.due_at:
+        asked = await ask_approval(proposal({"note": "hunter2"}), adapters.approvals)
+        telling = [
+            asyncio.create_task(tell_for_ever(adapters, every_s=0.01)),
+            asyncio.create_task(deliver_for_ever(adapters, every_s=0.01)),
+        ]
+        for _ in range(len(REVIEW.due_at) + 1):
             assert await asyncio.to_thread(receiver.arrived.acquire, timeout=20)
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
+        for task in telling:
+            task.cancel()
+        await asyncio.gather(*telling, return_exceptions=True)
 
-    told_of = [json.loads(body)["data"] for _, body in receiver.came]
+    came = [json.loads(body) for _, body in receiver.came]
+    (approval,) = [each["data"] for each in came if each["type"] == "approval.asked"]
+    assert (approval["approval"], "hunter2" in json.dumps(came)) == (asked.id, False)
+    told_of = [each["data"] for each in came if each["type"].startswith("review.")]
     assert sorted((each["gate"], each["urgency"]) for each in told_of) == [
         ("legal", "escalated"),
         ("security", "escalated"),

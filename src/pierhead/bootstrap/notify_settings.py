@@ -1,13 +1,23 @@
-"""The section `notify`: where reminders go, and what signs them.
+"""The section `notify`: where people hear of what waits for them beside the pages, and what signs it.
 
 Not here: reading settings (`settings`), sending (`wire_notices`).
 """
 
 import base64
+from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from pierhead.core.errors import Misconfigured
+
+
+def _pairs(given: object) -> object:
+    """From the environment one `NAME=ADDRESS` a line."""
+    if not isinstance(given, str):
+        return given
+    lines = (line.strip().rpartition("=") for line in given.splitlines() if line.strip())
+    return {name: address for name, _, address in lines}
 
 
 class NotifySettings(BaseModel):
@@ -15,8 +25,16 @@ class NotifySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field("", description="a webhook for reminders of reviews; empty: nothing is sent")
+    url: str = Field("", description="a webhook for approvals and reminders of reviews; empty: there is none")
     secret: SecretStr = Field(SecretStr(""), description="signs webhooks: `whsec_` and 24 to 64 bytes in base64")
+    smtp_url: str = Field("", description="a mail server for approvals: smtps://HOST:PORT or smtp://HOST:PORT")
+    smtp_user: str = Field("", description="as whom to sign in there; empty: nobody")
+    smtp_password: SecretStr = Field(SecretStr(""), description="that user's password")
+    mail_from: str = Field("", description="the sender's address")
+    mail_domain: str = Field("", description="makes NAME@DOMAIN of a name; empty: only of names that are addresses")
+    addresses: Annotated[dict[str, str], BeforeValidator(_pairs)] = Field(
+        default_factory=dict[str, str], description="e-mail addresses of people and groups, by name"
+    )
 
     @property
     def key(self) -> bytes:
@@ -30,3 +48,36 @@ class NotifySettings(BaseModel):
             message = "notify.url is set, and notify.secret is no `whsec_` with 24 to 64 bytes in base64"
             raise Misconfigured(message, hint="make one: echo whsec_$(openssl rand -base64 32)", code="bad-setting")
         return key
+
+    @property
+    def tells_people(self) -> bool:
+        """Whether approvals are told to anybody outside the pages."""
+        return bool(self.url or self.smtp_url)
+
+
+def check_notify(given: NotifySettings, allowed_hosts: tuple[str, ...]) -> None:
+    """Errors: Misconfigured (`bad-setting`): what would be sent unsigned, in clear, or from nobody."""
+    if given.url:
+        _ = given.key
+        url = urlsplit(given.url)
+        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in allowed_hosts):
+            hint = "use https://; http:// only to a host of registry.allowed_hosts"
+            raise Misconfigured("notify.url is no https address", hint=hint, code="bad-setting")
+    if given.smtp_url:
+        _check_mail(given)
+
+
+def _check_mail(given: NotifySettings) -> None:
+    place = urlsplit(given.smtp_url)
+    if place.scheme not in {"smtp", "smtps"} or not place.hostname or place.username:
+        message = "notify.smtp_url is no smtp:// or smtps:// address without a user"
+        raise Misconfigured(message, hint="name user and password in their own settings", code="bad-setting")
+    wrong = [each for each in (given.mail_from, *given.addresses.values()) if not _is_address(each)]
+    if wrong:
+        message = f"no e-mail address, in notify.mail_from or notify.addresses: {wrong[0][:100]!r}"
+        raise Misconfigured(message, hint="write name@example.com", code="bad-setting")
+
+
+def _is_address(text: str) -> bool:
+    name, at, domain = text.rpartition("@")
+    return bool(name and at and domain) and text.isprintable() and not set(text) & set(' <>,;:"()')

@@ -12,12 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn, cast
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from pierhead.bootstrap.mesh_settings import MeshSettings, refuse_half_meshed
-from pierhead.bootstrap.notify_settings import NotifySettings
+from pierhead.bootstrap.notify_settings import NotifySettings, check_notify
 from pierhead.bootstrap.sign_in_settings import SignInSettings, check_sign_in, secret_of
 from pierhead.core.catalog import DataClass
 from pierhead.core.errors import Invalid, Misconfigured
@@ -341,24 +340,13 @@ def _refuse_half_secured(settings: Settings) -> None:
     except Invalid as invalid:
         message = f"registry.allowed_commands: {invalid.message}"
         raise Misconfigured(message, hint=invalid.hint, code="bad-setting") from None
-    _refuse_unsigned(settings)
+    check_notify(settings.notify, settings.registry.allowed_hosts)
     if settings.policy.expired_s <= settings.policy.stale_s:
         message = "policy.expired_s must be larger than policy.stale_s"
         raise Misconfigured(message, hint="a policy is stale first, expired later", code="bad-setting")
     if settings.platform.port == settings.platform.diagnostics_port:
         message = f"platform.port and platform.diagnostics_port are both {settings.platform.port}"
         raise Misconfigured(message, hint="metrics never stand on the public port; choose another", code="bad-setting")
-
-
-def _refuse_unsigned(settings: Settings) -> None:
-    """A webhook is signed, and nobody on its way reads it but within the network."""
-    url = urlsplit(settings.notify.url)
-    if not settings.notify.url:
-        return
-    _ = settings.notify.key
-    if url.scheme != "https" and not (url.scheme == "http" and url.hostname in settings.registry.allowed_hosts):
-        hint = "use https://; http:// only to a host of registry.allowed_hosts"
-        raise Misconfigured("notify.url is no https address", hint=hint, code="bad-setting")
 
 
 def _origins(settings: Settings, merged: _Layer) -> Iterator[Origin]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import cast
 
 from pierhead.adapters.db import Database, DatabaseApprovals, expire_for_ever
-from pierhead.adapters.system import RandomIds
+from pierhead.adapters.system import RandomIds, SystemIds
 from pierhead.usecases.approval_desk import ApprovalDesk
-from pierhead.usecases.ports_approvals import Membership
+from pierhead.usecases.ports_approvals import ApprovalStore, Membership
 from pierhead.usecases.ports_catalogue import Catalogue
+from pierhead.usecases.ports_notices import tell_nobody
+from pierhead.usecases.tell_approvals import ApprovalNews
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +30,32 @@ class EntryApprovers:
         return self.others if named is None else tuple(cast("list[str]", named))
 
 
+@dataclass(frozen=True, slots=True)
+class ApprovalSetting:
+    """What operators set of approvals. `others` are the groups asked for servers whose entries name none."""
+
+    public_url: str
+    others: tuple[str, ...]
+    tells_people: bool
+
+
 def approval_desk(
-    database: Database, catalogue: Catalogue, people: Membership, public_url: str, others: tuple[str, ...]
+    database: Database, catalogue: Catalogue, people: Membership, setting: ApprovalSetting
 ) -> ApprovalDesk:
     """Where approvals are asked for, decided and spent."""
+    news = ApprovalNews(SystemIds(), setting.public_url) if setting.tells_people else tell_nobody
     return ApprovalDesk(
-        store=DatabaseApprovals(database),
+        store=DatabaseApprovals(database, news),
         ids=RandomIds("apr_"),
-        approvers=EntryApprovers(catalogue, others),
+        approvers=EntryApprovers(catalogue, setting.others),
         people=people,
-        public_url=public_url,
+        public_url=setting.public_url,
     )
 
 
-def sweep(database: Database, opened: AsyncExitStack) -> None:
+def sweep(store: ApprovalStore, opened: AsyncExitStack) -> None:
     """Write down what expires, until `opened` closes."""
-    sweeping = asyncio.create_task(expire_for_ever(DatabaseApprovals(database), asyncio.sleep))
+    sweeping = asyncio.create_task(expire_for_ever(store, asyncio.sleep))
 
     async def end() -> None:
         sweeping.cancel()

@@ -1,7 +1,8 @@
-"""Reminders of reviews, given and sent while the registry runs: again and again, and never a reason for it to end.
+"""Reminders of reviews, and all notices on their way out, while the registry runs: again and again, whatever fails.
 
-Every registry of a platform may do it: a reminder is kept once, and who takes a notice knows it by its id. Below:
-`usecases/remind_reviewers`, `usecases/deliver_notices`. Not here: pages (`apps/registry/web`).
+Every registry of a platform may do it: a reminder is kept once, a try is one registry's alone, and who takes a notice
+knows it by its id. Below: `usecases/remind_reviewers`, `usecases/deliver_notices`. Not here: pages
+(`apps/registry/web`).
 """
 
 import asyncio
@@ -10,18 +11,63 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pierhead.adapters.db import DatabaseNotices
+from pierhead.adapters.foreign.mail import Mail
 from pierhead.adapters.foreign.webhook import Webhook
 from pierhead.adapters.system import SystemIds
+from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.wire_registry import RegistryAdapters
+from pierhead.usecases.address_notices import AddressBook, MailBook
 from pierhead.usecases.deliver_notices import NoticeDesk, deliver_notices
+from pierhead.usecases.ports_notices import MAIL, WEBHOOK, Notifier
 from pierhead.usecases.remind_reviewers import ReminderDesk, remind_reviewers
 
 _EVERY_S: Final = 15.0
+_DELIVER_S: Final = 2.0
 
 
 async def tell_for_ever(adapters: RegistryAdapters, every_s: float = _EVERY_S) -> None:
-    """Until cancelled: remind, send, wait. A round that fails is said on stderr, and the next one begins anew."""
-    work = _round(adapters)
+    """Until cancelled: remind, wait."""
+    desk = ReminderDesk(
+        catalogue=adapters.catalogue,
+        reminders=DatabaseNotices(adapters.database),
+        rights=adapters.registry.rights,
+        clock=adapters.clock,
+        ids=SystemIds(),
+        public_url=adapters.setting.public_url,
+        sends=bool(adapters.setting.notify.url),
+    )
+    await _for_ever(lambda: remind_reviewers(desk), every_s, "reminders of reviews")
+
+
+async def deliver_for_ever(adapters: RegistryAdapters, every_s: float = _DELIVER_S) -> None:
+    """Until cancelled: send what is due, wait. Ends at once where nothing is ever sent."""
+    notifiers = _notifiers(adapters)
+    if not notifiers:
+        return
+    notify = adapters.setting.notify
+    mail = MailBook(notify.addresses, notify.mail_domain) if MAIL in notifiers else None
+    addresses = AddressBook(adapters.desk.people, mail, WEBHOOK in notifiers)
+    desk = NoticeDesk(DatabaseNotices(adapters.database), notifiers, addresses, adapters.clock)
+    await _for_ever(lambda: deliver_notices(desk), every_s, "notices")
+
+
+def _notifiers(adapters: RegistryAdapters) -> dict[str, Notifier]:
+    """Every channel that is set up."""
+    notify = adapters.setting.notify
+    found: dict[str, Notifier] = {}
+    if notify.url:
+        found[WEBHOOK] = Webhook(notify.url, notify.key, adapters.setting.rules.guest_rules.allowed_hosts)
+    if notify.smtp_url:
+        found[MAIL] = _mail(notify)
+    return found
+
+
+def _mail(notify: NotifySettings) -> Mail:
+    return Mail(notify.smtp_url, notify.mail_from, notify.smtp_user, notify.smtp_password.get_secret_value())
+
+
+async def _for_ever(work: Callable[[], Awaitable[object]], every_s: float, what: str) -> None:
+    """A round that fails is said on stderr, and the next one begins anew."""
     while True:
         one = asyncio.ensure_future(work())
         try:
@@ -30,30 +76,5 @@ async def tell_for_ever(adapters: RegistryAdapters, every_s: float = _EVERY_S) -
             one.cancel()  # no effect on one that is over; another must have let go of the database before it is closed
             (failed,) = await asyncio.gather(one, return_exceptions=True)
         if isinstance(failed, BaseException):
-            sys.stderr.write(f"reminders of reviews: {type(failed).__name__}: {failed}\n"[:500])
+            sys.stderr.write(f"{what}: {type(failed).__name__}: {failed}\n"[:500])
         await asyncio.sleep(every_s)
-
-
-def _round(adapters: RegistryAdapters) -> Callable[[], Awaitable[None]]:
-    setting, notices = adapters.setting, DatabaseNotices(adapters.database)
-    notify = setting.notify
-    reminding = ReminderDesk(
-        catalogue=adapters.catalogue,
-        reminders=notices,
-        rights=adapters.registry.rights,
-        clock=adapters.clock,
-        ids=SystemIds(),
-        public_url=setting.public_url,
-        sends=bool(notify.url),
-    )
-    delivering = None
-    if notify.url:
-        webhook = Webhook(notify.url, notify.key, setting.rules.guest_rules.allowed_hosts)
-        delivering = NoticeDesk(notices, webhook, adapters.clock)
-
-    async def one_round() -> None:
-        await remind_reviewers(reminding)
-        if delivering is not None:
-            await deliver_notices(delivering)
-
-    return one_round

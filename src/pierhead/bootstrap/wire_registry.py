@@ -40,7 +40,7 @@ from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.settings import RegistrySettings, Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
-from pierhead.bootstrap.wire_approvals import approval_desk
+from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk
 from pierhead.bootstrap.wire_clients import known_clients
 from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
 from pierhead.core.errors import Invalid, Misconfigured
@@ -153,8 +153,12 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         tokens=_tokens(setting, own_keys, clock, policy),
         standings=DatabaseStandings(database),
         federation=federation,
-        approvals=approval_desk(database, catalogue, desk.people, setting.public_url, setting.rules.approvers),
+        approvals=approval_desk(database, catalogue, desk.people, _approval_setting(setting)),
     )
+
+
+def _approval_setting(setting: RegistrySetting) -> ApprovalSetting:
+    return ApprovalSetting(setting.public_url, setting.rules.approvers, setting.notify.tells_people)
 
 
 def _desk(setting: RegistrySetting, database: Database, signer: JoseSigner, federation: Federation | None) -> TokenDesk:

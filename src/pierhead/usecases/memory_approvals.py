@@ -11,15 +11,18 @@ from pierhead.core.audit import Fact
 from pierhead.core.errors import NotFound
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_approvals import ApprovalFilter, Changing, Everyone, Known, Proposing, Seer, Written
+from pierhead.usecases.ports_notices import Notice, Telling, tell_nobody
 
 
 @dataclass(slots=True)
 class MemoryApprovals:
-    """Fills `ApprovalStore`. `facts` are all that were written, oldest first."""
+    """Fills `ApprovalStore`. `facts` are all that were written, `notices` all that is to be told, oldest first."""
 
     clock: Clock
     kept: dict[str, ApprovalRecord] = field(default_factory=dict[str, ApprovalRecord])
     facts: list[Fact] = field(default_factory=list[Fact])
+    tell: Telling = tell_nobody
+    notices: list[Notice] = field(default_factory=list[Notice])
 
     async def propose(self, call_key: str, run: str, propose: Proposing) -> ApprovalRecord:
         now = self.clock.now()
@@ -57,6 +60,7 @@ class MemoryApprovals:
         for record in written.records:
             self.kept[record.id] = replace(record, lock=record.lock + 1)
         self.facts.extend(written.facts)
+        self.notices.extend(self.tell(written, self.clock.now()))
         return self.kept[written.last.id]
 
 

@@ -1,7 +1,7 @@
 """`Reminders` and `Outbox` in dicts, for tests."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pierhead.core.audit import Fact
 from pierhead.core.reminding import Reminder
@@ -33,5 +33,17 @@ class MemoryNotices:
         waiting = [each for each in self.notices.values() if each.next_at is not None and each.next_at <= now]
         return sorted(waiting, key=lambda each: each.at)[:limit]
 
+    async def take(self, notice: Notice, until: float) -> bool:
+        kept = self.notices[notice.id]
+        if kept.next_at != notice.next_at:
+            return False
+        self.notices[notice.id] = replace(kept, next_at=until)
+        return True
+
     async def settle(self, notice: Notice) -> None:
         self.notices[notice.id] = notice
+
+    async def spread(self, notice: Notice, copies: Sequence[Notice]) -> None:
+        self.notices[notice.id] = notice
+        for copy in copies:
+            self.notices.setdefault(copy.id, copy)

@@ -1,22 +1,39 @@
 """What is told to people outside the pages, as it is kept until it was delivered, and how it leaves.
 
-Filled by `adapters/db/notices` and `adapters/foreign/webhook`, in tests by `usecases/memory_notices`. Not here: what is
-worth telling (`remind_reviewers`), when a delivery is tried again (`deliver_notices`).
+Filled by `adapters/db/notices` and, one channel each, `adapters/foreign/webhook` and `adapters/foreign/mail`; in tests
+by `usecases/memory_notices`. Not here: what is worth telling (`remind_reviewers`, `tell_approvals`), whom a notice
+reaches (`address_notices`), when a delivery is tried again (`deliver_notices`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from pierhead.core.audit import Fact
 from pierhead.core.reminding import Reminder
+from pierhead.usecases.ports_approvals import Written
+
+PEOPLE: Final = ""
+"""No channel yet: the notice is for `readers`, and becomes one copy for each place where they are reached."""
+WEBHOOK: Final = "webhook"
+MAIL: Final = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """Whom a notice is for: members of the groups, and people by name; never those of `but`."""
+
+    groups: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    but: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One event for the outside. `id` stays the same however often it is sent; `next_at` is None once it is settled.
 
-    `fault` says why the last try failed. Times are seconds since 1970-01-01 UTC.
+    `fault` says why the last try failed. `recipient` is an address of that channel. Times are seconds since
+    1970-01-01 UTC.
     """
 
     id: str
@@ -26,6 +43,9 @@ class Notice:
     tries: int
     next_at: float | None
     fault: str = ""
+    channel: str = WEBHOOK
+    recipient: str = ""
+    readers: Readers = Readers()
 
 
 class Reminders(Protocol):
@@ -47,14 +67,40 @@ class Outbox(Protocol):
         """Those whose next try is due, the oldest first."""
         ...
 
+    async def take(self, notice: Notice, until: float) -> bool:
+        """Have that try to oneself until then; False where another has it already, or it is settled."""
+        ...
+
     async def settle(self, notice: Notice) -> None:
         """Keep what became of a try."""
         ...
 
+    async def spread(self, notice: Notice, copies: Sequence[Notice]) -> None:
+        """Keep what became of it and its copies, or nothing; a copy that is there already stays as it is."""
+        ...
+
 
 class Notifier(Protocol):
-    """Where notices go."""
+    """Where notices of one channel go."""
 
     async def send(self, notice: Notice, now: float) -> None:
         """Errors: UpstreamUnreachable, which is tried again; Invalid, for what nobody will ever take."""
         ...
+
+
+class Addresses(Protocol):
+    """Where readers are reached."""
+
+    async def places(self, readers: Readers, now: float) -> Sequence[tuple[str, str]]:
+        """Channel and recipient of each place, each once."""
+        ...
+
+
+Telling = Callable[[Written, float], Sequence[Notice]]
+"""What is to be told of records that were just written, at that time of the store's clock."""
+
+
+def tell_nobody(written: Written, now: float) -> Sequence[Notice]:
+    """Where nothing is to leave."""
+    del written, now
+    return ()

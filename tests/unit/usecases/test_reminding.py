@@ -11,11 +11,18 @@ from pierhead.core.errors import Invalid, UpstreamUnreachable
 from pierhead.core.review import Gate
 from pierhead.core.rule import parse_who
 from pierhead.usecases.check_guest import GuestRules
-from pierhead.usecases.deliver_notices import FIRST_PAUSE_S, GIVE_UP_S, LONGEST_PAUSE_S, NoticeDesk, deliver_notices
+from pierhead.usecases.deliver_notices import (
+    FIRST_PAUSE_S,
+    GIVE_UP_S,
+    LONGEST_PAUSE_S,
+    TURN_S,
+    NoticeDesk,
+    deliver_notices,
+)
 from pierhead.usecases.memory import MemoryClock, MemoryIds
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.memory_notices import MemoryNotices
-from pierhead.usecases.ports_notices import Notice
+from pierhead.usecases.ports_notices import PEOPLE, Notice, Readers
 from pierhead.usecases.remind_reviewers import ReminderDesk, remind_reviewers
 from pierhead.usecases.rights import Rights
 
@@ -100,9 +107,69 @@ async def test_without_an_address_a_reminder_is_a_fact_and_a_mark_only() -> None
 NOTICE: Final = Notice("n1", "review.half", START, {"review": "r1"}, tries=0, next_at=START)
 
 
+class Places:
+    """Everybody is reached at the same places."""
+
+    def __init__(self, *places: tuple[str, str]) -> None:
+        self.found = places
+
+    async def places(self, readers: Readers, now: float) -> tuple[tuple[str, str], ...]:
+        assert readers == FOR_ADMINS
+        assert now
+        return self.found
+
+
+FOR_ADMINS: Final = Readers(groups=("platform-admin",), but=("alice",))
+
+
+def notice_desk(outbox: MemoryNotices, taker: Taker, clock: MemoryClock, *places: tuple[str, str]) -> NoticeDesk:
+    return NoticeDesk(outbox, {"webhook": taker, "mail": taker}, Places(*places), clock)
+
+
+async def test_a_notice_for_people_becomes_one_copy_a_place_however_often_that_is_done() -> None:
+    for_people = replace(NOTICE, channel=PEOPLE, readers=FOR_ADMINS)
+    outbox, taker, clock = MemoryNotices(notices={"n1": for_people}), Taker(), MemoryClock(START)
+    places = (("webhook", ""), ("mail", "frank@corp.example"), ("mail", "gina@corp.example"), ("fax", "1"))
+    delivery = notice_desk(outbox, taker, clock, *places)
+    assert await deliver_notices(delivery) == 0
+    outbox.notices["n1"] = for_people  # as after a crash in between
+    assert await deliver_notices(delivery) == 3
+    assert await deliver_notices(delivery) == 0
+    assert sorted((each.channel, each.recipient) for each in taker.taken) == sorted(places[:3])
+    assert (len({each.id for each in taker.taken}), len(outbox.notices)) == (3, 4)
+    assert outbox.notices["n1"].next_at is None
+
+
+async def test_a_notice_that_reaches_nobody_says_so_and_is_done_with() -> None:
+    outbox, clock = (
+        MemoryNotices(notices={"n1": replace(NOTICE, channel=PEOPLE, readers=FOR_ADMINS)}),
+        MemoryClock(START),
+    )
+    await deliver_notices(notice_desk(outbox, Taker(), clock))
+    assert (outbox.notices["n1"].next_at, outbox.notices["n1"].fault) == (None, "nobody of these can be reached")
+
+
+async def test_a_channel_that_is_no_more_ends_its_notices() -> None:
+    outbox = MemoryNotices(notices={"n1": replace(NOTICE, channel="fax")})
+    assert await deliver_notices(notice_desk(outbox, Taker(), MemoryClock(START))) == 0
+    assert (outbox.notices["n1"].next_at, outbox.notices["n1"].fault) == (None, "fax is not set up any more")
+
+
+async def test_two_registries_never_send_the_same_try() -> None:
+    class Other(MemoryNotices):
+        """Another registry takes it between reading and sending."""
+
+        async def take(self, notice: Notice, until: float) -> bool:
+            return await super().take(notice, until + 1) and await super().take(notice, until)
+
+    outbox, taker = Other(notices={"n1": NOTICE}), Taker()
+    assert await deliver_notices(notice_desk(outbox, taker, MemoryClock(START))) == 0
+    assert (taker.taken, outbox.notices["n1"].next_at) == ([], START + TURN_S + 1)
+
+
 async def test_a_notice_that_was_taken_is_sent_no_more() -> None:
     outbox, taker = MemoryNotices(notices={"n1": NOTICE}), Taker()
-    delivery = NoticeDesk(outbox, taker, MemoryClock(START))
+    delivery = notice_desk(outbox, taker, MemoryClock(START))
     assert (await deliver_notices(delivery), await deliver_notices(delivery)) == (1, 0)
     assert taker.taken == [NOTICE]
     assert outbox.notices["n1"] == replace(NOTICE, tries=1, next_at=None)
@@ -111,7 +178,7 @@ async def test_a_notice_that_was_taken_is_sent_no_more() -> None:
 async def test_tries_stand_further_and_further_apart_until_they_are_given_up() -> None:
     outbox, taker, clock = MemoryNotices(notices={"n1": NOTICE}), Taker(), MemoryClock(START)
     taker.fault = UpstreamUnreachable("nobody there", hint="")
-    delivery, pauses = NoticeDesk(outbox, taker, clock), list[float]()
+    delivery, pauses = notice_desk(outbox, taker, clock), list[float]()
     while (at := outbox.notices["n1"].next_at) is not None:
         pauses.append(at - clock.seconds)
         clock.seconds = at
@@ -126,5 +193,5 @@ async def test_what_nobody_will_ever_take_is_not_tried_again_and_holds_up_no_oth
     other = replace(NOTICE, id="n2", at=START + 1)
     outbox, taker = MemoryNotices(notices={"n1": NOTICE, "n2": other}), Taker()
     taker.fault = Invalid("gone", hint="")
-    assert await deliver_notices(NoticeDesk(outbox, taker, MemoryClock(START + 2))) == 0
+    assert await deliver_notices(notice_desk(outbox, taker, MemoryClock(START + 2))) == 0
     assert [(each.next_at, each.fault) for each in outbox.notices.values()] == [(None, "gone")] * 2

@@ -31,6 +31,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pierhead.adapters.db.engine import Database
 from pierhead.adapters.db.facts import append_all
+from pierhead.adapters.db.notices import keep_notices
 from pierhead.adapters.db.schema import APPROVALS
 from pierhead.core.approval import OPEN_STATES, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, as_of
@@ -38,6 +39,7 @@ from pierhead.core.errors import Conflict, NotFound
 from pierhead.usecases.approval_forms import record_from_form, record_to_form
 from pierhead.usecases.ports_approvals import (
     ApprovalFilter,
+    ApprovalStore,
     Changing,
     Everyone,
     Known,
@@ -45,6 +47,7 @@ from pierhead.usecases.ports_approvals import (
     Seer,
     Written,
 )
+from pierhead.usecases.ports_notices import Telling, tell_nobody
 from pierhead.usecases.spend_approval import expire_approvals
 
 _CLOCKS: Final[Mapping[str, ColumnElement[float]]] = {
@@ -79,6 +82,7 @@ class DatabaseApprovals:
     """Reads and changes them. Writers of one process queue up here: SQLite wakes them in no order, and some never."""
 
     database: Database
+    tell: Telling = tell_nobody
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)
 
     async def propose(self, call_key: str, run: str, propose: Proposing) -> ApprovalRecord:
@@ -143,6 +147,7 @@ class DatabaseApprovals:
         except IntegrityError:
             raise _changed() from None
         await append_all(self.database, connection, written.facts, now)
+        await keep_notices(connection, self.tell(written, now))
         return last
 
 
@@ -226,7 +231,7 @@ def _changed() -> Conflict:
     return Conflict("somebody else changed it meanwhile", hint="read it again, then decide", code="changed-meanwhile")
 
 
-async def expire_for_ever(store: DatabaseApprovals, sleep: Callable[[float], Awaitable[None]]) -> None:
+async def expire_for_ever(store: ApprovalStore, sleep: Callable[[float], Awaitable[None]]) -> None:
     """Write down what time has moved, every few seconds; ends by cancellation.
 
     A database that is away is tried again: until then every reader sees the right state all the same.

@@ -4,17 +4,18 @@ Fills `ports_notices.Reminders` and `ports_notices.Outbox`.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pierhead.adapters.db.engine import Database
 from pierhead.adapters.db.facts import append_own
 from pierhead.adapters.db.schema import NOTICES, REMINDERS
 from pierhead.core.audit import Fact
 from pierhead.core.reminding import Reminder
-from pierhead.usecases.ports_notices import Notice
+from pierhead.usecases.ports_notices import Notice, Readers
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,31 +41,50 @@ class DatabaseNotices:
             if (await connection.execute(self.database.insert_new(REMINDERS, row))).rowcount != 1:
                 return False
             if notice is not None:
-                await connection.execute(NOTICES.insert().values(_row(notice)))
+                await keep_notices(connection, (notice,))
             await append_own(self.database, connection, fact, at)
         return True
 
     async def due(self, now: float, limit: int) -> Sequence[Notice]:
         query = select(NOTICES).where(NOTICES.c.next_at <= now).order_by(NOTICES.c.at, NOTICES.c.id).limit(limit)
         async with self.database.reading() as connection:
-            rows = (await connection.execute(query)).all()
-        return [
-            Notice(row.id, row.kind, row.at, orjson.loads(row.content), row.tries, row.next_at, row.fault)
-            for row in rows
-        ]
+            rows = (await connection.execute(query)).mappings().all()
+        return [_notice(row) for row in rows]
+
+    async def take(self, notice: Notice, until: float) -> bool:
+        is_same = (NOTICES.c.id == notice.id) & (NOTICES.c.next_at == notice.next_at)
+        async with self.database.writing() as connection:
+            taken = await connection.execute(NOTICES.update().where(is_same).values(next_at=until))
+        return taken.rowcount == 1
 
     async def settle(self, notice: Notice) -> None:
         async with self.database.writing() as connection:
             await connection.execute(self.database.upsert(NOTICES, [_row(notice)]))
 
+    async def spread(self, notice: Notice, copies: Sequence[Notice]) -> None:
+        async with self.database.writing() as connection:
+            for copy in copies:
+                await connection.execute(self.database.insert_new(NOTICES, _row(copy)))
+            await connection.execute(self.database.upsert(NOTICES, [_row(notice)]))
+
+
+async def keep_notices(connection: AsyncConnection, notices: Sequence[Notice]) -> None:
+    """New notices, in the transaction of what they tell of."""
+    if notices:
+        await connection.execute(NOTICES.insert(), [_row(notice) for notice in notices])
+
+
+def _notice(row: RowMapping) -> Notice:
+    members = dict(row)
+    readers: dict[str, list[str]] = orjson.loads(row["readers"]) if row["readers"] else {}
+    members["content"] = orjson.loads(row["content"])
+    members["readers"] = Readers(**{name: tuple(names) for name, names in readers.items()})
+    return Notice(**members)
+
 
 def _row(notice: Notice) -> dict[str, object]:
     return {
-        "id": notice.id,
-        "kind": notice.kind,
-        "at": notice.at,
+        **{name: getattr(notice, name) for name in Notice.__dataclass_fields__},
         "content": orjson.dumps(notice.content).decode(),
-        "tries": notice.tries,
-        "next_at": notice.next_at,
-        "fault": notice.fault,
+        "readers": orjson.dumps(asdict(notice.readers)).decode(),
     }

@@ -111,6 +111,9 @@ NOTICES = Table(
     Column("tries", Integer, nullable=False),
     Column("next_at", Double, nullable=True),
     Column("fault", Text, nullable=False),
+    Column("channel", Text, nullable=False, server_default="webhook"),
+    Column("recipient", Text, nullable=False, server_default=""),
+    Column("readers", Text, nullable=False, server_default=""),
     Index(None, "next_at"),
 )
 

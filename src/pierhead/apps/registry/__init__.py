@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 
 from pierhead.apps.serving import serve, stop_on_signals
 from pierhead.bootstrap.wire_approvals import sweep
-from pierhead.bootstrap.wire_notices import tell_for_ever
+from pierhead.bootstrap.wire_notices import deliver_for_ever, tell_for_ever
 from pierhead.bootstrap.wire_registry import RegistryAdapters, RegistrySetting, registry_adapters
 
 _DRAIN_S = 20
@@ -26,8 +26,12 @@ async def run(setting: RegistrySetting, listener: socket.socket) -> None:
     stop_on_signals(stopping)
     async with AsyncExitStack() as opened:
         adapters = await registry_adapters(setting, opened)
-        beside = [asyncio.create_task(_let_go(stopping, adapters)), asyncio.create_task(tell_for_ever(adapters))]
-        sweep(adapters.database, opened)
+        beside = [
+            asyncio.create_task(_let_go(stopping, adapters)),
+            asyncio.create_task(tell_for_ever(adapters)),
+            asyncio.create_task(deliver_for_ever(adapters)),
+        ]
+        sweep(adapters.approvals.store, opened)
         parts = parts_of(adapters)
         await serve(build(parts), [listener], stopping, drain_s=_DRAIN_S, lifespan="off")
         for task in beside:

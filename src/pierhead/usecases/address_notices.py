@@ -1,0 +1,67 @@
+"""Where people are reached: who is in a group now, and what their addresses are.
+
+A name that is an e-mail address is one; others are looked up, or get the company's domain. A group may have an address
+of its own, which then stands for its members. Not here: when a notice leaves (`deliver_notices`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pierhead.usecases.ports_notices import MAIL, WEBHOOK, Readers
+
+
+class Members(Protocol):
+    """Who is known here, and in which groups they are."""
+
+    def names(self) -> tuple[str, ...]: ...
+
+    def groups(self, person: str) -> frozenset[str] | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class MailBook:
+    """How a name becomes an address: `addresses` of people and of groups first, then `domain`, where there is one."""
+
+    addresses: Mapping[str, str] = field(default_factory=dict[str, str], hash=False)
+    domain: str = ""
+
+    def of(self, name: str) -> str:
+        """The address; empty where there is none."""
+        if name in self.addresses:
+            return self.addresses[name]
+        if "@" in name:
+            return name
+        return f"{name}@{self.domain}" if self.domain else ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBook:
+    """Fills `Addresses`. Without `mail` nobody is written to; `webhook` is whether there is one."""
+
+    members: Members
+    mail: MailBook | None
+    webhook: bool
+
+    async def places(self, readers: Readers, now: float) -> Sequence[tuple[str, str]]:
+        del now
+        found = [(WEBHOOK, "")] if self.webhook else []
+        if self.mail is not None:
+            found += [(MAIL, address) for address in self._mailed(readers, self.mail)]
+        return tuple(dict.fromkeys(found))
+
+    def _mailed(self, readers: Readers, mail: MailBook) -> Iterator[str]:
+        for group in readers.groups:
+            if group in mail.addresses:
+                yield mail.addresses[group]
+        for name in self._named(readers, frozenset(mail.addresses)):
+            if address := mail.of(name):
+                yield address
+
+    def _named(self, readers: Readers, covered: frozenset[str]) -> Iterator[str]:
+        """Everyone by name: of groups that no address of their own covers, and who is meant in person."""
+        wanted = frozenset(readers.groups) - covered
+        for name in self.members.names():
+            if name not in readers.but and not wanted.isdisjoint(self.members.groups(name) or ()):
+                yield name
+        yield from readers.people
