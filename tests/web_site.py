@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
@@ -33,6 +34,7 @@ from pierhead.usecases.find_client import Clients
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
 from pierhead.usecases.memory_approvals import MemoryApprovals
+from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.memory_data import MemoryData
 from pierhead.usecases.memory_health import MemoryHealths
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
@@ -441,3 +443,11 @@ def facts_of(row: CallRow) -> tuple[KeptFact, ...]:
     if row.outcome == "running":
         return (begun, own)
     return (begun, own, KeptFact(writer, 13, row.at + 0.1, "01" * 32, finished))
+
+
+def declare(site: TestSite, name: str, **members: Any) -> None:
+    """Declare more of a server than the sample does."""
+    catalogue = site.site.registry.catalogue
+    assert isinstance(catalogue, MemoryCatalogue)
+    entry = catalogue.kept_entries[name]
+    catalogue.kept_entries[name] = replace(entry, document={**entry.document, **members})

@@ -36,37 +36,40 @@ class TableRole:
 def roles_of_table(documents: Mapping[str, Mapping[str, Json]], table: str) -> Iterator[TableRole]:
     """Every role of these entries that names `table`, by an exact name or by its first pattern."""
     for server in sorted(documents):
-        roles = _mapping(documents[server].get("roles"))
+        roles = mapping_of(documents[server].get("roles"))
         for name, written in roles.items():
-            role = _mapping(written)
+            role = mapping_of(written)
             rule = _rule(role, table)
             if rule is not None:
-                who = None if len(roles) == 1 and not _has_holders(role) else _who(role)
-                yield TableRole(server, name, _texts(rule.get("operations")), who, tuple(_limits(rule)))
+                who = holders_of(role, is_only=len(roles) == 1)
+                yield TableRole(server, name, texts_of(rule.get("operations")), who, tuple(_limits(rule)))
 
 
 def without_tables(documents: Mapping[str, Mapping[str, Json]]) -> tuple[str, ...]:
     """The servers whose entries say nothing of tables: what they read, nobody declared."""
-    return tuple(sorted(name for name, document in documents.items() if not _mapping(document.get("roles"))))
+    return tuple(sorted(name for name, document in documents.items() if not mapping_of(document.get("roles"))))
 
 
 def _rule(role: Mapping[str, Json], table: str) -> Mapping[str, Json] | None:
     """What the role says of the table: the short form has one set of operations for all."""
     tables = role.get("tables")
     rules = (
-        {name: {"operations": role.get("operations")} for name in _texts(tables)}
+        {name: {"operations": role.get("operations")} for name in texts_of(tables)}
         if isinstance(tables, list)
-        else _mapping(tables)
+        else mapping_of(tables)
     )
     found = rules.get(table)
     if found is None:
         found = next((rule for pattern, rule in rules.items() if fnmatchcase(table, pattern)), None)
-    rule = None if found is None else _mapping(found)
-    return rule if rule and _texts(rule.get("operations")) else None
+    rule = None if found is None else mapping_of(found)
+    return rule if rule and texts_of(rule.get("operations")) else None
 
 
-def _who(role: Mapping[str, Json]) -> Who:
-    groups, users, workloads = (frozenset(_texts(role.get(name))) for name in ("groups", "users", "workloads"))
+def holders_of(role: Mapping[str, Json], *, is_only: bool) -> Who | None:
+    """Who holds it; None for everybody who reaches the server: a server's only role, if it names nobody."""
+    if is_only and not _has_holders(role):
+        return None
+    groups, users, workloads = (frozenset(texts_of(role.get(name))) for name in ("groups", "users", "workloads"))
     return Who(groups, users, workloads)
 
 
@@ -75,20 +78,22 @@ def _has_holders(role: Mapping[str, Json]) -> bool:
 
 
 def _limits(rule: Mapping[str, Json]) -> Iterator[str]:
-    columns = _mapping(rule.get("columns"))
+    columns = mapping_of(rule.get("columns"))
     for member, told in (("include", "only the columns"), ("exclude", "without the columns"), ("mask", "masked:")):
-        names = _texts(columns.get(member)) or tuple(_mapping(columns.get(member)))
+        names = texts_of(columns.get(member)) or tuple(mapping_of(columns.get(member)))
         if names:
             yield f"{told} {', '.join(names)}"
     if isinstance(rule.get("rows"), str):
         yield f"only rows where {rule['rows']}"
 
 
-def _mapping(value: Json) -> Mapping[str, Json]:
+def mapping_of(value: Json) -> Mapping[str, Json]:
+    """A member that should be one; empty for anything else."""
     return value if isinstance(value, Mapping) else {}
 
 
-def _texts(value: Json) -> tuple[str, ...]:
+def texts_of(value: Json) -> tuple[str, ...]:
+    """A member that should be a list of texts; empty for anything else."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return ()
     return tuple(str(each) for each in cast("Sequence[object]", value))

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from tests.openapi_answers import validator
 from tests.pages import hidden
 from tests.web_registry import SPARK_REVIEW
-from tests.web_site import PUBLIC_URL, WAITING, TestSite, build, callers
+from tests.web_site import PUBLIC_URL, WAITING, TestSite, build, callers, declare
 from tools.openapi import check_openapi, compare
 
 from pierhead.apps.registry import openapi
@@ -605,3 +605,14 @@ async def test_the_health_of_a_hidden_server_reads_as_one_that_is_not_there(prog
     hidden_one = await program.ask("bob", "GET", "/api/v1/servers/knowledge/health")
     absent = await program.ask("bob", "GET", "/api/v1/servers/nothing/health")
     assert (hidden_one.status_code, hidden_one.json()) == (404, absent.json())
+
+
+async def test_what_a_role_on_the_source_keeps_back_is_not_shown_as_yours(program: Program) -> None:
+    declare(
+        program.world, "warehouse", roles={"planner": {"tables": ["flights"], "operations": ["read"], "sql": False}}
+    )
+    alices = (await program.ask("alice", "GET", "/api/v1/servers/warehouse")).json()
+    assert "run_query" not in {tool["name"] for tool in alices["tools"]}
+    assert alices["tool_count"] == len(alices["tools"]) > 0
+    auditors = (await program.ask("frank", "GET", "/api/v1/servers/warehouse")).json()
+    assert "run_query" in {tool["name"] for tool in auditors["tools"]}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.visiting import Inline, Visit, kept, words_of
 from tests.web_registry import HOSTILE_WORDS
-from tests.web_site import NOW, SERVERS
+from tests.web_site import NOW, SERVERS, declare
 
 from pierhead.apps.registry.web.view_servers import PAGE
 from pierhead.core.catalog import Stage
@@ -94,6 +94,21 @@ async def test_a_server_tells_what_was_checked_apart_from_what_was_said(visit: V
     assert "Data class internal" in said
     assert f"about {view['tokens']} tokens (bytes of name" in page
     assert view["tokens"] == sum(tool["tokens"] for tool in view["tools"])
+
+
+async def test_a_tool_that_your_role_on_the_source_keeps_back_is_not_said_to_be_yours(visit: Visit) -> None:
+    declare(visit.world, "warehouse", roles={"planner": {"tables": ["flights"], "operations": ["read"], "sql": False}})
+    await visit.sign_in("alice")
+    tools = {tool["name"]: tool["you"] for tool in (await visit.json("/servers/warehouse"))["tools"]}
+
+    assert tools["list_tables"]["decision"] == "permit"
+    assert tools["run_query"] == {
+        **tools["run_query"],
+        "decision": "refuse",
+        "sentence": "your role here, planner, does not send SQL",
+        "whom_to_ask": "ask data-platform in #warehouse-help",
+    }
+    assert "your role here, planner, does not send SQL" in await visit.text("/servers/warehouse")
 
 
 async def test_use_and_time_saved_are_those_of_the_server_alone(visit: Visit) -> None:

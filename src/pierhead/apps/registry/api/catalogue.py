@@ -16,12 +16,15 @@ from pierhead.core.approval import Approval
 from pierhead.core.catalog import DataClass, Effect, Server, Stage, Tool
 from pierhead.core.errors import Invalid
 from pierhead.core.health import Health
-from pierhead.core.policy import Question
+from pierhead.core.identity import Party
+from pierhead.core.policy import Match, Question, RuleEffect
 from pierhead.core.snapshot import Snapshot
 from pierhead.core.usage import Minutes
 from pierhead.usecases.explain_decision import Explanation, explain_decision
+from pierhead.usecases.kept_back_by_roles import kept_back
 from pierhead.usecases.list_tools import list_tools
 from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
+from pierhead.usecases.ports_catalogue import Entry
 from pierhead.usecases.ports_records import ProcessState
 from pierhead.usecases.rights import is_owner
 
@@ -114,10 +117,14 @@ async def server(asked: Asked) -> object:
         entry = await entry_seen(asked, name)
         found = found or undeployed(asked, entry, await versions_seen(asked, entry))
     process = (await asked.site.processes.states()).get(name, _UNREPORTED)
+    declared = await asked.site.registry.catalogue.entry(name)
+    tools = [_tool(asked, found, tool, declared) for tool in _shown_tools(asked, found)]
+    shown = [each for each in tools if asked.sees_all or each.may_use]
     return {
         **asdict(_server(asked, found, process, await asked.site.healths.health(name))),
+        "tool_count": len(shown),
         "withheld": await _withheld(asked, found),
-        "tools": [_tool(asked, found, tool) for tool in _shown_tools(asked, found)],
+        "tools": shown,
         "policy_version": snapshot.revision,
     }
 
@@ -245,8 +252,13 @@ def _usable(asked: Asked, each: Server) -> tuple[Tool, ...]:
     return list_tools(each.name, asked.caller, snapshots, SnapshotRules(snapshots, REACH_AND_USE))
 
 
-def _tool(asked: Asked, each: Server, tool: Tool) -> ToolForm:
+def _tool(asked: Asked, each: Server, tool: Tool, declared: Entry | None) -> ToolForm:
+    """As the rules decide, and as the server's own roles do."""
     use = _explained(asked, each, tool.name)
+    kept = kept_back(declared.document, tool.name, asked.caller) if declared and use.decision != "refuse" else ""
+    if kept:
+        forbids = Match(RuleEffect.FORBID, Question.USE, Party.PERSON, f"{each.name}.roles", kept)
+        use = replace(use, decision="refuse", sentence=kept, reasons=(*use.reasons, forbids))
     return ToolForm(
         name=tool.name,
         description=tool.description,

@@ -14,6 +14,7 @@ from pierhead.core.definitions import tool_digest
 from pierhead.core.errors import NotFound, Refused
 from pierhead.core.identity import Caller
 from pierhead.core.token_weight import token_weight
+from pierhead.usecases.kept_back_by_roles import kept_back
 from pierhead.usecases.list_tools import list_tools
 from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
 from pierhead.usecases.official_forms import OFFICIAL, moment
@@ -53,7 +54,7 @@ def record(asked: Asked, caller: Caller, item: Item, *, whole: bool) -> Mapping[
     members |= {"owner": server.owner, "support": server.support, "kind": server.kind, "dataClass": server.data_class}
     if server.version != standing.version:
         return members
-    usable = _usable(asked, caller, server)
+    usable = [each for each in _usable(asked, caller, server) if not kept_back(document, each.name, caller)]
     highest = max((_EFFECTS.index(tool.effect) for tool in usable), default=None)
     return {
         **members,
