@@ -1,13 +1,14 @@
 """The registry, seen from a gateway, a server or the command line: its internal API over one kept connection.
 
-Fills the ports SnapshotSource, FactSink and Approvals. A registry that is away is UpstreamUnreachable and nothing
-else; what it refuses comes back with its own code. A bearer key opens the internal API.
+Fills the ports SnapshotSource, FactSink, Approvals and Plans. A registry that is away is UpstreamUnreachable and
+nothing else; what it refuses comes back with its own code. A bearer key opens the internal API.
 """
 
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
+from urllib.parse import quote
 
 import httpx2
 import orjson
@@ -25,6 +26,8 @@ from pierhead.core.errors import (
 )
 from pierhead.core.policy import ApprovalNeeded
 from pierhead.usecases.approval_forms import proposal_to_form, ticket_from_form
+from pierhead.usecases.plan_forms import kept_from_form, plan_to_form
+from pierhead.usecases.ports_plans import KeptPlan, NewPlan
 from pierhead.usecases.ports_registry import Envelope
 from pierhead.usecases.wire_forms import Manifest, manifest_to_form
 
@@ -81,6 +84,19 @@ class Registry:
 
     async def finish(self, approval: str, call_id: str, ended: str) -> None:
         await self._send("POST", f"/approvals/{approval}/finish", {"call_id": call_id, "ended": ended})
+
+    async def keep_plan(self, plan: NewPlan) -> KeptPlan:
+        """Fills `ports_plans.Plans`, with `plan` and `use_plan`."""
+        return kept_from_form(await self._send("POST", "/plans", plan_to_form(plan)))
+
+    async def plan(self, plan_id: str) -> KeptPlan | None:
+        try:
+            return kept_from_form(await self._send("GET", f"/plans/{quote(plan_id, safe='')}"))
+        except NotFound:
+            return None
+
+    async def use_plan(self, plan_id: str) -> bool:
+        return bool((await self._send("POST", f"/plans/{quote(plan_id, safe='')}/use", {}))["is_used"])
 
     async def _send(self, method: str, path: str, body: object = None, wait_s: float = 0.0) -> dict[str, Any]:
         content = None if body is None else orjson.dumps(body)

@@ -20,6 +20,7 @@ from pierhead.adapters.db import (
     DatabaseHealths,
     DatabaseManifests,
     DatabasePeople,
+    DatabasePlans,
     DatabasePolicies,
     DatabaseRecords,
     DatabaseSignIn,
@@ -29,7 +30,7 @@ from pierhead.adapters.db import (
 )
 from pierhead.adapters.oidc import Tokens
 from pierhead.adapters.snapshot_signature import SnapshotSigner
-from pierhead.adapters.system import SystemClock, SystemIds
+from pierhead.adapters.system import RandomIds, SystemClock, SystemIds
 from pierhead.adapters.token_signer import JoseSigner
 from pierhead.bootstrap.company_policies import declared_policies, engine
 from pierhead.bootstrap.declared_policy import judged_fleet
@@ -105,6 +106,7 @@ class RegistryAdapters:
     federation: Federation | None
     """Where people sign in, if that is not here."""
     approvals: ApprovalDesk
+    plans: DatabasePlans
 
 
 def _require_cases(fleet: Fleet) -> None:
@@ -154,6 +156,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         standings=DatabaseStandings(database),
         federation=federation,
         approvals=approval_desk(database, catalogue, desk.people, _approval_setting(setting)),
+        plans=DatabasePlans(database, RandomIds("pln_")),
     )
 
 

@@ -170,6 +170,7 @@ def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
     entry = setting.entry
     server = build_server(entry.kind, entry.name, setting.settings)
     server.folder = setting.data / "servers" / entry.name
+    server.plans = beside.registry
     server.installation_key = derived(Keys.at(setting.data).made(VALUES), entry.name)
     application = host(server, _governance(beside, entry.name, server.tools), verifier)
     manifest = _manifest(setting, server.version, server.manifest())

@@ -10,16 +10,18 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pierhead.core.approval import OPEN_STATES, Approval, ApprovalMove, ApprovalState, moved
-from pierhead.core.call import Parsed, canonical, digest
+from pierhead.core.call import Parsed, canonical, digest, plan_of
 from pierhead.core.definitions import tools_digest
 from pierhead.core.errors import Conflict, Invalid
+from pierhead.core.foreseen import NOTHING_FORESEEN, Foreseen
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.policy import ApprovalNeeded, Match
-from pierhead.core.redaction import shown_exactly
+from pierhead.core.redaction import shown, shown_exactly
 
 LARGEST_ARGUMENTS: Final = 32 * 1024
 """In bytes of canonical JSON: more than that no person reads before they say yes."""
+LONGEST_REASON: Final = 2000
 LIFETIMES_S: Final[Mapping[Approval, float]] = {
     Approval.CONFIRM: 600.0,
     Approval.APPROVE: 3600.0,
@@ -34,8 +36,10 @@ _GRACE_S: Final = 60.0
 class Proposal:
     """What is asked for, as the server that would run it says.
 
-    `call_key` names the call (who, what, with which arguments, where); `digest` pins it under one version and one set
-    of rules. `shown` are the arguments for people: exact, less what is a secret. `run` bounds how much one run asks.
+    `call_key` names the call (who, what, with which arguments, where); `digest` pins it under one version, one set of
+    rules, and one plan. `shown` are the arguments for people: exact, less what is a secret. `run` bounds how much one
+    run asks. `summary` is the server's sentence, `reason` the caller's own words. `on_behalf_of` is the person where a
+    program asks for them.
     """
 
     call_key: str
@@ -58,6 +62,9 @@ class Proposal:
     reasons: tuple[str, ...]
     summary: str
     timeout_s: float
+    foreseen: Foreseen = NOTHING_FORESEEN
+    reason: str = ""
+    on_behalf_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +154,30 @@ def proposal_of(needed: ApprovalNeeded) -> Proposal:
         approval=needed.approval,
         revision=request.revision,
         reasons=tuple(dict.fromkeys(match.sentence for match in needed.reasons if match.effect == "ask")),
-        summary=f"run {request.tool.name} of {request.server.name} in {caller.environment}",
+        summary=f"{_does(needed, arguments.foreseen)} in {caller.environment}",
         timeout_s=request.tool.timeout_s,
+        foreseen=_told(arguments.foreseen),
+        reason=_reason(arguments.values),
+        on_behalf_of=who.subject if who and caller.workload else "",
     )
+
+
+def _does(needed: ApprovalNeeded, foreseen: Foreseen) -> str:
+    return foreseen.summary or f"run {needed.request.tool.name} of {needed.request.server.name}"
+
+
+def _told(foreseen: Foreseen) -> Foreseen:
+    """As people are shown it: what is a secret is withheld in a plan's items, too."""
+    plan = foreseen.plan
+    if plan is None:
+        return foreseen
+    return replace(foreseen, plan=replace(plan, first=tuple(shown(item) for item in plan.first)))
+
+
+def _reason(values: Mapping[str, Json]) -> str:
+    """Why the call is made, in its caller's words: an argument of that name, which is theirs and proves nothing."""
+    said = values.get("reason")
+    return said[:LONGEST_REASON] if isinstance(said, str) else ""
 
 
 def fingerprint(needed: ApprovalNeeded) -> str:
@@ -171,6 +199,7 @@ def fingerprint(needed: ApprovalNeeded) -> str:
             _subject(request.caller),
             str(needed.approval),
             _rules_digest(needed.reasons),
+            *([plan.digest] if (plan := plan_of(request.call)) else []),
         ]
     )
 
@@ -187,13 +216,17 @@ def _rules_digest(reasons: Sequence[Match]) -> str:
 
 
 def proposed(record_id: str, proposal: Proposal, approvers: tuple[str, ...], now: float) -> ApprovalRecord:
-    """A fresh record of `proposal`, which waits. Errors: Invalid (`bad-approval`), for a class that asks nobody."""
+    """A fresh record of `proposal`, which waits: as long as its class lets it, and no longer than its plan.
+
+    Errors: Invalid (`bad-approval`), for a class that asks nobody.
+    """
     lifetime = LIFETIMES_S.get(proposal.approval)
     if lifetime is None:
         raise Invalid(f"class {proposal.approval} asks nobody", hint="ask for confirm or above", code="bad-approval")
-    required = REQUIRED[proposal.approval]
+    required, plan = REQUIRED[proposal.approval], proposal.foreseen.plan
+    expires = now + lifetime if plan is None else min(now + lifetime, plan.expires_at)
     return ApprovalRecord(
-        record_id, proposal, approvers, required, ApprovalState.PENDING, created_at=now, expires_at=now + lifetime
+        record_id, proposal, approvers, required, ApprovalState.PENDING, created_at=now, expires_at=expires
     )
 
 

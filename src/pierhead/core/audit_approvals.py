@@ -25,11 +25,14 @@ class ApprovalAsked:
     approvers: tuple[str, ...]
     revision: int
     expires_at: float
+    plan_digest: str = ""
+    """Of the plan that would be carried out; empty without one."""
     kind: str = "approval-asked"
 
     @classmethod
     def of(cls, record: ApprovalRecord) -> "ApprovalAsked":
         asked = record.proposal
+        plan = asked.foreseen.plan
         return cls(
             approval_id=record.id,
             server=asked.server,
@@ -44,6 +47,7 @@ class ApprovalAsked:
             approvers=record.approvers,
             revision=asked.revision,
             expires_at=record.expires_at,
+            plan_digest=plan.digest if plan else "",
         )
 
 

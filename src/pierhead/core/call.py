@@ -13,6 +13,7 @@ from typing import Final, assert_never
 from pierhead.core.approval import Ticket
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.errors import Invalid
+from pierhead.core.foreseen import NOTHING_FORESEEN, Foreseen, Planned
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 
@@ -32,9 +33,22 @@ class Parsed:
     values: Mapping[str, Json] = field(hash=False)
     digest: str
     size: int
+    foreseen: Foreseen = NOTHING_FORESEEN
+    """What the server says that they would do."""
+
+    @property
+    def judged(self) -> Mapping[str, Json]:
+        """What rules read: the arguments, and as `plan` what a plan would change."""
+        plan = self.foreseen.plan
+        return self.values if plan is None else {**self.values, "plan": plan.judged()}
 
 
 Arguments = Opaque | Parsed
+
+
+def plan_of(call: "Call") -> Planned | None:
+    """The plan that `call` would carry out, if it is one that carries out a plan."""
+    return call.arguments.foreseen.plan if isinstance(call.arguments, Parsed) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,8 +69,9 @@ def definition(tool: Tool) -> dict[str, Json]:
 
 
 def argument_names(tool: Tool) -> Mapping[str, object]:
-    """What the tool can be given, by name."""
-    return cast("Mapping[str, object]", tool.input_schema.get("properties", {}))
+    """What the tool can be given, by name; one that carries out a plan is judged by that `plan`, too."""
+    given = cast("Mapping[str, object]", tool.input_schema.get("properties", {}))
+    return {**given, "plan": {}} if "plan_id" in given else given
 
 
 def tool_digest(tool: Tool) -> str:

@@ -60,14 +60,15 @@ def kept_details(noted: Mapping[str, Json]) -> Mapping[str, Json]:
 
 def shown_exactly(arguments: Mapping[str, Json]) -> Mapping[str, Json]:
     """Arguments as whoever decides on them must see them: whole, but for members whose name speaks of a secret."""
-    return {name: "[secret]" if _is_secret(name) else _shown(value) for name, value in arguments.items()}
+    return {name: "[secret]" if _is_secret(name) else shown(value) for name, value in arguments.items()}
 
 
-def _shown(value: Json) -> Json:
+def shown(value: Json) -> Json:
+    """One value, as `shown_exactly` shows it."""
     if isinstance(value, Mapping):
         return shown_exactly(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_shown(item) for item in value]
+        return [shown(item) for item in value]
     return value
 
 

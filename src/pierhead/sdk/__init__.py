@@ -1,7 +1,7 @@
 """What a server author imports. Light: no database, no web framework of ours, no policy engine.
 
-`Server` loads on first use: what only reads declarations, as the registry does, need not hold the protocol stack, some
-30 MB a process.
+`Server` and `Plan` load on first use: what only reads declarations, as the registry does, need not hold the protocol
+stack, some 30 MB a process.
 """
 
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from pierhead.sdk.result import Encoded
 from pierhead.usecases.notes import note
 
 if TYPE_CHECKING:
+    from pierhead.sdk.plan import Plan
     from pierhead.sdk.server import Server
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Misconfigured",
     "Needs",
     "NotFound",
+    "Plan",
     "Server",
     "ToolFailed",
     "ToolTimedOut",
@@ -53,8 +55,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name != "Server":
-        raise AttributeError(f"module 'pierhead.sdk' has no attribute {name!r}")
-    from pierhead.sdk.server import Server  # noqa: PLC0415 - see the module's docstring
+    if name == "Server":
+        from pierhead.sdk.server import Server  # noqa: PLC0415 - see the module's docstring
 
-    return Server
+        return Server
+    if name == "Plan":
+        from pierhead.sdk.plan import Plan  # noqa: PLC0415 - as `Server`
+
+        return Plan
+    raise AttributeError(f"module 'pierhead.sdk' has no attribute {name!r}")

@@ -4,14 +4,19 @@ Everything else derives from the declaration: annotations, the decision in the s
 minutes in the audit. A tool without a policy does not load. Not here: hosting (`host`), deciding (`core.policy`).
 """
 
-from collections.abc import Callable, Iterable
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 from pierhead.core.approval import Approval
 from pierhead.core.bounds import UNBOUNDED, Bounds, read_bounds
 from pierhead.core.catalog import Effect
-from pierhead.core.errors import Invalid, Misconfigured
+from pierhead.core.errors import Invalid, Misconfigured, PierheadError
+from pierhead.core.foreseen import Foreseen
+from pierhead.core.identity import Caller
+from pierhead.core.json import Json
 from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
 from pierhead.usecases.told_by_tools import Asks, Offered
@@ -24,7 +29,12 @@ _BY_EFFECT: Final = {
 }
 _LONGEST_S: Final = 3600.0
 
+_LOG: Final = logging.getLogger(__name__)
+
 Function = TypeVar("Function", bound=Callable[..., object])
+Foresees = Callable[[Mapping[str, Json], Caller], Awaitable[Foreseen]]
+ByArguments = Callable[[Mapping[str, Any]], str]
+"""The class that arguments need, by name. It can only raise the one that the effect has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,10 @@ class Declaration:
     offered: Offered | None = None
     """Says to whom the tool exists, of those whom `policy` admits."""
     bounds: Bounds = UNBOUNDED
+    foresees: Foresees | None = None
+    """Says what a call would do, for the people who are asked."""
+    plan_tool: str = ""
+    """The tool whose plans it carries out; empty where it takes its arguments as they are."""
 
 
 def declare(  # noqa: PLR0913 - the declaration is the point
@@ -49,7 +63,7 @@ def declare(  # noqa: PLR0913 - the declaration is the point
     policy: str,
     effect: str,
     minutes_saved: float | Minutes,
-    approval: str | Asks | None = None,
+    approval: str | Asks | ByArguments | None = None,
     idempotent: bool = False,
     timeout: float = 30.0,
     offered: Offered | None = None,
@@ -58,14 +72,15 @@ def declare(  # noqa: PLR0913 - the declaration is the point
 ) -> Declaration:
     """Read a declaration as an author writes it.
 
-    `approval` left out means the default of the effect: `destructive` needs `approve`, the others none. A function
-    of caller and arguments says the class of each call; it is asked before anything runs. `channels` and `when` bound
-    where and with which arguments the tool may be used.
+    `approval` left out means the default of the effect: `destructive` needs `approve`, the others none. A function of
+    the arguments says the class of each call, before anything runs, and can only raise that default; one of caller and
+    arguments speaks for a reviewed policy of the server's own, and may lower it. `channels` and `when` bound where and
+    with which arguments the tool may be used.
     Units: `timeout` in seconds, up to an hour; `minutes_saved` in minutes a successful call.
     Errors: Misconfigured (`bad-declaration`), saying which member is wrong and what is allowed.
     """
     kind = _member(Effect, effect, "effect")
-    asks = approval if callable(approval) else None
+    asks = _asking(approval) if callable(approval) else None
     asked = _asked(kind, approval)
     if kind is Effect.DESTRUCTIVE and asked is Approval.NONE and asks is None:
         raise _wrong(
@@ -79,11 +94,32 @@ def declare(  # noqa: PLR0913 - the declaration is the point
     )
 
 
-def _asked(kind: Effect, approval: str | Asks | None) -> Approval:
+def _asked(kind: Effect, approval: str | Asks | ByArguments | None) -> Approval:
     """What every call of the tool needs, whatever its arguments."""
-    if approval is None:
+    if approval is None or (callable(approval) and _takes(approval) == 1):
         return _BY_EFFECT[kind]
     return Approval.NONE if callable(approval) else _member(Approval, approval, "approval")
+
+
+def _asking(approval: Asks | ByArguments) -> Asks:
+    """What is asked of each call. A function that fails, or says no class, denies: it must not let the call through."""
+    by_arguments = _takes(approval) == 1
+
+    def asks(caller: Caller, arguments: Mapping[str, Json]) -> str:
+        given = (arguments,) if by_arguments else (caller, arguments)
+        try:
+            return Approval(cast("Callable[..., str]", approval)(*given))
+        except PierheadError:
+            raise
+        except Exception:  # noqa: BLE001 - an author's function may raise anything
+            _LOG.error("the approval of a tool cannot be told from its arguments", exc_info=True)
+            return Approval.DENY
+
+    return asks
+
+
+def _takes(approval: Callable[..., str]) -> int:
+    return len(inspect.signature(approval).parameters)
 
 
 def authorize_tool(  # noqa: PLR0913 - the declaration is the point
@@ -91,7 +127,7 @@ def authorize_tool(  # noqa: PLR0913 - the declaration is the point
     policy: str,
     effect: str,
     minutes_saved: float | Minutes,
-    approval: str | Asks | None = None,
+    approval: str | Asks | ByArguments | None = None,
     idempotent: bool = False,
     timeout: float = 30.0,
     channels: Iterable[str] | None = None,

@@ -10,7 +10,10 @@ from typing import Final, Protocol
 from pierhead.core.bounds import UNBOUNDED
 from pierhead.core.call import Call, Opaque, Outcome, Parsed, digest
 from pierhead.core.catalog import Server, Tool
+from pierhead.core.errors import Invalid
+from pierhead.core.foreseen import NOTHING_FORESEEN, Foreseen
 from pierhead.core.identity import Caller
+from pierhead.core.json import Json
 from pierhead.core.snapshot import Age, Snapshot
 from pierhead.sdk.asking import MayAsk
 from pierhead.sdk.authorize import Declaration
@@ -163,8 +166,21 @@ class Governance:
         async with recording_refusals(call, caller, self.audit):
             raw = as_json(decoded)
             arguments = tool.parse(raw)
-            parsed = Parsed(arguments.plain, digest(arguments.plain), len(raw))
+            foreseen = await self.foresee(tool, arguments.plain, caller)
+            parsed = Parsed(arguments.plain, digest(arguments.plain), len(raw), foreseen)
         return call.with_arguments(parsed), arguments.values
+
+    async def foresee(self, tool: DeclaredTool, arguments: Mapping[str, Json], caller: Caller) -> Foreseen:
+        """What the server says that these arguments would do.
+
+        Who may no longer plan has no plans. Errors: Invalid (`no-such-plan`); as `sdk.plan.Planning.foresee`.
+        """
+        declaration = tool.declaration
+        if declaration.foresees is None:
+            return NOTHING_FORESEEN
+        if declaration.plan_tool and not self.may_see(declaration.plan_tool, caller):
+            raise Invalid("no such plan, or it is not yours", hint="plan again", code="no-such-plan")
+        return await declaration.foresees(arguments, caller)
 
     async def run(self, call: Call, caller: Caller, upstream: Upstream) -> Outcome:
         """Carry the call through `call_tool`."""

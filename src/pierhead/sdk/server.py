@@ -7,6 +7,7 @@ prompts and resources.
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -17,12 +18,16 @@ from mcp.server.mcpserver import MCPServer
 
 from pierhead.core.catalog import Server as CatalogServer
 from pierhead.core.catalog import Stage, Tool
+from pierhead.core.definitions import argument_names
 from pierhead.core.errors import Misconfigured
 from pierhead.core.usage import Minutes
-from pierhead.sdk.authorize import declaration_of, declare
+from pierhead.sdk.authorize import ByArguments, Declaration, declaration_of, declare
+from pierhead.sdk.foretelling import Proposal, foretold, names_in
 from pierhead.sdk.needs import Needs
+from pierhead.sdk.plan import NoPlans, Planning, executor, planner
 from pierhead.sdk.routes import Routes
 from pierhead.sdk.tool import BoundTool, bind
+from pierhead.usecases.ports_plans import Plans
 from pierhead.usecases.told_by_tools import Asks, Offered
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -87,6 +92,9 @@ class Server:
             log_level="WARNING",
         )
         self.tools: dict[str, BoundTool] = {}
+        self.plans: Plans = NoPlans()
+        """Where its plans are kept between planning and carrying out; its host sets it."""
+        self._plannings: dict[Callable[..., object], Planning] = {}
         self.routes: Routes | None = None
         """HTTP beside MCP, over the same tools: set it before the server is hosted."""
 
@@ -117,12 +125,15 @@ class Server:
         policy: str,
         effect: str,
         minutes_saved: float | Minutes,
-        approval: str | Asks | None = None,
+        approval: str | Asks | ByArguments | None = None,
         idempotent: bool = False,
         timeout: float = 30.0,
         offered: Offered | None = None,
         channels: Iterable[str] | None = None,
         when: str | Iterable[str] | None = None,
+        plan: Callable[..., object] | None = None,
+        proposal: Proposal = "",
+        undo: str = "",
         name: str | None = None,
         title: str | None = None,
     ) -> Callable[[Function], Function]:
@@ -133,6 +144,8 @@ class Server:
         one success.
         `channels` names the chat channels where alone it may be used, `when` what must hold of its arguments
         (`"limit <= 1000"`, or several that must all hold).
+        `plan` is a function that `Server.plan` declared: the tool carries its plans out, and nothing else.
+        `proposal` is what people read who are asked (`"delete the bookings of {carrier}"`), `undo` how to take it back.
         `offered` may hide it from some whom `policy` admits: a server that has roles of its own knows them.
         Units: `timeout` in seconds. Errors: Misconfigured (`bad-declaration`), at load.
         """
@@ -147,9 +160,65 @@ class Server:
             channels=channels,
             when=when,
         )
+        if plan is not None:
+            return self._carrying_out(plan, declaration, name, title)
+        return self._as_told(proposal, undo, declaration, name, title)
+
+    def plan(
+        self,
+        *,
+        policy: str,
+        minutes_saved: float | Minutes,
+        timeout: float = 30.0,
+        offered: Offered | None = None,
+        name: str | None = None,
+    ) -> Callable[[Function], Function]:
+        """Declare a function that says what a tool would change, as a tool that only reads: it returns a `Plan`.
+
+        `Server.tool(plan=...)` then names the function, and carries out what it planned. Members as of `tool`.
+        Errors: Misconfigured (`bad-declaration`), at load.
+        """
+        declaration = declare(
+            policy=policy, effect="read", minutes_saved=minutes_saved, timeout=timeout, offered=offered
+        )
 
         def register(function: Function) -> Function:
-            self.add(bind(function, declaration, name, title))
+            planning, body = planner(function, self.name, lambda: self.plans)
+            planning.bound = bind(body, declaration, name, None)
+            self.add(planning.bound)
+            self._plannings[function] = planning
+            return function
+
+        return register
+
+    def _as_told(
+        self, proposal: Proposal, undo: str, declaration: Declaration, name: str | None, title: str | None
+    ) -> Callable[[Function], Function]:
+        foresees = foretold(proposal, undo) if proposal or undo else None
+
+        def register(function: Function) -> Function:
+            bound = bind(function, replace(declaration, foresees=foresees), name, title)
+            if missing := sorted(set(names_in(proposal)) - argument_names(bound.declared()).keys()):
+                message = f"the proposal of {bound.name} names no argument of its: {', '.join(missing)}"
+                raise Misconfigured(message, hint="name its own arguments", code="bad-declaration")
+            self.add(bound)
+            return function
+
+        return register
+
+    def _carrying_out(
+        self, plan: Callable[..., object], declaration: Declaration, name: str | None, title: str | None
+    ) -> Callable[[Function], Function]:
+        planning = self._plannings.get(plan)
+        if planning is None:
+            message = f"{getattr(plan, '__name__', 'this')} is no plan of {self.name}"
+            raise Misconfigured(message, hint="declare it with server.plan first", code="bad-declaration")
+        declared = replace(declaration, foresees=planning.foresee, plan_tool=planning.bound.name)
+
+        def register(function: Function) -> Function:
+            bound = bind(executor(function, planning), declared, name, title)
+            self.add(bound)
+            planning.carried_out_by = bound.name
             return function
 
         return register

@@ -26,10 +26,13 @@ from pierhead.core.rule import parse_who
 from pierhead.sdk.governance import govern
 from pierhead.sdk.host import ASSERTION_HEADER, Application, Message, host
 from pierhead.sdk.server import Server
-from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, NoApprovals, snapshot_of
+from pierhead.sdk.testing_people import Answering, People
+from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, snapshot_of
+from pierhead.usecases.memory_plans import MemoryPlans
 
 URL: Final = "http://127.0.0.1:1/mcp"
 _ISSUER: Final = "https://memory.example"
+_NOBODY_ANSWERS: Final = Answering(None)
 
 
 @dataclass(slots=True)
@@ -65,6 +68,10 @@ class Running:
     audit: MemoryAudit
     snapshots: MemorySnapshots
     verifier: MemoryVerifier = field(default_factory=MemoryVerifier)
+    clock: MemoryClock = field(default_factory=MemoryClock)
+    """It stands until the test moves it: `running.clock.seconds += 3600`."""
+    people: People = field(default_factory=lambda: People(_NOBODY_ANSWERS, MemoryClock()))
+    """Who is asked: what they were shown, and how they answer."""
 
     def http(self, user: str, groups: Iterable[str], claims: Mapping[str, object] | None = None) -> httpx2.AsyncClient:
         """An HTTP client whose messages the gateway has let in as `user`."""
@@ -91,18 +98,21 @@ class Running:
 
 
 @asynccontextmanager
-async def platform(server: Server, *, access: str) -> AsyncGenerator[Running]:
+async def platform(server: Server, *, access: str, approvals: Answering = _NOBODY_ANSWERS) -> AsyncGenerator[Running]:
     """Run `server` under governance; `access` is layer 1, in the short form (`everyone`, `group:data-eng`).
 
+    `approvals` is how people answer who are asked (`approve_with`); by themselves they do not.
     Errors: Invalid for an access that cannot be read.
     """
     rows = (Row(server.name, parse_who(access), EVERY, EVERY, EVERY),)
     snapshots = MemorySnapshots(snapshot_of([server.listed(Stage.DEPLOYED, URL)], rows))
-    audit, verifier = MemoryAudit(), MemoryVerifier()
-    governance = govern(server.name, server.tools, snapshots, NoApprovals(), audit, MemoryClock())
+    audit, verifier, clock = MemoryAudit(), MemoryVerifier(), MemoryClock()
+    people = People(approvals, clock)
+    server.plans = MemoryPlans(clock)
+    governance = govern(server.name, server.tools, snapshots, people, audit, clock)
     application = host(server, governance, verifier)
     async with lifespan(application):
-        yield Running(application, audit, snapshots, verifier)
+        yield Running(application, audit, snapshots, verifier, clock, people)
 
 
 @asynccontextmanager

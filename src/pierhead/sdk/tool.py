@@ -140,7 +140,7 @@ def bind(
 
     Errors: Misconfigured (`bad-declaration`) for a function that nothing describes.
     """
-    body, shown = _without_caller(function)
+    body, shown = without_caller(function)
     described = inspect.cleandoc(description or function.__doc__ or "").strip()
     if not described:
         message = f"tool {name or function.__name__} has no docstring"
@@ -160,7 +160,8 @@ def bind(
     )
     output: TypeAdapter[object] | None = TypeAdapter(metadata.output_model) if plain else None
     mirrors = b'"x-mcp-header"' in orjson.dumps(registered.parameters)
-    if missing := sorted(set(unread(declaration.bounds.when, registered.parameters.get("properties", {})))):
+    given = registered.parameters.get("properties", {}) | ({"plan": {}} if declaration.plan_tool else {})
+    if missing := sorted(set(unread(declaration.bounds.when, given))):
         message = f"tool {registered.name} is bounded by what it is never given: {', '.join(missing)}"
         raise Misconfigured(message, hint="name its own arguments in `when`", code="bad-declaration")
     bound = BoundTool(registered.name, declaration, registered, body, strict, output, plain, mirrors)
@@ -224,7 +225,7 @@ def as_json(arguments: object) -> bytes:
         raise Invalid(message, hint="send plain JSON", code="bad-arguments") from None
 
 
-def _without_caller(function: Callable[..., object]) -> tuple[Body, Callable[..., object]]:
+def without_caller(function: Callable[..., object]) -> tuple[Body, Callable[..., object]]:
     """The function as it is called (with its caller filled in), and as the protocol sees it (without)."""
     signature = inspect.signature(function, eval_str=True)
     names = [name for name, parameter in signature.parameters.items() if parameter.annotation is Caller]

@@ -1,7 +1,8 @@
 """Ask people once: the same call gets the same record, whatever it asks again.
 
 A denied call stays denied until its record would have expired; a call whose version or rules changed gets a new
-record, and the old one is superseded. Not here: answering (`answer_approval`), using the answer (`spend_approval`).
+record, and the old one is superseded. A plan that is no longer what it was is not asked for: what waited for it is
+superseded, and nothing takes its place. Not here: answering (`answer_approval`), using the answer (`spend_approval`).
 """
 
 from functools import partial
@@ -10,7 +11,7 @@ from pierhead.core.approval import ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, Proposal, as_of, proposed, superseded
 from pierhead.core.audit import Fact
 from pierhead.core.audit_approvals import ApprovalAsked, ApprovalMoved
-from pierhead.core.errors import LimitExceeded
+from pierhead.core.errors import Conflict, LimitExceeded
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.ports_approvals import Known, Written
 
@@ -18,10 +19,14 @@ _LEAVES: frozenset[ApprovalState] = frozenset({ApprovalState.PENDING, ApprovalSt
 
 
 async def ask_approval(proposal: Proposal, desk: ApprovalDesk) -> ApprovalRecord:
-    """The record of that call: the one there is, or a new one.
+    """The record of that call: the one there is, or a new one; of a plan that changed, what was superseded for it.
 
-    Errors: LimitExceeded (`too-many-approvals`), where its run has too many open; Invalid (`bad-approval`).
+    Errors: LimitExceeded (`too-many-approvals`), where its run has too many open; Invalid (`bad-approval`); Conflict
+    (`plan-changed`), where nothing waited for a plan that changed.
     """
+    plan = proposal.foreseen.plan
+    if plan is not None and plan.is_changed:
+        return await desk.store.propose(proposal.call_key, proposal.run, _given_up)
     approvers = await desk.approvers.of(proposal.server)
     step = partial(_asked, proposal, approvers, desk)
     return await desk.store.propose(proposal.call_key, proposal.run, step)
@@ -44,6 +49,14 @@ def _asked(proposal: Proposal, approvers: tuple[str, ...], desk: ApprovalDesk, k
         raise _too_many(desk.limits.open_of_run)
     record = proposed(desk.ids.new(), proposal, approvers, known.now)
     return Written((*records, record), (*facts, ApprovalAsked.of(record)))
+
+
+def _given_up(known: Known) -> Written:
+    now = as_of(known.latest, known.now) if known.latest else None
+    if known.latest is None or now is None or now.state not in _LEAVES:
+        raise Conflict("what this would change is not what was planned", hint="plan again", code="plan-changed")
+    after = superseded(now, "what it would change is not what was planned")
+    return Written((after,), (ApprovalMoved.of(known.latest, after, ""),))
 
 
 def _stands(record: ApprovalRecord, proposal: Proposal, now: float) -> bool:

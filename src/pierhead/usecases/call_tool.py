@@ -11,7 +11,7 @@ from typing import Final, Self, assert_never
 
 from pierhead.core.approval import ApprovalState
 from pierhead.core.audit import CallFinished, CallRefused, CallStarted
-from pierhead.core.call import Call, Opaque, Outcome, Parsed, Ran, Request, Waiting
+from pierhead.core.call import Call, Opaque, Outcome, Parsed, Ran, Request, Waiting, plan_of
 from pierhead.core.catalog import Discovery
 from pierhead.core.errors import (
     Conflict,
@@ -111,10 +111,13 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
     """Turn a decision into a permit, a wait, or the refusal it is.
 
     Errors: NotFound for a tool the caller may not use (hidden reads as absent); Forbidden, naming the reason
-    and whom to ask, for a server the caller may not reach, and for a tool that is withheld from everybody.
+    and whom to ask, for a server the caller may not reach, and for a tool that is withheld from everybody; Conflict
+    (`plan-changed`) for a plan that is no longer what it was.
     """
     match decision:
         case Permit():
+            if _is_changed(decision.request):
+                raise _plan_changed()
             return decision
         case ApprovalNeeded():
             return await spend_or_wait(decision, approvals)
@@ -132,9 +135,12 @@ async def spend_or_wait(needed: ApprovalNeeded, approvals: Approvals) -> Permit 
     """Ask, and spend the yes if it is there. Of many who come at once one gets it; the others wait.
 
     Errors: Refused (`approvals-away`), where nobody could ask or knows whether it was spent: nothing runs then.
+    Conflict (`plan-changed`), and what people were asked for, or agreed to, is superseded.
     """
     try:
         ticket = await approvals.ask(needed)
+        if _is_changed(needed.request):
+            raise _plan_changed()
         if ticket.state is ApprovalState.APPROVED:
             try:
                 await approvals.spend(needed, ticket)
@@ -148,6 +154,16 @@ async def spend_or_wait(needed: ApprovalNeeded, approvals: Approvals) -> Permit 
         raise Refused(message, hint="call again when it is back", code="approvals-away") from away
     reasons = tuple(match.sentence for match in needed.reasons)
     return Waiting(needed.request.call, ticket.sentence, reasons, ticket)
+
+
+def _is_changed(request: Request) -> bool:
+    plan = plan_of(request.call)
+    return plan is not None and plan.is_changed
+
+
+def _plan_changed() -> Conflict:
+    message = "what this would change is no longer what was planned; nothing was executed"
+    return Conflict(message, hint="plan again, and carry out the new plan", code="plan-changed")
 
 
 def unreachable(server: str, refusal: Refusal, snapshot: Snapshot) -> Forbidden | NotFound:

@@ -154,7 +154,7 @@ def _conditions(request: Request) -> Iterator[Match]:
                 if not isinstance(arguments, Parsed):
                     sentence = f"{tool.name} hangs on arguments that were not read: {condition}"
                     yield Match(RuleEffect.ASK, Question.USE, party, rule, sentence, Approval.APPROVE)
-                elif why := condition.failing(arguments.values):
+                elif why := condition.failing(arguments.judged):
                     sentence = f"{tool.name} is used only when {condition}: {why}"
                     yield Match(RuleEffect.FORBID, Question.USE, party, rule, sentence)
 

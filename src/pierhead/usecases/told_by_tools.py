@@ -51,7 +51,7 @@ class ToldByTools:
     def _asked(self, asks: Asks, request: Request) -> Approval:
         """Arguments that this host did not read tell nothing, so people are asked."""
         arguments = request.call.arguments
-        return Approval(asks(request.caller, arguments.values)) if isinstance(arguments, Parsed) else Approval.APPROVE
+        return Approval(asks(request.caller, arguments.judged)) if isinstance(arguments, Parsed) else Approval.APPROVE
 
 
 def _not_offered(request: Request) -> tuple[Match, ...]:

@@ -1,7 +1,7 @@
 """The platform's own database: SQLite and PostgreSQL by the same code, a module per noun.
 
-Only the registry opens it. Below: the ports `ports_approvals`, `ports_registry`, `ports_records`, `ports_sign_in`.
-Not here: the databases that servers govern.
+Only the registry opens it. Below: the ports `ports_approvals`, `ports_plans`, `ports_registry`, `ports_records`,
+`ports_sign_in`. Not here: the databases that servers govern.
 """
 
 from pierhead.adapters.db.approvals import DatabaseApprovals, expire_for_ever
@@ -13,6 +13,7 @@ from pierhead.adapters.db.health import DatabaseHealths
 from pierhead.adapters.db.notices import DatabaseNotices
 from pierhead.adapters.db.oauth import DatabaseSignIn
 from pierhead.adapters.db.people import DatabasePeople
+from pierhead.adapters.db.plans import DatabasePlans
 from pierhead.adapters.db.policy import DatabasePolicies
 from pierhead.adapters.db.servers import DatabaseManifests, DatabaseStates
 from pierhead.adapters.db.standings import DatabaseStandings
@@ -27,6 +28,7 @@ __all__ = [
     "DatabaseManifests",
     "DatabaseNotices",
     "DatabasePeople",
+    "DatabasePlans",
     "DatabasePolicies",
     "DatabaseRecords",
     "DatabaseSignIn",

@@ -5,7 +5,7 @@ Fills `ports_approvals.ApprovalStore`. Not here: what a change means (`core/appr
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
@@ -13,14 +13,12 @@ from typing import Any, Final, assert_never
 import orjson
 from sqlalchemy import (
     ColumnElement,
-    Double,
     RowMapping,
     Select,
     and_,
     bindparam,
     false,
     func,
-    literal_column,
     or_,
     select,
     text,
@@ -29,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from pierhead.adapters.db.clock import CLOCKS
 from pierhead.adapters.db.engine import Database
 from pierhead.adapters.db.facts import append_all
 from pierhead.adapters.db.notices import keep_notices
@@ -50,10 +49,6 @@ from pierhead.usecases.ports_approvals import (
 from pierhead.usecases.ports_notices import Telling, tell_nobody
 from pierhead.usecases.spend_approval import expire_approvals
 
-_CLOCKS: Final[Mapping[str, ColumnElement[float]]] = {
-    "sqlite": literal_column("((julianday('now') - 2440587.5) * 86400.0)", Double),
-    "postgresql": literal_column("extract(epoch FROM clock_timestamp())::double precision", Double),
-}
 _SWEEP_S: Final = 5.0
 _ASKING: Final = 0x61707072
 _EXPIRING: Final = (ApprovalState.PENDING, ApprovalState.APPROVED)
@@ -74,7 +69,7 @@ def _all_known(clock: ColumnElement[float]) -> Select[Any, int, float]:
     return select(document, count.scalar_subquery().label("open_of_run"), clock.label("now"))
 
 
-_ASKINGS: Final = {dialect: _all_known(clock) for dialect, clock in _CLOCKS.items()}
+_ASKINGS: Final = {dialect: _all_known(clock) for dialect, clock in CLOCKS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +127,7 @@ class DatabaseApprovals:
 
     @property
     def _clock(self) -> ColumnElement[float]:
-        return _CLOCKS[self.database.engine.dialect.name]
+        return CLOCKS[self.database.engine.dialect.name]
 
     def _asking(self) -> Select[Any, int, float]:
         return _ASKINGS[self.database.engine.dialect.name]

@@ -201,6 +201,21 @@ APPROVALS = Table(
     Index(None, "moves_at"),
 )
 
+PLANS = Table(
+    "plans",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("server", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("used_at", Double, nullable=True),
+    Index(None, "owner", "expires_at"),
+    Index(None, "expires_at"),
+)
+
 CLIENTS = Table(
     "oauth_clients",
     METADATA,

@@ -20,6 +20,7 @@ from pierhead.apps.registry.api.routes import Api
 from pierhead.apps.registry.decisions import Decisions
 from pierhead.apps.registry.internal import PREFIX, Internal
 from pierhead.apps.registry.internal_approvals import InternalApprovals
+from pierhead.apps.registry.internal_plans import InternalPlans
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.official.wiring import Official, OfficialSetting, Opened, official
 from pierhead.apps.registry.web.attempts import Attempts
@@ -100,7 +101,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         healths=adapters.healths,
         clock=adapters.clock,
         makes_tokens=adapters.federation is None,
-        approvals=InternalApprovals(adapters.approvals).routes(),
+        approvals={**InternalApprovals(adapters.approvals).routes(), **InternalPlans(adapters.plans).routes()},
     )
     session_key = _session_key(adapters.keys.read("session.key"), setting.sign_in.issuer)
     is_secure = setting.public_url.startswith("https://")

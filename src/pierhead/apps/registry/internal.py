@@ -69,7 +69,7 @@ class Internal:
     makes_tokens: bool
     """Whether people are the built-in sign-in's: others have tokens of their own provider."""
     approvals: Mapping[str, Endpoint]
-    """What servers ask about approvals: see `internal_approvals`."""
+    """What servers ask about approvals and plans: see `internal_approvals`, `internal_plans`."""
 
     def application(self) -> "KeyedRoutes":
         routes = {
