@@ -13,7 +13,7 @@ from pierhead.core.catalog import DataClass, Discovery, Effect, Risk, Server, St
 from pierhead.core.errors import Invalid
 from pierhead.core.json import Json
 from pierhead.core.reach import EVERY, Row
-from pierhead.core.review import ChangeClass, Comment, Gate, Review, SignOff, Verdict, due_at
+from pierhead.core.review import WORKING_DAYS, ChangeClass, Comment, Gate, Review, SignOff, Verdict, due_at
 from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
 from pierhead.usecases.check_guest import GuestRules, parse_artefact
@@ -304,7 +304,7 @@ def _review(review_id: str, version: Version, change: ChangeClass, at: float, si
         submitted_by="alice",
         submitted_at=at,
         required=required,
-        due_at=due_at(required, at),
+        due_at=due_at(required, at, WORKING_DAYS),
         sign_offs=signed,
         comments=(Comment("alice", at + 3600, "The numbers for the batch team are in the ticket."),),
         closed_at=None,

@@ -113,6 +113,9 @@ class RegistrySettings(_Section):
         {"security": "security-reviewers", "legal": "legal-reviewers", "genai": "genai-reviewers"},
         description="the group that decides each gate",
     )
+    review_days: dict[str, Annotated[int, Field(ge=1, le=60)]] = Field(
+        {"security": 3, "legal": 5, "genai": 3}, description="working days in which each gate should have answered"
+    )
     approvers: _Listed = Field(
         ("platform-admin",), description="groups that approve calls of a server whose entry names no `approvers`"
     )

@@ -5,7 +5,7 @@ Above: `apps/registry` mounts the parts. Not here: listening, processes.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +45,7 @@ from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk
 from pierhead.bootstrap.wire_clients import known_clients
 from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
 from pierhead.core.errors import Invalid, Misconfigured
-from pierhead.core.review import Gate
+from pierhead.core.review import WORKING_DAYS, Gate
 from pierhead.core.rule import parse_who
 from pierhead.core.snapshot import CompanyPolicies
 from pierhead.usecases.approval_desk import ApprovalDesk
@@ -210,15 +210,26 @@ def _registry(
         trusts_fleet=setting.rules.review == "trust-fleet",
         company=company,
     )
-    return RegistryDesk(source, _rights(setting.rules), SystemIds())
+    return RegistryDesk(source, _rights(setting.rules), SystemIds(), review_days(setting.rules))
+
+
+def review_days(rules: RegistrySettings) -> Mapping[Gate, int]:
+    """How long each gate has: as it is set, and as usual for those that are not. Errors: Misconfigured."""
+    _only_gates("review_days", rules.review_days)
+    return WORKING_DAYS | {Gate(gate): days for gate, days in rules.review_days.items()}
+
+
+def _only_gates(setting: str, named: Mapping[str, object]) -> None:
+    """Errors: Misconfigured (`bad-setting`)."""
+    unknown = sorted(set(named) - set(Gate))
+    if unknown:
+        message = f"registry.{setting} names no gate: {', '.join(unknown)}"
+        raise Misconfigured(message, hint=f"the gates are {', '.join(Gate)}", code="bad-setting")
 
 
 def _rights(rules: RegistrySettings) -> Rights:
     """Errors: Misconfigured (`bad-setting`), for a policy, a gate or a program that cannot be read."""
-    unknown = sorted(set(rules.reviewers) - set(Gate))
-    if unknown:
-        message = f"registry.reviewers names no gate: {', '.join(unknown)}"
-        raise Misconfigured(message, hint=f"the gates are {', '.join(Gate)}", code="bad-setting")
+    _only_gates("reviewers", rules.reviewers)
     try:
         registrars, guests = parse_who(rules.registrars), rules.guest_rules
     except Invalid as unreadable:

@@ -4,7 +4,7 @@ Pure. Above: `usecases/sign_off`. Not here: who is a member of which group, stor
 Source: docs/explanation/review-gate.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -15,6 +15,7 @@ from pierhead.core.definitions import ChangeClass
 
 __all__ = [
     "OPENING",
+    "WORKING_DAYS",
     "Binding",
     "ChangeClass",
     "Comment",
@@ -134,7 +135,8 @@ class Review:
 _DAY_S: Final = 86_400
 _TERM_DAYS: Final = 365
 _SHORT_TERM_DAYS: Final = 180
-_WORKING_DAYS: Final = {Gate.SECURITY: 3, Gate.LEGAL: 5, Gate.GENAI: 3}
+WORKING_DAYS: Final = {Gate.SECURITY: 3, Gate.LEGAL: 5, Gate.GENAI: 3}
+"""How long each gate has, unless an operator says otherwise."""
 _SATURDAY: Final = 5
 _STATES: Final = {
     Verdict.APPROVE: GateState.APPROVED,
@@ -176,12 +178,12 @@ def stricter(one: Risk, other: Risk) -> Risk:
     )
 
 
-def due_at(required: Iterable[Gate], submitted_at: float) -> tuple[tuple[Gate, float], ...]:
-    """When each gate should have answered: in three or five working days (Monday to Friday, UTC).
+def due_at(required: Iterable[Gate], submitted_at: float, days: Mapping[Gate, int]) -> tuple[tuple[Gate, float], ...]:
+    """When each gate should have answered: after so many working days (Monday to Friday, UTC).
 
-    Units: seconds since 1970-01-01 UTC.
+    Units: seconds since 1970-01-01 UTC; days. Every gate has its days.
     """
-    return tuple((gate, _after_working_days(submitted_at, _WORKING_DAYS[gate])) for gate in sorted(required))
+    return tuple((gate, _after_working_days(submitted_at, days[gate])) for gate in sorted(required))
 
 
 def _after_working_days(start: float, count: int) -> float:

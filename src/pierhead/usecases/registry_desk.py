@@ -4,12 +4,12 @@ Above: the use cases `register_server`, `publish_version`, `advance_server`, `si
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pierhead.core.definitions import document_digest, tools_digest
 from pierhead.core.errors import NotFound
 from pierhead.core.json import Json
-from pierhead.core.review import Binding
+from pierhead.core.review import WORKING_DAYS, Binding, Gate
 from pierhead.usecases.ports import Clock, Ids
 from pierhead.usecases.ports_catalogue import Catalogue, Change, Entry, Version
 from pierhead.usecases.ports_declared import Declarations
@@ -29,6 +29,8 @@ class RegistryDesk:
     source: PolicySource
     rights: Rights
     ids: Ids
+    review_days: Mapping[Gate, int] = field(default_factory=lambda: WORKING_DAYS, hash=False)
+    """How many working days each gate has to answer."""
 
     @property
     def catalogue(self) -> Catalogue:

@@ -12,6 +12,7 @@ from pierhead.core.catalog import DataClass, Effect, Risk
 from pierhead.core.definitions import gravest
 from pierhead.core.review import (
     OPENING,
+    WORKING_DAYS,
     Binding,
     ChangeClass,
     Gate,
@@ -109,16 +110,18 @@ def test_a_signature_counts_for_a_year_or_half_of_it(gate: Gate, data_class: Dat
 
 
 def test_gates_are_due_in_working_days() -> None:
-    due = dict(due_at({S, L, G}, FRIDAY))
+    due = dict(due_at({S, L, G}, FRIDAY, WORKING_DAYS))
     assert datetime.fromtimestamp(due[S], UTC) == datetime(2026, 11, 25, 15, tzinfo=UTC)
     assert datetime.fromtimestamp(due[L], UTC) == datetime(2026, 11, 27, 15, tzinfo=UTC)
     assert due[G] == due[S]
-    assert due_at((), FRIDAY) == ()
+    assert due_at((), FRIDAY, WORKING_DAYS) == ()
+    (other,) = due_at({L}, FRIDAY, {L: 1})
+    assert datetime.fromtimestamp(other[1], UTC) == datetime(2026, 11, 23, 15, tzinfo=UTC)
 
 
 @given(st.floats(0, 4e9))
 def test_no_due_date_falls_on_a_weekend(submitted_at: float) -> None:
-    for _, due in due_at(Gate, submitted_at):
+    for _, due in due_at(Gate, submitted_at, WORKING_DAYS):
         assert datetime.fromtimestamp(due, UTC).weekday() < 5
         assert due >= submitted_at + 3 * 86_400 - 1
 

@@ -336,6 +336,36 @@ async def test_the_administration_is_for_admins_alone(visit: Visit) -> None:
     assert view["now"] == NOW
 
 
+@pytest.mark.parametrize(
+    ("name", "reason", "field", "said"),
+    [
+        ("no-such-server", "it leaks", "name", "is deployed. Choose one of the list."),
+        ("knowledge", "it leaks", "name", "quarantined"),
+        ("time", " ", "reason", "say why, in 1 to"),
+    ],
+)
+async def test_the_switch_comes_back_with_what_was_typed(
+    visit: Visit, name: str, reason: str, field: str, said: str
+) -> None:
+    await visit.sign_in("frank")
+    answer = await visit.send("/admin", "/admin/suspend", name=name, reason=reason)
+
+    assert answer.status_code == 400
+    assert "Nothing was changed." in answer.text
+    assert said in words_of(answer.text)
+    assert f'aria-describedby="fault-{field}"' in answer.text
+    assert f'value="{name}"' in answer.text
+    if reason.strip():
+        assert f">{reason}</textarea>" in answer.text
+
+
+async def test_the_switch_is_for_admins_alone(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    answer = await visit.send("/servers/register", "/admin/suspend", name="nothing", reason="x")
+    assert answer.status_code == 403
+    assert "page is for platform-admin" in words_of(answer.text)
+
+
 async def test_a_server_says_how_it_is_since_when_and_what_it_needs(visit: Visit) -> None:
     await visit.sign_in("alice")
     page, twin = await visit.text("/servers/warehouse"), (await visit.json("/servers/warehouse"))["health"]

@@ -11,11 +11,12 @@ from typing import Final
 from starlette.requests import Request
 
 from pierhead.apps.registry.web.inputs import Filled
+from pierhead.apps.registry.web.page_admin import shown_admin
 from pierhead.apps.registry.web.page_review import shown_review
 from pierhead.apps.registry.web.page_server import shown_server
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.core.catalog import Step
-from pierhead.core.errors import Conflict, Invalid, NotFound
+from pierhead.core.errors import Conflict, Invalid
 from pierhead.core.review import Gate, Verdict
 from pierhead.usecases.advance_server import StepAsked, roll_back, take_step
 from pierhead.usecases.publish_version import publish_version
@@ -94,8 +95,14 @@ async def suspend_form(site: Site, viewer: Viewer, request: Request, form: Mappi
     name = form.get("name", "").strip()
     entry = await site.registry.catalogue.entry(name)
     if entry is None or not entry.current:
-        raise NotFound(f"no server {name[:80]!r} is deployed", hint="see the list of servers")
-    await _step(site, viewer, name, Step.SUSPEND, {**form, "version": entry.current})
+        faults = {"name": f"No server {name[:80]!r} is deployed. Choose one of the list."}
+        return await shown_admin(site, viewer, Filled(form, faults))
+    try:
+        await _step(site, viewer, name, Step.SUSPEND, {**form, "version": entry.current})
+    except Conflict as conflict:  # it moved meanwhile, or is stopped already
+        return await shown_admin(site, viewer, Filled(form, {"name": f"{conflict.message}. {conflict.hint}."}))
+    except Invalid as invalid:
+        return await shown_admin(site, viewer, Filled(form, {"reason": f"{invalid.message}. {invalid.hint}."}))
     return f"/servers/{name}"
 
 

@@ -36,13 +36,16 @@ def form(action: str, token: str, *content: h.Node) -> h.Element:
     return h.form(class_="stack", method="post", action=action)[form_token(token), content]
 
 
-def text(label: str, name: str, filled: Filled = BLANK, *, is_required: bool = False, kind: str = "text") -> h.Element:
-    """A line. `kind` is the browser's own, such as date or url."""
+def text(
+    label: str, name: str, filled: Filled = BLANK, *, is_required: bool = False, kind: str = "text", listed: str = ""
+) -> h.Element:
+    """A line. `kind` is the browser's own, such as date or url; `listed` names the list of what it offers."""
     typed = h.input(
         type=kind,
         name=name,
         value=filled.value(name) or None,
         required=is_required,
+        list=listed or None,
         size="30",
         maxlength="500",
         **_faulty(name, filled),

@@ -6,7 +6,7 @@ import htpy as h
 from starlette.requests import Request
 
 from pierhead.apps.registry.web.frame import heading
-from pierhead.apps.registry.web.inputs import area, form, submit
+from pierhead.apps.registry.web.inputs import BLANK, Filled, area, faults, form, submit, text
 from pierhead.apps.registry.web.parts import (
     GATES,
     Column,
@@ -28,35 +28,39 @@ _LISTED = 100
 
 async def admin_page(site: Site, viewer: Viewer, request: Request) -> Shown:
     del request
+    return await shown_admin(site, viewer)
+
+
+async def shown_admin(site: Site, viewer: Viewer, filled: Filled = BLANK) -> Shown:
+    """The page, with the switch as it was filled in and what is wrong in it. Errors: Forbidden."""
     view = await admin_view(site, viewer)
     token = site.sessions.form_token(viewer.session)
-    return Shown("Admin", view, lambda: _admin(view, token))
+    return Shown("Admin", view, lambda: _admin(view, token, filled))
 
 
-def _admin(view: AdminView, token: str) -> h.Node:
+def _admin(view: AdminView, token: str, filled: Filled) -> h.Node:
     return [
         heading("Admin", h.p(class_="read quiet")["Who answers for servers, and the switch that stops one at once."]),
+        faults(filled),
         h.div(class_="split")[
             h.div(class_="stack wide")[_stopped(view), _unanswered(view), _owners(view), _groups(view)],
             h.aside(class_="stack wide side", aria_label="Suspend, origins, services")[
-                _switch(view, token), _origins(view), _workloads(view)
+                _switch(view, token, filled), _origins(view), _workloads(view)
             ],
         ],
     ]
 
 
-def _switch(view: AdminView, token: str) -> h.Node:
+def _switch(view: AdminView, token: str, filled: Filled) -> h.Node:
     return titled(
         "Suspend at once",
         form(
             "/admin/suspend",
             token,
             h.p(class_="quiet")["Nobody can call it, everywhere within two seconds. Its owner can resume it."],
-            h.label(class_="field")[
-                "Server", h.input(type="text", name="name", required=True, list="live", maxlength="63", size="24")
-            ],
+            text("Server", "name", filled, is_required=True, listed="live"),
             h.datalist(id="live")[(h.option(value=name) for name in view.names[:_LISTED])],
-            area("Reason, for the record", "reason", is_required=True),
+            area("Reason, for the record", "reason", filled, is_required=True),
             submit("Suspend the server", is_main=True),
         ),
     )

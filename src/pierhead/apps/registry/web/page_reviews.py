@@ -12,6 +12,7 @@ from pierhead.apps.registry.web.parts import (
     Tone,
     badge,
     count,
+    day,
     empty,
     folded,
     gate_badge,
@@ -100,11 +101,11 @@ def _whom(gate: AskedGate, now: float) -> h.Node:
         return ["by ", h.bdi[visible(gate.by)]]
     if not gate.group:
         return "nobody: no group is named for it"
-    return f"{gate.group}, {_due(gate.due_at - now)}"
+    return [f"{gate.group}, due ", day(gate.due_at), f", {_left(gate.due_at - now)}"]
 
 
-def _due(seconds: float) -> str:
+def _left(seconds: float) -> str:
     """How long is left, in days that are begun."""
     days = int(abs(seconds) // 86_400)
     whole = count(days, "day", "days") if days else "less than a day"
-    return f"due in {whole}" if seconds > 0 else f"due {whole} ago"
+    return f"in {whole}" if seconds > 0 else f"{whole} ago"

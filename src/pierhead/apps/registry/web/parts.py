@@ -198,6 +198,11 @@ def absolute(seconds: float) -> h.Element:
     return h.time(datetime=at.isoformat(timespec="seconds"))[at.strftime("%Y-%m-%d %H:%M:%S UTC")]
 
 
+def day(seconds: float) -> h.Element:
+    at = datetime.fromtimestamp(seconds, UTC)
+    return h.time(datetime=at.isoformat(timespec="seconds"))[at.strftime("%Y-%m-%d")]
+
+
 def moment(seconds: float, now: float) -> h.Element:
     """Absolute first, relative second; `now` comes from the same clock."""
     return h.span[absolute(seconds), h.span(class_="quiet")[f" · {ago(now - seconds)}"]]
