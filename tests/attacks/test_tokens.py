@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -282,6 +283,14 @@ def test_claims_travel_with_the_person_alone() -> None:
     header = Minter(b"m" * 32, clock).mint(lead, "warehouse", "call-1", BODY)
     assert verifier(clock).verify(header, BODY)[0] == lead
     assert b"claims" not in base64.urlsafe_b64decode(minted(clock).split(b".")[1] + b"==")
+
+
+@pytest.mark.parametrize("interactive", [True, False])
+def test_that_a_person_sits_there_travels_with_each_caller_apart(interactive: bool) -> None:
+    clock, minter = MemoryClock(), Minter(b"m" * 32, MemoryClock())
+    minter.mint(replace(ALICE, interactive=not interactive), "warehouse", "call-0", BODY)
+    sits = replace(ALICE, interactive=interactive)
+    assert verifier(clock).verify(minter.mint(sits, "warehouse", "call-1", BODY), BODY)[0] == sits
 
 
 def test_an_assertion_is_for_one_server_one_body_and_a_short_time() -> None:

@@ -37,7 +37,7 @@ def server_key(master: bytes, server: str) -> bytes:
     return hmac.digest(master, b"server:" + server.encode(), "sha256")
 
 
-_Known = tuple[Principal, str, str, str, str]
+_Known = tuple[Principal, str, str, str, bool, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Minter:
 
     def mint(self, caller: Caller, server: str, call_id: str, body_digest: str) -> bytes:
         """An assertion that `caller` sent the body with that digest (SHA-256, hex) to `server`."""
-        known = (caller.principal, caller.surface, caller.environment, caller.channel, server)
+        known = (caller.principal, caller.surface, caller.environment, caller.channel, caller.interactive, server)
         key, shared = self._known.get(known) or self._learn(known, caller)
         now = int(self.clock.now())
         own = b'"iat":%d,"exp":%d,"jti":%b,"bd":%b}' % (
@@ -77,6 +77,7 @@ class Minter:
             "sfc": caller.surface,
             "env": caller.environment,
             "chn": caller.channel,
+            "ia": caller.interactive,
         }
         if user and user.claims:
             claims["claims"] = claims_form(user.claims)
@@ -130,7 +131,10 @@ class Verifier:
             _refuse("body")
         self._spend(texts["jti"], expires + SKEW_S, now)
         principal = _principal(texts, claims.get("groups"), claims.get("claims"))
-        return Caller(principal, texts["sfc"], texts["env"], texts["jti"], texts["chn"]), texts["jti"]
+        caller = Caller(
+            principal, texts["sfc"], texts["env"], texts["jti"], texts["chn"], interactive=claims.get("ia") is True
+        )
+        return caller, texts["jti"]
 
     def _signed_claims(self, header: bytes) -> dict[str, object]:
         if len(header) > _LONGEST:

@@ -6,14 +6,14 @@ nothing else; what it refuses comes back with its own code. A bearer key opens t
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, cast
 from urllib.parse import quote
 
 import httpx2
 import orjson
 
-from pierhead.core.approval import Ticket
+from pierhead.core.approval import FormAnswer, Ticket
 from pierhead.core.approval_record import fingerprint, proposal_of
 from pierhead.core.errors import (
     Conflict,
@@ -24,8 +24,10 @@ from pierhead.core.errors import (
     Unauthenticated,
     UpstreamUnreachable,
 )
+from pierhead.core.identity import Caller
 from pierhead.core.policy import ApprovalNeeded
 from pierhead.usecases.approval_forms import proposal_to_form, ticket_from_form
+from pierhead.usecases.own_approvals import Asker
 from pierhead.usecases.plan_forms import kept_from_form, plan_to_form
 from pierhead.usecases.ports_plans import KeptPlan, NewPlan
 from pierhead.usecases.ports_registry import Envelope
@@ -98,6 +100,24 @@ class Registry:
     async def use_plan(self, plan_id: str) -> bool:
         return bool((await self._send("POST", f"/plans/{quote(plan_id, safe='')}/use", {}))["is_used"])
 
+    async def confirm(self, ticket: Ticket, answer: FormAnswer, caller: Caller) -> Ticket:
+        """Fills `ports.ServerApprovals`, with `wait`, `mine` and `cancel`."""
+        body = {**_asker(caller), "verdict": answer.verdict, "digest": answer.digest}
+        return ticket_from_form(await self._send("POST", f"/approvals/{quote(ticket.id, safe='')}/confirm", body))
+
+    async def wait(self, approval: str, caller: Caller, within_s: float) -> Ticket:
+        body = {**_asker(caller), "wait_s": float(within_s)}
+        path = f"/approvals/{quote(approval, safe='')}/wait"
+        return ticket_from_form(await self._send("POST", path, body, within_s))
+
+    async def mine(self, caller: Caller, server: str) -> Sequence[Ticket]:
+        answer = await self._send("POST", "/approvals/mine", {**_asker(caller), "server": server})
+        return [ticket_from_form(ticket) for ticket in answer["tickets"]]
+
+    async def cancel(self, approval: str, caller: Caller) -> Ticket:
+        path = f"/approvals/{quote(approval, safe='')}/cancel"
+        return ticket_from_form(await self._send("POST", path, _asker(caller)))
+
     async def _send(self, method: str, path: str, body: object = None, wait_s: float = 0.0) -> dict[str, Any]:
         content = None if body is None else orjson.dumps(body)
         try:
@@ -108,6 +128,10 @@ class Registry:
         if not answer.is_success:
             raise _refusal(answer)
         return cast("dict[str, Any]", orjson.loads(answer.content)) if answer.content else {}
+
+
+def _asker(caller: Caller) -> dict[str, object]:
+    return {"asker": asdict(Asker.of(caller))}
 
 
 def _refusal(answer: httpx2.Response) -> PierheadError:

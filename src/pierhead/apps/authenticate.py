@@ -125,6 +125,8 @@ class Listener:
     surface: str
     environment: str
     workloads: Workloads = NO_WORKLOADS
+    interactive: frozenset[str] = frozenset()
+    """The clients, by id, before which a person sits who answers in their own name."""
 
     async def caller(self, credentials: Credentials, audience: str, correlation_id: str) -> tuple[Caller, float]:
         """Who sent these, and until when that is known (seconds since 1970-01-01 UTC).
@@ -137,7 +139,14 @@ class Listener:
         proven = self._workload(credentials, token if is_workload else None, audience)
         if proven is None:
             identity = await self.tokens.verify(token or _bearer(None), audience)
-            caller = Caller(identity.user, self.surface, self.environment, correlation_id, scopes=identity.scopes)
+            caller = Caller(
+                identity.user,
+                self.surface,
+                self.environment,
+                correlation_id,
+                scopes=identity.scopes,
+                interactive=identity.client in self.interactive,
+            )
             return caller, identity.expires_at
         place = proven.registration
         if token is None or is_workload:
@@ -145,7 +154,15 @@ class Listener:
         identity = await self.tokens.verify(token, audience)
         both = Both(identity.user, proven.workload)
         until = min(identity.expires_at, proven.until)
-        return Caller(both, place.surface, place.environment, correlation_id, scopes=identity.scopes), until
+        caller = Caller(
+            both,
+            place.surface,
+            place.environment,
+            correlation_id,
+            scopes=identity.scopes,
+            interactive=place.interactive and identity.client in self.interactive,
+        )
+        return caller, until
 
     def _workload(self, credentials: Credentials, bearer: bytes | None, audience: str) -> Proven | None:
         """The one workload that all proofs name, or None where there is no proof of any."""

@@ -16,7 +16,7 @@ from pierhead.core.federation import ClaimMapping
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 _TYPES: Final = frozenset({"at+jwt", "jwt"})
-_FOR_CLIENTS: Final = frozenset({"clients", "client_hosts"})
+_FOR_CLIENTS: Final = frozenset({"clients", "client_hosts", "interactive_clients"})
 """What does not depend on where people sign in."""
 
 
@@ -72,6 +72,10 @@ class SignInSettings(BaseModel):
         default_factory=dict[str, ClientSettings], description="clients by id that need not register themselves"
     )
     client_hosts: _Words = Field((), description="hosts whose descriptions of clients (https client_id) are fetched")
+    interactive_clients: _Words = Field(
+        (),
+        description="clients by id before which a person sits: what is answered in their forms is that person's answer",
+    )
 
     @property
     def is_elsewhere(self) -> bool:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import cast
 
-from pierhead.adapters.db import Database, DatabaseApprovals, expire_for_ever
+from pierhead.adapters.db import Database, DatabaseApprovals, DatabaseDecisionNews, expire_for_ever
 from pierhead.adapters.system import RandomIds, SystemIds
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.ports_approvals import ApprovalStore, Membership
@@ -51,6 +51,13 @@ def approval_desk(
         people=people,
         public_url=setting.public_url,
     )
+
+
+def decision_news(database: Database, opened: AsyncExitStack) -> DatabaseDecisionNews:
+    """Where servers wait for decisions, until `opened` closes."""
+    news = DatabaseDecisionNews(database)
+    opened.push_async_callback(news.close)
+    return news
 
 
 def sweep(store: ApprovalStore, opened: AsyncExitStack) -> None:

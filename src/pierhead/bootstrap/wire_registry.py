@@ -16,6 +16,7 @@ from pierhead.adapters.db import (
     Database,
     DatabaseAudit,
     DatabaseCatalogue,
+    DatabaseDecisionNews,
     DatabaseFacts,
     DatabaseHealths,
     DatabaseManifests,
@@ -41,7 +42,7 @@ from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.settings import RegistrySettings, Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
-from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk
+from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk, decision_news
 from pierhead.bootstrap.wire_clients import known_clients
 from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
 from pierhead.core.errors import Invalid, Misconfigured
@@ -107,6 +108,7 @@ class RegistryAdapters:
     """Where people sign in, if that is not here."""
     approvals: ApprovalDesk
     plans: DatabasePlans
+    decision_news: DatabaseDecisionNews
 
 
 def _require_cases(fleet: Fleet) -> None:
@@ -157,6 +159,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         federation=federation,
         approvals=approval_desk(database, catalogue, desk.people, _approval_setting(setting)),
         plans=DatabasePlans(database, RandomIds("pln_")),
+        decision_news=decision_news(database, opened),
     )
 
 

@@ -165,6 +165,11 @@ def _verifier(setting: ServerSetting, clock: SystemClock) -> Verifier:
     return Verifier(Keys.at(setting.data).server_key(name), name, clock)
 
 
+def _state_key(setting: ServerSetting) -> bytes:
+    """What seals questions under way: of the key that each replica of this server has to have anyway."""
+    return derived(Keys.at(setting.data).server_key(setting.entry.name), "request-state")
+
+
 def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
     """A server written with the SDK."""
     entry = setting.entry
@@ -172,7 +177,7 @@ def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
     server.folder = setting.data / "servers" / entry.name
     server.plans = beside.registry
     server.installation_key = derived(Keys.at(setting.data).made(VALUES), entry.name)
-    application = host(server, _governance(beside, entry.name, server.tools), verifier)
+    application = host(server, _governance(beside, entry.name, server.tools), verifier, _state_key(setting))
     manifest = _manifest(setting, server.version, server.manifest())
     manifest = replace(manifest, instructions=server.low_level.instructions or "")
     known = asyncio.Event()
@@ -207,7 +212,7 @@ async def _guest(
     guard = await guard_before(guarded, states, opened)
     guard.governance = _governance(beside, name, guard.tools)
     front = guest_front(name, _GUEST_VERSION, guard.tools, guard.guest)
-    application = host_guest(front, guard.tools, guard.governance, verifier)
+    application = host_guest(front, guard.tools, guard.governance, verifier, _state_key(setting))
 
     def manifest() -> Manifest:
         return _manifest(setting, _GUEST_VERSION, tuple(tool.declared() for tool in guard.tools.values()))

@@ -94,6 +94,14 @@ def moved(state: ApprovalState, move: ApprovalMove) -> ApprovalState:
 
 
 @dataclass(frozen=True, slots=True)
+class FormAnswer:
+    """What a person chose in a form: `verdict` is approve or deny, `digest` that of what the form showed."""
+
+    verdict: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """One approval as the caller is told of it: a reference, never a key.
 

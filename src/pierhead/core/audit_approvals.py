@@ -1,4 +1,4 @@
-"""The facts of approvals: asked, decided, spent, moved. Part of the closed set in `audit`.
+"""The facts of approvals: asked, shown, decided, spent, moved. Part of the closed set in `audit`.
 
 Field names are the wire format: add, never rename. Not here: what the record itself holds (`approval_record`).
 """
@@ -52,6 +52,24 @@ class ApprovalAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalShown:
+    """A question was put to somebody outside of our pages, **before** it was sent.
+
+    `how` is a form of their client; `text_digest` is that of the very text, which holds the exact arguments.
+    """
+
+    approval_id: str
+    digest: str
+    to: str
+    how: str
+    surface: str
+    client: str
+    text_digest: str
+    call_id: str
+    kind: str = "approval-shown"
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovalDecided:
     """One person said yes or no, to exactly that digest; `latency_s` is how long it had waited for them."""
 
@@ -101,4 +119,4 @@ class ApprovalMoved:
         return cls(after.id, str(before.state), str(after.state), by, after.ended)
 
 
-ApprovalFact = ApprovalAsked | ApprovalDecided | ApprovalSpent | ApprovalMoved
+ApprovalFact = ApprovalAsked | ApprovalShown | ApprovalDecided | ApprovalSpent | ApprovalMoved

@@ -120,7 +120,8 @@ class Caller:
     `surface` (ide, chat, channel, agent) and `environment` come from the registration and the listener,
     never from the request; `correlation_id` ties the facts of one call together. `channel` is told by an attested
     chat surface and by nobody else; empty is no channel, which opens nothing. `scopes` are those of the token they
-    came with, and hold it back (`core/scope`); none is the least.
+    came with, and hold it back (`core/scope`); none is the least. `interactive` says that a person sits before the
+    surface and answers in their own name: the operator registered it so, and it was proven.
     """
 
     principal: Principal
@@ -129,6 +130,7 @@ class Caller:
     correlation_id: str = field(compare=False)
     channel: str = ""
     scopes: frozenset[str] = field(default=frozenset(), compare=False)
+    interactive: bool = False
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from pierhead.core.approval import Approval
 from pierhead.core.bounds import UNBOUNDED
 from pierhead.core.call import Call, Opaque, Outcome, Parsed, digest
 from pierhead.core.catalog import Server, Tool
@@ -15,14 +16,17 @@ from pierhead.core.foreseen import NOTHING_FORESEEN, Foreseen
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.snapshot import Age, Snapshot
+from pierhead.core.waiting_tools import WAITING_TOOLS
 from pierhead.sdk.asking import MayAsk
 from pierhead.sdk.authorize import Declaration
 from pierhead.sdk.tool import Arguments, as_json
+from pierhead.sdk.waiting import Waits
 from pierhead.usecases.call_tool import call_tool, recording_refusals
 from pierhead.usecases.compose_policy import CHANGED
 from pierhead.usecases.list_tools import list_tools, may_use, reachable_server
 from pierhead.usecases.match_rules import REACH_AND_USE, Remembered, SnapshotRules
-from pierhead.usecases.ports import Approvals, Audit, Clock, Ports, Rules, Snapshots, Upstream
+from pierhead.usecases.memory import NoApprovals
+from pierhead.usecases.ports import Approvals, Audit, Clock, Ports, Rules, ServerApprovals, Snapshots, Upstream
 from pierhead.usecases.told_by_tools import ToldByTools
 
 _REMEMBERED: Final = 10_000
@@ -47,7 +51,7 @@ class Verifier(Protocol):
 
 
 class DeclaredTool(Protocol):
-    """A tool that can say what it is and read its arguments: a bound function, or a guest's."""
+    """A tool that can say what it is and read its arguments: a bound function, a guest's, or one of Pierhead's own."""
 
     def parse(self, raw: bytes) -> Arguments:
         """Read arguments. Errors: Invalid."""
@@ -114,7 +118,7 @@ def govern(
     server: str,
     tools: Mapping[str, DeclaredTool],
     snapshots: Snapshots,
-    approvals: Approvals,
+    approvals: ServerApprovals,
     audit: Audit,
     clock: Clock,
 ) -> "Governance":
@@ -123,7 +127,8 @@ def govern(
     rules = Remembered(SnapshotRules(live, REACH_AND_USE), _REMEMBERED)
     asks = {name: asking for name, tool in tools.items() if (asking := tool.declaration.asks) is not None}
     offered = {name: offering for name, tool in tools.items() if (offering := tool.declaration.offered) is not None}
-    return Governance(server, live, ToldByTools(rules, asks, offered), approvals, audit, clock)
+    told = ToldByTools(rules, asks, offered)
+    return Governance(server, live, told, approvals, audit, clock, frozenset(asks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +138,12 @@ class Governance:
     server: str
     snapshots: Snapshots
     rules: Rules
-    approvals: Approvals
+    approvals: ServerApprovals
     audit: Audit
     clock: Clock
+    asking: frozenset[str] = frozenset()
+    """The tools whose arguments say whether people must agree."""
+    waits: Waits = field(default_factory=Waits)
     _unread: Opaque = field(default=Opaque(digest="", size=0), init=False)
 
     def redeclared(self) -> None:
@@ -154,6 +162,15 @@ class Governance:
     def may_see(self, name: str, caller: Caller) -> bool:
         """Whether the tool exists for `caller`: asked before its arguments are read, so that faults reveal nothing."""
         return may_use(self.server, name, caller, self.snapshots, self.rules)
+
+    def waiting_tools(self, caller: Caller) -> tuple[str, ...]:
+        """The names of Pierhead's own tools that this list shows: all three, where a call may have to wait here."""
+        if isinstance(self.approvals, NoApprovals):
+            return ()
+        may_wait = bool(self.snapshots.current().policies.texts) or any(
+            tool.approval is not Approval.NONE or tool.name in self.asking for tool in self.visible(caller)
+        )
+        return tuple(name for name in WAITING_TOOLS if may_wait and self.may_see(name, caller))
 
     def call(self, admission: Admission, tool: str, era: str, client: str) -> Call:
         """A call whose arguments nobody has read yet."""
@@ -182,9 +199,9 @@ class Governance:
             raise Invalid("no such plan, or it is not yours", hint="plan again", code="no-such-plan")
         return await declaration.foresees(arguments, caller)
 
-    async def run(self, call: Call, caller: Caller, upstream: Upstream) -> Outcome:
-        """Carry the call through `call_tool`."""
-        ports = Ports(
-            self.snapshots, self.rules, self.approvals, self.audit, self.clock, MayAsk(upstream, self.approvals)
-        )
+    async def run(self, call: Call, caller: Caller, upstream: Upstream, asked: Approvals | None = None) -> Outcome:
+        """Carry the call through `call_tool`. `asked` are approvals that the caller can be asked for at once."""
+        approvals = asked or self.approvals
+        may_ask = MayAsk(upstream, approvals)
+        ports = Ports(self.snapshots, self.rules, approvals, self.audit, self.clock, may_ask)
         return await call_tool(call, caller, ports)

@@ -7,10 +7,9 @@ for member: titles, icons and whatever else a guest sends along is left out. Not
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 import jsonschema
-import orjson
 from mcp.server import CacheHint
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server as LowLevelServer
@@ -26,12 +25,13 @@ from referencing import Registry
 
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect, Tool
-from pierhead.core.errors import Invalid, PierheadError
-from pierhead.core.json import Json
+from pierhead.core.errors import PierheadError
 from pierhead.core.schema_bounds import DEEPEST, MOST_PARTS, outside_reference, parts, pattern_fault
+from pierhead.core.waiting_tools import WAITING_TOOLS
 from pierhead.sdk.authorize import Declaration
 from pierhead.sdk.protocol import tool_result
 from pierhead.sdk.result import failure, widened
+from pierhead.sdk.schema import held_against
 from pierhead.sdk.tool import Arguments
 
 _LIST_TTL_MS: Final = 60_000
@@ -64,13 +64,7 @@ class GuestTool:
 
     def parse(self, raw: bytes) -> Arguments:
         """Hold arguments against the guest's schema. Errors: Invalid (`bad-arguments`), every fault by place."""
-        values: Json = orjson.loads(raw)
-        faults = [f"{fault.json_path}: {fault.validator} is not met" for fault in self.checker.iter_errors(values)]  # pyright: ignore[reportUnknownMemberType]
-        if faults or not isinstance(values, dict):
-            message = f"{self.name} cannot take these arguments: {'; '.join(faults) or 'not an object'}"
-            raise Invalid(message, hint="see its input schema", code="bad-arguments")
-        plain = cast("Mapping[str, Json]", values)
-        return Arguments(plain, plain)
+        return held_against(self.name, self.checker, raw)
 
     def declared(self) -> Tool:
         return Tool(
@@ -128,7 +122,8 @@ def guest_tools(
         name = tool["name"]
         if name not in declared:
             continue
-        fault = "it is listed twice" if name in seen else _fault(tool)
+        fault = _fault(tool) if name not in WAITING_TOOLS else "its name is one of Pierhead's own tools"
+        fault = "it is listed twice" if name in seen else fault
         seen.add(name)
         if fault:
             unusable[name] = fault

@@ -17,6 +17,7 @@ from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from mcp.server.lowlevel import Server as LowLevelServer
+from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 from mcp.server.transport_security import TransportSecuritySettings
 
 from pierhead.core.binding import request_digest
@@ -51,12 +52,14 @@ _LOCAL: Final = TransportSecuritySettings(
 )
 
 
-def host(server: Server, governance: Governance, verifier: Verifier) -> Application:
+def host(server: Server, governance: Governance, verifier: Verifier, state_key: bytes | None = None) -> Application:
     """The application of an SDK server, at `/mcp`. Speaks every supported revision; keeps legacy sessions.
 
-    The server's own routes, if it brings any, stand at `/api/v1`, `/openapi.json` and `/docs`.
+    The server's own routes, if it brings any, stand at `/api/v1`, `/openapi.json` and `/docs`. `state_key` seals what a
+    client carries between two rounds of one call: the same for every replica; without it a key of this process alone.
     """
     short = Short(server.tools, governance, orjson.dumps(server.low_level.server_info_stamp))
+    _seal(server.low_level, state_key)
     door = _host(server.low_level, server.tools, governance, verifier, short)
     if server.routes is None:
         return door
@@ -64,9 +67,14 @@ def host(server: Server, governance: Governance, verifier: Verifier) -> Applicat
 
 
 def host_guest(
-    front: LowLevelServer[Any], tools: Mapping[str, DeclaredTool], governance: Governance, verifier: Verifier
+    front: LowLevelServer[Any],
+    tools: Mapping[str, DeclaredTool],
+    governance: Governance,
+    verifier: Verifier,
+    state_key: bytes | None = None,
 ) -> Application:
     """The application of a guard: `front` forwards to a guest, governed exactly as an SDK server is."""
+    _seal(front, state_key)
     return _host(front, tools, governance, verifier, None)
 
 
@@ -85,6 +93,19 @@ def _host(
         streamable_http_path=_PATH, max_request_body_size=LARGEST_BODY, transport_security=_LOCAL
     )
     return _Door(AuthContextMiddleware(stack), verifier, short)
+
+
+def _seal(front: LowLevelServer[Any], key: bytes | None) -> None:
+    """Seal what clients carry between rounds: to this server, principal, tool and arguments, for ten minutes.
+
+    Whatever stands there already makes way for the configured key; without one it stays.
+    """
+    known = [each for each in front.middleware if isinstance(each, RequestStateBoundary)]
+    if known and key is None:
+        return
+    security = RequestStateSecurity.ephemeral() if key is None else RequestStateSecurity(keys=[key])
+    kept = [each for each in front.middleware if each not in known]
+    front.middleware[:] = [*kept, RequestStateBoundary(security, default_audience=front.name)]
 
 
 def _seen(tools: Mapping[str, DeclaredTool], governance: Governance) -> Callable[[str], Mapping[str, Any] | None]:

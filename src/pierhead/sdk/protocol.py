@@ -12,7 +12,7 @@ import anyio
 import orjson
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import SERVER_INFO_META_KEY, CallToolResult
+from mcp_types import SERVER_INFO_META_KEY, CallToolResult, InputRequiredResult
 from mcp_types.methods import serialize_server_result
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
@@ -22,8 +22,11 @@ from pierhead.core.errors import Invalid, PierheadError, ToolTimedOut, Unauthent
 from pierhead.core.policy import Permit
 from pierhead.core.wire_codes import numbers
 from pierhead.sdk.governance import Admission, DeclaredTool, Governance
+from pierhead.sdk.question import AskedInClient
 from pierhead.sdk.result import Answer, approval_required, failure, timed_out
 from pierhead.sdk.tool import CALLER
+from pierhead.sdk.waiting import TOOLS, OwnApprovals, WaitingTool
+from pierhead.usecases.ports import Upstream
 
 #: Where the host puts the Admission of a message, in its ASGI scope.
 ADMISSION: Final = "pierhead.admission"
@@ -65,10 +68,12 @@ class Governed:
         return told if told.get("instructions", signed) == signed else {**told, "instructions": signed}
 
     async def _list(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
-        """The list that `mcp` made, less what this caller may not use; its order stays."""
+        """The list that `mcp` made, less what this caller may not use; its order stays. Pierhead's own come last."""
         visible = {tool.name for tool in self.governance.visible(admission.caller)}
         result = as_dict(await call_next(ctx))
         shown = [tool for tool in cast("list[dict[str, Any]]", result["tools"]) if tool["name"] in visible]
+        if not result.get("nextCursor"):
+            shown += [TOOLS[name].wire() for name in self.governance.waiting_tools(admission.caller)]
         return {**result, "tools": shown}
 
     async def _call(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
@@ -76,24 +81,35 @@ class Governed:
         name, raw = params.get("name"), params.get("arguments")
         if not isinstance(name, str):
             return await call_next(ctx)  # malformed: `mcp` answers with the protocol's own error
-        call = self.governance.call(admission, name, ctx.protocol_version, client_of(ctx))
-        tool = self.tools.get(name)
+        governance, caller, client = self.governance, admission.caller, client_of(ctx)
+        call = governance.call(admission, name, ctx.protocol_version, client)
+        asked = AskedInClient(governance.approvals, governance.audit, governance.clock, ctx, client)
         try:
-            if tool is not None and self.governance.may_see(name, admission.caller):
-                call, _ = await self.governance.read(call, admission.caller, tool, {} if raw is None else raw)
-            outcome = await self.governance.run(call, admission.caller, _Onwards(ctx, call_next))
+            upstream: Upstream = _Onwards(ctx, call_next)
+            tool = self.tools.get(name) or TOOLS.get(name)
+            if tool is not None and governance.may_see(name, caller):
+                call, values = await governance.read(call, caller, tool, {} if raw is None else raw)
+                if isinstance(tool, WaitingTool):
+                    upstream = OwnApprovals(governance.approvals, governance.waits, values)
+            outcome = await governance.run(call, caller, upstream, asked)
         except (Invalid, ToolTimedOut) as failed:
-            return self._own(ctx, failure(failed))
+            return self._own(ctx, tool_result(failure(failed)))
+        return self._told(ctx, outcome, asked.question)
+
+    def _told(self, ctx: Context, outcome: Outcome, question: InputRequiredResult | None) -> HandlerResult:
         match outcome:
-            case Waiting():
-                return self._own(ctx, approval_required(outcome))
+            case Ran(result=Answer() as answer):
+                return self._own(ctx, tool_result(answer))
             case Ran():
                 return cast("dict[str, Any]", outcome.result)
+            case Waiting():
+                waits = tool_result(approval_required(outcome))
+                return self._own(ctx, waits if question is None else as_dict(question))
 
-    def _own(self, ctx: Context, answer: Answer) -> HandlerResult:
+    def _own(self, ctx: Context, told: dict[str, Any]) -> HandlerResult:
         """An answer of our own in the form of its revision, as `mcp` finishes those of its handlers."""
         version = ctx.protocol_version
-        result = serialize_server_result("tools/call", version, tool_result(answer))
+        result = serialize_server_result("tools/call", version, told)
         if version in MODERN_PROTOCOL_VERSIONS:
             result["_meta"] = {SERVER_INFO_META_KEY: dict(self.server_info)}
         return result

@@ -64,13 +64,14 @@ def approval_required(waiting: Waiting) -> Answer:
         "reasons": list(waiting.reasons),
     }
     if ticket and ticket.id:
-        body["approval"] = {"id": ticket.id, "url": ticket.url, "expires_at": _moment(ticket.expires_at)}
+        body["approval"] = {"id": ticket.id, "url": ticket.url, "expires_at": moment(ticket.expires_at)}
     if ticket and ticket.id and body["status"] == _WAITS:
         body["next"] = _NEXT
     return Answer(orjson.dumps(body), is_error=False)
 
 
-def _moment(seconds: float) -> str:
+def moment(seconds: float) -> str:
+    """Seconds since 1970-01-01 UTC as people and programs read them."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
@@ -80,7 +81,7 @@ _STATUS: Final = {
     ApprovalState.EXECUTING: "executing",
     ApprovalState.FAILED_UNKNOWN: "failed_unknown",
 }
-_NEXT: Final = "show a person the url; once it is approved, call again with exactly the same arguments"
+_NEXT: Final = "show a person the url; once it is approved (approvals_wait), call again with exactly the same arguments"
 _NAMED: Final = frozenset({"properties", "$defs", "patternProperties", "dependentSchemas"})  # of names a title may be
 _VALUES: Final = frozenset({"default", "const", "enum", "examples"})  # hold values, not schemas
 #: As little as tells it apart: it stands in the definition of every tool that people may have to agree to.

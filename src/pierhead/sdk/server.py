@@ -21,6 +21,7 @@ from pierhead.core.catalog import Stage, Tool
 from pierhead.core.definitions import argument_names
 from pierhead.core.errors import Misconfigured
 from pierhead.core.usage import Minutes
+from pierhead.core.waiting_tools import WAITING_TOOLS
 from pierhead.sdk.authorize import ByArguments, Declaration, declaration_of, declare
 from pierhead.sdk.foretelling import Proposal, foretold, names_in
 from pierhead.sdk.needs import Needs
@@ -224,7 +225,10 @@ class Server:
         return register
 
     def add(self, bound: BoundTool) -> None:
-        """Take in a bound tool. Errors: Misconfigured (`bad-declaration`) for a name taken twice."""
+        """Take in a bound tool. Errors: Misconfigured (`bad-declaration`) for a name taken twice, or by Pierhead."""
+        if bound.name in WAITING_TOOLS:
+            hint = "rename it: every server has that tool already"
+            raise Misconfigured(f"{bound.name} is a tool of Pierhead's own", hint=hint, code="bad-declaration")
         if bound.name in self.tools:
             raise Misconfigured(f"tool {bound.name} is declared twice", hint="rename one", code="bad-declaration")
         self.tools[bound.name] = bound

@@ -61,7 +61,7 @@ class Short:
         """Answer the request if it is a plain, flawless, stateless tools/call; False leaves it to the long way."""
         if headers.get(b"mcp-protocol-version") != ERA.encode() or headers.get(b"mcp-method") != b"tools/call":
             return False
-        short = self._read(headers, body)
+        short = self._read(headers, body, may_be_asked=admission.caller.interactive)
         if short is None or not self.governance.may_see(short.tool.name, admission.caller):
             return False
         answered = await _unless_gone(self._respond(short, admission), receive)
@@ -73,7 +73,8 @@ class Short:
         await send({"type": "http.response.body", "body": text})
         return True
 
-    def _read(self, headers: Mapping[bytes, bytes], body: bytes) -> _ShortCall | None:
+    def _read(self, headers: Mapping[bytes, bytes], body: bytes, *, may_be_asked: bool) -> _ShortCall | None:
+        """The call; None where this way cannot answer it. A question to whoever sent it goes the long way."""
         accept = headers.get(b"accept", b"")
         if b"application/json" not in accept or b"text/event-stream" not in accept:
             return None
@@ -83,6 +84,8 @@ class Short:
             if not (request.keys() == _MEMBERS and params.keys() <= _PARAMS and request["jsonrpc"] == "2.0"):
                 return None
             tool, meta, arguments = self.tools[params["name"]], params["_meta"], params.get("arguments", {})
+            if may_be_asked and "elicitation" in meta[_META + "clientCapabilities"]:
+                return None
             if not (_is_sound(meta) and isinstance(arguments, dict) and type(request["id"]) in {str, int}):
                 return None
         except (KeyError, TypeError, AttributeError, orjson.JSONDecodeError):

@@ -6,10 +6,11 @@ The records are the platform's own: pinned, spent once, void when their time is 
 (`testing`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from pierhead.core.approval import Approval, ApprovalState, Ticket
+from pierhead.core.approval import Approval, ApprovalState, FormAnswer, Ticket
 from pierhead.core.approval_record import ApprovalRecord
 from pierhead.core.identity import Caller, User
 from pierhead.core.policy import ApprovalNeeded
@@ -54,7 +55,7 @@ class _Everybody:
 
 @dataclass(slots=True)
 class People:
-    """Fills `ports.Approvals`: keeps what they are asked, and lets them answer."""
+    """Fills `ports.ServerApprovals`: keeps what they are asked, and lets them answer."""
 
     answering: Answering
     clock: MemoryClock
@@ -94,3 +95,16 @@ class People:
 
     async def finish(self, approval: str, call_id: str, ended: str) -> None:
         await DeskApprovals(self.desk).finish(approval, call_id, ended)
+
+    async def confirm(self, ticket: Ticket, answer: FormAnswer, caller: Caller) -> Ticket:
+        return await DeskApprovals(self.desk).confirm(ticket, answer, caller)
+
+    async def wait(self, approval: str, caller: Caller, within_s: float) -> Ticket:
+        """At once: in a test, whoever waits is whoever would decide."""
+        return await DeskApprovals(self.desk).wait(approval, caller, within_s)
+
+    async def mine(self, caller: Caller, server: str) -> Sequence[Ticket]:
+        return await DeskApprovals(self.desk).mine(caller, server)
+
+    async def cancel(self, approval: str, caller: Caller) -> Ticket:
+        return await DeskApprovals(self.desk).cancel(approval, caller)

@@ -5,6 +5,7 @@ from pierhead.core.catalog import Server, Tool
 from pierhead.core.errors import NotFound, Refused
 from pierhead.core.identity import Caller
 from pierhead.core.policy import Refusal, decide, refuse
+from pierhead.core.waiting_tools import tool_of
 from pierhead.usecases.call_tool import unreachable
 from pierhead.usecases.match_rules import REACH
 from pierhead.usecases.ports import Rules, Snapshots
@@ -29,7 +30,7 @@ def may_use(server_name: str, tool_name: str, caller: Caller, snapshots: Snapsho
         server = reachable_server(server_name, caller, snapshots, rules)
     except (NotFound, Refused):
         return False
-    tool = server.tools.get(tool_name)
+    tool = tool_of(server, tool_name)
     return tool is not None and is_usable(server, tool, caller, snapshots.current().revision, rules)
 
 

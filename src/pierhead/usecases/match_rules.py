@@ -15,6 +15,7 @@ from pierhead.core.identity import Caller, Party, Principal, parties, person, wo
 from pierhead.core.policy import Match, Question, RuleEffect
 from pierhead.core.reach import Every, Only, Row
 from pierhead.core.snapshot import Snapshot
+from pierhead.core.waiting_tools import is_waiting_tool
 from pierhead.usecases.ports import Snapshots
 
 REACH: Final = frozenset({Question.REACH})
@@ -127,6 +128,8 @@ def _use(request: Request, party: Party) -> Iterator[Match]:
     if tool.withheld:
         sentence = f"{tool.name} is withheld: {tool.withheld}"
         yield Match(RuleEffect.FORBID, Question.USE, party, f"{name}.withheld", sentence, code="definition_drift")
+    if is_waiting_tool(tool):
+        yield Match(RuleEffect.PERMIT, Question.USE, party, f"{name}.own", "everyone looks after what they asked for")
     if tool.policy.admits(principal, party):
         sentence = f"{tool.name} is declared for {tool.policy}"
         yield Match(RuleEffect.PERMIT, Question.USE, party, f"{name}.policy", sentence)

@@ -1,13 +1,14 @@
 """Every port in a dict: for unit tests, and for an author's tests through `pierhead.testing`."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from pierhead.core.approval import ApprovalState, Ticket
+from pierhead.core.approval import ApprovalState, FormAnswer, Ticket
 from pierhead.core.audit import Fact
 from pierhead.core.call import Outcome
 from pierhead.core.catalog import Server
-from pierhead.core.errors import Conflict, RecordFailed
+from pierhead.core.errors import Conflict, NotFound, RecordFailed
+from pierhead.core.identity import Caller
 from pierhead.core.policy import ApprovalNeeded, Permit
 from pierhead.core.reach import Row
 from pierhead.core.snapshot import Age, Fresh, Snapshot
@@ -90,6 +91,19 @@ class NoApprovals:
 
     async def finish(self, approval: str, call_id: str, ended: str) -> None:
         raise Conflict(f"call {call_id} spent no approval {approval}: {ended}", code="approval-state")
+
+    async def confirm(self, ticket: Ticket, answer: FormAnswer, caller: Caller) -> Ticket:
+        raise Conflict(f"nobody asked {caller.name} for {ticket.id}: {answer.verdict}", code="approval-state")
+
+    async def wait(self, approval: str, caller: Caller, within_s: float) -> Ticket:
+        raise NotFound(f"no approval {approval[:40]!r} of {caller.name} waits {within_s:g} s", hint="call again")
+
+    async def mine(self, caller: Caller, server: str) -> Sequence[Ticket]:
+        del caller, server
+        return ()
+
+    async def cancel(self, approval: str, caller: Caller) -> Ticket:
+        raise NotFound(f"no approval {approval[:40]!r} of {caller.name}", hint="call again")
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pierhead.core.approval import Ticket
+from pierhead.core.approval import FormAnswer, Ticket
 from pierhead.core.audit import Fact
 from pierhead.core.call import Outcome, Request
 from pierhead.core.identity import Caller
@@ -81,6 +81,30 @@ class Approvals(Protocol):
 
         Errors: UpstreamUnreachable; Conflict.
         """
+        ...
+
+
+class ServerApprovals(Approvals, Protocol):
+    """What a server asks of approvals besides, for whoever asked and for nobody else."""
+
+    async def confirm(self, ticket: Ticket, answer: FormAnswer, caller: Caller) -> Ticket:
+        """The caller's own yes or no, as they gave it in a form.
+
+        Errors: Conflict, where it was decided meanwhile; NotFound; Forbidden, where another's yes is needed;
+        UpstreamUnreachable.
+        """
+        ...
+
+    async def wait(self, approval: str, caller: Caller, within_s: float) -> Ticket:
+        """Once people decided, or after `within_s` seconds. Errors: NotFound; UpstreamUnreachable."""
+        ...
+
+    async def mine(self, caller: Caller, server: str) -> Sequence[Ticket]:
+        """What the caller asked for on that server and is open still. Errors: UpstreamUnreachable."""
+        ...
+
+    async def cancel(self, approval: str, caller: Caller) -> Ticket:
+        """Withdraw what the caller asked for. Errors: NotFound; Conflict; UpstreamUnreachable."""
         ...
 
 

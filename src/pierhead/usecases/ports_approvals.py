@@ -101,6 +101,14 @@ class ApprovalStore(Protocol):
         ...
 
 
+class DecisionNews(Protocol):
+    """Who waits for a decision hears of it."""
+
+    async def decided(self, record_id: str, within_s: float) -> None:
+        """Returns once that record no longer waits for people, or time is over; seconds."""
+        ...
+
+
 class Approvers(Protocol):
     """Who is asked for a server."""
 

@@ -5,6 +5,7 @@ from pierhead.core.catalog import Server
 from pierhead.core.errors import NotFound, PolicyExpired
 from pierhead.core.identity import Caller
 from pierhead.core.snapshot import Age, Expired, Snapshot, Stale
+from pierhead.core.waiting_tools import tool_of
 
 
 def resolve(call: Call, caller: Caller, snapshot: Snapshot, age: Age) -> Request:
@@ -13,7 +14,7 @@ def resolve(call: Call, caller: Caller, snapshot: Snapshot, age: Age) -> Request
     Errors: NotFound, alike for what is not there and what is not live; PolicyExpired.
     """
     server = live_server(call.server, snapshot, age)
-    tool = server.tools.get(call.tool)
+    tool = tool_of(server, call.tool)
     if tool is None:
         raise no_such_tool(call.tool)
     if isinstance(age, Stale) and tool.effect != "read":

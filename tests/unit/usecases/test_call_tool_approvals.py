@@ -9,11 +9,20 @@ import pytest
 from tests.approving import DROP, desk_over, person
 from tests.unit.samples import ROW, call, caller, server
 
-from pierhead.core.approval import ApprovalState, Ticket
+from pierhead.core.approval import ApprovalState, FormAnswer, Ticket
 from pierhead.core.approval_record import fingerprint, proposal_of
 from pierhead.core.audit import CallStarted
 from pierhead.core.call import Outcome, Ran, Waiting
-from pierhead.core.errors import Conflict, Invalid, RecordFailed, Refused, ToolFailed, ToolTimedOut, UpstreamUnreachable
+from pierhead.core.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    RecordFailed,
+    Refused,
+    ToolFailed,
+    ToolTimedOut,
+    UpstreamUnreachable,
+)
 from pierhead.core.policy import ApprovalNeeded, Permit
 from pierhead.sdk.asking import MayAsk, ask_for
 from pierhead.usecases.answer_approval import Answer, decide_approval
@@ -227,6 +236,13 @@ async def test_where_nobody_keeps_approvals_nothing_is_spent() -> None:
     assert "nobody can give it yet" in told.approval
     with pytest.raises(Conflict):
         await nobody.spend(asked[0], await nobody.ask(asked[0]))
+    with pytest.raises(Conflict):
+        await nobody.confirm(await nobody.ask(asked[0]), FormAnswer("approve", ""), caller())
+    with pytest.raises(NotFound):
+        await nobody.wait("apr_1", caller(), 1)
+    with pytest.raises(NotFound):
+        await nobody.cancel("apr_1", caller())
+    assert await nobody.mine(caller(), "warehouse") == ()
 
 
 def asking(*needs: tuple[str, str]) -> Callable[[Permit], Awaitable[Outcome]]:

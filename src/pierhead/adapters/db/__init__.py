@@ -7,6 +7,7 @@ Only the registry opens it. Below: the ports `ports_approvals`, `ports_plans`, `
 from pierhead.adapters.db.approvals import DatabaseApprovals, expire_for_ever
 from pierhead.adapters.db.calls import DatabaseRecords
 from pierhead.adapters.db.catalogue import DatabaseCatalogue
+from pierhead.adapters.db.decision_news import DatabaseDecisionNews
 from pierhead.adapters.db.engine import Database, open_database, pending_of, reach_database, upgrade
 from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
 from pierhead.adapters.db.health import DatabaseHealths
@@ -23,6 +24,7 @@ __all__ = [
     "DatabaseApprovals",
     "DatabaseAudit",
     "DatabaseCatalogue",
+    "DatabaseDecisionNews",
     "DatabaseFacts",
     "DatabaseHealths",
     "DatabaseManifests",

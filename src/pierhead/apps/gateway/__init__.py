@@ -45,7 +45,7 @@ def parts(outside: GatewayAdapters) -> Parts:
     return Parts(
         public_url=setting.public_url,
         admission=Admission.of(setting.public_url),
-        listener=Listener(outside.tokens, setting.surface, setting.environment, outside.workloads or NO_WORKLOADS),
+        listener=_listener(outside),
         snapshots=outside.snapshots,
         rules=rules,
         audit=outside.audit,
@@ -60,6 +60,13 @@ def parts(outside: GatewayAdapters) -> Parts:
         desk=Desk(_finder(outside.snapshots), version("pierhead")),
         tally=Tally(),
     )
+
+
+def _listener(outside: GatewayAdapters) -> Listener:
+    setting = outside.setting
+    interactive = frozenset(setting.sign_in.interactive_clients)
+    workloads = outside.workloads or NO_WORKLOADS
+    return Listener(outside.tokens, setting.surface, setting.environment, workloads, interactive)
 
 
 def _finder(snapshots: Snapshots) -> ToolFinder:

@@ -101,7 +101,10 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         healths=adapters.healths,
         clock=adapters.clock,
         makes_tokens=adapters.federation is None,
-        approvals={**InternalApprovals(adapters.approvals).routes(), **InternalPlans(adapters.plans).routes()},
+        approvals={
+            **InternalApprovals(adapters.approvals, adapters.decision_news).routes(),
+            **InternalPlans(adapters.plans).routes(),
+        },
     )
     session_key = _session_key(adapters.keys.read("session.key"), setting.sign_in.issuer)
     is_secure = setting.public_url.startswith("https://")

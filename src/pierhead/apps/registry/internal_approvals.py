@@ -1,7 +1,7 @@
 """What servers ask the registry about approvals: to ask people, to spend a yes, to tell how a call ended.
 
-Part of /internal/v1, behind its key: whoever holds it is a server of ours, and says for whom it asks. Deciding is not
-among these routes. Below: the use cases. Not here: people (`web`, `api`).
+Part of /internal/v1, behind its key: whoever holds it is a server of ours, and says for whom it asks. Nothing is
+decided here but the caller's own confirmation in a form. Below: the use cases. Not here: people (`web`, `api`).
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pierhead.apps.registry.internal import Endpoint, body_read, json_answer, members_of
+from pierhead.core.approval import FormAnswer
 from pierhead.core.approval_record import ApprovalRecord
 from pierhead.usecases.approval_desk import ApprovalDesk, ticket_of
 from pierhead.usecases.approval_forms import proposal_from_form, ticket_to_form
 from pierhead.usecases.ask_approval import ask_approval
+from pierhead.usecases.own_approvals import (
+    Asker,
+    await_approval,
+    confirm_approval,
+    own_approvals,
+    withdraw_approval,
+)
+from pierhead.usecases.ports_approvals import DecisionNews
 from pierhead.usecases.spend_approval import finish_approval, spend_approval
 
 
@@ -23,16 +32,42 @@ class InternalApprovals:
     """The routes over one desk."""
 
     desk: ApprovalDesk
+    news: DecisionNews
 
     def routes(self) -> Mapping[str, Endpoint]:
         return {
             "POST /approvals": self.ask,
+            "POST /approvals/mine": self.mine,
+            "POST /approvals/{id}/confirm": self.confirm,
+            "POST /approvals/{id}/wait": self.wait,
+            "POST /approvals/{id}/cancel": self.cancel,
             "POST /approvals/{id}/spend": self.spend,
             "POST /approvals/{id}/finish": self.finish,
         }
 
     async def ask(self, request: Request) -> Response:
         return self._ticket(await ask_approval(proposal_from_form(await body_read(request)), self.desk))
+
+    async def confirm(self, request: Request) -> Response:
+        """What a person chose in a form of their client, before which the gateway knows that they sit."""
+        asker, verdict, digest = members_of(await body_read(request), asker=dict, verdict=str, digest=str)
+        answer = FormAnswer(verdict, digest)
+        return self._ticket(await confirm_approval(request.path_params["id"], answer, _asker(asker), self.desk))
+
+    async def wait(self, request: Request) -> Response:
+        asker, wait_s = members_of(await body_read(request), asker=dict, wait_s=float)
+        waited = await_approval(request.path_params["id"], _asker(asker), wait_s, self.desk, self.news)
+        return self._ticket(await waited)
+
+    async def mine(self, request: Request) -> Response:
+        asker, server = members_of(await body_read(request), asker=dict, server=str)
+        found = await own_approvals(_asker(asker), server, self.desk)
+        tickets = [ticket_to_form(ticket_of(record, self.desk.public_url)) for record in found]
+        return json_answer({"tickets": tickets})
+
+    async def cancel(self, request: Request) -> Response:
+        (asker,) = members_of(await body_read(request), asker=dict)
+        return self._ticket(await withdraw_approval(request.path_params["id"], _asker(asker), self.desk))
 
     async def spend(self, request: Request) -> Response:
         digest, call_id = members_of(await body_read(request), digest=str, call_id=str)
@@ -44,3 +79,7 @@ class InternalApprovals:
 
     def _ticket(self, record: ApprovalRecord) -> Response:
         return json_answer(ticket_to_form(ticket_of(record, self.desk.public_url)))
+
+
+def _asker(form: object) -> Asker:
+    return Asker(*members_of(form, issuer=str, person=str, program=str))

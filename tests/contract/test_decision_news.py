@@ -1,0 +1,90 @@
+"""Who waits for a decision hears of it: the same on SQLite and on a real PostgreSQL."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from tests.approving import desk_over, person, proposal
+from tests.postgres import fresh_database
+
+from pierhead.adapters.db import DatabaseApprovals, DatabaseDecisionNews, open_database
+from pierhead.core.approval_record import ApprovalRecord
+from pierhead.usecases.answer_approval import Answer, decide_approval
+from pierhead.usecases.approval_desk import ApprovalDesk
+from pierhead.usecases.ask_approval import ask_approval
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/pierhead.db"
+    return fresh_database(request.getfixturevalue("postgres"))
+
+
+def run(url: str, story: Callable[[DatabaseDecisionNews, ApprovalDesk], Awaitable[None]]) -> None:
+    async def main() -> None:
+        database = await open_database(url)
+        news = DatabaseDecisionNews(database)
+        try:
+            await story(news, desk_over(DatabaseApprovals(database), limit=200))
+        finally:
+            await news.close()
+            await database.close()
+
+    asyncio.run(main())
+
+
+async def approve(record: ApprovalRecord, desk: ApprovalDesk) -> float:
+    """When it was approved."""
+    await decide_approval(record.id, Answer("approve", "", "web", record.proposal.digest), person("frank"), desk)
+    return time.monotonic()
+
+
+def test_a_decision_reaches_every_wait_within_a_second(url: str) -> None:
+    async def story(news: DatabaseDecisionNews, desk: ApprovalDesk) -> None:
+        records = [await ask_approval(proposal({"n": n}), desk) for n in range(20)]
+
+        async def heard(record: ApprovalRecord) -> float:
+            await news.decided(record.id, 30)
+            return time.monotonic()
+
+        waits = [asyncio.create_task(heard(record)) for record in records for _ in range(3)]
+        await asyncio.sleep(0)
+        decided = [await approve(record, desk) for record in records]
+        latest = [end - decided[place // 3] for place, end in enumerate(await asyncio.gather(*waits))]
+        assert sorted(latest)[int(len(latest) * 0.99) - 1] < 1
+
+    run(url, story)
+
+
+def test_what_was_decided_before_is_heard_and_what_is_not_ends_in_time(url: str) -> None:
+    async def story(news: DatabaseDecisionNews, desk: ApprovalDesk) -> None:
+        first, second = [await ask_approval(proposal({"n": n}), desk) for n in range(2)]
+        await approve(first, desk)
+        await asyncio.wait_for(news.decided(first.id, 30), 10)
+        await asyncio.wait_for(news.decided(second.id, 0.01), 10)
+        await asyncio.wait_for(news.decided("apr_nothing", 0.01), 10)
+
+    run(url, story)
+
+
+def test_while_nobody_waits_nothing_is_looked_at(url: str) -> None:
+    async def story(news: DatabaseDecisionNews, desk: ApprovalDesk) -> None:
+        looks: list[float] = []
+
+        async def count(seconds: float) -> None:
+            looks.append(seconds)
+            await asyncio.sleep(0)
+
+        news.sleep = count
+        record = await ask_approval(proposal(), desk)
+        await approve(record, desk)
+        await news.decided(record.id, 30)
+        await asyncio.sleep(0.05)
+        seen = len(looks)
+        await asyncio.sleep(0.05)
+        assert seen == len(looks) >= 1
+
+    run(url, story)
