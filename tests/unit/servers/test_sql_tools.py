@@ -44,13 +44,13 @@ def server(tmp_path: Path) -> Server:
 
 async def test_the_definitions_of_all_tools_fit_their_budget(server: Server) -> None:
     async with platform(server, access="everyone") as running, running.client("ann") as client:
-        tools = (await client.list_tools()).tools
-    # `_meta` is for hosts: no client shows it to a model.
+        tools = [tool for tool in (await client.list_tools()).tools if tool.name not in WAITING_TOOLS]
+    # Pierhead's own three have a budget of their own (`unit/core/test_waiting_tools.py`). `_meta` is for hosts: no client shows it to a model.
     listed = orjson.dumps(
         [tool.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"meta"}) for tool in tools]
     )
     assert "query_table" in {tool.name for tool in tools}
-    assert len([tool for tool in tools if tool.name not in WAITING_TOOLS]) <= MOST_TOOLS
+    assert len(tools) <= MOST_TOOLS
     assert len(listed) / BYTES_A_TOKEN < MOST_TOKENS
 
 
