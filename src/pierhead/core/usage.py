@@ -6,6 +6,7 @@ Source: docs/explanation/time-saved.md, formula 1.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,23 @@ class ToolUse:
     calls: int
     succeeded: int
     users: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerUse:
+    """What was made of one server in a period, by everyone together.
+
+    Units: `minutes` saved, gross (formula 1); `last_at` seconds since 1970-01-01 UTC, zero where nobody called.
+    """
+
+    calls: int
+    succeeded: int
+    people: int
+    minutes: float
+    last_at: float
+
+
+NEVER_USED: Final = ServerUse(0, 0, 0, 0.0, 0.0)
 
 
 def hours_saved(uses: Iterable[ToolUse]) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pierhead.core.usage import ToolUse
+from pierhead.core.usage import ServerUse, ToolUse
 from pierhead.usecases.ports_records import (
     CallerUse,
     CallRow,
@@ -56,6 +56,17 @@ class MemoryRecords:
             for key, calls in keys.most_common()
             for server, tool, minutes in (key,)
         ]
+
+    async def use_of(self, server: str, since: float) -> ServerUse:
+        rows = [row for row in self._permitted(since) if row.server == server]
+        good = [row for row in rows if row.outcome == "ok"]
+        return ServerUse(
+            calls=len(rows),
+            succeeded=len(good),
+            people=len({row.principal for row in rows}),
+            minutes=sum(row.minutes for row in good),
+            last_at=max((row.at for row in rows), default=0.0),
+        )
 
     async def callers(self, since: float, limit: int) -> Sequence[CallerUse]:
         """Every caller came through an editor: rows do not keep surfaces."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pierhead.core.json import Json
-from pierhead.core.usage import ToolUse
+from pierhead.core.usage import ServerUse, ToolUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,10 @@ class Records(Protocol):
 
     async def uses(self, since: float) -> Sequence[ToolUse]:
         """One row a server, tool and declaration in force; the busiest first."""
+        ...
+
+    async def use_of(self, server: str, since: float) -> ServerUse:
+        """Of one server; `NEVER_USED` where nobody called it."""
         ...
 
     async def callers(self, since: float, limit: int) -> Sequence[CallerUse]:

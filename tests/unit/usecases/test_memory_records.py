@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from pierhead.core.usage import ToolUse
+from pierhead.core.usage import NEVER_USED, ServerUse, ToolUse
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
 from pierhead.usecases.ports_records import CallRow, ChainState, DayOfCalls, Filter, KeptFact, ProcessState
 
@@ -72,6 +72,12 @@ async def test_use_counts_permitted_calls_and_the_busiest_tool_first() -> None:
         ToolUse("warehouse", "run_query", 6, calls=3, succeeded=2, users=2),
         ToolUse("warehouse", "list_tables", 2, calls=1, succeeded=1, users=1),
     ]
+
+
+async def test_use_of_one_server_is_of_everyone_together() -> None:
+    records = MemoryRecords([*ROWS, row("other", tool="list_tables", minutes=2)])
+    assert await records.use_of("warehouse", 0) == ServerUse(4, 3, 2, 14, NOW)
+    assert await records.use_of("time", 0) == NEVER_USED
 
 
 async def test_days_come_oldest_first_with_refusals_beside_calls() -> None:

@@ -17,7 +17,7 @@ from pierhead.adapters.db.facts import DatabaseFacts
 from pierhead.adapters.db.schema import CALLS, FACTS, HEADS
 from pierhead.core.chain import Head, follow, read_line
 from pierhead.core.errors import Invalid
-from pierhead.core.usage import ToolUse
+from pierhead.core.usage import ServerUse, ToolUse
 from pierhead.usecases.ports_records import CallerUse, CallRow, ChainState, DayOfCalls, Filter, KeptFact
 from pierhead.usecases.ports_registry import FactLine
 
@@ -100,6 +100,19 @@ class DatabaseRecords:
             ToolUse(row["server"], row["tool"], row["minutes"], row["calls"], int(row["succeeded"]), row["users"])
             for row in rows
         ]
+
+    async def use_of(self, server: str, since: float) -> ServerUse:
+        counted = _counted(since, CALLS.c.server == server).subquery()
+        query = select(
+            func.count(),
+            func.coalesce(func.sum(counted.c.counts), 0),
+            func.count(distinct(counted.c.person)),
+            func.coalesce(func.sum(counted.c.counts * counted.c.minutes), 0),
+            func.coalesce(func.max(counted.c.at_ms), 0),
+        ).where(counted.c.at_ms >= int(since * 1000))
+        async with self.database.reading() as connection:
+            calls, succeeded, people, minutes, last = (await connection.execute(query)).one()
+        return ServerUse(calls, int(succeeded), people, float(minutes), last / 1000)
 
     async def callers(self, since: float, limit: int) -> Sequence[CallerUse]:
         who = (CALLS.c.principal, CALLS.c.person, CALLS.c.surface, CALLS.c.server, CALLS.c.tool)
@@ -189,7 +202,7 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _counted(since: float) -> Any:  # noqa: ANN401 - a select of many columns has no short type
+def _counted(since: float, *wanted: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a select of many columns has no short type
     """Permitted calls with `counts`: 1 for a success that does not repeat the one before within a minute.
 
     Looks a minute further back than asked: the call before the first may be the one that counts.
@@ -207,7 +220,7 @@ def _counted(since: float) -> Any:  # noqa: ANN401 - a select of many columns ha
         CALLS.c.person,
         CALLS.c.at_ms,
         case((is_ok & is_new, 1), else_=0).label("counts"),
-    ).where(CALLS.c.at_ms >= int(since * 1000) - _REPEAT_MS, CALLS.c.decision == "permit")
+    ).where(CALLS.c.at_ms >= int(since * 1000) - _REPEAT_MS, CALLS.c.decision == "permit", *wanted)
 
 
 def _call(row: RowMapping) -> CallRow:

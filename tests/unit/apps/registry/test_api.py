@@ -616,3 +616,19 @@ async def test_what_a_role_on_the_source_keeps_back_is_not_shown_as_yours(progra
     assert alices["tool_count"] == len(alices["tools"]) > 0
     auditors = (await program.ask("frank", "GET", "/api/v1/servers/warehouse")).json()
     assert "run_query" in {tool["name"] for tool in auditors["tools"]}
+
+
+async def test_a_server_tells_its_review_and_what_was_made_of_it(program: Program) -> None:
+    spark = (await program.ask("carol", "GET", "/api/v1/servers/spark")).json()
+    gates = {gate["gate"]: gate for gate in spark["review"]["gates"]}
+    assert spark["review"]["id"] == SPARK_REVIEW
+    assert gates["security"]["state"] == "pending"
+    assert gates["security"]["due_at"] is not None
+    assert gates["security"]["expires_at"] is None
+    assert (spark["use"]["calls"], spark["use"]["last_call_at"]) == (0, None)
+    warehouse = (await program.ask("alice", "GET", "/api/v1/servers/warehouse")).json()
+    assert warehouse["use"]["days"] == 30
+    assert warehouse["use"]["calls"] >= warehouse["use"]["succeeded"] > 0
+    assert warehouse["use"]["people"] >= 1
+    assert warehouse["use"]["minutes_saved"] > 0
+    assert warehouse["use"]["last_call_at"].startswith("2026-")

@@ -9,11 +9,13 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.official_shapes import ALL_VERSIONS, ERROR, LIST, RESPONSE, check
 from tests.official_site import NAMESPACE, VERSIONS, Listed, World, many, policy, rows, world
-from tests.web_site import PUBLIC_URL
+from tests.web_site import NOW, PUBLIC_URL
 
 from pierhead.core import scope as scopes
 from pierhead.core.catalog import DataClass, Stage
+from pierhead.core.definitions import ChangeClass
 from pierhead.core.reach import EVERY, Row
+from pierhead.core.review import Binding, Gate, Review, SignOff, Verdict
 from pierhead.core.rule import parse_who
 
 pytestmark = pytest.mark.anyio
@@ -460,6 +462,47 @@ async def test_a_person_reads_what_they_may_reach_with_the_record_of_it(made: Wo
         bobs = (await http.get("/r/me/v0.1/servers?search=time&version=latest", headers=await made.token("bob"))).json()
         (time,) = bobs["servers"]
         assert [tool["name"] for tool in time["_meta"][OURS]["tools"]] == ["look"]
+
+
+async def test_the_record_of_one_version_has_its_review_its_health_and_its_use(made: World) -> None:
+    binding = Binding("warehouse", "1.4.0", "0" * 64, "0" * 64, "0" * 64)
+    signed = SignOff(
+        Gate.SECURITY, Verdict.APPROVE_WITH_CONDITIONS, "carol", NOW, "ok", ("surfaces: ide",), (), NOW + 9
+    )
+    made.catalogue.kept_reviews["r1"] = Review(
+        id="r1",
+        binding=binding,
+        change=ChangeClass.FIRST,
+        submitted_by="alice",
+        submitted_at=NOW - 60,
+        required=frozenset({Gate.SECURITY, Gate.LEGAL}),
+        due_at=((Gate.LEGAL, NOW + 60), (Gate.SECURITY, NOW + 60)),
+        sign_offs=(signed,),
+        comments=(),
+        closed_at=None,
+        lock=1,
+    )
+    async with made.client() as http:
+        headers = await made.token("alice")
+        path = "/r/me/v0.1/servers/com.example%2Fwarehouse/versions/latest"
+        answer = (await http.get(path, headers=headers)).json()
+        check(RESPONSE, answer)
+        told = answer["_meta"][OURS]
+        listed = (await http.get("/r/me/v0.1/servers?search=warehouse", headers=headers)).json()["servers"]
+        nothing = "/r/me/v0.1/servers/com.example%2Fairflow/versions/latest"
+        other = (await http.get(nothing, headers=headers)).json()["_meta"][OURS]
+    security, legal, genai = told["review"]["gates"]
+    assert (security["state"], security["conditions"]) == ("approved-with-conditions", ["surfaces: ide"])
+    assert security["expiresAt"]
+    assert (legal["state"], "expiresAt" in legal, genai["state"]) == ("pending", False, "not-required")
+    assert legal["dueAt"]
+    assert told["use"]["calls"] >= told["use"]["succeeded"] > 0
+    assert told["use"]["people"] >= 1
+    assert told["use"]["minutesSaved"] > 0
+    assert told["use"]["lastCallAt"]
+    assert told["health"]["condition"] == "up"
+    assert "review" not in other
+    assert not {"use", "health", "review"} & listed[0]["_meta"][OURS].keys(), "lists stay short"
 
 
 async def test_a_personal_view_says_why_something_was_withdrawn(made: World) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from pierhead.apps.registry.api.answers import Asked, Reason, moment, reasons_of
+from pierhead.apps.registry.api.figures import figures, review_form, use_form
 from pierhead.apps.registry.api.finding import Page, find, search_of
 from pierhead.apps.registry.api.health import HealthForm, short
 from pierhead.apps.registry.api.sight import entry_seen, knows_live, may_see, reviews, undeployed, versions_seen
@@ -120,11 +121,14 @@ async def server(asked: Asked) -> object:
     declared = await asked.site.registry.catalogue.entry(name)
     tools = [_tool(asked, found, tool, declared) for tool in _shown_tools(asked, found)]
     shown = [each for each in tools if asked.sees_all or each.may_use]
+    known = await figures(asked, name, found.version)
     return {
-        **asdict(_server(asked, found, process, await asked.site.healths.health(name))),
+        **asdict(_server(asked, found, process, known.health)),
         "tool_count": len(shown),
         "withheld": await _withheld(asked, found),
         "tools": shown,
+        "review": review_form(known.review, known.now),
+        "use": use_form(known.use),
         "policy_version": snapshot.revision,
     }
 

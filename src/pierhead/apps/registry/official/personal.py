@@ -13,6 +13,7 @@ from pierhead.core.catalog import Effect, Server, Tool
 from pierhead.core.definitions import tool_digest
 from pierhead.core.errors import NotFound, Refused
 from pierhead.core.identity import Caller
+from pierhead.core.review import Review, sign_off_of
 from pierhead.core.token_weight import token_weight
 from pierhead.usecases.kept_back_by_roles import kept_back
 from pierhead.usecases.list_tools import list_tools
@@ -20,6 +21,9 @@ from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
 from pierhead.usecases.official_forms import OFFICIAL, moment
 from pierhead.usecases.official_listing import Item
 from pierhead.usecases.ports_official import Standing
+from pierhead.usecases.read_reviews import gate_states
+from pierhead.usecases.record_figures import DAYS, Figures, Kept, figures_of
+from pierhead.usecases.report_impact import METHOD
 
 _EFFECTS: Final = tuple(Effect)
 _RECORD: Final = "registry"
@@ -36,10 +40,60 @@ _DECLARED: Final[Mapping[str, str]] = {
 }
 
 
-def with_record(asked: Asked, caller: Caller, item: Item, *, whole: bool) -> Mapping[str, object]:
-    """The item's form with the record under `NAMESPACE/registry`; `whole` has the tools' schemas too."""
+def with_record(asked: Asked, caller: Caller, item: Item, figures: Figures | None) -> Mapping[str, object]:
+    """The item's form with the record under `NAMESPACE/registry`: with figures, the whole, for one version alone."""
     ours = f"{asked.eyes.place.namespace}/{_RECORD}"
-    return {"server": item.server, "_meta": {OFFICIAL: item.official, ours: record(asked, caller, item, whole=whole)}}
+    told = record(asked, caller, item, whole=figures is not None)
+    more: Mapping[str, object] = {} if figures is None else _figures(figures)
+    return {"server": item.server, "_meta": {OFFICIAL: item.official, ours: {**told, **more}}}
+
+
+async def figures_for(asked: Asked, item: Item) -> Figures:
+    """What is known of the item's version beyond its declaration."""
+    site = asked.eyes.site
+    kept = Kept(asked.desk.catalogue, site.healths, site.records)
+    return await figures_of(item.standing.server, item.standing.version, kept, site.now())
+
+
+def _figures(figures: Figures) -> Mapping[str, object]:
+    use, known = figures.use, figures.health
+    told: dict[str, object] = {
+        "use": {
+            "days": DAYS,
+            "calls": use.calls,
+            "succeeded": use.succeeded,
+            "people": use.people,
+            "minutesSaved": round(use.minutes, 1),
+            "method": METHOD,
+            **({"lastCallAt": moment(use.last_at)} if use.last_at else {}),
+        }
+    }
+    if known is not None:
+        seen = {"seenAt": moment(known.seen_at)} if known.seen_at else {}
+        told["health"] = {
+            "condition": known.condition,
+            "since": moment(known.since),
+            "reason": known.last.reason,
+            **seen,
+        }
+    if figures.review is not None:
+        told["review"] = _review(figures.review, figures.now)
+    return told
+
+
+def _review(review: Review, now: float) -> Mapping[str, object]:
+    """Where each gate stands, and until when; who signed is for the pages of reviews."""
+    gates: list[Mapping[str, object]] = []
+    due = dict(review.due_at)
+    for gate, state in gate_states(review, now).items():
+        made, line = sign_off_of(review, gate), dict[str, object](gate=gate, state=state)
+        if made is None:
+            line |= {"dueAt": moment(due[gate])} if gate in due and review.closed_at is None else {}
+        else:
+            line |= {"conditions": list(made.conditions), "evidence": list(made.evidence)}
+            line |= {"expiresAt": moment(made.expires_at)} if made.expires_at else {}
+        gates.append(line)
+    return {"id": review.id, "submittedAt": moment(review.submitted_at), "gates": gates}
 
 
 def record(asked: Asked, caller: Caller, item: Item, *, whole: bool) -> Mapping[str, object]:

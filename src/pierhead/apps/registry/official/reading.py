@@ -11,12 +11,13 @@ import orjson
 from pierhead.apps.registry.forms import query_of
 from pierhead.apps.registry.official.answers import Answer
 from pierhead.apps.registry.official.asking import Asked, includes_deleted, wanted_of
-from pierhead.apps.registry.official.personal import with_record
+from pierhead.apps.registry.official.personal import figures_for, with_record
 from pierhead.apps.registry.official.views import View
 from pierhead.core.errors import NotFound
 from pierhead.usecases.official_cursor import Cursor, opened, sealed
 from pierhead.usecases.official_forms import DELETED
 from pierhead.usecases.official_listing import Item, page_of, version_of
+from pierhead.usecases.record_figures import Figures
 
 
 async def servers(asked: Asked) -> Answer:
@@ -52,7 +53,8 @@ async def version(asked: Asked) -> Answer:
     item = version_of(_items(asked, view), asked.values["version"], includes_deleted=shows_deleted)
     if item is None:
         raise absent()
-    return Answer(_body(asked, view, item, whole=True), is_private=view.caller is not None)
+    figures = await figures_for(asked, item) if view.caller is not None else None
+    return Answer(_body(asked, view, item, figures), is_private=view.caller is not None)
 
 
 def absent() -> NotFound:
@@ -73,12 +75,12 @@ def _listed(asked: Asked, view: View, items: Sequence[Item], following: str) -> 
     metadata: dict[str, object] = {"count": len(items)}
     if following:
         metadata["nextCursor"] = following
-    bodies = b",".join(_body(asked, view, item, whole=False) for item in items)
+    bodies = b",".join(_body(asked, view, item, None) for item in items)
     body = b'{"servers":[' + bodies + b'],"metadata":' + orjson.dumps(metadata) + b"}"
     return Answer(body, is_private=view.caller is not None)
 
 
-def _body(asked: Asked, view: View, item: Item, *, whole: bool) -> bytes:
+def _body(asked: Asked, view: View, item: Item, figures: Figures | None) -> bytes:
     if view.caller is None:
         return item.body
-    return orjson.dumps(with_record(asked, view.caller, item, whole=whole))
+    return orjson.dumps(with_record(asked, view.caller, item, figures))

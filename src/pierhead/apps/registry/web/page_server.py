@@ -259,6 +259,8 @@ def _checked(view: ServerView) -> h.Node:
                 *([("Signed digest", h.code[current.tools_digest[:16]])] if current else []),
                 ("Policy revision", str(view.revision)),
                 (f"Calls, {use.days} days", f"{use.calls:,}, of which {use.succeeded:,} succeeded"),
+                (f"People, {use.days} days", f"{use.people:,}"),
+                *([("Last call", moment(use.last_at, view.now))] if use.last_at else []),
                 ("Declared by", _declared_by(view)),
             ]
         ),

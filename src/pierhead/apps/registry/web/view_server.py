@@ -19,7 +19,7 @@ from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.token_weight import token_weight
-from pierhead.core.usage import Minutes, ToolUse, hours_saved
+from pierhead.core.usage import Minutes
 from pierhead.usecases.kept_back_by_roles import kept_back
 from pierhead.usecases.ports_catalogue import Entry, Origin, Version
 from pierhead.usecases.ports_records import CallRow, Filter, ProcessState
@@ -56,7 +56,10 @@ class UseView:
     days: int
     calls: int
     succeeded: int
+    people: int
     hours: float
+    last_at: float
+    """Seconds since 1970-01-01 UTC; zero where nobody called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +231,5 @@ def _you(server: Server, tool: Tool, document: Mapping[str, Json], caller: Calle
 
 
 async def _use(site: Site, name: str) -> UseView:
-    uses: list[ToolUse] = [
-        use for use in await site.records.uses(site.now() - PERIOD_DAYS * DAY_S) if use.server == name
-    ]
-    return UseView(PERIOD_DAYS, sum(use.calls for use in uses), sum(use.succeeded for use in uses), hours_saved(uses))
+    use = await site.records.use_of(name, site.now() - PERIOD_DAYS * DAY_S)
+    return UseView(PERIOD_DAYS, use.calls, use.succeeded, use.people, use.minutes / 60, use.last_at)

@@ -1,0 +1,48 @@
+"""What the registry knows of a version beyond its declaration: its review, its server's health, what was made of it.
+
+The part of a server's record that changes by itself. Cost is no part of it: nobody tells the registry any. Above: the
+API and the personal view, each in its own form. Not here: who may know of the server, the tools that they may use.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pierhead.core.health import Health
+from pierhead.core.review import Review
+from pierhead.core.usage import ServerUse
+from pierhead.usecases.ports_catalogue import Catalogue
+from pierhead.usecases.ports_health import Healths
+from pierhead.usecases.ports_records import Records
+
+DAYS: Final = 30
+_DAY_S: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one version; `use` and `health` are its server's. `review` is its last one, None where it never had any."""
+
+    review: Review | None
+    health: Health | None
+    use: ServerUse
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where they are kept."""
+
+    catalogue: Catalogue
+    healths: Healths
+    records: Records
+
+
+async def figures_of(server: str, version: str, kept: Kept, now: float) -> Figures:
+    """The figures at `now` (seconds since 1970-01-01 UTC)."""
+    reviews = [each for each in await kept.catalogue.reviews(server) if each.binding.version == version]
+    return Figures(
+        review=max(reviews, key=lambda review: review.submitted_at, default=None),
+        health=await kept.healths.health(server),
+        use=await kept.records.use_of(server, now - DAYS * _DAY_S),
+        now=now,
+    )
