@@ -64,7 +64,7 @@ class IdentityProvider:
         self._until_ready()
 
     def tell(self, word: str) -> None:
-        """`rotate` its keys, go `away`, or come `back`."""
+        """`rotate` its keys, go `away`, or come `back`; and the other words of the rig."""
         assert self.process is not None
         assert self.process.stdin is not None
         self.process.stdin.write(f"{word}\n")
@@ -74,7 +74,11 @@ class IdentityProvider:
     def _until_ready(self) -> None:
         assert self.process is not None
         assert self.process.stdout is not None
-        assert any(line.strip() == "ready" for line in self.process.stdout)
+        for line in self.process.stdout:
+            assert not line.startswith("failed"), line
+            if line.strip() == "ready":
+                return
+        raise AssertionError("the provider ended")
 
     def stop(self) -> None:
         if self.process is not None:

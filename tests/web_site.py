@@ -38,10 +38,11 @@ from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.memory_data import MemoryData
 from pierhead.usecases.memory_health import MemoryHealths
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
-from pierhead.usecases.memory_sign_in import KnownPeople, MemoryDocuments, MemorySignIn
+from pierhead.usecases.memory_sign_in import KnownPeople, MemoryDocuments, MemoryPeople, MemorySignIn
 from pierhead.usecases.ports_data import DataAnswer
 from pierhead.usecases.ports_records import CallRow, ChainState, KeptFact, ProcessState
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
+from pierhead.usecases.withdraw_person import CurrentPeople, PeopleDesk
 
 PUBLIC_URL = "http://127.0.0.1:8420"
 NOW = 1_795_000_000.0
@@ -96,12 +97,13 @@ APPROVALS = (
 def build(public_url: str = PUBLIC_URL) -> TestSite:
     clock, audit, store = MemoryClock(NOW), MemoryAudit(), MemorySignIn()
     described = Clients(store, MemoryDocuments({}), clock, {}, frozenset())
-    desk = TokenDesk(store, described, JoseSigner(signing_key()), PEOPLE, audit, clock, Terms(public_url))
     records = some_records()
     known = registry(SERVERS, ROWS, clock)
+    people = CurrentPeople(PEOPLE, known.served, public_url)
+    desk = TokenDesk(store, described, JoseSigner(signing_key()), people, audit, clock, Terms(public_url))
     site = Site(
         tokens=desk,
-        sessions=Sessions(b"k" * 32, clock, is_secure=False),
+        sessions=Sessions(b"k" * 32, clock, is_secure=False, void_before=desk.people.void_before),
         federation=None,
         attempts=Attempts(b"k" * 32, clock, public_url),
         tickets=Tickets(clock),
@@ -118,6 +120,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         decisions=Decisions(clock),
         healths=some_health(),
         approvals=desk_over(MemoryApprovals(clock, {each.id: each for each in APPROVALS})),
+        people=PeopleDesk(MemoryPeople(), known.served, desk, None),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]
     app = Starlette(routes=routes)

@@ -375,16 +375,16 @@ def test_a_refresh_token_remembers_when_it_was_first_spent_and_that_its_family_e
 
 def test_people_of_a_provider_are_kept_anew_at_each_sign_in(run: Run) -> None:
     async def story(database: Database) -> None:
-        store = DatabasePeople(database)
+        store = DatabasePeople(database, MemoryClock(NOW))
         first = SignedIn("alice", "https://login.example", frozenset({"ads"}), NOW)
         other = SignedIn("alice", "https://other.example", frozenset(), NOW + 5)
         again = SignedIn("alice", "https://login.example", frozenset({"data-eng", "é"}), NOW + 9)
         for person in (first, other, again):
             await store.keep(person, NOW - 100)
-        assert await store.signed_in("https://login.example") == [again]
+        assert (await store.signed_in("https://login.example", 0))[1] == [again]
         await store.keep(SignedIn("bob", "https://login.example", frozenset(), NOW + 20), NOW + 10)
-        assert [person.name for person in await store.signed_in("https://login.example")] == ["bob"]
-        assert await store.signed_in("https://other.example") == []
+        assert [person.name for person in (await store.signed_in("https://login.example", 0))[1]] == ["bob"]
+        assert (await store.signed_in("https://other.example", 0))[1] == []
 
     run(story)
 

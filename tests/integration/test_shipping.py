@@ -20,6 +20,7 @@ from pierhead.core.audit import CallFinished
 from pierhead.core.errors import UpstreamUnreachable
 from pierhead.core.snapshot import AgeLimits
 from pierhead.usecases.follow_policy import FollowedPolicy
+from pierhead.usecases.ports_registry import Held
 from pierhead.usecases.ship_facts import Shipping, ship_once
 
 FLEET = """
@@ -57,7 +58,7 @@ def test_facts_reach_the_registry_once_though_it_was_away(tmp_path: Path) -> Non
             file = SnapshotOnDisk(tmp_path / "snapshots" / "gateway.json")
             signature = SnapshotVerifier.of(keys.read("snapshot.pub"))
             policy = FollowedPolicy(SystemClock(), AgeLimits(60, 900), signature, file)
-            policy.take(await remote.snapshot(0, "", 0))
+            policy.take(await remote.snapshot(Held(0, "", 0), 0))
             assert "clock" in policy.current().servers
         finally:
             await remote.close()

@@ -30,7 +30,7 @@ from pierhead.usecases.approval_forms import proposal_to_form, ticket_from_form
 from pierhead.usecases.own_approvals import Asker
 from pierhead.usecases.plan_forms import kept_from_form, plan_to_form
 from pierhead.usecases.ports_plans import KeptPlan, NewPlan
-from pierhead.usecases.ports_registry import Envelope
+from pierhead.usecases.ports_registry import Envelope, Held
 from pierhead.usecases.wire_forms import Manifest, manifest_to_form
 
 _PREFIX: Final = "/internal/v1"
@@ -60,8 +60,9 @@ class Registry:
     async def close(self) -> None:
         await self.client.aclose()
 
-    async def snapshot(self, after: int, base: str, wait_s: float) -> Envelope:
-        answer = await self._send("GET", f"/snapshot?after={after}&base={base}&wait_s={wait_s:g}", wait_s=wait_s)
+    async def snapshot(self, held: Held, wait_s: float) -> Envelope:
+        query = f"after={held.revision}&base={held.base}&people={held.people}&wait_s={wait_s:g}"
+        answer = await self._send("GET", f"/snapshot?{query}", wait_s=wait_s)
         return Envelope(payload=answer["payload"], signature=answer["signature"])
 
     async def take(self, writer: str, lines: Sequence[bytes]) -> int:

@@ -135,4 +135,5 @@ _MAKERS: Final[Mapping[str, Callable[[], bytes]]] = {
     "session.key": _random,
     VALUES: _random,
     "cursor.key": _random,
+    "people.key": _random,
 }

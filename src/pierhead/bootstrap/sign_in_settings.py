@@ -68,6 +68,13 @@ class SignInSettings(BaseModel):
         43200, ge=60, le=604800, description="seconds after which people sign in again and their groups are read anew"
     )
 
+    reconfirm_s: float = Field(
+        300, ge=1, le=86400, description="seconds after which the provider is asked again about who signed in"
+    )
+    unconfirmed_s: float = Field(
+        3600, ge=60, le=86400, description="seconds for which its last word counts while it does not answer"
+    )
+
     clients: dict[str, ClientSettings] = Field(
         default_factory=dict[str, ClientSettings], description="clients by id that need not register themselves"
     )

@@ -30,6 +30,7 @@ from pierhead.adapters.db import (
     open_database,
 )
 from pierhead.adapters.oidc import Tokens
+from pierhead.adapters.sealed import KeySeal
 from pierhead.adapters.snapshot_signature import SnapshotSigner
 from pierhead.adapters.system import RandomIds, SystemClock, SystemIds
 from pierhead.adapters.token_signer import JoseSigner
@@ -44,6 +45,7 @@ from pierhead.bootstrap.settings import RegistrySettings, Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk, decision_news
 from pierhead.bootstrap.wire_clients import known_clients
+from pierhead.bootstrap.wire_people import people_desk
 from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import WORKING_DAYS, Gate
@@ -55,12 +57,14 @@ from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_official import Standings
+from pierhead.usecases.ports_sign_in import People
 from pierhead.usecases.publish_policy import PolicySource, publish_policy
 from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.rights import Rights
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.trust_fleet import enter_fleet
 from pierhead.usecases.watch_health import QUIET_INTERVALS
+from pierhead.usecases.withdraw_person import CurrentPeople, PeopleDesk
 
 ADMINS: Final = frozenset({"platform-admin"})
 AUDITORS: Final = frozenset({"security-reviewers"}) | ADMINS
@@ -109,6 +113,7 @@ class RegistryAdapters:
     approvals: ApprovalDesk
     plans: DatabasePlans
     decision_news: DatabaseDecisionNews
+    people: PeopleDesk
 
 
 def _require_cases(fleet: Fleet) -> None:
@@ -137,8 +142,10 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
     async def own_keys() -> bytes:
         return json.dumps(signer.public_keys()).encode()
 
-    federation = await _federation(setting.sign_in, database, clock)
-    desk = _desk(setting, database, signer, federation)
+    federation = await _federation(setting.sign_in, database, clock, keys)
+    federated = federation.people if federation else None
+    desk = _desk(setting, database, signer, CurrentPeople(federated or _known(setting), policy, _issuer(setting)))
+    people = await people_desk(database, clock, policy, desk, federated)
     return RegistryAdapters(
         setting=setting,
         keys=keys,
@@ -160,6 +167,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         approvals=approval_desk(database, catalogue, desk.people, _approval_setting(setting)),
         plans=DatabasePlans(database, RandomIds("pln_")),
         decision_news=decision_news(database, opened),
+        people=people,
     )
 
 
@@ -167,16 +175,30 @@ def _approval_setting(setting: RegistrySetting) -> ApprovalSetting:
     return ApprovalSetting(setting.public_url, setting.rules.approvers, setting.notify.tells_people)
 
 
-def _desk(setting: RegistrySetting, database: Database, signer: JoseSigner, federation: Federation | None) -> TokenDesk:
+def _known(setting: RegistrySetting) -> KnownPeople:
+    """The people of the fleet file, for the built-in sign-in."""
+    return KnownPeople(setting.fleet.people, setting.fleet.claims)
+
+
+def _issuer(setting: RegistrySetting) -> str:
+    """Whose people they are."""
+    return _terms(setting).people_of
+
+
+def _terms(setting: RegistrySetting) -> Terms:
+    return Terms(setting.public_url, provider=setting.sign_in.issuer)
+
+
+def _desk(setting: RegistrySetting, database: Database, signer: JoseSigner, people: People) -> TokenDesk:
     store, clock = DatabaseSignIn(database), SystemClock()
     return TokenDesk(
         store=store,
         clients=known_clients(setting.sign_in, store, setting.rules.guest_rules.allowed_hosts, clock),
         signer=signer,
-        people=federation.people if federation else KnownPeople(setting.fleet.people, setting.fleet.claims),
+        people=people,
         audit=DatabaseAudit(database, clock),
         clock=clock,
-        terms=Terms(setting.public_url, provider=setting.sign_in.issuer),
+        terms=_terms(setting),
     )
 
 
@@ -187,13 +209,15 @@ def _tokens(
     return Tokens(own, clock, policy, company_issuer(setting.sign_in, clock))
 
 
-async def _federation(sign_in: SignInSettings, database: Database, clock: Clock) -> Federation | None:
+async def _federation(sign_in: SignInSettings, database: Database, clock: Clock, keys: Keys) -> Federation | None:
     """The company's identity provider, and who signed in there; None for the built-in sign-in."""
     if not sign_in.is_elsewhere:
         return None
-    people = FederatedPeople(DatabasePeople(database), clock, sign_in.issuer, sign_in.lifetime_s)
+    store, lasts = DatabasePeople(database, clock), (sign_in.lifetime_s, sign_in.unconfirmed_s)
+    people = FederatedPeople(store, clock, sign_in.issuer, *lasts)
     await people.load()
-    return Federation(identity_provider(sign_in, clock), people, DatabaseAudit(database, clock))
+    seal = KeySeal(keys.made("people.key"))
+    return Federation(identity_provider(sign_in, clock), people, DatabaseAudit(database, clock), seal)
 
 
 def _registry(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.core.audit_approvals import ApprovalFact
+from pierhead.core.audit_people import PeopleFact
 from pierhead.core.audit_sign_in import SignInFailed, SignInSucceeded, TokenIssued, TokenRevoked
 from pierhead.core.call import Call, Request
 from pierhead.core.identity import Caller
@@ -335,10 +336,6 @@ Fact = (
     | CallFinished
     | CallRefused
     | CallLost
-    | SignInSucceeded
-    | SignInFailed
-    | TokenIssued
-    | TokenRevoked
     | ServerPublished
     | ServerStateChanged
     | ServerHealthChanged
@@ -350,6 +347,11 @@ Fact = (
     | EntryChanged
     | PolicyPublished
     | ApprovalFact
+    | SignInSucceeded
+    | SignInFailed
+    | TokenIssued
+    | TokenRevoked
+    | PeopleFact
 )
 
 

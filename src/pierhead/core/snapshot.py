@@ -11,6 +11,7 @@ from pierhead.core.catalog import Server, Tool
 from pierhead.core.identity import Caller
 from pierhead.core.policy import Match, Question
 from pierhead.core.reach import Row
+from pierhead.core.withdrawal import NOTHING_WITHDRAWN, Withdrawals
 
 _Value = TypeVar("_Value")
 
@@ -56,6 +57,8 @@ class Snapshot:
     servers: Mapping[str, Server] = field(hash=False)
     rows: Mapping[str, tuple[Row, ...]] = field(hash=False)
     policies: CompanyPolicies = field(default=NO_POLICIES, hash=False, compare=False)
+    withdrawn: Withdrawals = field(default=NOTHING_WITHDRAWN, hash=False, compare=False)
+    """What people no longer have. Told beside the revision, and changes without it."""
 
 
 EMPTY = Snapshot(revision=0, servers={}, rows={})

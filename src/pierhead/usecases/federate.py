@@ -1,21 +1,22 @@
 """People sign in at the company's identity provider: what is asked there, what its answer must be, who is known then.
 
-A person is known from a sign-in until `lifetime_s` later, with the groups of that moment: then they sign in again,
-which a provider that remembers them answers unseen. Below: the ports `IdentityProvider` and `PeopleStore`. Above:
-`apps/registry/web/page_federated`. Not here: HTTP, cookies; the built-in people (`memory_sign_in.KnownPeople`).
+A person is known from a sign-in until `lifetime_s` later, with the groups of that moment or of the last time that the
+provider was asked again (`reconfirm_people`): then they sign in again, which a provider that remembers them answers
+unseen. Below: the ports `IdentityProvider` and `PeopleStore`. Above: `apps/registry/web/page_federated`. Not here:
+HTTP, cookies; the built-in people (`memory_sign_in.KnownPeople`).
 """
 
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pierhead.core.audit import SignInFailed, SignInSucceeded
+from pierhead.core.audit_sign_in import SignInFailed, SignInSucceeded
 from pierhead.core.claims import Claims
 from pierhead.core.errors import PierheadError, Unauthenticated
 from pierhead.usecases.ports import Audit, Clock
-from pierhead.usecases.ports_sign_in import Attempt, IdentityProvider, PeopleStore, SignedIn
+from pierhead.usecases.ports_sign_in import Attempt, IdentityProvider, PeopleStore, Seal, SignedIn, Vouched
 
 _CLIENT: Final = "web"
 _REASON: Final = re.compile(r"[a-z_]{1,40}")
@@ -29,28 +30,60 @@ class FederatedPeople:
     clock: Clock
     issuer: str
     lifetime_s: float
+    unconfirmed_s: float
+    """For how long what the provider said counts, where it could be asked again and does not answer."""
     _known: dict[str, SignedIn] = field(default_factory=dict[str, SignedIn])
+    _seen: int = 0
 
     async def load(self) -> None:
-        """Read who signed in: here before a restart, or at another replica."""
-        known = await self.store.signed_in(self.issuer)
-        self._known = {person.name: person for person in known}
+        """Read who signed in, or was forgotten, since the last look: here before a restart, or at another replica."""
+        self._seen, changed = await self.store.signed_in(self.issuer, self._seen)
+        self._known |= {person.name: person for person in changed}
 
     async def remember(self, person: SignedIn) -> None:
         await self.store.keep(person, self.clock.now() - self.lifetime_s)
         self._known[person.name] = person
+
+    async def change(self, before: SignedIn, after: SignedIn) -> bool:
+        """Put one in place of the other; False where something else is known meanwhile, here or at another replica."""
+        is_changed = await self.store.change(before, after)
+        if is_changed:
+            self._known[after.name] = after
+        return is_changed
+
+    def known(self) -> tuple[SignedIn, ...]:
+        """Everyone who is not due, and whom the provider can be asked about."""
+        return tuple(person for person in self._known.values() if person.grant and not self._is_due(person))
+
+    def named(self, subject: str) -> str:
+        """The name of whom the provider calls that; an empty text where nobody signed in as such."""
+        return next((each.name for each in self._known.values() if subject and each.subject == subject), "")
+
+    async def forget(self, name: str) -> None:
+        """They must sign in again."""
+        await self.store.forget(self.issuer, name)
+        self._known.pop(name, None)
 
     def names(self) -> tuple[str, ...]:
         return tuple(name for name in self._known if self.groups(name) is not None)
 
     def groups(self, person: str) -> frozenset[str] | None:
         known = self._known.get(person)
-        is_due = known is None or self.clock.now() - known.at >= self.lifetime_s
-        return None if known is None or is_due else known.groups
+        return None if known is None or self._is_due(known) else known.groups
+
+    def _is_due(self, person: SignedIn) -> bool:
+        """Whether they must sign in again: it was long ago, or nothing has confirmed since what it told."""
+        now = self.clock.now()
+        is_doubtful = bool(person.grant) and now - person.confirmed_at >= self.unconfirmed_s
+        return now - person.at >= self.lifetime_s or is_doubtful
 
     def claims(self, person: str) -> Claims:
         del person
         return ()
+
+    def void_before(self, person: str) -> float:
+        del person
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +93,28 @@ class Federation:
     provider: IdentityProvider
     people: FederatedPeople
     audit: Audit
+    seal: Seal
+
+    def signed_in(self, vouched: Vouched, at: float) -> SignedIn:
+        """Who that is, at the moment of their sign-in."""
+        name, issuer = vouched.stated.subject, self.provider.issuer
+        grant = self.seal.closed(vouched.grant, _about(issuer, name)) if vouched.grant else ""
+        return SignedIn(name, issuer, vouched.stated.groups, at, vouched.subject, grant, confirmed_at=at)
+
+    async def again(self, known: SignedIn) -> SignedIn:
+        """What the provider says of them now. Errors: Unauthenticated, if it no longer vouches; UpstreamUnreachable."""
+        grant = self.seal.opened(known.grant, _about(known.issuer, known.name))
+        if grant is None:
+            raise Unauthenticated("what the provider gave cannot be read", hint="sign in again", code="bad-grant")
+        vouched = await self.provider.again(grant, known.subject)
+        if vouched.stated.subject != known.name:
+            raise Unauthenticated("the provider names somebody else now", hint="sign in again", code="no-subject")
+        after = self.signed_in(vouched, self.people.clock.now())
+        return replace(after, at=known.at, asked_at=known.asked_at)
+
+
+def _about(issuer: str, name: str) -> str:
+    return f"grant of {len(issuer)} {issuer} {name}"
 
 
 async def sign_in_elsewhere(answer: Mapping[str, str], attempt: Attempt, at: Federation) -> str:
@@ -70,11 +125,11 @@ async def sign_in_elsewhere(answer: Mapping[str, str], attempt: Attempt, at: Fed
     """
     try:
         await _check(answer, attempt, at.provider)
-        stated = await at.provider.person(answer["code"], attempt)
+        vouched = await at.provider.person(answer["code"], attempt)
     except PierheadError as refused:
         await at.audit.record(SignInFailed(reason=refused.code, server="", client=_CLIENT))
         raise
-    person = SignedIn(stated.subject, at.provider.issuer, stated.groups, at.people.clock.now())
+    person = at.signed_in(vouched, at.people.clock.now())
     await at.audit.record(SignInSucceeded(person=person.name, client=_CLIENT))
     await at.people.remember(person)
     return person.name

@@ -7,19 +7,20 @@ a stepped clock nor a replayed answer makes an old policy young.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, cast
 
 from pierhead.core.errors import Invalid, UpstreamUnreachable
 from pierhead.core.snapshot import EMPTY, Age, AgeLimits, Expired, Snapshot
 from pierhead.usecases.ports import Clock
-from pierhead.usecases.ports_registry import Envelope, SnapshotFile, SnapshotSignature, SnapshotSource
+from pierhead.usecases.ports_registry import Envelope, Held, SnapshotFile, SnapshotSignature, SnapshotSource
 from pierhead.usecases.ship_facts import Pause
 from pierhead.usecases.wire_forms import ReadPolicies, SnapshotReader, no_engine
+from pierhead.usecases.withdrawal_forms import withdrawals_from_form
 
 _SKEW_S: Final = 60.0
 _WAIT_S: Final = 20.0
-_AROUND: Final = frozenset({"issued_at", "digest", "base"})
+_AROUND: Final = frozenset({"issued_at", "digest", "base", "people"})
 """What an answer says beside the revision."""
 
 
@@ -60,6 +61,11 @@ class FollowedPolicy:
         return self._digest
 
     @property
+    def people(self) -> int:
+        """The version of what people no longer have, for the next question."""
+        return self._snapshot.withdrawn.version
+
+    @property
     def is_loaded(self) -> bool:
         return self._confirmed is not None
 
@@ -91,11 +97,12 @@ class FollowedPolicy:
         digest = str(form.get("digest", ""))
         content = {name: member for name, member in form.items() if name not in _AROUND}
         offered = self._reader.read(content) if is_whole else self._changed(form.get("base"), content)
-        self._check(offered, issued_at)
+        withdrawn = withdrawals_from_form(form.get("people"))
+        self._check(offered, withdrawn.version, issued_at)
         if is_whole:
             self._base, self._digest = offered, digest
-        if offered.revision != self._snapshot.revision:
-            self._snapshot = offered
+        if (offered.revision, withdrawn.version) != (self._snapshot.revision, self.people):
+            self._snapshot = replace(offered, withdrawn=withdrawn)
         age_s = max(0.0, self.clock.now() - issued_at)
         self._issued_at, self._confirmed = issued_at, self.clock.monotonic() - age_s
         return is_whole
@@ -107,9 +114,10 @@ class FollowedPolicy:
             raise Invalid("the snapshot tells a change of a revision that is not held", code="snapshot-base")
         return self._reader.read_change(content).on(self._base)
 
-    def _check(self, offered: Snapshot, issued_at: float) -> None:
-        if offered.revision < self._snapshot.revision or issued_at < self._issued_at:
-            message = f"revision {offered.revision} is older than what is in force"
+    def _check(self, offered: Snapshot, people: int, issued_at: float) -> None:
+        is_earlier = offered.revision < self._snapshot.revision or people < self.people
+        if is_earlier or issued_at < self._issued_at:
+            message = f"revision {offered.revision} ({people} of people) is older than what is in force"
             raise Invalid(
                 message, hint="the registry went back in time: restore its database", code="snapshot-replayed"
             )
@@ -138,7 +146,7 @@ def _wait_s(policy: FollowedPolicy) -> float:
 async def follow_once(policy: FollowedPolicy, source: SnapshotSource, pause: Pause, wait_s: float) -> None:
     """One question to the registry. Failing is no end: the policy in force ages meanwhile."""
     try:
-        policy.take(await source.snapshot(policy.current().revision, policy.base, wait_s))
+        policy.take(await source.snapshot(Held(policy.current().revision, policy.base, policy.people), wait_s))
     except (UpstreamUnreachable, Invalid, OSError) as failed:
         policy.problem = str(failed)
         await pause(0.5)

@@ -12,9 +12,10 @@ import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from math import ceil
 from typing import Final
 
-from pierhead.core.audit import SignInFailed, TokenIssued, TokenRevoked
+from pierhead.core.audit_sign_in import SignInFailed, TokenIssued, TokenRevoked
 from pierhead.core.claims import claims_form
 from pierhead.core.errors import NotFound
 from pierhead.core.scope import granted
@@ -274,6 +275,7 @@ async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
     if groups is None:
         raise NotFound(f"nobody here is called {grant.person!r}", hint=f"known: {', '.join(at.people.names())}")
     now = int(at.clock.now())
+    issued = max(now, ceil(at.people.void_before(grant.person)))  # made after that moment, though in the same second
     token_id = f"{grant.family}.{secrets.token_urlsafe(8)}"
     claims: dict[str, object] = {
         "iss": at.terms.issuer,
@@ -281,7 +283,7 @@ async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
         "sub": grant.person,
         "groups": sorted(groups),
         "client_id": grant.client_id,
-        "iat": now,
+        "iat": issued,
         "exp": now + grant.ttl_s,
         "jti": token_id,
     }

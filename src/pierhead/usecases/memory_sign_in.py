@@ -1,10 +1,12 @@
 """The ports of sign-in in dicts: for unit tests. `KnownPeople` also serves the built-in sign-in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from pierhead.core.audit_people import PeopleFact, PersonRestored, PersonWithdrawn
 from pierhead.core.claims import Claims
 from pierhead.core.errors import UpstreamUnreachable
+from pierhead.core.withdrawal import Withdrawal, Withdrawals
 from pierhead.usecases.ports_sign_in import (
     Client,
     ClientDocument,
@@ -66,6 +68,11 @@ class MemorySignIn:
         self.revoked.add(family)
         return first
 
+    async def families_of(self, person: str) -> Sequence[str]:
+        families = {token.family for token in self.tokens.values() if token.person == person} - self.revoked
+        self.codes = {digest: code for digest, code in self.codes.items() if code.person != person}
+        return sorted(families)
+
 
 @dataclass(slots=True)
 class MemoryDocuments:
@@ -83,16 +90,73 @@ class MemoryDocuments:
 
 @dataclass(slots=True)
 class MemoryPeople:
-    """Fills `PeopleStore`."""
+    """Fills `PeopleStore` and `WithdrawalStore`."""
 
-    people: dict[str, SignedIn] = field(default_factory=dict[str, SignedIn])
+    people: dict[tuple[str, str], tuple[int, SignedIn]] = field(
+        default_factory=dict[tuple[str, str], tuple[int, SignedIn]]
+    )
+    withdrawn: dict[tuple[str, str], Withdrawal] = field(default_factory=dict[tuple[str, str], Withdrawal])
+    facts: list[PeopleFact] = field(default_factory=list[PeopleFact])
+    number: int = 0
+    last: int = 0
 
     async def keep(self, person: SignedIn, since: float) -> None:
-        self.people = {name: known for name, known in self.people.items() if known.at >= since}
-        self.people[person.name] = person
+        self.people = {key: known for key, known in self.people.items() if known[1].at >= since}
+        self._put(person)
 
-    async def signed_in(self, issuer: str) -> Sequence[SignedIn]:
-        return [person for person in self.people.values() if person.issuer == issuer]
+    async def change(self, before: SignedIn, after: SignedIn) -> bool:
+        key = (before.issuer, before.name)
+        if key not in self.people or self.people[key][1] != before:
+            return False
+        self._put(after)
+        return True
+
+    async def forget(self, issuer: str, name: str) -> None:
+        if (issuer, name) in self.people:
+            self._put(SignedIn(name, issuer, frozenset(), 0.0))
+
+    async def signed_in(self, issuer: str, after: int) -> tuple[int, Sequence[SignedIn]]:
+        known = [person for number, person in self.people.values() if number > after and person.issuer == issuer]
+        return self.number, known
+
+    async def withdraw(self, more: Withdrawal, at: float, fact: PersonWithdrawn) -> None:
+        del at
+        before = self.withdrawn.get(more.person)
+        self.withdrawn[more.person] = before.and_also(more) if before else more
+        self.facts.append(fact)
+        self.last += 1
+
+    async def restore(self, person: tuple[str, str], groups: frozenset[str], at: float, fact: PersonRestored) -> bool:
+        del at
+        before = self.withdrawn.get(person)
+        if before is None or before.groups.isdisjoint(groups):
+            return False
+        self.withdrawn[person] = replace(before, groups=before.groups - groups)
+        self.facts.append(fact)
+        self.last += 1
+        return True
+
+    async def version(self) -> int:
+        return self.last
+
+    async def withdrawals(self, since: float) -> Withdrawals:
+        live = (each for each in self.withdrawn.values() if each.groups or each.before >= since)
+        return Withdrawals.of(self.last, live)
+
+    def _put(self, person: SignedIn) -> None:
+        self.number += 1
+        self.people[person.issuer, person.name] = (self.number, person)
+
+
+class MemorySeal:
+    """Fills `Seal`, and hides nothing."""
+
+    def closed(self, secret: str, about: str) -> str:
+        return f"{about}|{secret}"
+
+    def opened(self, sealed: str, about: str) -> str | None:
+        meant, _, secret = sealed.rpartition("|")
+        return secret if meant == about else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +174,7 @@ class KnownPeople:
 
     def claims(self, person: str) -> Claims:
         return self.stated.get(person, ())
+
+    def void_before(self, person: str) -> float:
+        del person
+        return 0.0

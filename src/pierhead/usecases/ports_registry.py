@@ -120,13 +120,22 @@ class Envelope:
     signature: str
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a follower holds already: the revision, the digest of the last whole one, the version of people."""
+
+    revision: int
+    base: str
+    people: int
+
+
 class SnapshotSource(Protocol):
     """The registry, as a follower sees it."""
 
-    async def snapshot(self, after: int, base: str, wait_s: float) -> Envelope:
-        """The current revision, at once if it is higher than `after`, else after at most `wait_s`.
+    async def snapshot(self, held: Held, wait_s: float) -> Envelope:
+        """The current revision, at once if something is later than what is held, else after at most `wait_s`.
 
-        It may be told as what changed since `base`, the digest of a revision that the follower holds whole.
+        It may be told as what changed since `held.base`.
         Errors: UpstreamUnreachable.
         """
         ...

@@ -7,12 +7,14 @@ Above: `usecases/grant_tokens`, `usecases/federate`. Filled by `adapters/db/oaut
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Protocol
 
+from pierhead.core.audit_people import PersonRestored, PersonWithdrawn
 from pierhead.core.claims import Claims
 from pierhead.core.federation import Stated
+from pierhead.core.withdrawal import Withdrawal, Withdrawals
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,10 @@ class SignInStore(Protocol):
         """No token of this family is refreshed again, also one added later; False if that was so already."""
         ...
 
+    async def families_of(self, person: str) -> Sequence[str]:
+        """Every family of that person that still stands; and no code of theirs is good any more."""
+        ...
+
 
 class ClientBook(Protocol):
     """Who the clients are."""
@@ -154,6 +160,10 @@ class People(Protocol):
         """What else is vouched for about that person; empty where nobody has that name."""
         ...
 
+    def void_before(self, person: str) -> float:
+        """What was issued to that person before this moment counts for nothing any more; 0 where all of it does."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -170,6 +180,25 @@ class Attempt:
         return urlsafe_b64encode(sha256(self.verifier.encode()).digest()).rstrip(b"=").decode()
 
 
+@dataclass(frozen=True, slots=True)
+class Vouched:
+    """Whom the provider vouches for now: what it calls them itself, and what to ask it again with (maybe nothing)."""
+
+    stated: Stated
+    subject: str
+    grant: str = field(repr=False)
+
+
+class Seal(Protocol):
+    """Keeps small secrets so that only this installation reads them, each bound to what it is about."""
+
+    def closed(self, secret: str, about: str) -> str: ...
+
+    def opened(self, sealed: str, about: str) -> str | None:
+        """None for what was not sealed here, or about something else."""
+        ...
+
+
 class IdentityProvider(Protocol):
     """The company's own sign-in."""
 
@@ -184,8 +213,20 @@ class IdentityProvider(Protocol):
         """Whether every answer of this provider names it. Errors: UpstreamUnreachable."""
         ...
 
-    async def person(self, code: str, attempt: Attempt) -> Stated:
+    async def person(self, code: str, attempt: Attempt) -> Vouched:
         """Whom the provider signed in. Errors: Unauthenticated, UpstreamUnreachable."""
+        ...
+
+    async def again(self, grant: str, subject: str) -> Vouched:
+        """What it says of that person now. Errors: Unauthenticated, if it no longer vouches; UpstreamUnreachable."""
+        ...
+
+    async def logged_out(self, token: str) -> str:
+        """What the provider calls the person whose session it ended. Errors: Unauthenticated, UpstreamUnreachable."""
+        ...
+
+    def name_of(self, subject: str) -> str:
+        """What that person is called here, where that can be told of the subject alone; else an empty text."""
         ...
 
 
@@ -197,15 +238,51 @@ class SignedIn:
     issuer: str
     groups: frozenset[str]
     at: float
+    subject: str = ""
+    """What the provider itself calls them (`sub`), whatever claim names them here."""
+    grant: str = field(default="", repr=False)
+    """What the provider is asked about them again with, sealed; empty where it gave nothing of the kind."""
+    confirmed_at: float = 0.0
+    """When the provider last said so: at the sign-in, or when it was asked again."""
+    asked_at: float = 0.0
+    """When somebody last began to ask it again."""
 
 
 class PeopleStore(Protocol):
-    """Who signed in at an identity provider."""
+    """Who signed in at an identity provider. Several registries share one: each change has a number of its own."""
 
     async def keep(self, person: SignedIn, since: float) -> None:
         """In place of what was known of that name, and forget whoever signed in before `since`."""
         ...
 
-    async def signed_in(self, issuer: str) -> Sequence[SignedIn]:
-        """Everyone who is not forgotten."""
+    async def change(self, before: SignedIn, after: SignedIn) -> bool:
+        """Put one in place of the other, unless another registry asked or kept something else meanwhile."""
+        ...
+
+    async def forget(self, issuer: str, name: str) -> None:
+        """They must sign in again before anything is known of them; no error where nothing was."""
+        ...
+
+    async def signed_in(self, issuer: str, after: int) -> tuple[int, Sequence[SignedIn]]:
+        """The number of the last change, and everyone changed past the number `after`: once forgotten, at moment 0."""
+        ...
+
+
+class WithdrawalStore(Protocol):
+    """What people no longer have. Every change has a higher number than all before it, also after a restore."""
+
+    async def version(self) -> int:
+        """The number of the last change."""
+        ...
+
+    async def withdraw(self, more: Withdrawal, at: float, fact: PersonWithdrawn) -> None:
+        """Add to what that person has no more, together with its fact."""
+        ...
+
+    async def restore(self, person: tuple[str, str], groups: frozenset[str], at: float, fact: PersonRestored) -> bool:
+        """Let these groups count again, together with its fact; False, and no fact, where none was withdrawn."""
+        ...
+
+    async def withdrawals(self, since: float) -> Withdrawals:
+        """All of them, under the number of the last change, but for moments before `since`."""
         ...

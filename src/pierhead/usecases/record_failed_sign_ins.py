@@ -6,7 +6,7 @@ counted and recorded as one fact when it ends. So at most two facts a reason and
 
 from dataclasses import dataclass, field
 
-from pierhead.core.audit import SignInFailed
+from pierhead.core.audit_sign_in import SignInFailed
 from pierhead.usecases.ports import Audit, Clock
 
 

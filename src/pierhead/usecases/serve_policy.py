@@ -6,14 +6,17 @@ end is `follow_policy`. Not here: signing.
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from pierhead.core.errors import Misconfigured
 from pierhead.core.snapshot import EMPTY, Age, Fresh, Snapshot
+from pierhead.core.withdrawal import NOTHING_WITHDRAWN, Withdrawals
 from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.revision_text import Pieces, RevisionText, policies_text
 from pierhead.usecases.tell_changes import Changed, ChangeLog, changed
 from pierhead.usecases.wire_forms import ReadPolicies, no_engine, snapshot_from_form
+from pierhead.usecases.withdrawal_forms import withdrawals_to_form
 
 
 @dataclass(slots=True)
@@ -23,6 +26,7 @@ class ServedPolicy:
     engine: ReadPolicies = no_engine
     _text: RevisionText = field(default_factory=RevisionText)
     _snapshot: Snapshot = EMPTY
+    _withdrawn: Withdrawals = NOTHING_WITHDRAWN
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _is_ending: bool = False
     _log: ChangeLog = field(default_factory=ChangeLog)
@@ -48,20 +52,33 @@ class ServedPolicy:
             self._text.put_whole(revision.number, revision.digest, revision.document)
         else:
             self._text.put(revision.number, revision.digest, pieces, policies_text(held.policies.texts))
-        self._snapshot = held
+        self._snapshot = replace(held, withdrawn=self._withdrawn)
         if before is not EMPTY:  # the first is where this process began, and nothing that changed
             self._log.note(revision.number, changed(before, self._snapshot))
+        self._wake()
+
+    def put_withdrawn(self, withdrawn: Withdrawals) -> None:
+        """Tell of what people no longer have, if this is later than what was told, and wake everyone who waits."""
+        if withdrawn.version > self._withdrawn.version:
+            self._withdrawn, self._snapshot = withdrawn, replace(self._snapshot, withdrawn=withdrawn)
+            self._wake()
+
+    def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def after(self, revision: int, wait_s: float) -> None:
-        """Return once a revision past that is served, at the latest after `wait_s`."""
-        if self._is_ending or self._snapshot.revision > revision:
-            return
-        try:
-            await asyncio.wait_for(self._changed.wait(), wait_s)
-        except TimeoutError:
-            return
+    async def after(self, revision: int, wait_s: float, people: int | None = None) -> None:
+        """Return once a revision past that is served, at the latest after `wait_s`.
+
+        Who names the version of `people` that they hold waits for no longer than that is the one that is served.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                while not self._is_ending and not self._is_news(revision, people):
+                    await self._changed.wait()
+
+    def _is_news(self, revision: int, people: int | None) -> bool:
+        return self._snapshot.revision > revision or people not in {None, self._withdrawn.version}
 
     @property
     def entries(self) -> int:
@@ -104,11 +121,12 @@ class ServedPolicy:
         self._entries_changed.set()
 
     def payload(self, issued_at: float, base: str = "") -> str:
-        """The text to sign: when it was confirmed, the digest of the revision, and the revision.
+        """The text to sign: when it was confirmed, the revision's digest, what people no longer have, the revision.
 
         Of the revision what changed since `base`, the digest of one that the follower holds whole; else all of it.
         """
         if not self._text.number:
             raise Misconfigured("no policy was published yet", hint="the registry publishes one at its start")
         digest, content = json.dumps(self._text.digest), self._text.since(base)
-        return f'{{"issued_at":{json.dumps(issued_at)},"digest":{digest},{content[1:]}'
+        people = json.dumps(withdrawals_to_form(self._withdrawn), ensure_ascii=False, separators=(",", ":"))
+        return f'{{"issued_at":{json.dumps(issued_at)},"digest":{digest},"people":{people},{content[1:]}'

@@ -8,8 +8,8 @@ from pierhead.core.errors import Unauthenticated, UpstreamUnreachable
 from pierhead.core.federation import Stated
 from pierhead.usecases.federate import FederatedPeople, Federation, sign_in_elsewhere
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
-from pierhead.usecases.memory_sign_in import MemoryPeople
-from pierhead.usecases.ports_sign_in import Attempt, SignedIn
+from pierhead.usecases.memory_sign_in import MemoryPeople, MemorySeal
+from pierhead.usecases.ports_sign_in import Attempt, SignedIn, Vouched
 
 pytestmark = pytest.mark.anyio
 
@@ -33,19 +33,28 @@ class Provider:
     async def states_issuer(self) -> bool:
         return self.names_itself
 
-    async def person(self, code: str, attempt: Attempt) -> Stated:
+    async def person(self, code: str, attempt: Attempt) -> Vouched:
         assert attempt == ATTEMPT
         self.asked.append(code)
         if self.is_away:
             raise UpstreamUnreachable("away", code="identity-provider-unreachable")
-        return Stated("u-1", frozenset({"data-eng"}))
+        return Vouched(Stated("u-1", frozenset({"data-eng"})), "sub-1", "")
+
+    async def again(self, grant: str, subject: str) -> Vouched:
+        raise AssertionError("nobody gave a grant")
+
+    async def logged_out(self, token: str) -> str:
+        raise AssertionError("nobody logs out")
+
+    def name_of(self, subject: str) -> str:
+        raise AssertionError("nobody logs out")
 
 
 class World:
     def __init__(self) -> None:
         self.clock, self.audit, self.store, self.provider = MemoryClock(), MemoryAudit(), MemoryPeople(), Provider()
-        self.people = FederatedPeople(self.store, self.clock, ISSUER, 100)
-        self.at = Federation(self.provider, self.people, self.audit)
+        self.people = FederatedPeople(self.store, self.clock, ISSUER, 100, 50)
+        self.at = Federation(self.provider, self.people, self.audit, MemorySeal())
 
     async def refusal(self, answer: dict[str, str]) -> str:
         with pytest.raises(Unauthenticated) as caught:
@@ -71,8 +80,8 @@ async def test_whom_the_provider_proves_is_known_with_their_groups_until_they_ar
 async def test_another_replica_and_a_restart_know_the_people_of_this_provider_alone() -> None:
     world = World()
     await sign_in_elsewhere(GOOD, ATTEMPT, world.at)
-    world.store.people["other"] = SignedIn("other", "https://elsewhere.example", frozenset(), world.clock.now())
-    later = FederatedPeople(world.store, world.clock, ISSUER, 100)
+    await world.store.keep(SignedIn("other", "https://elsewhere.example", frozenset(), world.clock.now()), 0)
+    later = FederatedPeople(world.store, world.clock, ISSUER, 100, 50)
     assert later.names() == ()
     await later.load()
     assert later.names() == ("u-1",)
@@ -80,9 +89,9 @@ async def test_another_replica_and_a_restart_know_the_people_of_this_provider_al
 
 async def test_who_is_due_is_forgotten_when_somebody_signs_in() -> None:
     world = World()
-    world.store.people["gone"] = SignedIn("gone", ISSUER, frozenset(), world.clock.now() - 101)
+    await world.store.keep(SignedIn("gone", ISSUER, frozenset(), world.clock.now() - 101), 0)
     await sign_in_elsewhere(GOOD, ATTEMPT, world.at)
-    assert set(world.store.people) == {"u-1"}
+    assert set(world.store.people) == {(ISSUER, "u-1")}
 
 
 ANSWERS = {

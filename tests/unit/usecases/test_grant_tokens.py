@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pierhead.core.audit import SignInFailed, TokenIssued, TokenRevoked
+from pierhead.core.audit_sign_in import SignInFailed, TokenIssued, TokenRevoked
 from pierhead.core.claims import Claims
 from pierhead.usecases.grant_tokens import (
     AuthorizationRequest,

@@ -21,14 +21,18 @@ from pierhead.core.errors import Conflict, Invalid, UpstreamUnreachable
 from pierhead.core.identity import Caller, User
 from pierhead.core.rule import parse_who
 from pierhead.core.snapshot import AgeLimits, Expired, Fresh, Stale
+from pierhead.core.withdrawal import NOTHING_WITHDRAWN
 from pierhead.usecases.explain_decision import explain_decision, explain_to_caller
 from pierhead.usecases.follow_policy import FollowedPolicy, follow_once, follow_policy
 from pierhead.usecases.memory import MemoryClock
-from pierhead.usecases.ports_registry import Envelope
+from pierhead.usecases.ports_registry import Envelope, Held
 from pierhead.usecases.publish_manifest import publish_manifest
 from pierhead.usecases.publish_policy import check_narrowing, publish_policy
 from pierhead.usecases.trust_fleet import enter_fleet
 from pierhead.usecases.wire_forms import manifest_from_form, manifest_to_form, snapshot_from_form, snapshot_to_form
+from pierhead.usecases.withdrawal_forms import withdrawals_to_form
+
+NOBODY = withdrawals_to_form(NOTHING_WITHDRAWN)
 
 
 class Signed:
@@ -53,7 +57,7 @@ class Disk:
 
 def envelope(issued_at: float, revision: int = 1, signature: str = "good") -> Envelope:
     content = replace(FLEET_SNAPSHOT, revision=revision)
-    return Envelope(json.dumps({"issued_at": issued_at, **snapshot_to_form(content)}), signature)
+    return Envelope(json.dumps({"issued_at": issued_at, "people": NOBODY, **snapshot_to_form(content)}), signature)
 
 
 def follower(clock: MemoryClock, disk: Disk | None = None) -> FollowedPolicy:
@@ -81,7 +85,7 @@ def test_a_revision_is_the_form_of_its_snapshot_and_goes_on_where_the_last_proce
         desk = await fleet_in_memory(kept)
         revision = await publish_manifest("warehouse", MANIFEST, desk)
         told = json.loads(desk.served.payload(7.0))
-        around = {"issued_at": 7.0, "digest": revision.digest}
+        around = {"issued_at": 7.0, "digest": revision.digest, "people": NOBODY}
         assert told == {**around, **snapshot_to_form(desk.served.current())}
         again = desk_in_memory(kept)
         again.catalogue.kept_entries.update(desk.catalogue.kept_entries)  # type: ignore[attr-defined]
@@ -227,7 +231,7 @@ def test_a_restart_loads_what_the_disk_kept_under_the_same_age_and_signature() -
 
 def test_a_registry_that_is_away_lets_the_policy_age_and_names_the_problem() -> None:
     class Away:
-        async def snapshot(self, after: int, base: str, wait_s: float) -> Envelope:
+        async def snapshot(self, held: Held, wait_s: float) -> Envelope:
             raise UpstreamUnreachable("the registry does not answer")
 
     pauses: list[float] = []
@@ -248,8 +252,8 @@ def test_a_follower_asks_at_once_first_then_waits_with_the_registry_and_outlives
             self.asked: list[tuple[int, float]] = []
             self.is_quiet = asyncio.Event()
 
-        async def snapshot(self, after: int, base: str, wait_s: float) -> Envelope:
-            self.asked.append((after, wait_s))
+        async def snapshot(self, held: Held, wait_s: float) -> Envelope:
+            self.asked.append((held.revision, wait_s))
             if len(self.asked) == 1:
                 return envelope(1000, revision=7)
             if len(self.asked) == 2:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pierhead.core.audit import SignInFailed
+from pierhead.core.audit_sign_in import SignInFailed
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 

@@ -114,6 +114,7 @@ def test_a_right_that_was_taken_away_is_not_held_by_who_hears_only_the_change() 
 def test_a_change_tells_every_part_that_a_snapshot_has() -> None:
     """A part that only snapshots had would stay as it was with whoever hears the changes."""
     told_whole = {"policies"}  # revisions with others are never told as changes (`revision_text.digest_of`)
+    told_whole |= {"withdrawn"}  # stands beside each answer, and changes without a revision
     parts = {each.name for each in fields(Snapshot)} - told_whole
     assert {each.name for each in fields(SnapshotChange)} - {"gone"} == parts
 

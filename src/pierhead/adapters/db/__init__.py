@@ -13,7 +13,7 @@ from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
 from pierhead.adapters.db.health import DatabaseHealths
 from pierhead.adapters.db.notices import DatabaseNotices
 from pierhead.adapters.db.oauth import DatabaseSignIn
-from pierhead.adapters.db.people import DatabasePeople
+from pierhead.adapters.db.people import DatabasePeople, DatabaseWithdrawals
 from pierhead.adapters.db.plans import DatabasePlans
 from pierhead.adapters.db.policy import DatabasePolicies
 from pierhead.adapters.db.servers import DatabaseManifests, DatabaseStates
@@ -36,6 +36,7 @@ __all__ = [
     "DatabaseSignIn",
     "DatabaseStandings",
     "DatabaseStates",
+    "DatabaseWithdrawals",
     "expire_for_ever",
     "open_database",
     "pending_of",

@@ -3,6 +3,7 @@
 Fills `ports_sign_in.SignInStore`. Holds digests, never a secret. Not here: the rules (`usecases/grant_tokens`).
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -79,6 +80,14 @@ class DatabaseSignIn:
             is_revoked = (await connection.execute(revoked)).scalar_one()
         token = RefreshToken(**{name: row[name] for name in row if name != "spent_at"})
         return SpentRefreshToken(token, row["spent_at"], is_revoked=is_revoked)
+
+    async def families_of(self, person: str) -> Sequence[str]:
+        tokens = REFRESH_TOKENS
+        ended = exists().where(REVOKED_FAMILIES.c.family == tokens.c.family)
+        standing = select(tokens.c.family).where(tokens.c.person == person, ~ended).distinct().order_by("family")
+        async with self.database.writing() as connection:
+            await connection.execute(delete(CODES).where(CODES.c.person == person))
+            return (await connection.execute(standing)).scalars().all()
 
     async def revoke_family(self, family: str, now: float) -> bool:
         row = {"family": family, "revoked_at": now}

@@ -267,9 +267,33 @@ PEOPLE = Table(
     Column("name", Text, primary_key=True),
     Column("groups", Text, nullable=False),
     Column("signed_in_at", Double, nullable=False),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("provider_grant", Text, nullable=False, server_default=""),
+    Column("confirmed_at", Double, nullable=False, server_default="0"),
+    Column("asked_at", Double, nullable=False, server_default="0"),
+    Column("number", BigInteger, nullable=False, server_default="0"),
     Index(None, "signed_in_at"),
+    Index(None, "number"),
 )
-"""People of an identity provider, as it stated them when they last signed in."""
+"""People of an identity provider, as it last stated them. `number` is that of the change."""
+
+WITHDRAWALS = Table(
+    "withdrawals",
+    METADATA,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("void_before", Double, nullable=False),
+    Column("groups", Text, nullable=False),
+)
+"""What people no longer have."""
+
+NUMBERS = Table(
+    "numbers",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+"""The number of the last change of people, and of withdrawals."""
 
 REVOKED_FAMILIES = Table(
     "oauth_revoked_families",

@@ -21,6 +21,7 @@ _TIMEOUT_S: Final = 5.0
 _KEPT_S: Final = 3600.0
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _OK: Final = 200
+_BAD_REQUEST: Final = 400
 _METADATA: Final = "/.well-known/openid-configuration"
 
 
@@ -69,12 +70,20 @@ def keys_of(issuer: str, clock: Clock) -> Callable[[], Awaitable[bytes]]:
 
 async def fetch(url: str, headers: Mapping[str, str] | None = None) -> bytes:
     """A small document. Errors: UpstreamUnreachable."""
-    return await _answered(url, "GET", headers or {}, None)
+    return _content(url, await _answered(url, "GET", headers or {}, None))
 
 
 async def send_form(url: str, form: Mapping[str, str], credentials: tuple[str, str] | None) -> bytes:
     """What a form is answered with. Errors: UpstreamUnreachable, which names the status and no more."""
-    return await _answered(url, "POST", {}, (form, credentials))
+    return _content(url, await _answered(url, "POST", {}, (form, credentials)))
+
+
+async def grant_form(url: str, form: Mapping[str, str], credentials: tuple[str, str] | None) -> dict[str, Any] | None:
+    """What a grant is answered with; None where it is good no more (`invalid_grant`). Errors: UpstreamUnreachable."""
+    status, document = await _answered(url, "POST", {}, (form, credentials))
+    if status == _BAD_REQUEST and read_object(url, document).get("error") == "invalid_grant":
+        return None
+    return read_object(url, _content(url, (status, document)))
 
 
 def is_safe(url: str) -> bool:
@@ -87,7 +96,8 @@ def is_safe(url: str) -> bool:
 
 async def _answered(
     url: str, method: str, headers: Mapping[str, str], posted: tuple[Mapping[str, str], tuple[str, str] | None] | None
-) -> bytes:
+) -> tuple[int, bytes]:
+    """Status and body, within bounds."""
     form, credentials = posted or (None, None)
     accepted = {"accept": "application/json", "accept-encoding": "identity", **headers}
     body = bytearray()
@@ -104,9 +114,14 @@ async def _answered(
                     raise _unusable(url, f"it answers with more than {_LARGEST} bytes")
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as failed:
         raise _unusable(url, f"it does not answer ({type(failed).__name__})") from None
-    if answer.status_code != _OK:
-        raise _unusable(url, f"it answers {answer.status_code}")
-    return bytes(body)
+    return answer.status_code, bytes(body)
+
+
+def _content(url: str, answered: tuple[int, bytes]) -> bytes:
+    status, body = answered
+    if status != _OK:
+        raise _unusable(url, f"it answers {status}")
+    return body
 
 
 def read_object(url: str, document: bytes) -> dict[str, Any]:

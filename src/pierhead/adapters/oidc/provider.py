@@ -1,30 +1,34 @@
 """Signing a person in at the company's identity provider: OpenID Connect, code flow, PKCE, a client with a secret.
 
 Fills `usecases.ports_sign_in.IdentityProvider`. The ID token is verified like any token, and must answer our own
-question (nonce) and be meant for us (audience, `azp`). Not here: the person's cookie, and what the claims mean here.
+question (nonce) and be meant for us (audience, `azp`); so is what the provider tells of a logout. Not here: the
+person's cookie, and what the claims mean here.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
-from pierhead.adapters.oidc.documents import Metadata, Provider, fetch, read_object, send_form
+from pierhead.adapters.oidc.documents import Metadata, Provider, fetch, grant_form, read_object
 from pierhead.adapters.oidc.keys import KeySet
 from pierhead.adapters.oidc.reading import (
     LONGEST,
     Header,
     audiences_of,
+    is_object,
     judge_header,
     judge_times,
     refuse,
     signed_claims,
 )
-from pierhead.core.federation import ClaimMapping, Stated
+from pierhead.core.federation import ClaimMapping
 from pierhead.usecases.ports import Clock
-from pierhead.usecases.ports_sign_in import Attempt
+from pierhead.usecases.ports_sign_in import Attempt, Vouched
 
-_TYPES: Final = frozenset({"", "jwt"})
+_ID_TOKEN: Final = frozenset({"", "jwt"})
+_LOGOUT_TOKEN: Final = frozenset({"", "jwt", "logout+jwt"})
+_LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _MEMBERS: Final = frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"})
 
 
@@ -75,35 +79,74 @@ class CompanyProvider:
     async def states_issuer(self) -> bool:
         return (await self._provider.metadata()).states_issuer
 
-    async def person(self, code: str, attempt: Attempt) -> Stated:
-        metadata = await self._provider.metadata()
-        granted = read_object(metadata.token, await self._exchanged(code, attempt, metadata))
-        id_token, access_token = granted.get("id_token"), granted.get("access_token")
-        if not isinstance(id_token, str):
-            refuse("no-id-token")
-        claims = await self._proved(id_token.encode(), attempt.nonce)
-        mapping = self.registered.mapping
-        if metadata.userinfo and isinstance(access_token, str) and not mapping.states_groups(claims):
-            claims = {**await _more(metadata.userinfo, access_token, claims), **claims}
-        return mapping.read(claims)
-
-    async def _exchanged(self, code: str, attempt: Attempt, metadata: Metadata) -> bytes:
-        form = {
+    async def person(self, code: str, attempt: Attempt) -> Vouched:
+        asked = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": attempt.redirect_uri,
             "code_verifier": attempt.verifier,
         }
+        metadata = await self._provider.metadata()
+        granted = await self._granted(asked, metadata)
+        id_token = granted.get("id_token") if granted else None
+        if granted is None or not isinstance(id_token, str):
+            refuse("no-id-token")
+        claims = await self._proved(id_token.encode(), _ID_TOKEN)
+        if claims.get("nonce") != attempt.nonce:
+            refuse("wrong-nonce")
+        return await self._vouched(claims, granted, metadata, "")
+
+    async def again(self, grant: str, subject: str) -> Vouched:
+        metadata = await self._provider.metadata()
+        granted = await self._granted({"grant_type": "refresh_token", "refresh_token": grant}, metadata)
+        if granted is None:
+            refuse("provider-withdrew")
+        id_token = granted.get("id_token")
+        claims: dict[str, object] = {"sub": subject}
+        if isinstance(id_token, str):
+            claims = await self._proved(id_token.encode(), _ID_TOKEN)
+        if claims.get("sub") != subject:
+            refuse("no-subject")
+        return await self._vouched(claims, granted, metadata, grant)
+
+    async def logged_out(self, token: str) -> str:
+        claims = await self._proved(token.encode(), _LOGOUT_TOKEN)
+        events, subject = claims.get("events"), claims.get("sub")
+        if not is_object(events) or not is_object(events.get(_LOGOUT)) or "nonce" in claims:
+            refuse("wrong-type")
+        if not isinstance(subject, str) or not subject:
+            refuse("no-subject")
+        return subject
+
+    def name_of(self, subject: str) -> str:
+        return subject if self.registered.mapping.subject == "sub" else ""
+
+    async def _granted(self, form: Mapping[str, str], metadata: Metadata) -> dict[str, Any] | None:
+        """What the provider's token endpoint gives for that; None where it is not good any more."""
         identity = (self.registered.client_id, self.registered.client_secret)
         if metadata.takes_basic:
-            return await send_form(metadata.token, form, identity)
-        return await send_form(metadata.token, {**form, "client_id": identity[0], "client_secret": identity[1]}, None)
+            return await grant_form(metadata.token, form, identity)
+        told = {**form, "client_id": identity[0], "client_secret": identity[1]}
+        return await grant_form(metadata.token, told, None)
 
-    async def _proved(self, token: bytes, nonce: str) -> dict[str, object]:
-        """The claims of an ID token that this provider signed for us, in answer to this very question."""
+    async def _vouched(
+        self, claims: dict[str, object], granted: Mapping[str, Any], metadata: Metadata, kept: str
+    ) -> Vouched:
+        """Whom these claims name, with what the provider says besides where they leave the groups out."""
+        access_token, grant, mapping = (
+            granted.get("access_token"),
+            granted.get("refresh_token"),
+            self.registered.mapping,
+        )
+        if not mapping.states_groups(claims) and metadata.userinfo and isinstance(access_token, str):
+            claims = {**await _more(metadata.userinfo, access_token, claims), **claims}
+        return Vouched(mapping.read(claims), str(claims.get("sub", "")), grant if isinstance(grant, str) else kept)
+
+    async def _proved(self, token: bytes, kind: frozenset[str]) -> dict[str, object]:
+        """The claims of a token that this provider signed for us."""
         if len(token) > LONGEST:
             refuse("token-too-long")
-        algorithm, key_id = judge_header(token, Header(self.registered.algorithms, _TYPES, _MEMBERS))
+        algorithm, key_id = judge_header(token, Header(self.registered.algorithms, kind, _MEMBERS))
         claims = signed_claims(token, await self._keys.key(key_id), algorithm)
         if claims.get("iss") != self.registered.issuer:
             refuse("wrong-issuer")
@@ -112,8 +155,6 @@ class CompanyProvider:
         party = claims.get("azp", self.registered.client_id if len(audiences) == 1 else None)
         if self.registered.client_id not in audiences or party != self.registered.client_id:
             refuse("wrong-audience")
-        if claims.get("nonce") != nonce:
-            refuse("wrong-nonce")
         return claims
 
 

@@ -63,8 +63,8 @@ def signed_claims(token: bytes, key: Key, algorithm: str) -> dict[str, object]:
         refuse("malformed")
 
 
-def judge_times(claims: dict[str, object], now: float) -> int:
-    """When the token ends. It must have been issued, be valid by now but for a skew, and not be over."""
+def judge_times(claims: dict[str, object], now: float) -> tuple[int, int]:
+    """When the token was issued, and when it ends: by now it must be valid, but for a skew, and not be over."""
     expires, issued, since = claims.get("exp"), claims.get("iat"), claims.get("nbf", 0)
     if not _is_time(expires) or not _is_time(issued) or not _is_time(since):
         refuse("bad-times")
@@ -72,7 +72,7 @@ def judge_times(claims: dict[str, object], now: float) -> int:
         refuse("expired")
     if max(issued, since) > now + SKEW_S:
         refuse("not-yet-valid")
-    return expires
+    return issued, expires
 
 
 def audiences_of(claims: dict[str, object]) -> frozenset[str]:

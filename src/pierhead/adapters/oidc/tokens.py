@@ -7,12 +7,13 @@ company's identity provider whose plain tokens are accepted too. Not here: HTTP,
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pierhead.adapters.oidc.keys import KeySet
 from pierhead.adapters.oidc.reading import (
     LONGEST,
+    SKEW_S,
     Header,
     audiences_of,
     judge_header,
@@ -27,6 +28,7 @@ from pierhead.core.claims import Claims, parse_claims
 from pierhead.core.errors import Invalid
 from pierhead.core.federation import ClaimMapping
 from pierhead.core.identity import User
+from pierhead.core.withdrawal import TOKEN_LIFE_S
 from pierhead.usecases.ports import Clock, Snapshots
 
 _KEPT_S: Final = 60.0
@@ -62,6 +64,7 @@ class Identity:
     user: User
     client: str
     audiences: frozenset[str]
+    issued_at: float
     expires_at: float
     is_for_all: bool = False
     """Whether it was issued for the whole platform."""
@@ -123,13 +126,24 @@ class Tokens:
         claims = signed_claims(token, await keys.key(key_id), algorithm)
         if claims.get("iss") != issuer.name:  # pragma: no cover - the same bytes were read before; here it is proved
             refuse("wrong-issuer")
-        expires = float(judge_times(claims, now))
+        times = judge_times(claims, now)
         if issuer.mapping is None:
-            return _own(claims, issuer, expires)
-        return _foreign(claims, issuer, issuer.mapping, expires)
+            identity, skew_s = _own(claims, issuer, times), 0
+        else:  # by another clock than the one that withdrawals are made by: nothing is won by its going ahead
+            identity, skew_s = _foreign(claims, issuer, issuer.mapping, times), SKEW_S
+        return self._left(identity, now, skew_s)
+
+    def _left(self, identity: Identity, now: float, skew_s: int) -> Identity:
+        """What is left of it by now."""
+        withdrawn, user = self.snapshots.current().withdrawn, identity.user
+        if identity.issued_at < now - TOKEN_LIFE_S:
+            refuse("too-old")
+        if identity.issued_at - skew_s < withdrawn.before(user.issuer, user.subject):
+            refuse("withdrawn")
+        return replace(identity, user=withdrawn.left(user))
 
 
-def _own(claims: dict[str, object], issuer: Issuer, expires: float) -> Identity:
+def _own(claims: dict[str, object], issuer: Issuer, times: tuple[int, int]) -> Identity:
     """A token that Pierhead issued."""
     subject, client = claims.get("sub"), claims.get("client_id", "")
     if not isinstance(subject, str) or not subject or not isinstance(client, str):
@@ -139,10 +153,10 @@ def _own(claims: dict[str, object], issuer: Issuer, expires: float) -> Identity:
         refuse("wrong-issuer")
     groups = names(claims.get("groups"), "bad-groups")
     user = User(people, subject, groups, _claims(claims.get("claims", {})))
-    return Identity(user, client, audiences_of(claims), expires, scopes=scopes_of(claims))
+    return Identity(user, client, audiences_of(claims), *times, scopes=scopes_of(claims))
 
 
-def _foreign(claims: dict[str, object], issuer: Issuer, mapping: ClaimMapping, expires: float) -> Identity:
+def _foreign(claims: dict[str, object], issuer: Issuer, mapping: ClaimMapping, times: tuple[int, int]) -> Identity:
     """A token of the company's issuer: for a person, and no token that only tells a client who signed in."""
     if not claims.keys().isdisjoint(_ID_TOKEN_CLAIMS):
         refuse("wrong-type")
@@ -155,7 +169,7 @@ def _foreign(claims: dict[str, object], issuer: Issuer, mapping: ClaimMapping, e
     audiences = audiences_of(claims)
     is_for_all = bool(issuer.audience) and issuer.audience in audiences
     user = User(issuer.name, stated.subject, stated.groups)
-    return Identity(user, client, audiences, expires, is_for_all, scopes_of(claims))
+    return Identity(user, client, audiences, *times, is_for_all, scopes_of(claims))
 
 
 def _claims(value: object) -> Claims:

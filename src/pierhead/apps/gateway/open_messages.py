@@ -15,13 +15,14 @@ from pierhead.usecases.ports import Clock, Rules, Snapshots
 
 @dataclass(frozen=True, slots=True)
 class OpenMessage:
-    """One message under way. A listener ends with its token (`until`, seconds since 1970); a call may finish."""
+    """One message under way. A listener ends with its token (`until`); a call may finish. Seconds since 1970."""
 
     attention: Attention
     caller: Caller
     server: str
     until: float
     listens: bool
+    since: float
 
 
 @dataclass(slots=True)
@@ -59,6 +60,10 @@ class OpenMessages:
                 message.attention.end(PierheadError("the gateway is stopping", hint="connect again"))
 
     def _decide(self, message: OpenMessage) -> None:
+        if self.snapshots.current().withdrawn.ends(message.caller.principal, message.since):
+            refused = Unauthenticated("what you signed in with was withdrawn", hint="sign in again", code="withdrawn")
+            message.attention.end(refused)
+            return
         try:
             reachable_server(message.server, message.caller, self.snapshots, self.rules)
         except PierheadError as refused:

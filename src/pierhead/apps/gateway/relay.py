@@ -218,8 +218,9 @@ class Relay:
         """Decide, run, record; then let the last bytes go."""
         at, method = self._at, inbound.method
         lane = await self._lane(visit, method, call, inbound.caller)
+        began = at.clock.now()
         visit.attention.on_long = lambda: at.open_messages.add(
-            OpenMessage(visit.attention, inbound.caller, call.server, until, method.listens)
+            OpenMessage(visit.attention, inbound.caller, call.server, until, method.listens, began)
         )
         started, outcome = at.clock.monotonic(), "cancelled"
         at.tally.in_flight += 1

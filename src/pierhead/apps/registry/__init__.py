@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from pierhead.apps.serving import serve, stop_on_signals
 from pierhead.bootstrap.wire_approvals import sweep
 from pierhead.bootstrap.wire_notices import deliver_for_ever, tell_for_ever
+from pierhead.bootstrap.wire_people import ask_again, follow_people
 from pierhead.bootstrap.wire_registry import RegistryAdapters, RegistrySetting, registry_adapters
 
 _DRAIN_S = 20
@@ -32,6 +33,9 @@ async def run(setting: RegistrySetting, listener: socket.socket) -> None:
             asyncio.create_task(deliver_for_ever(adapters)),
         ]
         sweep(adapters.approvals.store, opened)
+        follow_people(adapters.people, opened)
+        if adapters.federation is not None:
+            ask_again(adapters.federation, adapters.people, setting.sign_in.reconfirm_s, opened)
         parts = parts_of(adapters)
         await serve(build(parts), [listener], stopping, drain_s=_DRAIN_S, lifespan="off")
         for task in beside:

@@ -5,6 +5,7 @@ Only mounts: what a route does stands in `internal`, `oauth`, `official`, `web` 
 """
 
 import hmac
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -21,6 +22,7 @@ from pierhead.apps.registry.decisions import Decisions
 from pierhead.apps.registry.internal import PREFIX, Internal
 from pierhead.apps.registry.internal_approvals import InternalApprovals
 from pierhead.apps.registry.internal_plans import InternalPlans
+from pierhead.apps.registry.logout import Logout
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.official.wiring import Official, OfficialSetting, Opened, official
 from pierhead.apps.registry.web.attempts import Attempts
@@ -55,6 +57,7 @@ def build(parts: Parts) -> Starlette:
         Route("/internal/metrics", Metrics(parts.official)),
         parts.official.route(),
         *MachineSide(desk, Rate(_REGISTRATIONS_A_MINUTE, desk.clock)).routes(),
+        *_logout(parts),
         *Api(parts.callers).routes(),
         *Web(parts.site).routes(),
     ]
@@ -77,6 +80,12 @@ class Metrics:
 def _session_key(key: bytes, provider: str) -> bytes:
     """Another key for each sign-in: nobody who was alice of the built-in one is the company's alice."""
     return hmac.digest(key, f"people of {provider}".encode(), "sha256") if provider else key
+
+
+def _logout(parts: Parts) -> Iterator[Route]:
+    """Where a provider tells of logouts, if people sign in at one."""
+    if parts.site.federation is not None:
+        yield Logout(parts.site.federation, parts.site.people, parts.callers.failed).route()
 
 
 async def _alive(_: Request) -> PlainTextResponse:
@@ -110,7 +119,9 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
     is_secure = setting.public_url.startswith("https://")
     site = Site(
         tokens=adapters.desk,
-        sessions=Sessions(session_key, adapters.clock, is_secure=is_secure),
+        sessions=Sessions(
+            session_key, adapters.clock, is_secure=is_secure, void_before=adapters.desk.people.void_before
+        ),
         federation=adapters.federation,
         attempts=Attempts(session_key, adapters.clock, setting.public_url),
         tickets=Tickets(adapters.clock),
@@ -129,6 +140,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         ai_clients=tuple(ai_clients().values()),
         namespace=setting.rules.namespace,
         approvals=adapters.approvals,
+        people=adapters.people,
     )
     return _with_lists(internal, site, adapters)
 

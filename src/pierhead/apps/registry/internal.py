@@ -95,12 +95,13 @@ class Internal:
         return KeyedRoutes(self.key, Router(listed, redirect_slashes=False))
 
     async def snapshot(self, request: Request) -> Response:
-        """The signed revision; one that is higher than `after` at once, else after `wait_s` with a fresh time.
+        """The signed revision, and what people no longer have: at once if there is news, else after `wait_s`.
 
         `base` names the revision that the asker holds whole: then it may be told only what changed since.
         """
         wait_s = min(number_of(request, "wait_s", 0.0), _LONGEST_WAIT_S)
-        await self.policy.after(int(number_of(request, "after", 0)), wait_s)
+        people = int(number_of(request, "people", 0)) if "people" in request.query_params else None
+        await self.policy.after(int(number_of(request, "after", 0)), wait_s, people)
         base = request.query_params.get("base", "")
         envelope = self.seal(self.policy.payload(self.registry.clock.now(), base))
         return json_answer({"payload": envelope.payload, "signature": envelope.signature})
@@ -108,7 +109,7 @@ class Internal:
     async def take(self, request: Request) -> Response:
         writer, records = members_of(await body_read(request), writer=str, records=list)
         if not _WRITER.fullmatch(writer):
-            raise Invalid(f"no such writer: {writer[:80]!r}", hint="gateway or server-NAME")
+            raise Invalid(f"no such writer: {writer[:80]!r}", hint="gateway, gateway-REPLICA or server-NAME")
         if not all(isinstance(line, str) for line in records):
             raise Invalid("a record is no text", hint="send each line as it stands in the journal")
         lines = [line.encode() for line in cast("list[str]", records)]

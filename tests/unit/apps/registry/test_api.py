@@ -22,6 +22,7 @@ from pierhead.core.identity import Caller, User
 from pierhead.usecases.explain_decision import explain_decision
 from pierhead.usecases.grant_tokens import Grant, issue
 from pierhead.usecases.memory import snapshot_of
+from pierhead.usecases.memory_sign_in import KnownPeople
 from pierhead.usecases.ports_registry import Revision
 
 pytestmark = pytest.mark.anyio
@@ -230,7 +231,7 @@ async def test_a_session_asks_from_our_own_pages_alone(program: Program, origin:
 
 async def test_a_person_who_left_is_out_with_their_session(program: Program) -> None:
     await program.sign_in("alice")
-    people = replace(program.world.site.tokens.people, by_name={})  # type: ignore[type-var]
+    people = KnownPeople({})
     emptied = replace(program.world.site, tokens=replace(program.world.site.tokens, people=people))
     app = Starlette(routes=[*Api(callers(emptied)).routes(), *Web(emptied).routes()])
     transport, cookies = httpx2.ASGITransport(app=app), program.http.cookies

@@ -11,8 +11,8 @@ from pierhead.apps.registry.web.attempts import Attempts
 from pierhead.apps.registry.web.pages import Web
 from pierhead.core.federation import Stated
 from pierhead.usecases.federate import FederatedPeople, Federation
-from pierhead.usecases.memory_sign_in import MemoryPeople
-from pierhead.usecases.ports_sign_in import Attempt
+from pierhead.usecases.memory_sign_in import MemoryPeople, MemorySeal
+from pierhead.usecases.ports_sign_in import Attempt, Vouched
 
 pytestmark = pytest.mark.anyio
 
@@ -35,10 +35,19 @@ class Provider:
     async def states_issuer(self) -> bool:
         return True
 
-    async def person(self, code: str, attempt: Attempt) -> Stated:
+    async def person(self, code: str, attempt: Attempt) -> Vouched:
         assert code == "code-1"
         self.proved = attempt
-        return Stated("alice", frozenset({"data-eng"}))
+        return Vouched(Stated("alice", frozenset({"data-eng"})), "alice", "")
+
+    async def again(self, grant: str, subject: str) -> Vouched:
+        raise AssertionError("nobody gave a grant")
+
+    async def logged_out(self, token: str) -> str:
+        raise AssertionError("nobody logs out")
+
+    def name_of(self, subject: str) -> str:
+        raise AssertionError("nobody logs out")
 
 
 class Company:
@@ -48,10 +57,10 @@ class Company:
         world = build(URL)
         self.clock = world.clock
         self.provider = Provider()
-        people = FederatedPeople(MemoryPeople(), world.clock, ISSUER, 3600)
+        people = FederatedPeople(MemoryPeople(), world.clock, ISSUER, 3600, 3600)
         site = replace(
             world.site,
-            federation=Federation(self.provider, people, world.audit),
+            federation=Federation(self.provider, people, world.audit, MemorySeal()),
             attempts=Attempts(b"k" * 32, world.clock, URL),
             tokens=replace(world.site.tokens, people=people),
         )

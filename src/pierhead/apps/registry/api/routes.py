@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.registry import openapi
-from pierhead.apps.registry.api import approvals, entries, review_desk, versions
+from pierhead.apps.registry.api import approvals, entries, people, review_desk, versions
 from pierhead.apps.registry.api.access import access_review
 from pierhead.apps.registry.api.answers import Asked, Endpoint, answer, problem
 from pierhead.apps.registry.api.callers import Callers
@@ -52,6 +52,9 @@ ROUTES: Final[Mapping[str, Endpoint]] = {
     "POST /api/v1/approvals/{id}/decisions": approvals.answer,
     "POST /api/v1/approvals/{id}/cancel": approvals.cancel,
     "POST /api/v1/approvals/{id}/settle": approvals.settle,
+    "GET /api/v1/people/withdrawn": people.withdrawn,
+    "POST /api/v1/people/revoke": people.revoke,
+    "POST /api/v1/people/restore": people.restore,
     "GET /api/v1/changes": changes,
     "GET /api/v1/changes/stream": stream,
     "POST /api/v1/authorize": authorize,

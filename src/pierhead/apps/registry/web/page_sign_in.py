@@ -14,7 +14,7 @@ from pierhead.apps.registry.web.frame import form_token, heading
 from pierhead.apps.registry.web.parts import Tone, empty, notice, titled
 from pierhead.apps.registry.web.safety import own_path
 from pierhead.apps.registry.web.site import Shown, Site
-from pierhead.core.audit import SignInFailed, SignInSucceeded
+from pierhead.core.audit_sign_in import SignInFailed, SignInSucceeded
 from pierhead.core.errors import Forbidden
 
 

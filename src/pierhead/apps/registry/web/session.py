@@ -7,8 +7,10 @@ up at every request, so a person who leaves is out at once. Not here: OAuth toke
 import hmac
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from math import ceil
 from typing import Final
 
 from starlette.requests import Request
@@ -37,6 +39,8 @@ class Sessions:
     key: bytes
     clock: Clock
     is_secure: bool
+    void_before: Callable[[str], float]
+    """The moment before which a person's sessions are over; 0 where there is none."""
 
     def read(self, request: Request) -> Session | None:
         """The session that the request proves, if it is whole and not too old."""
@@ -44,11 +48,12 @@ class Sessions:
         if len(parts) != _PARTS or not hmac.compare_digest(parts[3].encode(), self._seal(*parts[:3]).encode()):
             return None
         identity, person, since = parts[0], _unpack(parts[1]), int(parts[2])
-        age = self.clock.now() - since
-        return Session(identity, person, since) if -1 <= age < LIFETIME_S else None
+        age, is_void = self.clock.now() - since, since < self.void_before(person)
+        return Session(identity, person, since) if -1 <= age < LIFETIME_S and not is_void else None
 
     def start(self, person: str) -> Session:
-        return Session(secrets.token_urlsafe(16), person, int(self.clock.now()))
+        since = max(int(self.clock.now()), ceil(self.void_before(person)))
+        return Session(secrets.token_urlsafe(16), person, since)
 
     def write(self, session: Session, response: Response) -> None:
         parts = (session.id, _pack(session.person), str(session.since))

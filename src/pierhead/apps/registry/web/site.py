@@ -30,6 +30,7 @@ from pierhead.usecases.ports_health import Healths
 from pierhead.usecases.ports_records import Processes, Records
 from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.tell_changes import PolicyFeed
+from pierhead.usecases.withdraw_person import PeopleDesk
 
 DAY_S: Final = 86_400.0
 PERIOD_DAYS: Final = 30
@@ -62,6 +63,7 @@ class Site:
     decisions: Decisions
     healths: Healths
     approvals: ApprovalDesk
+    people: PeopleDesk
     ai_clients: tuple[AiClient, ...] = AI_CLIENTS
     namespace: str = ""
     """What stands before a server's name in the public registry; empty where there is none."""

@@ -1,0 +1,222 @@
+"""What somebody lost stops their calls: at two gateways, for tokens of Pierhead and of the provider, in two seconds."""
+
+import asyncio
+import json
+import os
+import sqlite3
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+from tests.components import free_port
+from tests.end_to_end.test_federated_sign_in import FLEET, CompanyPerson, enter, tables
+from tests.identity_provider import IdentityProvider, browser
+from tests.rigs.gateway import headers, message
+from tests.running_platform import PIERHEAD, Up, eventually, up
+from tests.signing_in import Kept, provider
+
+from pierhead.bootstrap.running import free_ports
+
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
+
+#: What is promised of each withdrawal, and of nearly all of them.
+AT_MOST_S, NEARLY_ALWAYS_S = 10.0, 2.0
+ROUNDS = 12
+#: Everyone loses something once: for a minute after that, the provider's clock may be the one that is wrong.
+PEOPLE = {
+    **{name: {"groups": ["corp-data"]} for name in ("alice", "bob", "erin", "frank")},
+    "grace": {"groups": ["corp-admins"]},
+}
+
+
+@dataclass(frozen=True)
+class Company:
+    """A platform whose people sign in at a provider, with a second gateway before the same fleet."""
+
+    platform: Up
+    idp: IdentityProvider
+    gateways: tuple[str, str]
+
+    def calls(self, token: str) -> tuple[int, ...]:
+        """How each gateway answers a call with that token."""
+        body = message("tools/call", {"name": "list_tables", "arguments": {}})
+        host = self.platform.url.removeprefix("http://")
+        sent = headers("tools/call", "list_tables", authorization=f"Bearer {token}", host=host)
+        return tuple(
+            httpx2.post(f"{url}/mcp/orders", content=body, headers=sent, trust_env=False, timeout=30).status_code
+            for url in self.gateways
+        )
+
+    def until_refused(self, *tokens: str) -> float:
+        """How long it takes from now until every gateway refuses each of them."""
+        began = time.monotonic()
+        while any(status == 200 for token in tokens for status in self.calls(token)):
+            assert time.monotonic() - began < AT_MOST_S, "a call runs ten seconds after the withdrawal"
+        return time.monotonic() - began
+
+
+@contextmanager
+def gateway(platform: Up, settings: dict[str, str]) -> Iterator[str]:
+    """One more gateway, of the same data directory."""
+    port, diagnostics = free_ports(2)
+    note = json.loads((platform.data / "run" / "platform.json").read_text())
+    command = [*PIERHEAD, "run", "gateway", "--registry", note["registry_url"], "--data", str(platform.data)]
+    command += ["--port", str(port), "--diagnostics-port", str(diagnostics), "--public-url", platform.url]
+    environment = {**os.environ, **{f"PIERHEAD__{name.upper()}": value for name, value in settings.items()}}
+    process = subprocess.Popen(command, env={**environment, "PIERHEAD__PLATFORM__REPLICA": "second"})
+    try:
+        eventually(lambda: ready(diagnostics), "the second gateway")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def ready(diagnostics: int) -> bool:
+    try:
+        return httpx2.get(f"http://127.0.0.1:{diagnostics}/readyz", trust_env=False, timeout=5).status_code == 200
+    except httpx2.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    folder = tmp_path_factory.mktemp("withdrawn")
+    with sqlite3.connect(folder / "orders.db") as database:
+        database.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+    database.close()
+    (folder / "fleet.yaml").write_text(FLEET.replace("FOLDER", str(folder)))
+    idp = IdentityProvider("", free_port())
+    groups = "corp-data=data-eng\ncorp-admins=platform-admin"
+    given = idp.settings(groups=groups, reconfirm_s="1", lifetime_s="3600")
+    with up(folder / "data", folder / "fleet.yaml", **given) as platform:
+        idp.pierhead = platform.url
+        idp.start(PEOPLE=json.dumps(PEOPLE))
+        try:
+            with gateway(platform, given) as second:
+                yield Company(platform, idp, (platform.url, second))
+        finally:
+            idp.stop()
+
+
+async def signed_in(company: Company, name: str) -> Kept:
+    """What an MCP client keeps once somebody signed in for it, whose browser is signed in too."""
+    person, kept = CompanyPerson(company.platform, name), Kept()
+    with person.browser:
+        await tables(company.platform, provider(company.platform.mcp("orders"), person, kept))
+    return kept
+
+
+def access(kept: Kept) -> str:
+    assert kept.tokens is not None
+    return kept.tokens.access_token
+
+
+def refreshed(company: Company, kept: Kept) -> httpx2.Response:
+    assert kept.tokens is not None
+    assert kept.client is not None
+    form = {"grant_type": "refresh_token", "refresh_token": str(kept.tokens.refresh_token)}
+    form["client_id"] = str(kept.client.client_id)
+    return httpx2.post(f"{company.platform.url}/oauth/token", data=form, trust_env=False, timeout=30)
+
+
+async def test_a_group_that_the_provider_takes_away_stops_calls_with_every_token(company: Company) -> None:
+    kept = await signed_in(company, "alice")
+    plain = await asyncio.to_thread(company.idp.access_token, "alice", company.platform.mcp("orders"))
+    assert company.calls(access(kept)) == company.calls(plain) == (200, 200)
+    company.idp.tell('groups alice ["corp-lunch"]')
+    assert company.until_refused(access(kept), plain) < AT_MOST_S
+    assert company.calls(plain) == (401, 401)
+    again = refreshed(company, kept)  # the client goes on, with the groups of now
+    assert again.status_code == 200, again.text
+    assert company.calls(again.json()["access_token"]) == (403, 403)
+    company.idp.tell('groups alice ["corp-data"]')
+
+    def is_back() -> bool:
+        return company.calls(refreshed(company, kept).json()["access_token"]) == (200, 200)
+
+    assert eventually(is_back, "alice's group")
+
+
+async def test_a_logout_that_the_provider_tells_of_ends_tokens_sessions_and_what_would_refresh_them(
+    company: Company,
+) -> None:
+    kept = await signed_in(company, "bob")
+    plain = await asyncio.to_thread(company.idp.access_token, "bob", company.platform.mcp("orders"))
+    with browser() as visiting:
+        enter(visiting, company.platform, "bob")
+        assert visiting.get(f"{company.platform.url}/api/v1/me").status_code == 200
+        company.idp.tell("logout bob")
+        assert company.until_refused(access(kept), plain) < AT_MOST_S
+        assert visiting.get(f"{company.platform.url}/api/v1/me").status_code == 401
+        refused = refreshed(company, kept)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+        assert enter(visiting, company.platform, "bob").status_code == 303
+        assert visiting.get(f"{company.platform.url}/api/v1/me").json()["groups"] == ["data-eng"]
+
+
+@pytest.mark.parametrize("forged", ["", "a.b.c", "e30.e30."])
+def test_a_logout_that_is_not_the_providers_word_ends_nothing(company: Company, forged: str) -> None:
+    url = f"{company.platform.url}/oauth/backchannel-logout"
+    id_token = company.idp.access_token("alice", company.platform.mcp("orders"))
+    for token in (forged, id_token):
+        refused = httpx2.post(url, data={"logout_token": token}, trust_env=False, timeout=30)
+        assert (refused.status_code, refused.json()["error"]) == (400, "invalid_request")
+
+
+async def test_whom_the_provider_no_longer_vouches_for_is_nobody(company: Company) -> None:
+    kept = await signed_in(company, "erin")
+    company.idp.tell("gone erin")
+    assert company.until_refused(access(kept)) < AT_MOST_S
+    assert refreshed(company, kept).status_code == 400
+
+
+async def test_an_administrators_withdrawal_holds_everywhere_within_two_seconds(company: Company) -> None:
+    admin = await asyncio.to_thread(company.idp.access_token, "grace", f"{company.platform.url}/api/v1")
+    kept = await signed_in(company, "frank")
+    plain = await asyncio.to_thread(company.idp.access_token, "frank", company.platform.mcp("orders"))
+
+    def asked(step: str) -> None:
+        body = {"person": "frank", "groups": ["data-eng"], "reason": "moved to ads"}
+        sent = {"authorization": f"Bearer {admin}"}
+        said = httpx2.post(
+            f"{company.platform.url}/api/v1/people/{step}", json=body, headers=sent, trust_env=False, timeout=30
+        )
+        assert said.status_code == 200, said.text
+
+    def is_back() -> bool:
+        return company.calls(access(kept)) == company.calls(plain) == (200, 200)
+
+    took: list[float] = []
+    for _ in range(ROUNDS):
+        asked("revoke")
+        took.append(company.until_refused(access(kept), plain))
+        asked("restore")
+        eventually(is_back, "frank's group")
+    assert max(took) < AT_MOST_S
+    assert statistics.median(took) < NEARLY_ALWAYS_S
+
+
+def test_a_provider_that_does_not_answer_changes_nothing_for_a_while(company: Company) -> None:
+    with browser() as visiting:
+        enter(visiting, company.platform, "alice")
+        company.idp.tell("away")
+        try:
+            is_asked: Callable[[], bool] = lambda: _asked_since(company, began)  # noqa: E731
+            began = time.time()
+            eventually(is_asked, "asking again")
+            assert visiting.get(f"{company.platform.url}/api/v1/me").status_code == 200
+        finally:
+            company.idp.tell("back")
+
+
+def _asked_since(company: Company, moment: float) -> bool:
+    with sqlite3.connect(f"file:{company.platform.data / 'pierhead.db'}?mode=ro", uri=True) as database:
+        (last,) = database.execute("SELECT max(asked_at) FROM people WHERE name = 'alice'").fetchone()
+    database.close()
+    return bool(last > moment)
