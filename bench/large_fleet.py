@@ -90,7 +90,7 @@ def running(place: Place) -> Generator[Running]:
         port = free_port()
         common = ("--public-url", place.url)
         command = ("registry", "--fleet", place.folder / "fleet.yaml", "--port", str(port), "--data", place.folder)
-        registry = stack.enter_context(_role(place, "registry", port, (*command, *common)))
+        registry = stack.enter_context(role(place, "registry", port, (*command, *common)))
         gateways = [
             stack.enter_context(_gateway(place, number, f"http://127.0.0.1:{port}", common)) for number in range(2)
         ]
@@ -105,14 +105,12 @@ def _gateway(place: Place, number: int, registry_url: str, common: tuple[str, ..
     shutil.copytree(place.folder / "keys", data / "keys")
     flags = ("--port", str(port), "--diagnostics-port", str(free_port()), "--data", data)
     command = ("gateway", "--registry", registry_url, *flags, *common)
-    with _role(place, f"gateway-{number}", port, command, PIERHEAD__PLATFORM__REPLICA=str(number)) as program:
+    with role(place, f"gateway-{number}", port, command, PIERHEAD__PLATFORM__REPLICA=str(number)) as program:
         yield program
 
 
 @contextmanager
-def _role(
-    place: Place, name: str, port: int, command: tuple[str | Path, ...], **environment: str
-) -> Generator[Program]:
+def role(place: Place, name: str, port: int, command: tuple[str | Path, ...], **environment: str) -> Generator[Program]:
     if place.database_url:
         environment["PIERHEAD__DATABASE__URL"] = place.database_url
     words = [sys.executable, "-m", "pierhead.apps.cli", "run", *command]
@@ -127,7 +125,7 @@ async def _filled(place: Place) -> Place:
         setting = RegistrySetting(place.folder, fleet, place.url, "ide", "local", place.database_url)
         adapters = await registry_adapters(setting, opened)
         await _fill(adapters, place.upstream)
-        return replace(place, tokens={name: await _token(adapters, place.url, *name) for name in _bearers()})
+        return replace(place, tokens={name: await token(adapters, place.url, *name) for name in _bearers()})
 
 
 def _bearers() -> Iterator[tuple[str, str]]:
@@ -135,9 +133,10 @@ def _bearers() -> Iterator[tuple[str, str]]:
     yield from (("alice", f"/mcp/server-{number}") for number in CHANGING)
 
 
-async def _token(adapters: RegistryAdapters, url: str, person: str, audience: str) -> str:
-    token, _ = await issue(Grant(person, url + audience, _CLIENT, _CLIENT, _TOKEN_S), adapters.desk)
-    return token
+async def token(adapters: RegistryAdapters, url: str, person: str, audience: str) -> str:
+    """For an hour, for what stands behind the public URL."""
+    made, _ = await issue(Grant(person, url + audience, _CLIENT, _CLIENT, _TOKEN_S), adapters.desk)
+    return made
 
 
 async def _fill(adapters: RegistryAdapters, upstream: str) -> None:

@@ -105,7 +105,7 @@ def measure(results: Results, folder: Path, say: Callable[[str], None]) -> None:
     """Everything on each database in turn. What cannot be started, or answers wrongly, is named in the results."""
     for database in DATABASES:
         try:
-            with _database(database, folder) as url, _floor(folder) as upstream:
+            with on_database(database, folder) as url, _floor(folder) as upstream:
                 say(f"registry: filling {database}; load average {os.getloadavg()[0]:.1f}")
                 place = filled(folder / f"registry-{database}", url, upstream)
                 with running(place) as at:
@@ -115,7 +115,8 @@ def measure(results: Results, folder: Path, say: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _database(name: str, folder: Path) -> Generator[str]:
+def on_database(name: str, folder: Path) -> Generator[str]:
+    """Its URL; empty for the file of SQLite in a registry's own data directory."""
     if name == "sqlite":
         yield ""
         return
@@ -135,12 +136,12 @@ def _floor(folder: Path) -> Generator[str]:
 def _measure(stage: Stage) -> None:
     place = stage.at.place
     with httpx2.Client(base_url=place.url, timeout=60) as http:
-        _until_ready(http)
-        _sign_in(http, place.url)
+        until_ready(http)
+        sign_in(http, place.url, "alice")
         for name, path in PAGES.items():
-            _looks(stage, http, f"catalogue.{name}", path, LOOKS)
+            looks(stage, http, f"catalogue.{name}", path, LOOKS)
         for name, path in OFFICIAL.items():
-            _looks(stage, http, f"official.{name}", path, LISTS)
+            looks(stage, http, f"official.{name}", path, LISTS)
     sections: dict[str, Callable[[], None]] = {
         "authorize": lambda: _authorize(stage, "authorize", place.port),
         "authorize_at_registry": lambda: _authorize(stage, "authorize_at_registry", stage.at.registry.port),
@@ -155,7 +156,7 @@ def _measure(stage: Stage) -> None:
             stage.results.miss(f"{stage.name}.{name}", str(flawed))
 
 
-def _until_ready(http: httpx2.Client) -> None:
+def until_ready(http: httpx2.Client) -> None:
     """The registry composes every server before it answers. Errors: Flawed."""
     limit = time.monotonic() + _WITHIN_S
     while http.get("/v0.1/servers?limit=1").status_code != 200:
@@ -164,13 +165,14 @@ def _until_ready(http: httpx2.Client) -> None:
         time.sleep(0.1)
 
 
-def _sign_in(http: httpx2.Client, url: str) -> None:
+def sign_in(http: httpx2.Client, url: str, person: str) -> None:
+    """As a browser does."""
     page = http.get("/sign-in").text
     token = page.partition('name="token" value="')[2].partition('"')[0]
-    http.post("/sign-in", data={"token": token, "next": "/servers", "person": "alice"}, headers={"origin": url})
+    http.post("/sign-in", data={"token": token, "next": "/servers", "person": person}, headers={"origin": url})
 
 
-def _looks(stage: Stage, http: httpx2.Client, what: str, path: str, count: int) -> None:
+def looks(stage: Stage, http: httpx2.Client, what: str, path: str, count: int) -> None:
     """One page, once afresh and then many times."""
     stage.say(f"{stage.name} {what}")
     first = _timed(http, path)

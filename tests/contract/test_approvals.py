@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -230,6 +231,30 @@ def test_time_alone_moves_records_and_the_sweep_writes_it_down(url: str) -> None
         assert await _states(store, ApprovalState.EXPIRED, ApprovalState.FAILED_UNKNOWN) == [runs.id, waits.id]
         with pytest.raises(Conflict):
             await finish_approval(runs.id, "call-9", "ok", desk)
+
+    run(url, story)
+
+
+@pytest.mark.parametrize("clock", [0.0, 4_000_000_000.0])
+def test_the_clock_of_no_process_counts_only_the_databases(
+    url: str, monkeypatch: pytest.MonkeyPatch, clock: float
+) -> None:
+    """A registry whose clock is decades off asks, approves, spends and expires like any other."""
+
+    async def story(store: ApprovalStore) -> None:
+        if isinstance(store, MemoryApprovals):
+            return  # its clock is the test's
+        before = time.time()
+        with monkeypatch.context() as wrong:
+            wrong.setattr(time, "time", lambda: clock)
+            desk = desk_over(store)
+            record = await approved(desk)
+            assert before - 60 < record.created_at < before + 60
+            assert record.expires_at - record.created_at == pytest.approx(3600)
+            assert record.decisions[0].at == pytest.approx(record.created_at, abs=60)
+            spent = await spend_approval(record.id, record.proposal.digest, "call-1", desk)
+            assert spent.spent_at == pytest.approx(record.created_at, abs=60)
+            assert list(await expire_approvals(store)) == []
 
     run(url, story)
 

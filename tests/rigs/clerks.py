@@ -46,9 +46,9 @@ class Said:
 
 
 async def asked(url: str, method: str, path: str, headers: Mapping[str, str], content: object = None) -> Said:
-    """Errors: Gone."""
+    """The answer; bytes go as they are, anything else as JSON. Errors: Gone."""
     host, port = url.removeprefix("http://").split(":")
-    body = b"" if content is None else json.dumps(content).encode()
+    body = content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
     lines = {"host": f"{host}:{port}", **headers, "content-length": str(len(body)), "connection": "close"}
     head = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     try:

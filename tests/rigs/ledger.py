@@ -14,8 +14,8 @@ HANGING_S = 25.0
 
 
 def build(name: str, settings: Mapping[str, object]) -> Server:
-    """The entry point of the kind `ledger`; `file` is where the lines go."""
-    server = Server(name, owner="books", support="#books", version="1.0.0")
+    """The entry point of the kind `ledger`; `file` is where the lines go, `edition` its version."""
+    server = Server(name, owner="books", support="#books", version=str(settings["edition"]))
     file = str(settings["file"])
 
     @server.tool(policy="everyone", effect="destructive", minutes_saved=1, timeout=30)

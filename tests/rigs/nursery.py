@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 
 import aiosqlite
 import asyncpg
@@ -40,6 +41,8 @@ def _become(words: list[str], environment: dict[str, str], log: str) -> None:
         main()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException:  # noqa: BLE001 - the process ends here, and nothing above tells why
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)

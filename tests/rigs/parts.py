@@ -75,7 +75,7 @@ def nursery_in(folder: Path) -> Generator[Nursery]:
 
 @dataclass(frozen=True)
 class Parts:
-    """One platform. `clerks` may call the ledger, `frank` and `gina` approve, `mallory` may do nothing."""
+    """One platform. `clerks` may call the ledger, `frank` and `gina` approve, `ivy` may do both, `mallory` nothing."""
 
     folder: Path
     database_url: str
@@ -181,6 +181,7 @@ def _fleet(effects: Path, clerks: int) -> str:
 people:
 {people}  frank: {{groups: [platform-admin]}}
   gina: {{groups: [platform-admin]}}
+  ivy: {{groups: [clerks, platform-admin]}}
   mallory: {{groups: [ads]}}
 servers:
   ledger:
@@ -190,6 +191,7 @@ servers:
     access: {{groups: [clerks]}}
     approvers: [platform-admin]
     file: {effects}
+    edition: 1.0.0
 """
 
 

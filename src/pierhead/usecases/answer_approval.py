@@ -58,7 +58,7 @@ async def decide_approval(record_id: str, answer: Answer, caller: Caller, desk: 
         current = as_of(record, now)
         if current.state is not ApprovalState.PENDING:
             raise Conflict(f"this approval is {current.state} already", hint="reload it", code="approval-state")
-        _require(why_not(current, person, caller.groups))
+        _require(why_not(current, person, _groups_now(person, caller, desk)))
         if answer.digest != current.proposal.digest:
             raise Conflict("what you were shown is not what would run", hint="reload it", code="approval-differs")
         made = Decided(person, answer.how, now, answer.verdict, answer.comment)
@@ -95,7 +95,7 @@ async def settle_approval(record_id: str, comment: str, caller: Caller, desk: Ap
         raise Invalid("say what you found: what the call did, and what not", hint="give a comment", code="bad-decision")
 
     def step(record: ApprovalRecord, now: float) -> Written:
-        if caller.groups.isdisjoint(record.approvers):
+        if _groups_now(person, caller, desk).isdisjoint(record.approvers):
             _require(f"this is settled by {' or '.join(record.approvers) or 'nobody'}")
         current = as_of(record, now)
         made = Decided(person, "settled", now, "settle", comment)
@@ -103,6 +103,11 @@ async def settle_approval(record_id: str, comment: str, caller: Caller, desk: Ap
         return Written((after,), (ApprovalDecided.of(current, made), ApprovalMoved.of(record, after, person)))
 
     return await desk.store.change(record_id, step)
+
+
+def _groups_now(person: str, caller: Caller, desk: ApprovalDesk) -> frozenset[str]:
+    """Of the groups that the caller shows, those they still have: a token is older than what became of its person."""
+    return caller.groups & (desk.people.groups(person) or frozenset())
 
 
 def _is_requester(record: ApprovalRecord, caller: Caller) -> bool:

@@ -1,5 +1,8 @@
 """One approval: what it pins, who may decide, and what can happen to it."""
 
+import json
+import random
+import struct
 from dataclasses import replace
 from typing import Any
 
@@ -76,6 +79,73 @@ def test_the_form_of_the_arguments_changes_no_fingerprint_and_their_meaning_does
         {**SAME, "deep": {"a": 1, "b": [2.5, 1]}},
     )
     assert len({fingerprint(needed(other)) for other in others} | {asked}) == len(others) + 1
+
+
+_KEYS = st.text(st.sampled_from('abz\u00e9\u20ac\U0001f600"\\\n'), max_size=4)
+_ARGUMENTS = st.dictionaries(
+    _KEYS,
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(-1e9, 1e9) | _KEYS,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=3),
+        max_leaves=6,
+    ),
+    max_size=4,
+)
+
+
+def _written_otherwise(value: Any, chance: random.Random) -> str:
+    """The same JSON by another hand: members shuffled, blanks between, letters escaped, numbers in another form."""
+    gap = chance.choice(("", " ", "\n\t"))
+    match value:
+        case dict():
+            members = [
+                f"{json.dumps(name, ensure_ascii=chance.random() < 0.5)}{gap}:{gap}{_written_otherwise(member, chance)}"
+                for name, member in value.items()
+            ]
+            return "{" + f"{gap},{gap}".join(chance.sample(members, len(members))) + "}"
+        case list():
+            return f"[{gap}" + f",{gap}".join(_written_otherwise(item, chance) for item in value) + "]"
+        case bool() | None:
+            return json.dumps(value)
+        case int():
+            return chance.choice((f"{value}", f"{value}.0", f"{value}e0", f"{value}0E-1"))
+        case float():
+            return chance.choice((repr(value), f"{value!r}".replace("e", "E"), f"{value:.25e}"))
+        case _:
+            return "".join(f"\\u{unit:04x}" for unit in _units(value)).join('""') if gap else json.dumps(value)
+
+
+def _units(text: str) -> tuple[int, ...]:
+    raw = text.encode("utf-16-be")
+    return struct.unpack(f">{len(raw) // 2}H", raw)
+
+
+@given(_ARGUMENTS, st.integers(0, 2**32))
+def test_however_the_same_arguments_are_written_they_are_one_call(values: dict[str, Any], seed: int) -> None:
+    again = json.loads(_written_otherwise(values, random.Random(seed)))  # noqa: S311 - chance, no secret
+    assert fingerprint(needed(again)) == fingerprint(needed(values))
+    assert proposal_of(needed(again)).call_key == proposal_of(needed(values)).call_key
+
+
+@given(_ARGUMENTS, _ARGUMENTS)
+def test_arguments_that_mean_something_else_are_another_call(values: dict[str, Any], others: dict[str, Any]) -> None:
+    is_same = fingerprint(needed(values)) == fingerprint(needed(others))
+    assert is_same == (_typed(values) == _typed(others))
+
+
+def _typed(value: Any) -> Any:
+    """The value as JSON means it: numbers are one kind, true is no number, 0 has no sign."""
+    match value:
+        case dict():
+            return {name: _typed(member) for name, member in value.items()}
+        case list():
+            return [_typed(item) for item in value]
+        case bool():
+            return ("bool", value)
+        case int() | float():
+            return ("number", float(value) + 0.0)
+        case _:
+            return value
 
 
 def test_a_composed_letter_is_another_argument_than_a_decomposed_one() -> None:

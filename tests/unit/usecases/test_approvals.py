@@ -237,6 +237,29 @@ async def test_a_confirmation_is_the_callers_own(desk: ApprovalDesk) -> None:
     assert (await spend(asked, desk)).state is ApprovalState.EXECUTING
 
 
+@pytest.mark.parametrize("groups", [frozenset({"data-eng"}), None])
+async def test_who_lost_the_group_decides_and_settles_nothing_whatever_their_token_says(
+    desk: ApprovalDesk, groups: frozenset[str] | None
+) -> None:
+    asked, runs = [await ask_approval(proposal({"n": n}), desk) for n in range(2)]
+    await answered(runs, desk, "gina")
+    await spend(runs, desk)
+    await finish_approval(runs.id, "call-1", "unknown", desk)
+    people = desk.people
+    assert isinstance(people, Named)
+    if groups is None:
+        del people.by_name["frank"]
+    else:
+        people.by_name["frank"] = groups
+    for verdict in ("approve", "deny"):
+        with pytest.raises(Forbidden) as refused:
+            await answered(asked, desk, verdict=verdict)
+        assert refused.value.code == "not-yours"
+    with pytest.raises(Forbidden):
+        await settle_approval(runs.id, "nothing is gone", person("frank"), desk)
+    assert (await record_of(asked.id, desk)).decisions == ()
+
+
 async def test_an_approver_who_lost_the_group_voids_the_yes(desk: ApprovalDesk) -> None:
     asked = await ask_approval(proposal(), desk)
     await answered(asked, desk)

@@ -5,7 +5,7 @@ Fills `ports_approvals.ApprovalStore`. Not here: what a change means (`core/appr
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
@@ -17,12 +17,12 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    false,
     func,
     or_,
     select,
     text,
     tuple_,
+    union_all,
 )
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -52,6 +52,12 @@ from pierhead.usecases.spend_approval import expire_approvals
 _SWEEP_S: Final = 5.0
 _ASKING: Final = 0x61707072
 _EXPIRING: Final = (ApprovalState.PENDING, ApprovalState.APPROVED)
+_LATE: Final[Mapping[ApprovalState, ApprovalState]] = {
+    ApprovalState.PENDING: ApprovalState.EXPIRED,
+    ApprovalState.APPROVED: ApprovalState.EXPIRED,
+    ApprovalState.EXECUTING: ApprovalState.FAILED_UNKNOWN,
+}
+"""What time alone makes of a record."""
 _NEWEST: Final = APPROVALS.c.created_at.desc(), APPROVALS.c.id.desc()
 
 
@@ -106,8 +112,7 @@ class DatabaseApprovals:
     async def listed(self, wanted: ApprovalFilter) -> Sequence[ApprovalRecord]:
         async with self.database.reading() as connection:
             now = await self._now(connection)
-            query = select(APPROVALS).where(*_conditions(wanted, now)).order_by(*_NEWEST).limit(wanted.limit)
-            rows = (await connection.execute(query)).mappings().all()
+            rows = (await connection.execute(_newest(wanted, now))).mappings().all()
         return [as_of(_record(row), now) for row in rows]
 
     async def overdue(self, limit: int) -> Sequence[str]:
@@ -150,18 +155,19 @@ async def _keep(connection: AsyncConnection, record: ApprovalRecord) -> Approval
     """A new row, or the next state of one: only if it is still as it was read."""
     after = replace(record, lock=record.lock + 1)
     if record.lock == 0:
-        await connection.execute(APPROVALS.insert().values(_row(after)))
+        await connection.execute(APPROVALS.insert().values(row_of(after)))
         return after
     is_same = and_(
         APPROVALS.c.id == record.id, APPROVALS.c.lock == record.lock, APPROVALS.c.call_key == record.proposal.call_key
     )
-    changed = await connection.execute(APPROVALS.update().where(is_same).values(_row(after)))
+    changed = await connection.execute(APPROVALS.update().where(is_same).values(row_of(after)))
     if changed.rowcount != 1:
         raise _changed()
     return after
 
 
-def _row(record: ApprovalRecord) -> dict[str, object]:
+def row_of(record: ApprovalRecord) -> dict[str, object]:
+    """What is kept of it, by column."""
     return {
         "id": record.id,
         "call_key": record.proposal.call_key,
@@ -188,8 +194,20 @@ def _record(row: RowMapping) -> ApprovalRecord:
     return record_from_form(orjson.loads(row["document"]))
 
 
-def _conditions(wanted: ApprovalFilter, now: float) -> list[ColumnElement[bool]]:
-    found = [_in_state(wanted.states, now)] if wanted.states else []
+def _newest(wanted: ApprovalFilter, now: float) -> Select[Any]:
+    """The newest that are wanted. State by state, so that each reads its index from the end and stops in time."""
+    conditions, documents = _conditions(wanted), select(APPROVALS.c.document).order_by(*_NEWEST).limit(wanted.limit)
+    if not wanted.states:
+        return documents.where(*conditions)
+    of_states = [
+        select(APPROVALS.c.id).where(is_in, *conditions).order_by(*_NEWEST).limit(wanted.limit).subquery()
+        for is_in in _in_states(wanted.states, now)
+    ]
+    return documents.where(APPROVALS.c.id.in_(union_all(*(select(each.c.id) for each in of_states))))
+
+
+def _conditions(wanted: ApprovalFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
     match wanted.seen_by:
         case Seer():
             found.append(_seen(wanted.seen_by))
@@ -206,15 +224,12 @@ def _conditions(wanted: ApprovalFilter, now: float) -> list[ColumnElement[bool]]
     return found
 
 
-def _in_state(states: frozenset[ApprovalState], now: float) -> ColumnElement[bool]:
-    """In one of these at that time, whether it was written down already or not."""
-    is_as_written = or_(APPROVALS.c.moves_at.is_(None), APPROVALS.c.moves_at > now)
+def _in_states(states: frozenset[ApprovalState], now: float) -> list[ColumnElement[bool]]:
+    """What is in one of these at that time, by the state that is written: time may have moved it since."""
     is_late = APPROVALS.c.moves_at <= now
-    late: list[str] = []
-    late += _EXPIRING if ApprovalState.EXPIRED in states else ()
-    late += (ApprovalState.EXECUTING,) if ApprovalState.FAILED_UNKNOWN in states else ()
-    was_late = and_(APPROVALS.c.state.in_(late), is_late) if late else false()
-    return or_(and_(APPROVALS.c.state.in_(sorted(states)), is_as_written), was_late)
+    found = [and_(APPROVALS.c.state == state, is_late) for state, late in _LATE.items() if late in states]
+    found += [and_(APPROVALS.c.state == state, ~is_late) for state in sorted(states & _LATE.keys())]
+    return [*found, *(APPROVALS.c.state == state for state in sorted(states - _LATE.keys()))]
 
 
 def _seen(seer: Seer) -> ColumnElement[bool]:

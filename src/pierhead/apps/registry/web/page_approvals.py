@@ -47,8 +47,7 @@ CLASSES: Final = {
 
 
 async def approvals_page(site: Site, viewer: Viewer, request: Request) -> Shown:
-    del request
-    view = await approvals_view(site, viewer)
+    view = await approvals_view(site, viewer, request.query_params.get("before", ""))
     return Shown("Approvals", view, lambda: _approvals(view))
 
 
@@ -61,6 +60,7 @@ def _approvals(view: ApprovalsView) -> h.Node:
         heading(_title(view), h.p(class_="read quiet")["Calls that run only once people agree to exactly these."]),
         titled("Waiting for you", _list("Waiting for you", view.yours, view.now) if view.yours else _nothing()),
         titled("Also open", _list("Also open", view.others, view.now)) if view.others else None,
+        h.p[to(f"/approvals?before={view.older}", "Older calls that are open")] if view.older else None,
         folded(f"Closed, the last {len(view.closed)}", _list("Closed", view.closed, view.now)) if view.closed else None,
     ]
 

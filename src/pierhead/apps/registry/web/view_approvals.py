@@ -12,18 +12,22 @@ from pierhead.core.approval import ApprovalState
 from pierhead.usecases.answer_approval import seen_approval
 from pierhead.usecases.ports_approvals import ApprovalFilter, Everyone, Seer
 
-_OPEN_SHOWN: Final = 100
+_OPEN_SHOWN: Final = 50
 _CLOSED_SHOWN: Final = 20
 _COUNTED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovalsView:
-    """The inbox: what waits for you; what else is open, your own included; what was closed last."""
+    """The inbox: what waits for you; what else is open, your own included; what was closed last.
+
+    `older` is the approval after which older ones that are open go on; None at the end.
+    """
 
     yours: tuple[ApprovalLine, ...]
     others: tuple[ApprovalLine, ...]
     closed: tuple[ApprovalLine, ...]
+    older: str | None
     now: float
 
 
@@ -35,15 +39,20 @@ class ApprovalView:
     now: float
 
 
-async def approvals_view(site: Site, viewer: Viewer) -> ApprovalsView:
-    """Newest first, at most a hundred open and twenty closed."""
+async def approvals_view(site: Site, viewer: Viewer, before: str) -> ApprovalsView:
+    """Newest first, at most fifty open and twenty closed; `before` is where the page before ended, if there is one."""
     caller, store, seer = viewer.caller(site), site.approvals.store, _seer(site, viewer)
-    opened = [line_of(each, caller) for each in await store.listed(ApprovalFilter(seer, OPEN, limit=_OPEN_SHOWN))]
-    closed = await store.listed(ApprovalFilter(seer, CLOSED, limit=_CLOSED_SHOWN))
+    last = await store.one(before) if before else None
+    place = (last.created_at, last.id) if last else None
+    found = await store.listed(ApprovalFilter(seer, OPEN, limit=_OPEN_SHOWN + 1, before=place))
+    opened = [line_of(each, caller) for each in found[:_OPEN_SHOWN]]
+    shown = 0 if last else _CLOSED_SHOWN
+    closed = await store.listed(ApprovalFilter(seer, CLOSED, limit=shown))
     return ApprovalsView(
         yours=tuple(line for line in opened if line.may_decide),
         others=tuple(line for line in opened if not line.may_decide),
         closed=tuple(line_of(each, caller) for each in closed),
+        older=opened[-1].id if len(found) > _OPEN_SHOWN else None,
         now=site.now(),
     )
 
