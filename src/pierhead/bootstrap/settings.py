@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, NoReturn, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from pierhead.bootstrap.approval_settings import ApprovalSettings
 from pierhead.bootstrap.mesh_settings import MeshSettings, refuse_half_meshed
 from pierhead.bootstrap.notify_settings import NotifySettings, check_notify
 from pierhead.bootstrap.sign_in_settings import SignInSettings, check_sign_in, secret_of
@@ -160,6 +161,7 @@ class Settings(_Section):
     serve: ServeSettings = ServeSettings()  # pyright: ignore[reportCallIssue]
     registry: RegistrySettings = RegistrySettings()  # pyright: ignore[reportCallIssue]
     notify: NotifySettings = NotifySettings()  # pyright: ignore[reportCallIssue]
+    approvals: ApprovalSettings = ApprovalSettings()  # pyright: ignore[reportCallIssue]
     mesh: MeshSettings = MeshSettings()  # pyright: ignore[reportCallIssue]
     sign_in: SignInSettings = SignInSettings()  # pyright: ignore[reportCallIssue]
 

@@ -8,12 +8,23 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import cast
 
-from pierhead.adapters.db import Database, DatabaseApprovals, DatabaseDecisionNews, expire_for_ever
-from pierhead.adapters.system import RandomIds, SystemIds
+from pierhead.adapters.db import (
+    Database,
+    DatabaseAbsences,
+    DatabaseApprovals,
+    DatabaseChoices,
+    DatabaseDecisionNews,
+    expire_for_ever,
+)
+from pierhead.adapters.system import RandomIds, SystemClock, SystemIds
+from pierhead.bootstrap.approval_settings import ApprovalSettings
 from pierhead.usecases.approval_desk import ApprovalDesk
-from pierhead.usecases.ports_approvals import ApprovalStore, Membership
+from pierhead.usecases.count_approvals import ApprovalCounts
+from pierhead.usecases.declare_absence import DutyDesk
+from pierhead.usecases.ports_approvals import ApprovalLimits, ApprovalStore, Membership
 from pierhead.usecases.ports_catalogue import Catalogue
 from pierhead.usecases.ports_notices import tell_nobody
+from pierhead.usecases.remember_choice import ChoiceBook
 from pierhead.usecases.tell_approvals import ApprovalNews
 
 
@@ -37,19 +48,30 @@ class ApprovalSetting:
     public_url: str
     others: tuple[str, ...]
     tells_people: bool
+    alarmed: tuple[str, ...]
+    approvals: ApprovalSettings
+    counts: ApprovalCounts
 
 
-def approval_desk(
-    database: Database, catalogue: Catalogue, people: Membership, setting: ApprovalSetting
-) -> ApprovalDesk:
+def duty_desk(database: Database, people: Membership, setting: ApprovalSetting) -> DutyDesk:
+    """Who is away, and who stands in. Errors: Misconfigured (`bad-setting`)."""
+    return DutyDesk(
+        DatabaseAbsences(database), people, setting.approvals.who_stands_in, SystemClock(), RandomIds("abs_")
+    )
+
+
+def approval_desk(database: Database, catalogue: Catalogue, duty: DutyDesk, setting: ApprovalSetting) -> ApprovalDesk:
     """Where approvals are asked for, decided and spent."""
-    news = ApprovalNews(SystemIds(), setting.public_url) if setting.tells_people else tell_nobody
+    news = ApprovalNews(SystemIds(), setting.public_url, setting.alarmed) if setting.tells_people else tell_nobody
     return ApprovalDesk(
-        store=DatabaseApprovals(database, news),
+        store=DatabaseApprovals(database, setting.counts.counting(news)),
         ids=RandomIds("apr_"),
         approvers=EntryApprovers(catalogue, setting.others),
-        people=people,
+        people=duty.people,
         public_url=setting.public_url,
+        limits=ApprovalLimits(break_glass=frozenset(setting.approvals.break_glass)),
+        duties=duty,
+        choices=ChoiceBook(DatabaseChoices(database), SystemClock(), RandomIds("cho_")),
     )
 
 

@@ -46,7 +46,7 @@ async def deliver_for_ever(adapters: RegistryAdapters, every_s: float = _DELIVER
         return
     notify = adapters.setting.notify
     mail = MailBook(notify.addresses, notify.mail_domain) if MAIL in notifiers else None
-    addresses = AddressBook(adapters.desk.people, mail, WEBHOOK in notifiers)
+    addresses = AddressBook(adapters.desk.people, mail, WEBHOOK in notifiers, adapters.duty.absences)
     desk = NoticeDesk(DatabaseNotices(adapters.database), notifiers, addresses, adapters.clock)
     await _for_ever(lambda: deliver_notices(desk), every_s, "notices")
 

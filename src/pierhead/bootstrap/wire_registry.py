@@ -34,6 +34,7 @@ from pierhead.adapters.sealed import KeySeal
 from pierhead.adapters.snapshot_signature import SnapshotSigner
 from pierhead.adapters.system import RandomIds, SystemClock, SystemIds
 from pierhead.adapters.token_signer import JoseSigner
+from pierhead.bootstrap.approval_settings import ApprovalSettings
 from pierhead.bootstrap.company_policies import declared_policies, engine
 from pierhead.bootstrap.declared_policy import judged_fleet
 from pierhead.bootstrap.entries import EntryDeclarations
@@ -43,7 +44,7 @@ from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.settings import RegistrySettings, Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
-from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk, decision_news
+from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk, decision_news, duty_desk
 from pierhead.bootstrap.wire_clients import known_clients
 from pierhead.bootstrap.wire_people import people_desk
 from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
@@ -52,6 +53,8 @@ from pierhead.core.review import WORKING_DAYS, Gate
 from pierhead.core.rule import parse_who
 from pierhead.core.snapshot import CompanyPolicies
 from pierhead.usecases.approval_desk import ApprovalDesk
+from pierhead.usecases.count_approvals import ApprovalCounts
+from pierhead.usecases.declare_absence import DutyDesk
 from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
@@ -85,6 +88,7 @@ class RegistrySetting:
     rules: RegistrySettings = field(default_factory=lambda: Settings().registry)
     notify: NotifySettings = field(default_factory=lambda: Settings().notify)
     sign_in: SignInSettings = field(default_factory=lambda: Settings().sign_in)
+    approvals: ApprovalSettings = field(default_factory=lambda: Settings().approvals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ class RegistryAdapters:
     plans: DatabasePlans
     decision_news: DatabaseDecisionNews
     people: PeopleDesk
+    duty: DutyDesk
+    counts: ApprovalCounts
 
 
 def _require_cases(fleet: Fleet) -> None:
@@ -146,6 +152,8 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
     federated = federation.people if federation else None
     desk = _desk(setting, database, signer, CurrentPeople(federated or _known(setting), policy, _issuer(setting)))
     people = await people_desk(database, clock, policy, desk, federated)
+    asking = _approval_setting(setting)
+    duty = duty_desk(database, desk.people, asking)
     return RegistryAdapters(
         setting=setting,
         keys=keys,
@@ -164,15 +172,24 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         tokens=_tokens(setting, own_keys, clock, policy),
         standings=DatabaseStandings(database),
         federation=federation,
-        approvals=approval_desk(database, catalogue, desk.people, _approval_setting(setting)),
+        approvals=approval_desk(database, catalogue, duty, asking),
         plans=DatabasePlans(database, RandomIds("pln_")),
         decision_news=decision_news(database, opened),
         people=people,
+        duty=duty,
+        counts=asking.counts,
     )
 
 
 def _approval_setting(setting: RegistrySetting) -> ApprovalSetting:
-    return ApprovalSetting(setting.public_url, setting.rules.approvers, setting.notify.tells_people)
+    return ApprovalSetting(
+        public_url=setting.public_url,
+        others=setting.rules.approvers,
+        tells_people=setting.notify.tells_people,
+        alarmed=tuple(sorted(AUDITORS)),
+        approvals=setting.approvals,
+        counts=ApprovalCounts(),
+    )
 
 
 def _known(setting: RegistrySetting) -> KnownPeople:

@@ -69,13 +69,18 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One person's word. `how` is the page, the API, the command line or a form; `at` in seconds since 1970 UTC."""
+    """One person's word. `how` is the page, the API, the command line or a form; `at` in seconds since 1970 UTC.
+
+    `auth` says what proved them, and how long before; `instead_of` whose duty they did, if it was not their own.
+    """
 
     by: str
     how: str
     at: float
     verdict: str
     comment: str = ""
+    auth: str = ""
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +113,9 @@ class ApprovalRecord:
 
     @property
     def people(self) -> tuple[str, ...]:
-        """Whose business it is by name: who asked, and who decided."""
-        return tuple(dict.fromkeys((self.proposal.person, *(made.by for made in self.decisions))))
+        """Whose business it is by name: who asked, who decided, and in whose place."""
+        named = (name for made in self.decisions for name in (made.by, made.instead_of) if name)
+        return tuple(dict.fromkeys((self.proposal.person, *named)))
 
     @property
     def moves_at(self) -> float | None:
@@ -249,7 +255,10 @@ def why_not(record: ApprovalRecord, person: str, groups: frozenset[str]) -> str:
         return "nobody approves their own call"
     if groups.isdisjoint(record.approvers):
         return f"this is decided by {' or '.join(record.approvers) or 'nobody: no group is named for it'}"
-    return "you decided already: somebody else must agree" if person in record.yeses else ""
+    if person in record.yeses:
+        return "you decided already: somebody else must agree"
+    stood_in_for = {made.instead_of for made in record.decisions if made.verdict == "approve"}
+    return "somebody decided in your place already: somebody else must agree" if person in stood_in_for else ""
 
 
 def decided(record: ApprovalRecord, made: Decided) -> ApprovalRecord:

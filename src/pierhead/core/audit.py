@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from pierhead.core.absence import AbsenceDeclared, AbsenceEnded
 from pierhead.core.audit_approvals import ApprovalFact
 from pierhead.core.audit_people import PeopleFact
 from pierhead.core.audit_sign_in import SignInFailed, SignInSucceeded, TokenIssued, TokenRevoked
+from pierhead.core.break_glass import GlassBroken
 from pierhead.core.call import Call, Request
+from pierhead.core.choice import ChoiceEnded, ChoiceRemembered
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.policy import Match, Permit, inputs_digest
@@ -352,6 +355,11 @@ Fact = (
     | TokenIssued
     | TokenRevoked
     | PeopleFact
+    | GlassBroken
+    | AbsenceDeclared
+    | AbsenceEnded
+    | ChoiceRemembered
+    | ChoiceEnded
 )
 
 

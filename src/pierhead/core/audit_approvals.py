@@ -80,12 +80,24 @@ class ApprovalDecided:
     verdict: str
     comment: str
     latency_s: float
+    auth: str = ""
+    instead_of: str = ""
     kind: str = "approval-decided"
 
     @classmethod
     def of(cls, record: ApprovalRecord, made: Decided) -> "ApprovalDecided":
         latency = round(made.at - record.created_at, 3)
-        return cls(record.id, record.proposal.digest, made.by, made.how, made.verdict, made.comment, latency)
+        return cls(
+            approval_id=record.id,
+            digest=record.proposal.digest,
+            by=made.by,
+            how=made.how,
+            verdict=made.verdict,
+            comment=made.comment,
+            latency_s=latency,
+            auth=made.auth,
+            instead_of=made.instead_of,
+        )
 
 
 @dataclass(frozen=True, slots=True)

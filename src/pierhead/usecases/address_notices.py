@@ -5,9 +5,10 @@ of its own, which then stands for its members. Not here: when a notice leaves (`
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from pierhead.usecases.ports_duty import Absences
 from pierhead.usecases.ports_notices import MAIL, WEBHOOK, Readers
 
 
@@ -42,13 +43,24 @@ class AddressBook:
     members: Members
     mail: MailBook | None
     webhook: bool
+    absences: Absences | None = None
 
     async def places(self, readers: Readers, now: float) -> Sequence[tuple[str, str]]:
-        del now
         found = [(WEBHOOK, "")] if self.webhook else []
         if self.mail is not None:
-            found += [(MAIL, address) for address in self._mailed(readers, self.mail)]
+            reached = await self._without_the_away(readers, now)
+            found += [(MAIL, address) for address in self._mailed(reached, self.mail)]
         return tuple(dict.fromkeys(found))
+
+    async def _without_the_away(self, readers: Readers, now: float) -> Readers:
+        """Whoever is away and has a deputy is left in peace; the deputy hears of it instead, unless they asked."""
+        if self.absences is None or not readers.groups:
+            return readers
+        on = [each for each in await self.absences.open(now) if each.is_on(now) and each.deputy]
+        asked = [each for each in on if not set(readers.groups).isdisjoint(self.members.groups(each.person) or ())]
+        away = tuple(each.person for each in asked)
+        deputies = tuple(each.deputy for each in asked if each.deputy not in (*readers.but, *away))
+        return replace(readers, people=(*readers.people, *deputies), but=(*readers.but, *away))
 
     def _mailed(self, readers: Readers, mail: MailBook) -> Iterator[str]:
         for group in readers.groups:

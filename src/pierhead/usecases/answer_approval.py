@@ -6,6 +6,7 @@ is never an MCP tool. Not here: rights themselves (`core/approval_record.why_not
 
 from dataclasses import dataclass
 
+from pierhead.core.absence import in_place_of
 from pierhead.core.approval import ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, Decided, as_of, cancelled, decided, settled, why_not
 from pierhead.core.audit import Fact
@@ -21,12 +22,16 @@ LONGEST_COMMENT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person says. `digest` is that of what they were shown: an answer counts for nothing else."""
+    """What a person says. `digest` is that of what they were shown: an answer counts for nothing else.
+
+    `auth` says what proved the person, and how long before.
+    """
 
     verdict: str
     comment: str
     how: str
     digest: str
+    auth: str = ""
 
 
 def may_see(record: ApprovalRecord, caller: Caller, auditors: frozenset[str]) -> bool:
@@ -40,9 +45,16 @@ def may_see(record: ApprovalRecord, caller: Caller, auditors: frozenset[str]) ->
 async def seen_approval(record_id: str, caller: Caller, auditors: frozenset[str], desk: ApprovalDesk) -> ApprovalRecord:
     """The record, for those who may see it. Errors: NotFound, alike for what is not there and what is hidden."""
     record = await record_of(record_id, desk)
-    if not may_see(record, caller, auditors):
-        raise no_such_approval()
-    return record
+    if may_see(record, caller, auditors) or await _stands_in(record, caller, desk):
+        return record
+    raise no_such_approval()
+
+
+async def _stands_in(record: ApprovalRecord, caller: Caller, desk: ApprovalDesk) -> bool:
+    """Whether the duty of somebody who is asked is the caller's for now."""
+    who = caller.person
+    lent = await desk.duties.stands_in(who.subject) if who else ()
+    return any(not each.groups.isdisjoint(record.approvers) for each in lent)
 
 
 async def decide_approval(record_id: str, answer: Answer, caller: Caller, desk: ApprovalDesk) -> ApprovalRecord:
@@ -53,15 +65,18 @@ async def decide_approval(record_id: str, answer: Answer, caller: Caller, desk: 
     """
     person = person_of(caller)
     _check(answer)
+    stands_in = await desk.duties.stands_in(person)
 
     def step(record: ApprovalRecord, now: float) -> Written:
         current = as_of(record, now)
         if current.state is not ApprovalState.PENDING:
             raise Conflict(f"this approval is {current.state} already", hint="reload it", code="approval-state")
-        _require(why_not(current, person, _groups_now(person, caller, desk)))
+        reason = why_not(current, person, groups_now(person, caller, desk))
+        instead_of = in_place_of(current, person, stands_in) if reason else ""
+        _require("" if instead_of else reason)
         if answer.digest != current.proposal.digest:
             raise Conflict("what you were shown is not what would run", hint="reload it", code="approval-differs")
-        made = Decided(person, answer.how, now, answer.verdict, answer.comment)
+        made = Decided(person, answer.how, now, answer.verdict, answer.comment, answer.auth, instead_of)
         after = decided(current, made)
         facts: list[Fact] = [ApprovalDecided.of(current, made)]
         if after.state is not current.state:
@@ -95,7 +110,7 @@ async def settle_approval(record_id: str, comment: str, caller: Caller, desk: Ap
         raise Invalid("say what you found: what the call did, and what not", hint="give a comment", code="bad-decision")
 
     def step(record: ApprovalRecord, now: float) -> Written:
-        if _groups_now(person, caller, desk).isdisjoint(record.approvers):
+        if groups_now(person, caller, desk).isdisjoint(record.approvers):
             _require(f"this is settled by {' or '.join(record.approvers) or 'nobody'}")
         current = as_of(record, now)
         made = Decided(person, "settled", now, "settle", comment)
@@ -105,7 +120,7 @@ async def settle_approval(record_id: str, comment: str, caller: Caller, desk: Ap
     return await desk.store.change(record_id, step)
 
 
-def _groups_now(person: str, caller: Caller, desk: ApprovalDesk) -> frozenset[str]:
+def groups_now(person: str, caller: Caller, desk: ApprovalDesk) -> frozenset[str]:
     """Of the groups that the caller shows, those they still have: a token is older than what became of its person."""
     return caller.groups & (desk.people.groups(person) or frozenset())
 

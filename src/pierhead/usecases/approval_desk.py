@@ -10,6 +10,7 @@ from pierhead.core.approval_record import ApprovalRecord
 from pierhead.core.errors import NotFound
 from pierhead.usecases.ports import Ids
 from pierhead.usecases.ports_approvals import ApprovalLimits, ApprovalStore, Approvers, Membership
+from pierhead.usecases.ports_duty import NOBODY_AWAY, NOTHING_REMEMBERED, Duties, Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,8 @@ class ApprovalDesk:
     people: Membership
     public_url: str
     limits: ApprovalLimits = field(default_factory=ApprovalLimits)
+    duties: Duties = NOBODY_AWAY
+    choices: Remembered = NOTHING_REMEMBERED
 
 
 def no_such_approval() -> NotFound:
@@ -67,7 +70,7 @@ def _needed(record: ApprovalRecord) -> str:
     match record.proposal.approval:
         case Approval.CONFIRM:
             return "your own confirmation"
-        case Approval.FOUR_EYES:
+        case Approval.FOUR_EYES if record.required > 1:
             return f"the approval of two others of {groups}, {len(record.yeses)} of 2 so far"
         case _:
             return f"the approval of another person of {groups}"

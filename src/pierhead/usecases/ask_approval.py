@@ -5,12 +5,14 @@ record, and the old one is superseded. A plan that is no longer what it was is n
 superseded, and nothing takes its place. Not here: answering (`answer_approval`), using the answer (`spend_approval`).
 """
 
+from collections.abc import Sequence
 from functools import partial
 
-from pierhead.core.approval import ApprovalState
-from pierhead.core.approval_record import ApprovalRecord, Proposal, as_of, proposed, superseded
+from pierhead.core.approval import Approval, ApprovalState
+from pierhead.core.approval_record import ApprovalRecord, Decided, Proposal, as_of, decided, proposed, superseded
 from pierhead.core.audit import Fact
-from pierhead.core.audit_approvals import ApprovalAsked, ApprovalMoved
+from pierhead.core.audit_approvals import ApprovalAsked, ApprovalDecided, ApprovalMoved
+from pierhead.core.choice import REMEMBERED, Choice, covers, is_about, is_outdated
 from pierhead.core.errors import Conflict, LimitExceeded
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.ports_approvals import Known, Written
@@ -28,11 +30,23 @@ async def ask_approval(proposal: Proposal, desk: ApprovalDesk) -> ApprovalRecord
     if plan is not None and plan.is_changed:
         return await desk.store.propose(proposal.call_key, proposal.run, _given_up)
     approvers = await desk.approvers.of(proposal.server)
-    step = partial(_asked, proposal, approvers, desk)
+    choices = await _choices(proposal, desk) if proposal.approval is Approval.CONFIRM else ()
+    step = partial(_asked, proposal, approvers, desk, choices)
     return await desk.store.propose(proposal.call_key, proposal.run, step)
 
 
-def _asked(proposal: Proposal, approvers: tuple[str, ...], desk: ApprovalDesk, known: Known) -> Written:
+async def _choices(proposal: Proposal, desk: ApprovalDesk) -> Sequence[Choice]:
+    """What the person said of calls like this; what version or policy has left behind is dropped."""
+    about = [each for each in await desk.choices.held(proposal.person) if is_about(each, proposal)]
+    for choice in about:
+        if is_outdated(choice, proposal):
+            await desk.choices.drop(choice, "version or policy changed", "")
+    return about
+
+
+def _asked(
+    proposal: Proposal, approvers: tuple[str, ...], desk: ApprovalDesk, choices: Sequence[Choice], known: Known
+) -> Written:
     before = known.latest
     records: tuple[ApprovalRecord, ...] = ()
     facts: tuple[Fact, ...] = ()
@@ -48,7 +62,19 @@ def _asked(proposal: Proposal, approvers: tuple[str, ...], desk: ApprovalDesk, k
     if known.open_of_run - is_freed >= desk.limits.open_of_run:
         raise _too_many(desk.limits.open_of_run)
     record = proposed(desk.ids.new(), proposal, approvers, known.now)
-    return Written((*records, record), (*facts, ApprovalAsked.of(record)))
+    fresh = _remembered(record, choices, known.now)
+    return Written((*records, *fresh.records), (*facts, *fresh.facts))
+
+
+def _remembered(record: ApprovalRecord, choices: Sequence[Choice], now: float) -> Written:
+    """A new record, confirmed at once where its person said so of calls like it: each such use is on record."""
+    asked = ApprovalAsked.of(record)
+    choice = next((each for each in choices if covers(each, record.proposal, now)), None)
+    if choice is None:
+        return Written((record,), (asked,))
+    made = Decided(choice.person, REMEMBERED, now, "approve", f"choice {choice.id}")
+    after = decided(record, made)
+    return Written((after,), (asked, ApprovalDecided.of(record, made), ApprovalMoved.of(record, after, choice.person)))
 
 
 def _given_up(known: Known) -> Written:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from pierhead.core.approval_record import ApprovalRecord, as_of
 from pierhead.core.audit import Fact
+from pierhead.core.break_glass import review_due_at
 from pierhead.core.errors import NotFound
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_approvals import ApprovalFilter, Changing, Everyone, Known, Proposing, Seer, Written
@@ -71,6 +72,8 @@ def _is_wanted(record: ApprovalRecord, wanted: ApprovalFilter) -> bool:
         and wanted.requester in {"", record.proposal.person}
         and wanted.server in {"", record.proposal.server}
         and (wanted.before is None or (record.created_at, record.id) < wanted.before)
+        and (not wanted.to_review or review_due_at(record) is not None)
+        and record.created_at >= wanted.since
     )
 
 

@@ -71,6 +71,10 @@ class ApprovalFilter:
     server: str = ""
     limit: int = 100
     before: tuple[float, str] | None = None
+    to_review: bool = False
+    """Only those whose broken glass nobody has reviewed yet."""
+    since: float = 0.0
+    """Only what was asked for then or later."""
 
 
 class ApprovalStore(Protocol):
@@ -127,6 +131,7 @@ class Membership(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalLimits:
-    """How much may wait at once."""
+    """How much may wait at once, and which groups may let one yes stand for two."""
 
     open_of_run: int = 3
+    break_glass: frozenset[str] = frozenset()

@@ -8,6 +8,7 @@ from pierhead.adapters.db.approvals import DatabaseApprovals, expire_for_ever
 from pierhead.adapters.db.calls import DatabaseRecords
 from pierhead.adapters.db.catalogue import DatabaseCatalogue
 from pierhead.adapters.db.decision_news import DatabaseDecisionNews
+from pierhead.adapters.db.duties import DatabaseAbsences, DatabaseChoices
 from pierhead.adapters.db.engine import Database, open_database, pending_of, reach_database, upgrade
 from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
 from pierhead.adapters.db.health import DatabaseHealths
@@ -21,9 +22,11 @@ from pierhead.adapters.db.standings import DatabaseStandings
 
 __all__ = [
     "Database",
+    "DatabaseAbsences",
     "DatabaseApprovals",
     "DatabaseAudit",
     "DatabaseCatalogue",
+    "DatabaseChoices",
     "DatabaseDecisionNews",
     "DatabaseFacts",
     "DatabaseHealths",

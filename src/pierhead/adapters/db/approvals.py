@@ -34,6 +34,7 @@ from pierhead.adapters.db.notices import keep_notices
 from pierhead.adapters.db.schema import APPROVALS
 from pierhead.core.approval import OPEN_STATES, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, as_of
+from pierhead.core.break_glass import review_due_at
 from pierhead.core.errors import Conflict, NotFound
 from pierhead.usecases.approval_forms import record_from_form, record_to_form
 from pierhead.usecases.ports_approvals import (
@@ -147,7 +148,7 @@ class DatabaseApprovals:
         except IntegrityError:
             raise _changed() from None
         await append_all(self.database, connection, written.facts, now)
-        await keep_notices(connection, self.tell(written, now))
+        await keep_notices(self.database, connection, self.tell(written, now))
         return last
 
 
@@ -180,6 +181,7 @@ def row_of(record: ApprovalRecord) -> dict[str, object]:
         "run": record.proposal.run,
         "created_at": record.created_at,
         "moves_at": record.moves_at,
+        "review_at": review_due_at(record),
         "document": orjson.dumps(record_to_form(record)).decode(),
         "lock": record.lock,
     }
@@ -219,6 +221,10 @@ def _conditions(wanted: ApprovalFilter) -> list[ColumnElement[bool]]:
         found.append(APPROVALS.c.person == wanted.requester)
     if wanted.server:
         found.append(APPROVALS.c.server == wanted.server)
+    if wanted.to_review:
+        found.append(APPROVALS.c.review_at.is_not(None))
+    if wanted.since:
+        found.append(APPROVALS.c.created_at >= wanted.since)
     if wanted.before is not None:
         found.append(tuple_(APPROVALS.c.created_at, APPROVALS.c.id) < tuple_(*wanted.before))
     return found

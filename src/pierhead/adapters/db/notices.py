@@ -41,7 +41,7 @@ class DatabaseNotices:
             if (await connection.execute(self.database.insert_new(REMINDERS, row))).rowcount != 1:
                 return False
             if notice is not None:
-                await keep_notices(connection, (notice,))
+                await keep_notices(self.database, connection, (notice,))
             await append_own(self.database, connection, fact, at)
         return True
 
@@ -68,10 +68,10 @@ class DatabaseNotices:
             await connection.execute(self.database.upsert(NOTICES, [_row(notice)]))
 
 
-async def keep_notices(connection: AsyncConnection, notices: Sequence[Notice]) -> None:
-    """New notices, in the transaction of what they tell of."""
+async def keep_notices(database: Database, connection: AsyncConnection, notices: Sequence[Notice]) -> None:
+    """Notices, in the transaction of what they tell of; one with the id of another takes its place."""
     if notices:
-        await connection.execute(NOTICES.insert(), [_row(notice) for notice in notices])
+        await connection.execute(database.upsert(NOTICES, [_row(notice) for notice in notices]))
 
 
 def _notice(row: RowMapping) -> Notice:

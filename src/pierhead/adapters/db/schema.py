@@ -193,12 +193,39 @@ APPROVALS = Table(
     Column("moves_at", Double, nullable=True),
     Column("document", Text, nullable=False),
     Column("lock", BigInteger, nullable=False),
+    Column("review_at", Double, nullable=True),
     Index(None, "open_key", unique=True),
     Index(None, "call_key", "created_at"),
     Index(None, "state", "created_at"),
     Index(None, "person", "created_at"),
     Index(None, "run", "moves_at"),
     Index(None, "moves_at"),
+    Index(None, "review_at"),
+    Index(None, "created_at"),
+)
+
+ABSENCES = Table(
+    "absences",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("deputy", Text, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("until", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("ended_at", Double, nullable=True),
+    Index(None, "until"),
+)
+
+CHOICES = Table(
+    "choices",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("ended_at", Double, nullable=True),
+    Column("document", Text, nullable=False),
+    Index(None, "person", "expires_at"),
 )
 
 PLANS = Table(

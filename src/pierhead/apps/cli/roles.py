@@ -43,6 +43,7 @@ def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool
         notify=settings.notify,
         database_url=settings.database.url.get_secret_value(),
         sign_in=settings.sign_in,
+        approvals=settings.approvals,
     )
 
     async def main() -> None:
