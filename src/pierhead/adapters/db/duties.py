@@ -39,14 +39,14 @@ class DatabaseAbsences:
         async with self.database.reading() as connection:
             found = await connection.execute(select(ABSENCES).where(ABSENCES.c.id == absence_id))
             row = found.mappings().one_or_none()
-        return Absence(**row) if row else None
+        return _absence(row) if row else None
 
     async def open(self, now: float) -> Sequence[Absence]:
         lasts = and_(ABSENCES.c.ended_at.is_(None), ABSENCES.c.until > now)
         query = select(ABSENCES).where(lasts).order_by(ABSENCES.c.until, ABSENCES.c.id)
         async with self.database.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [Absence(**row) for row in rows]
+        return [_absence(row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,12 @@ async def _add(database: Database, table: Table, row: dict[str, Any], fact: Fact
         await append_own(database, connection, fact, at)
 
 
+def _absence(row: RowMapping) -> Absence:
+    members: dict[str, Any] = {**row}
+    return Absence(**members)
+
+
 def _choice(row: RowMapping) -> Choice:
     members: dict[str, Any] = orjson.loads(row["document"])
-    return Choice(**{**members, "free": tuple(members["free"])})
+    members["free"] = tuple(members["free"])
+    return Choice(**members)
