@@ -165,6 +165,42 @@ async def test_three_signatures_open_the_gate_and_the_owner_deploys(visit: Visit
     assert [move.step for move in kept(visit).kept_moves if move.server == "spark"][-2:] == ["approve", "deploy"]
 
 
+async def test_each_page_of_a_review_says_what_comes_next(visit: Visit) -> None:
+    async def owners() -> str:
+        await visit.sign_in("alice")
+        return await visit.text("/servers/spark")
+
+    assert "In review. Version 1.4.0 waits for Security and Legal/Privacy and GenAI. Its review" in await owners()
+    await decide(visit, "carol", Gate.SECURITY)
+    signed = await visit.text(SPARK)
+    assert "Security: approve, by carol. It waits for Legal/Privacy and GenAI." in signed
+    assert "Decide again for Security" in signed
+    assert "waits for Legal/Privacy and GenAI. Its review" in await owners()
+    await decide(visit, "dave", Gate.LEGAL, "request-changes")
+    assert "Next: changes. Legal/Privacy asked for changes to version 1.4.0." in await owners()
+    await decide(visit, "dave", Gate.LEGAL)
+    await decide(visit, "erin", Gate.GENAI)
+    page = await owners()
+    assert "Next: deploy it. Every gate signed version 1.4.0; clients get it when you deploy it." in page
+    assert "Nobody can call it while it is approved." in page
+    assert "signed, not deployed yet" in page
+    await visit.sign_in("bob")
+    assert "Next:" not in await visit.text("/servers/spark"), "it is not his to take"
+    await visit.sign_in("alice")
+    fields = {"version": "1.4.0", "step": "deploy", "reason": "signed by all three"}
+    await visit.send("/servers/spark", "/servers/spark/steps", **fields)
+    assert "Next:" not in await owners()
+
+
+async def test_a_version_that_was_sent_back_says_why_and_how_to_go_on(visit: Visit) -> None:
+    await decide(visit, "carol", Gate.SECURITY, "reject", reason="it sends data to a host nobody named")
+    await visit.sign_in("alice")
+    page = await visit.text("/servers/spark")
+
+    assert "Next: another try. Version 1.4.0 was sent back:" in page
+    assert "Mend it, then submit it again." in page
+
+
 async def test_a_decision_that_lacks_something_comes_back_as_it_was_typed(visit: Visit) -> None:
     unsaid = await decide(visit, "carol", Gate.SECURITY, "waive", reason="Known & <b>safe</b>")
     page = unsaid.text

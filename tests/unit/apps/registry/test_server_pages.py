@@ -200,6 +200,20 @@ async def test_what_a_process_shows_becomes_a_version(visit: Visit) -> None:
     assert sorted((line["stage"], line["tools"]) for line in lines) == [("deployed", 1), ("registered", 2)]
 
 
+async def test_a_registered_server_says_what_comes_next_and_why_no_version_can_be_made_yet(visit: Visit) -> None:
+    await visit.sign_in("bob")
+    document = "kind: http\nurl: https://clock.example.com/mcp\nowner: web\nsupport: '#web'\naccess: everyone\n"
+    await visit.send("/servers/register", "/servers/register", name="clock", document=document, **{"as": "yaml"})
+    page = await visit.text("/servers/clock")
+    sent = await visit.send("/servers/clock", "/servers/clock/versions")
+
+    assert "Next: a version. Once it runs and shows its tools, make a version of them" in page
+    assert "Nobody can call it while it is registered." in page
+    assert sent.status_code == 400
+    assert "Nothing was changed. nobody knows the definitions of clock yet. start it" in words_of(sent.text)
+    assert "Versions" in sent.text
+
+
 @pytest.mark.parametrize("step", ["suspend", "approve", "nonsense", ""])
 async def test_a_step_that_is_not_yours_is_refused_and_moves_nothing(visit: Visit, step: str) -> None:
     await visit.sign_in("bob")

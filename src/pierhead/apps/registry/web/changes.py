@@ -83,9 +83,14 @@ async def roll_back_form(site: Site, viewer: Viewer, request: Request, form: Map
 
 async def publish_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:
     """A version of what the server's process shows now."""
-    del form
     name = str(request.path_params["name"])
-    await publish_version(name, None, viewer.caller(site), site.registry)
+    try:
+        await publish_version(name, None, viewer.caller(site), site.registry)
+    except Conflict:
+        raise
+    except Invalid as invalid:
+        problem = f"{invalid.message}. {invalid.hint}."
+        return await shown_server(site, viewer, name, Filled(form, problem=problem))
     return f"/servers/{name}#versions"
 
 

@@ -117,11 +117,23 @@ def _decide(view: ReviewView, token: str, filled: Filled) -> h.Node:
         return None
     if not yours:
         return titled("Your decision", h.ul(class_="stack")[(_not_yours(gate) for gate in view.gates)])
-    return titled("Your decision", *(_form(view, gate, token, filled) for gate in yours), identity="decide")
+    return titled("Your decision", *(_yours(view, gate, token, filled) for gate in yours), identity="decide")
 
 
 def _not_yours(gate: GateView) -> h.Element:
     return h.li[h.strong[f"{GATES[gate.asked.gate]}: "], f"{visible(gate.why_not)}."]
+
+
+def _yours(view: ReviewView, gate: GateView, token: str, filled: Filled) -> h.Node:
+    """The form; where you decided, what you decided, and the form for whoever thinks better of it."""
+    own = _form(view, gate, token, filled)
+    if gate.last is None:
+        return own
+    named, missing = GATES[gate.asked.gate], [GATES[each] for each in view.line.missing]
+    waits = f" It waits for {' and '.join(missing)}." if missing else ""
+    said = f"{named}: {_SAID[gate.last.verdict].lower()}, by {visible(gate.last.by)}.{waits}"
+    is_open = filled.value("gate") == gate.asked.gate
+    return h.div(class_="stack")[h.p[said], folded(f"Decide again for {named}", own, is_open=is_open)]
 
 
 def _form(view: ReviewView, gate: GateView, token: str, filled: Filled) -> h.Node:

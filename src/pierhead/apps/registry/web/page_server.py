@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.inputs import BLANK, Filled, faults
+from pierhead.apps.registry.web.next_step import next_step
 from pierhead.apps.registry.web.page_audit import calls_table
 from pierhead.apps.registry.web.page_health import health_notice, health_section
 from pierhead.apps.registry.web.page_versions import suspend_switch, versions_section
@@ -41,7 +42,7 @@ from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.apps.registry.web.view_data import KINDS
 from pierhead.apps.registry.web.view_server import SaidView, ServerView, ToolView, server_view
 from pierhead.apps.registry.web.view_versions import GateLine, ReviewLine
-from pierhead.core.catalog import Stage
+from pierhead.core.catalog import CALLABLE, Stage
 from pierhead.core.review import GateState
 from pierhead.core.token_weight import METHOD
 from pierhead.core.usage import Minutes
@@ -109,7 +110,8 @@ def _state_badge(view: ServerView) -> h.Node:
 
 
 def _notices(view: ServerView) -> Iterable[h.Node]:
-    return (_stage_notice(view), _withheld_notice(view), _process_notice(view), health_notice(view.health))
+    stage, process = _stage_notice(view), _process_notice(view)
+    return (stage, _withheld_notice(view), next_step(view.versions), process, health_notice(view.health))
 
 
 def _stage_notice(view: ServerView) -> h.Node:
@@ -229,6 +231,9 @@ def _activity(view: ServerView) -> h.Node:
 
 
 def _connect(view: ServerView) -> h.Node:
+    if view.standing.stage not in CALLABLE:
+        stage = str(view.standing.stage).replace("-", " ")
+        return titled("Connect", h.p[f"Nobody can call it while it is {stage}."])
     if all(tool.you.decision == "refuse" for tool in view.tools):
         return titled(
             "Connect",
@@ -248,7 +253,9 @@ def _checked(view: ServerView) -> h.Node:
     current = next((line for line in view.versions.lines if line.is_current), None)
     use = view.use
     withheld = view.standing.withheld
-    signed = "as signed" if current else "none signed yet"
+    is_approved = any(line.stage is Stage.APPROVED for line in view.versions.lines)
+    unused = "signed, not deployed yet" if is_approved else "none signed yet"
+    signed = "as signed" if current else unused
     return titled(
         "Checked by Pierhead",
         facts(
