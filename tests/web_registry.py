@@ -18,6 +18,7 @@ from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
 from pierhead.usecases.check_guest import GuestRules, parse_artefact
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
+from pierhead.usecases.memory_keys import MemoryServerKeys
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_catalogue import Entry, Move, Origin, Version
 from pierhead.usecases.ports_declared import DeclaredTool
@@ -63,6 +64,7 @@ class Declared:
     narrowed: Mapping[str, Who] = field(default_factory=dict)
     narrowed_bounds: Mapping[str, Bounds] = field(default_factory=dict)
     discovery: Discovery = Discovery.OPEN
+    place: str = ""
     is_guest: bool = True
     declared: Mapping[str, DeclaredTool] = field(default_factory=dict)
 
@@ -92,6 +94,7 @@ class Declarations:
                 is_autonomous=False,
                 has_untrusted_results=document.get("untrusted_results") is True,
             ),
+            place=words.get("url", "") if words["kind"] == "python" else "",
             rows=(Row(name, parse_who(words.get("access", "nobody")), EVERY, EVERY, EVERY),),
         )
 
@@ -154,7 +157,9 @@ def at_once(work: Coroutine[Any, Any, Any]) -> None:
 def registry(servers: Iterable[Server], rows: Iterable[Row], clock: Clock) -> RegistryDesk:
     """The desk of these servers; their policy is in force."""
     catalogue, manifests = MemoryCatalogue(), Manifests()
-    source = PolicySource(catalogue, manifests, Policies(), Declarations(), clock, ServedPolicy(), trusts_fleet=False)  # type: ignore[arg-type]
+    source = PolicySource(
+        catalogue, manifests, Policies(), MemoryServerKeys(), Declarations(), clock, ServedPolicy(), trusts_fleet=False
+    )  # type: ignore[arg-type]
     access = {row.server: str(row.who) for row in rows}
     for server in servers:
         _keep(server, access.get(server.name, "nobody"), source, clock.now())

@@ -30,6 +30,7 @@ from pierhead.core.health import Condition, Dependency, Probe, judge
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
 from pierhead.core.usage import Minutes
+from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.find_client import Clients
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
@@ -120,6 +121,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         decisions=Decisions(clock),
         healths=some_health(),
         approvals=desk_over(MemoryApprovals(clock, {each.id: each for each in APPROVALS})),
+        enrolments=EnrolmentDesk(known, public_url, b"p" * 32, str.encode, lambda count: b"c" * count),
         people=PeopleDesk(MemoryPeople(), known.served, desk, None),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]

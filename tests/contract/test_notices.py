@@ -7,7 +7,7 @@ from typing import Final
 from tests.contract.conftest import Run
 
 from pierhead.adapters.db import Database, DatabaseFacts, DatabaseNotices
-from pierhead.core.audit import ReviewReminded
+from pierhead.core.audit_reviews import ReviewReminded
 from pierhead.core.reminding import Reminder, Urgency
 from pierhead.core.review import Gate
 from pierhead.usecases.ports_notices import MAIL, PEOPLE, Notice, Readers

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx2
 import orjson
 import pytest
+from tests.galleries import listed, status
 from tests.remote_servers import RemoteServer, remote_server
 from tests.running_platform import WITHIN_S, Up, eventually, up
 
@@ -77,21 +78,9 @@ class Town:
     def stage(self, version: str) -> str:
         return next(each["stage"] for each in self.shown()["versions"] if each["version"] == version)
 
-    def gallery(self) -> list[Any]:
-        """What VS Code lists: the probe, then page by page, no credential, no header of its own."""
-        with httpx2.Client(base_url=self.platform.url, trust_env=False, timeout=WITHIN_S) as http:
-            assert http.get("/v0.1/servers?limit=1").is_success
-            found, cursor = list[Any](), ""
-            while True:
-                page = http.get(f"/v0.1/servers?limit=50&version=latest{cursor}").json()
-                found += page["servers"]
-                if not (more := page["metadata"].get("nextCursor")):
-                    return found
-                cursor = f"&cursor={more}"  # appended as it is: VS Code does not encode it
-
     def listed(self) -> Any:
-        """How the gallery shows the server; None where it does not."""
-        return next((each for each in self.gallery() if each["server"]["name"].endswith("/weather")), None)
+        """How VS Code's gallery shows the server; None where it does not."""
+        return listed(self.platform.url, "weather")
 
     def call(self) -> "tuple[int, str]":
         done = self.platform.run(*CALL)
@@ -157,12 +146,12 @@ def test_3_deployed_it_is_found_by_ides_and_called(town: Town) -> None:
     town.server("deploy", "weather", "--reason", "three signed", person="bob")
     code, said = eventually(lambda: found if (found := town.call())[0] == 0 else None, "it can be called")
     assert (code, "hello" in said) == (0, True)
-    listed = town.listed()
-    assert listed["server"]["description"] == "What the weather says, word for word."
-    assert listed["server"]["remotes"] == [{"type": "streamable-http", "url": town.platform.mcp("weather")}]
-    name = quote(listed["server"]["name"], safe="")
+    shown = town.listed()
+    assert shown["server"]["description"] == "What the weather says, word for word."
+    assert shown["server"]["remotes"] == [{"type": "streamable-http", "url": town.platform.mcp("weather")}]
+    name = quote(shown["server"]["name"], safe="")
     latest = httpx2.get(f"{town.platform.url}/v0.1/servers/{name}/versions/latest", trust_env=False).json()
-    assert latest["server"]["version"] == listed["server"]["version"]
+    assert latest["server"]["version"] == shown["server"]["version"]
     assert latest["_meta"]["io.modelcontextprotocol.registry/official"]["status"] == "active"
 
 
@@ -188,15 +177,11 @@ def test_5_its_end_is_announced_and_then_comes(town: Town) -> None:
     farewell = ("--message", "use time", "--successor", "time", "--sunset", "2099-03-31")
     town.server("deprecate", "weather", "--reason", "time does it", *farewell, person="bob")
     assert "use time" in town.shown("alice")["notice"]
-    eventually(lambda: _status(town.listed()) == "deprecated", "the gallery says so")
+    eventually(lambda: status(town.listed()) == "deprecated", "the gallery says so")
     assert town.call()[0] == 0
     town.server("retire", "weather", "--reason", "nobody calls it", person="bob")
     eventually(lambda: town.call()[0] == 4, "it is gone")
     eventually(lambda: town.listed() is None, "it is gone from the gallery")
-
-
-def _status(listed: Any) -> str:
-    return listed["_meta"]["io.modelcontextprotocol.registry/official"]["status"] if listed else ""
 
 
 def test_6_the_record_tells_the_whole_story(town: Town) -> None:

@@ -15,7 +15,7 @@ from pierhead.adapters.internal_client import InternalClient
 from pierhead.adapters.processes import Child, Supervisor
 from pierhead.bootstrap.following import Following
 from pierhead.bootstrap.keys import Keys
-from pierhead.bootstrap.watching import look_at
+from pierhead.bootstrap.watching import Place, look_at
 
 pytestmark = pytest.mark.anyio
 RIG = Path(__file__).parents[1] / "rigs" / "child.py"
@@ -49,12 +49,12 @@ async def stage(tmp_path: Path) -> AsyncGenerator[Stage]:
     keys.ensure(())
 
     def child(name: str, port: int) -> Child:
-        argv = (sys.executable, str(RIG), str(port), *(["fail"] if name.startswith("bad") else []))
+        argv = (sys.executable, str(RIG), str(port), name, *(["fail"] if name.startswith("bad") else []))
         return Child(f"server-{name}", argv, port, "/healthz", tmp_path / f"{name}.log")
 
     whole.supervisor = Supervisor(whole.report, lambda: 0.5)
     client = InternalClient("http://127.0.0.1:9", b"")
-    whole.following = Following(client, whole.supervisor, keys, child, whole.report, 5)
+    whole.following = Following(client, whole.supervisor, keys, child, whole.report, 5, frozenset({"lunch.example"}))
     try:
         yield whole
     finally:
@@ -114,6 +114,33 @@ async def test_a_look_finds_who_answers_and_who_does_not(tmp_path: Path) -> None
     async with stage(tmp_path) as whole:
         await whole.following.agree(told(sky=entry(), bad=entry()))
         await until(lambda: ("server-sky", "running") in whole.said)
-        looks = {look["server"]: look for look in await look_at(whole.following.children())}
+        places = {name: Place(child.port) for name, child in whole.following.children().items()}
+        looks = {look["server"]: look for look in await look_at(places)}
         assert (looks["sky"]["condition"], looks["sky"]["version"]) == ("up", "1")
         assert (looks["bad"]["condition"], looks["bad"]["reason"]) == ("down", "it is away")
+
+
+async def test_a_server_that_its_team_runs_gets_no_process_and_is_looked_at_where_it_is(tmp_path: Path) -> None:
+    own = {"kind": "python", "url": "http://lunch.example:9000/mcp"}
+    async with stage(tmp_path) as whole:
+        await whole.following.agree(
+            told(
+                lunch=entry(**own),
+                elsewhere=entry(**{**own, "url": "http://other.example:1/mcp"}),
+                fleets=entry(origin="fleet", **{**own, "url": "http://other.example:1/mcp"}),
+                ended=entry("retired", **own),
+            )
+        )
+        assert whole.following.children() == {}
+        assert whole.following.elsewhere() == {
+            "lunch": Place(9000, host="lunch.example"),
+            "fleets": Place(1, host="other.example"),
+        }
+
+
+async def test_who_answers_in_the_place_of_another_is_not_taken_for_it(tmp_path: Path) -> None:
+    async with stage(tmp_path) as whole:
+        await whole.following.agree(told(sky=entry()))
+        await until(lambda: ("server-sky", "running") in whole.said)
+        (look,) = await look_at({"sea": Place(whole.following.children()["sky"].port)})
+        assert (look["condition"], look["reason"]) == ("down", "something else answers where it should")

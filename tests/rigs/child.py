@@ -1,6 +1,7 @@
-"""A process that says it is ready: `python child.py PORT`. With `fail` after the port it ends at once."""
+"""A process that says it is ready: `python child.py PORT NAME`. With `fail` after them it ends at once."""
 
 import http.server
+import json
 import os
 import sys
 import threading
@@ -8,7 +9,8 @@ import threading
 
 class Ready(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = b'{"policy": "loaded", "is_as_published": true, "version": "1", "tools_digest": "d", "dependencies": []}'
+        told = {"server": sys.argv[2], "policy": "loaded", "is_as_published": True, "version": "1"}
+        body = json.dumps({**told, "tools_digest": "d", "dependencies": []}).encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()

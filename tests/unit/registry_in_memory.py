@@ -20,6 +20,7 @@ from pierhead.core.usage import Minutes
 from pierhead.usecases.check_guest import GuestRules, parse_artefact
 from pierhead.usecases.memory import MemoryClock, MemoryIds
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
+from pierhead.usecases.memory_keys import MemoryServerKeys
 from pierhead.usecases.ports_declared import DeclaredTool
 from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.publish_manifest import publish_manifest
@@ -50,11 +51,18 @@ GUEST: Final[Mapping[str, Json]] = {
     "command": ["mcp-clock", "--utc"],
     "access": {"groups": ["data-eng", "ads"]},
 }
+OWN: Final[Mapping[str, Json]] = {
+    "kind": "python",
+    "owner": "web",
+    "support": "#lunch",
+    "url": "http://lunch.example:9000/mcp",
+    "access": {"groups": ["data-eng"]},
+}
 RIGHTS: Final = Rights(
     registrars=parse_who("everyone"),
     reviewers={Gate.SECURITY: "security-reviewers", Gate.LEGAL: "legal-reviewers", Gate.GENAI: "genai-reviewers"},
     admins=frozenset({"platform-admin"}),
-    guests=GuestRules((parse_artefact("mcp-clock==1.2.3 *"),), frozenset()),
+    guests=GuestRules((parse_artefact("mcp-clock==1.2.3 *"),), frozenset({"lunch.example"})),
 )
 _GROUPS: Final = {
     "alice": "data-eng",
@@ -93,6 +101,7 @@ class Declared:
     narrowed_bounds: Mapping[str, Bounds] = field(default_factory=dict)
     discovery: Discovery = Discovery.OPEN
     risk: Risk = _RISK
+    place: str = ""
     is_guest: bool = False
     declared: Mapping[str, DeclaredTool] = field(default_factory=dict)
 
@@ -128,6 +137,7 @@ class Declarations:
                 is_autonomous=bool(document.get("autonomous")),
                 has_untrusted_results=bool(document.get("untrusted_results")),
             ),
+            place=str(document.get("url", "")) if document["kind"] == "python" else "",
             is_guest=document["kind"] in {"stdio", "http"},
         )
 
@@ -174,10 +184,12 @@ def desk_in_memory(kept: Kept, *, trusts_fleet: bool = True, clock: MemoryClock 
         catalogue=MemoryCatalogue(facts=kept.facts),
         manifests=kept,
         policies=kept,
+        keys=MemoryServerKeys(kept.facts),
         declarations=Declarations(),
         clock=clock or MemoryClock(),
         served=ServedPolicy(),
         trusts_fleet=trusts_fleet,
+        own_hosts=RIGHTS.guests.allowed_hosts,
     )
     return RegistryDesk(source, RIGHTS, MemoryIds())
 

@@ -18,6 +18,7 @@ import orjson
 from pierhead.core.claims import Claims, claims_form, parse_claims
 from pierhead.core.errors import Invalid, Unauthenticated
 from pierhead.core.identity import ANONYMOUS, Both, Caller, Principal, User, Workload
+from pierhead.core.server_key import assertion_label
 from pierhead.usecases.ports import Clock
 
 HEADER: Final = b"pierhead-assertion"
@@ -32,12 +33,15 @@ _CALLERS_KNOWN: Final = 4096
 _TEXTS: Final = ("aud", "jti", "sub", "sub_iss", "wl", "sfc", "env", "chn", "bd")
 
 
-def server_key(master: bytes, server: str) -> bytes:
-    """The key of one server, as kept in `assertion-NAME.key`."""
-    return hmac.digest(master, b"server:" + server.encode(), "sha256")
+def server_key(master: bytes, server: str, key_id: str = "") -> bytes:
+    """The key of one server, as kept in `assertion-NAME.key`, or in the credential with that id.
+
+    Without the id of a credential it is good for a process of the platform alone.
+    """
+    return hmac.digest(master, b"server:" + assertion_label(server, key_id).encode(), "sha256")
 
 
-_Known = tuple[Principal, str, str, str, bool, str]
+_Known = tuple[Principal, str, str, str, bool, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +53,13 @@ class Minter:
     _known: dict[_Known, tuple[bytes, bytes]] = field(default_factory=dict[_Known, tuple[bytes, bytes]], repr=False)
     """Per caller and server the key, and the beginning of the claims: what two calls of one caller share."""
 
-    def mint(self, caller: Caller, server: str, call_id: str, body_digest: str) -> bytes:
-        """An assertion that `caller` sent the body with that digest (SHA-256, hex) to `server`."""
-        known = (caller.principal, caller.surface, caller.environment, caller.channel, caller.interactive, server)
+    def mint(self, caller: Caller, server: str, call_id: str, body_digest: str, key_id: str = "") -> bytes:
+        """An assertion that `caller` sent the body with that digest (SHA-256, hex) to `server`.
+
+        `key_id` is that of the credential its process holds, if it is not the platform's.
+        """
+        who = (caller.principal, caller.surface, caller.environment, caller.channel, caller.interactive)
+        known = (*who, server, key_id)
         key, shared = self._known.get(known) or self._learn(known, caller)
         now = int(self.clock.now())
         own = b'"iat":%d,"exp":%d,"jti":%b,"bd":%b}' % (
@@ -66,7 +74,7 @@ class Minter:
     def _learn(self, known: _Known, caller: Caller) -> tuple[bytes, bytes]:
         if len(self._known) >= _CALLERS_KNOWN:
             self._known.clear()
-        server = known[-1]
+        server, key_id = known[-2:]
         user, program = caller.person, caller.workload
         claims: dict[str, object] = {
             "aud": server,
@@ -81,7 +89,7 @@ class Minter:
         }
         if user and user.claims:
             claims["claims"] = claims_form(user.claims)
-        learnt = server_key(self.master, server), orjson.dumps(claims)[:-1] + b","
+        learnt = server_key(self.master, server, key_id), orjson.dumps(claims)[:-1] + b","
         self._known[known] = learnt
         return learnt
 

@@ -199,13 +199,14 @@ async def is_ready(port: int, path: str) -> bool:
     return await answer_of(port, path, 2) is not None
 
 
-async def answer_of(port: int, path: str, within_s: float) -> bytes | None:
-    """What 127.0.0.1:PORT answers there with 200; None for anything else."""
+async def answer_of(port: int, path: str, within_s: float, host: str = "127.0.0.1") -> bytes | None:
+    """What HOST:PORT answers there with 200; None for anything else."""
+    asked = f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode("ascii")
     try:
         async with asyncio.timeout(within_s):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = await asyncio.open_connection(host, port)
             try:
-                writer.write(b"GET %b HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n" % path.encode())
+                writer.write(asked)
                 answer = await reader.read(_LARGEST_ANSWER)
                 while more := await reader.read(_LARGEST_ANSWER - len(answer)):
                     answer += more

@@ -34,6 +34,7 @@ from pierhead.usecases.ports_registry import Envelope, Held
 from pierhead.usecases.wire_forms import Manifest, manifest_to_form
 
 _PREFIX: Final = "/internal/v1"
+ENROLLED: Final = "/enrolled/v1"
 _ANSWER_S: Final = 10.0
 _KINDS: Final[Mapping[int, type[PierheadError]]] = {
     400: Invalid,
@@ -52,10 +53,11 @@ class Registry:
     client: httpx2.AsyncClient = field(repr=False)
 
     @classmethod
-    def at(cls, url: str, key: bytes) -> "Registry":
+    def at(cls, url: str, key: bytes, prefix: str = _PREFIX) -> "Registry":
+        """`prefix` is where the same is asked with another key: a server that its team runs has one of its own."""
         headers = {"authorization": f"Bearer {key.decode()}", "content-type": "application/json"}
         timeout = httpx2.Timeout(_ANSWER_S, connect=1.0)
-        return cls(httpx2.AsyncClient(base_url=url + _PREFIX, headers=headers, timeout=timeout, trust_env=False))
+        return cls(httpx2.AsyncClient(base_url=url + prefix, headers=headers, timeout=timeout, trust_env=False))
 
     async def close(self) -> None:
         await self.client.aclose()

@@ -25,10 +25,13 @@ from pierhead.core.reach import EVERY, Every, Row
 from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
 from pierhead.sdk.authorize import declare
+from pierhead.usecases.check_guest import host_of
 from pierhead.usecases.ports_declared import DeclaredTool
 from pierhead.usecases.register_server import RESERVED
 
 GUEST_KINDS: Final = frozenset({"stdio", "http"})
+OWN: Final = "python"
+"""A server of the SDK whose process its team runs."""
 _PROGRAMS: Final = ("/usr/local/bin", "/usr/bin", "/bin")
 _OF_THE_REGISTRY: Final = frozenset(
     {
@@ -91,6 +94,8 @@ class FleetServer:
     title: str
     version: str
     risk: Risk
+    place: str = ""
+    """Where it listens, if its team runs it; empty for what the platform starts."""
 
     @property
     def is_guest(self) -> bool:
@@ -257,6 +262,19 @@ class PluginModel(ServerModel):
     tools: dict[str, Narrowing] = {}
 
 
+def _place(url: str) -> str:
+    if not host_of(url):
+        raise ValueError(f"{url[:100]!r} is no address of a server of yours: write http://HOST:PORT/mcp, in lower case")
+    return url
+
+
+class OwnModel(ServerModel):
+    """A server of the SDK that its team runs: its code declares the tools, an entry may narrow them."""
+
+    url: Annotated[str, AfterValidator(_place)]
+    tools: dict[str, Narrowing] = {}
+
+
 class GuestModel(ServerModel):
     """A guest of either kind."""
 
@@ -273,10 +291,12 @@ class RemoteModel(RemoteMembers, GuestModel):
 
 
 GUEST_MODELS: Final[Mapping[str, type[GuestModel]]] = {"stdio": CommandModel, "http": RemoteModel}
+#: The kinds that are no plug-in's; any other kind is one.
+MODELS: Final[Mapping[str, type[GuestModel | OwnModel]]] = {**GUEST_MODELS, OWN: OwnModel}
+AnyModel = PluginModel | GuestModel | OwnModel
 
 
-def frozen(name: str, model: PluginModel | GuestModel, entry: dict[str, Any], data: Path | None) -> FleetServer:
-    is_guest = isinstance(model, GuestModel)
+def frozen(name: str, model: AnyModel, entry: dict[str, Any], data: Path | None) -> FleetServer:
     return FleetServer(
         name=name,
         kind=model.kind,
@@ -284,18 +304,21 @@ def frozen(name: str, model: PluginModel | GuestModel, entry: dict[str, Any], da
         support=model.support,
         description=model.description,
         rows=(_row(name, model.access),),
-        narrowed={} if is_guest else _narrowed(model),
-        narrowed_bounds={} if is_guest else {tool: given.bounds() for tool, given in model.tools.items()},
+        narrowed={} if isinstance(model, GuestModel) else _narrowed(model),
+        narrowed_bounds=(
+            {} if isinstance(model, GuestModel) else {tool: given.bounds() for tool, given in model.tools.items()}
+        ),
         discovery=Discovery(model.discovery),
-        guest=_guest(model) if is_guest else None,
+        guest=_guest(model) if isinstance(model, GuestModel) else None,
         settings=_settings(entry, data),
         title=model.title,
         version=model.version,
         risk=model.risk,
+        place=model.url if isinstance(model, OwnModel) else "",
     )
 
 
-def _narrowed(model: PluginModel) -> Mapping[str, Who]:
+def _narrowed(model: PluginModel | OwnModel) -> Mapping[str, Who]:
     return {tool: parse_who(given.policy) for tool, given in model.tools.items() if given.policy is not None}
 
 

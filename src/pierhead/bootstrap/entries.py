@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from pierhead.bootstrap.declared import GUEST_KINDS, GUEST_MODELS, FleetServer, PluginModel, frozen
+from pierhead.bootstrap.declared import MODELS, FleetServer, PluginModel, frozen
 from pierhead.bootstrap.plugins import server_kinds
 from pierhead.core.errors import Invalid
 from pierhead.core.json import Json
@@ -23,14 +23,14 @@ _HINT: Final = "see docs/how-to/write-a-fleet-file.md"
 class EntryDeclarations:
     """Reads what stands under one server's name. `kinds` are those that are installed: looking is slow, so once."""
 
-    kinds: frozenset[str] = field(default_factory=lambda: GUEST_KINDS | set(server_kinds()))
+    kinds: frozenset[str] = field(default_factory=lambda: frozenset({*MODELS, *server_kinds()}))
 
     def read(self, name: str, document: Mapping[str, Json]) -> FleetServer:
         """Errors: Invalid (`bad-entry`), every fault with its member."""
         kind = document.get("kind")
         if kind not in self.kinds:
             raise _bad(name, [f"kind {kind!r} is none of {', '.join(sorted(self.kinds))}"], _HINT)
-        model = GUEST_MODELS.get(str(kind), PluginModel)
+        model = MODELS.get(str(kind), PluginModel)
         try:
             read = model.model_validate(dict(document))
         except ValidationError as invalid:

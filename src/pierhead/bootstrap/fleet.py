@@ -16,8 +16,9 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, Valida
 from pierhead.bootstrap.company_policies import read_texts
 from pierhead.bootstrap.declared import (
     GUEST_KINDS,
-    GUEST_MODELS,
+    MODELS,
     Access,
+    AnyModel,
     DeclaredGuestTool,
     FleetServer,
     Group,
@@ -94,7 +95,7 @@ def load(path: Path, data: Path | None = None) -> Fleet:
     """
     document = read_document(path)
     file, faults = _checked(_File, document, document.values, ())
-    servers: dict[str, PluginModel | GuestModel] = {}
+    servers: dict[str, AnyModel] = {}
     for name, entry in (file.servers if file else {}).items():
         model, found = _server(document, name, entry)
         faults += found
@@ -117,18 +118,16 @@ def load(path: Path, data: Path | None = None) -> Fleet:
 _Faults = list[Misconfigured]
 
 
-def _server(
-    document: Document, name: str, entry: Mapping[str, object]
-) -> tuple[PluginModel | GuestModel | None, _Faults]:
+def _server(document: Document, name: str, entry: Mapping[str, object]) -> tuple[AnyModel | None, _Faults]:
     place = ("servers", name)
-    kinds = GUEST_KINDS | set(server_kinds())
+    kinds = MODELS.keys() | set(server_kinds())
     kind = entry.get("kind")
     if kind not in kinds:
         line = document.line((*place, "kind"))
         what = f"server {name} is of kind {kind!r}" if "kind" in entry else f"server {name} has no kind"
         return None, [broken(document.path, line, what, f"allowed: {', '.join(sorted(kinds))}")]
-    if kind in GUEST_KINDS:
-        return _checked(GUEST_MODELS[str(kind)], document, entry, place)
+    if kind in MODELS:
+        return _checked(MODELS[str(kind)], document, entry, place)
     model, faults = _checked(PluginModel, document, entry, place)
     return model, [*faults, *_misspelt(document, entry, place)]
 

@@ -1,5 +1,7 @@
 """Processes for what was registered while the platform runs: started when an entry comes, stopped when it is retired.
 
+A server that its team runs gets no process here; where it is, is known, so that it can be looked at like the others.
+
 Each has its own start, its own pause after a failure and its own end: one that cannot start disturbs no other. A key
 and a port are made for each new name; the gateway derives its half of the key from its own, and learns the port from
 the policy, so neither it nor the registry starts again. Above: `apps/cli/up`. Not here: the operator's fleet file.
@@ -8,15 +10,19 @@ the policy, so neither it nor the registry starts again. Above: `apps/cli/up`. N
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from pierhead.adapters.internal_client import InternalClient
 from pierhead.adapters.processes import Child, Supervisor
+from pierhead.bootstrap.declared import OWN
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import free_ports
+from pierhead.bootstrap.watching import Place
 from pierhead.core.errors import PierheadError
+from pierhead.usecases.check_guest import host_of
 
 _AGAIN_S: Final = 1.0
 _APART_S: Final = 0.2
@@ -50,6 +56,9 @@ class Following:
     make: MakeChild
     report: Report
     drain_s: float
+    own_hosts: frozenset[str]
+    """The hosts at which registered servers may run elsewhere."""
+    _elsewhere: dict[str, Place] = field(default_factory=dict[str, Place])
     _followed: dict[str, _Followed] = field(default_factory=dict[str, _Followed])
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
@@ -73,8 +82,13 @@ class Following:
         """The processes of now, by server name."""
         return {name: followed.child for name, followed in self._followed.items()}
 
+    def elsewhere(self) -> Mapping[str, Place]:
+        """Where the servers are that their teams run, by name."""
+        return self._elsewhere
+
     async def agree(self, told: Mapping[str, Any]) -> None:
         """Start what is new, stop what is gone, start again what is declared otherwise."""
+        self._elsewhere = dict(_elsewhere(told, self.own_hosts))
         wanted = dict(_wanted(told))
         gone = [name for name, followed in self._followed.items() if wanted.get(name) != followed.document]
         await asyncio.gather(*(self._stop(name) for name in gone))
@@ -124,8 +138,20 @@ def _wanted(told: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (name, json.dumps(entry["document"], sort_keys=True))
         for name, entry in entries.items()
-        if entry["origin"] == "registered" and entry["stage"] not in _ENDED
+        if entry["origin"] == "registered" and entry["stage"] not in _ENDED and entry["document"]["kind"] != OWN
     ]
+
+
+def _elsewhere(told: Mapping[str, Any], hosts: frozenset[str]) -> Iterator[tuple[str, Place]]:
+    """The servers that their teams run; registered ones only where the operator lets them be."""
+    for name, entry in cast("Mapping[str, Mapping[str, Any]]", told["entries"]).items():
+        document, is_fleets = cast("Mapping[str, Any]", entry["document"]), entry["origin"] == "fleet"
+        if document["kind"] != OWN or entry["stage"] in _ENDED:
+            continue
+        url = str(document["url"])
+        host = host_of(url)
+        if is_fleets or host in hosts:
+            yield name, Place(urlsplit(url).port or 0, host=host)
 
 
 def _retired(told: Mapping[str, Any]) -> list[str]:

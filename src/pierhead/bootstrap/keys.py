@@ -96,7 +96,7 @@ class Keys:
 
 
 def derived(master: bytes, server: str) -> bytes:
-    """The key of one server, from the gateway's."""
+    """The key of one server, from the gateway's; of one that runs elsewhere, by its label (`core/server_key`)."""
     return hmac.new(master, b"server:" + server.encode(), hashlib.sha256).digest()
 
 

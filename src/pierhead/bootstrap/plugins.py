@@ -2,11 +2,15 @@
 `pierhead.databases` what the commands of one database ask (`pierhead.sdk.database`), one of `pierhead.clients` a tuple
 of AI clients (`core/ai_client`).
 
-Installed is not active: only kinds that the fleet file names are loaded, each in its own process.
+Installed is not active: only kinds that the fleet file names are loaded, each in its own process. Beside entry points,
+the code of a server that its team runs is loaded by the name that its command gives.
 """
 
+import importlib
+import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pierhead.core.errors import Misconfigured
@@ -44,6 +48,29 @@ def build_server(kind: str, name: str, settings: Mapping[str, object]) -> "Serve
         message = f"server {name}: kind {kind} cannot be loaded: {missing}"
         raise Misconfigured(message, hint=f"pip install 'pierhead[{kind}]'", code="unknown-kind") from None
     return build(name, settings)
+
+
+def own_server(code: str) -> "Server":
+    """The server that a team runs itself: `MODULE:NAME`, found beside the installed packages or in this directory.
+
+    Errors: Misconfigured (`no-such-code`); whatever its module raises.
+    """
+    from pierhead.sdk.server import Server  # noqa: PLC0415 - loads the protocol stack
+
+    module, _, name = code.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: object = getattr(importlib.import_module(module), name) if module and name else None  # noqa: TID251 - here they live
+    except (ImportError, AttributeError) as missing:
+        message = f"there is no server {code!r}: {missing}"
+        raise Misconfigured(
+            message, hint="name it like lunch:server, from its directory", code="no-such-code"
+        ) from None
+    if not isinstance(found, Server):
+        message = f"{code!r} is no server of the SDK"
+        raise Misconfigured(message, hint="name a pierhead.Server, like lunch:server", code="no-such-code")
+    return found
 
 
 def databases() -> "Databases":

@@ -25,6 +25,7 @@ from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.reporting import PREFIX, Reporting, Talk
 from pierhead.bootstrap.running import Running, bound, free_ports, hold, prepare_directory
 from pierhead.bootstrap.settings import Resolved, Settings
+from pierhead.bootstrap.watching import Place
 
 if TYPE_CHECKING:
     from pierhead.bootstrap.local_mesh import LocalMesh
@@ -51,9 +52,11 @@ class Platform:
     reporting: Reporting
     mesh: "LocalMesh | None"
 
-    def everyone(self) -> Mapping[str, Child]:
-        """Every server's process of now, by server name."""
-        return {**self.servers, **self.following.children()}
+    def everyone(self) -> Mapping[str, Place]:
+        """Where every server says how it is, by its name."""
+        children = {**self.servers, **self.following.children()}
+        here = {name: Place(child.port, child.ready_path) for name, child in children.items()}
+        return {**here, **self.following.elsewhere()}
 
 
 def demo_fleet() -> Path:
@@ -83,12 +86,13 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk, *, mesh: b
     settings = local.settings if local else settings
     _require_ports(settings, local)
     keys = Keys.at(data)
-    keys.ensure(tuple(fleet.servers))
+    ours = tuple(name for name, server in fleet.servers.items() if not server.place)
+    keys.ensure(ours)
     if fleet_path is None:
         prepare_demo(data, talk)
     if fleet.tests:
         require_good(judged_fleet(fleet))
-    ports = free_ports(len(fleet.servers) + 1)
+    ports = free_ports(len(ours) + 1)
     children = _Children(settings, resolved.file, data, path, f"http://127.0.0.1:{ports[0]}", local)
     client = InternalClient(children.registry_url, keys.read("internal.key"))
     reporting = Reporting(client, talk)
@@ -99,10 +103,16 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk, *, mesh: b
         running=_running(settings, children.registry_url, path, local),
         registry=children.registry(ports[0]),
         gateway=children.gateway(),
-        servers={name: children.server(name, port) for name, port in zip(fleet.servers, ports[1:], strict=True)},
+        servers={name: children.server(name, port) for name, port in zip(ours, ports[1:], strict=True)},
         supervisor=supervisor,
         following=Following(
-            client, supervisor, keys, children.registered, reporting.report, settings.shutdown.drain_s + GRACE_S
+            client,
+            supervisor,
+            keys,
+            children.registered,
+            reporting.report,
+            settings.shutdown.drain_s + GRACE_S,
+            settings.registry.guest_rules.allowed_hosts,
         ),
         client=client,
         reporting=reporting,

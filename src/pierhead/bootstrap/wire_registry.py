@@ -5,6 +5,7 @@ Above: `apps/registry` mounts the parts. Not here: listening, processes.
 """
 
 import json
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from pierhead.adapters.db import (
     DatabasePlans,
     DatabasePolicies,
     DatabaseRecords,
+    DatabaseServerKeys,
     DatabaseSignIn,
     DatabaseStandings,
     DatabaseStates,
@@ -39,7 +41,7 @@ from pierhead.bootstrap.company_policies import declared_policies, engine
 from pierhead.bootstrap.declared_policy import judged_fleet
 from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.bootstrap.fleet import Fleet
-from pierhead.bootstrap.keys import Keys
+from pierhead.bootstrap.keys import Keys, derived
 from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.settings import RegistrySettings, Settings
@@ -55,6 +57,7 @@ from pierhead.core.snapshot import CompanyPolicies
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.count_approvals import ApprovalCounts
 from pierhead.usecases.declare_absence import DutyDesk
+from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
@@ -100,6 +103,7 @@ class RegistryAdapters:
     clock: Clock
     database: Database
     registry: RegistryDesk
+    enrolments: EnrolmentDesk
     catalogue: DatabaseCatalogue
     policy: ServedPolicy
     signer: SnapshotSigner
@@ -160,6 +164,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         clock=clock,
         database=database,
         registry=registry,
+        enrolments=_enrolments(setting, registry, keys),
         catalogue=catalogue,
         policy=policy,
         signer=SnapshotSigner.of(keys.read("snapshot.key")),
@@ -189,6 +194,17 @@ def _approval_setting(setting: RegistrySetting) -> ApprovalSetting:
         alarmed=tuple(sorted(AUDITORS)),
         approvals=setting.approvals,
         counts=ApprovalCounts(),
+    )
+
+
+def _enrolments(setting: RegistrySetting, registry: RegistryDesk, keys: Keys) -> EnrolmentDesk:
+    master = keys.read("assertion.key")
+    return EnrolmentDesk(
+        registry=registry,
+        platform=setting.public_url,
+        policy_key=keys.read("snapshot.pub"),
+        assertion_key=lambda label: derived(master, label),
+        chance=secrets.token_bytes,
     )
 
 
@@ -244,17 +260,20 @@ def _registry(
     served: ServedPolicy,
     company: CompanyPolicies,
 ) -> RegistryDesk:
+    rights = _rights(setting.rules)
     source = PolicySource(
         catalogue=catalogue,
         manifests=DatabaseManifests(database),
         policies=DatabasePolicies(database),
+        keys=DatabaseServerKeys(database),
         declarations=EntryDeclarations(),
         clock=SystemClock(),
         served=served,
         trusts_fleet=setting.rules.review == "trust-fleet",
         company=company,
+        own_hosts=rights.guests.allowed_hosts,
     )
-    return RegistryDesk(source, _rights(setting.rules), SystemIds(), review_days(setting.rules))
+    return RegistryDesk(source, rights, SystemIds(), review_days(setting.rules))
 
 
 def review_days(rules: RegistrySettings) -> Mapping[Gate, int]:

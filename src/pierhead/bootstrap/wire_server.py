@@ -25,10 +25,10 @@ from pierhead.core.health import Condition, Dependency
 from pierhead.core.snapshot import AgeLimits
 from pierhead.sdk.governance import DeclaredTool, Governance, govern
 from pierhead.sdk.guest import guest_front
-from pierhead.sdk.host import Application, host, host_guest
+from pierhead.sdk.host import LOCAL, Application, host, host_guest
 from pierhead.sdk.needs import LookedAt
 from pierhead.sdk.server import Server
-from pierhead.usecases.check_guest import GuestRules
+from pierhead.usecases.check_guest import GuestRules, check_guest
 from pierhead.usecases.health_forms import dependency_to_form, manifest_digest
 from pierhead.usecases.ports_catalogue import Origin
 from pierhead.usecases.tell_state import LatestState
@@ -55,8 +55,13 @@ class ServerSetting:
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """The entry's own; only an operator's may name variables of this process. Errors: Misconfigured."""
-        return with_variables(self.entry.settings) if self.rules is None else self.entry.settings
+        """The entry's own, with its references filled in; a registered one names only what was set aside for it.
+
+        Errors: Misconfigured; Invalid (`guest-not-allowed`).
+        """
+        if self.rules is not None:
+            check_guest(self.entry.name, self.entry.settings, self.rules)
+        return with_variables(self.entry.settings)
 
 
 def entry_named(
@@ -110,8 +115,8 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
-    """What the two kinds of servers have alike."""
+class Made:
+    """What all kinds of servers have alike."""
 
     application: Application
     published: Published
@@ -119,7 +124,7 @@ class _Made:
     dependencies: Callable[[], tuple[Dependency, ...]]
 
 
-def _told(made: _Made) -> Mapping[str, object]:
+def _told(made: Made) -> Mapping[str, object]:
     now, last = made.published.manifest(), made.published.last
     return {
         "version": now.version,
@@ -145,15 +150,20 @@ async def server_parts(setting: ServerSetting) -> ServerParts:
             made = _own(setting, beside, verifier)
         else:
             made = await _guest(setting, setting.entry.guest, beside, verifier, opened)
-        return ServerParts(
-            application=made.application,
-            endless=(*beside.endless(), *made.endless),
-            publish=made.published.publish,
-            is_loaded=lambda: beside.policy.is_loaded,
-            told=lambda: _told(made),
-            closing=opened.pop_all(),
-        )
+        return parts_of(made, beside, opened.pop_all())
     raise AssertionError("unreachable")  # the stack above swallows nothing
+
+
+def parts_of(made: Made, beside: Shared, closing: AsyncExitStack) -> ServerParts:
+    """What the program runs."""
+    return ServerParts(
+        application=made.application,
+        endless=(*beside.endless(), *made.endless),
+        publish=made.published.publish,
+        is_loaded=lambda: beside.policy.is_loaded,
+        told=lambda: _told(made),
+        closing=closing,
+    )
 
 
 def _writer(setting: ServerSetting) -> str:
@@ -165,27 +175,49 @@ def _verifier(setting: ServerSetting, clock: SystemClock) -> Verifier:
     return Verifier(Keys.at(setting.data).server_key(name), name, clock)
 
 
-def _state_key(setting: ServerSetting) -> bytes:
+def state_key(assertion_key: bytes) -> bytes:
     """What seals questions under way: of the key that each replica of this server has to have anyway."""
-    return derived(Keys.at(setting.data).server_key(setting.entry.name), "request-state")
+    return derived(assertion_key, "request-state")
 
 
-def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> _Made:
-    """A server written with the SDK."""
+def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> Made:
+    """A server written with the SDK, of a kind that is installed here."""
     entry = setting.entry
     server = build_server(entry.kind, entry.name, setting.settings)
-    server.folder = setting.data / "servers" / entry.name
+    sealing = state_key(verifier.key)
+    stand = Stand(entry.name, setting.data, entry.description, setting.upstream, setting.refresh_s, sealing)
+    made = hosted(server, stand, beside, verifier)
+    return replace(made, endless=(*_followed(setting, server), *made.endless))
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where one SDK server stands. `names` are the hosts that its gateway may call it by."""
+
+    name: str
+    data: Path
+    description: str
+    upstream: str
+    refresh_s: float
+    state_key: bytes = field(repr=False)
+    names: frozenset[str] = LOCAL
+
+
+def hosted(server: Server, stand: Stand, beside: Shared, verifier: Verifier) -> Made:
+    """An SDK server behind its door, whoever runs it."""
     server.plans = beside.registry
-    server.installation_key = derived(Keys.at(setting.data).made(VALUES), entry.name)
-    application = host(server, _governance(beside, entry.name, server.tools), verifier, _state_key(setting))
-    manifest = _manifest(setting, server.version, server.manifest())
-    manifest = replace(manifest, instructions=server.low_level.instructions or "")
+    server.folder = stand.data / "servers" / stand.name
+    server.installation_key = derived(Keys.at(stand.data).made(VALUES), stand.name)
+    application = host(server, _governance(beside, stand.name, server.tools), verifier, stand.state_key, stand.names)
+    manifest = Manifest(
+        server.version, stand.description, stand.upstream, server.manifest(), server.low_level.instructions or ""
+    )
     known = asyncio.Event()
     known.set()
-    published = Published(entry.name, beside.registry, lambda: manifest, known)
-    needed = LookedAt(server.needs, setting.refresh_s) if server.needs is not None else None
-    endless = (*_followed(setting, server), *([needed.look_for_ever] if needed is not None else []))
-    return _Made(application, published, endless, lambda: needed.found if needed is not None else ())
+    published = Published(stand.name, beside.registry, lambda: manifest, known)
+    needed = LookedAt(server.needs, stand.refresh_s) if server.needs is not None else None
+    endless = (needed.look_for_ever,) if needed is not None else ()
+    return Made(application, published, endless, lambda: needed.found if needed is not None else ())
 
 
 def _followed(setting: ServerSetting, server: Server) -> Iterator[Endless]:
@@ -198,7 +230,7 @@ def _followed(setting: ServerSetting, server: Server) -> Iterator[Endless]:
 
 async def _guest(
     setting: ServerSetting, entry: Guest, beside: Shared, verifier: Verifier, opened: AsyncExitStack
-) -> _Made:
+) -> Made:
     """The guard before a guest. Its connection is supervised until the program ends."""
     name = setting.entry.name
 
@@ -212,7 +244,7 @@ async def _guest(
     guard = await guard_before(guarded, states, opened)
     guard.governance = _governance(beside, name, guard.tools)
     front = guest_front(name, _GUEST_VERSION, guard.tools, guard.guest)
-    application = host_guest(front, guard.tools, guard.governance, verifier, _state_key(setting))
+    application = host_guest(front, guard.tools, guard.governance, verifier, state_key(verifier.key))
 
     def manifest() -> Manifest:
         return _manifest(setting, _GUEST_VERSION, tuple(tool.declared() for tool in guard.tools.values()))
@@ -222,7 +254,7 @@ async def _guest(
     async def news() -> None:
         await publish_news(guard, published.publish, states)
 
-    return _Made(application, published, (states.tell_for_ever, news), lambda: _health_of(guard))
+    return Made(application, published, (states.tell_for_ever, news), lambda: _health_of(guard))
 
 
 def _health_of(guard: Guard) -> tuple[Dependency, ...]:

@@ -49,13 +49,29 @@ class Shared:
 
 def share(writer: str, data: Path, registry_url: str, limits: AgeLimits, opened: AsyncExitStack) -> Shared:
     """Open all of it; `opened` lets go of it, the journal last. Errors: Misconfigured."""
-    keys, clock = Keys.at(data), SystemClock()
+    keys = Keys.at(data)
+    registry = Registry.at(registry_url, keys.read("internal.key"))
+    return share_with(registry, Subscription(writer, keys.read("snapshot.pub"), limits), data, opened)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Whose policy is followed, and how: `only` is the server that it is cut to, `key` what it is verified with."""
+
+    writer: str
+    key: bytes
+    limits: AgeLimits
+    only: str = ""
+
+
+def share_with(registry: Registry, subscription: Subscription, data: Path, opened: AsyncExitStack) -> Shared:
+    """The same with a registry that is asked in whatever way."""
+    clock, writer = SystemClock(), subscription.writer
     journal = Journal.open(data / "journal", writer, clock)
     opened.push_async_callback(asyncio.to_thread, journal.close)
-    registry = Registry.at(registry_url, keys.read("internal.key"))
     opened.push_async_callback(registry.close)
-    signature = SnapshotVerifier.of(keys.read("snapshot.pub"))
     file = SnapshotOnDisk(data / "snapshots" / f"{writer}.json")
-    policy = FollowedPolicy(clock, limits, signature, file, engine)
+    signature = SnapshotVerifier.of(subscription.key)
+    policy = FollowedPolicy(clock, subscription.limits, signature, file, engine, subscription.only)
     policy.restore()
     return Shared(writer, policy, journal, registry, clock, SystemIds())

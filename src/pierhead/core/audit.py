@@ -10,7 +10,9 @@ from typing import Final
 
 from pierhead.core.absence import AbsenceDeclared, AbsenceEnded
 from pierhead.core.audit_approvals import ApprovalFact
+from pierhead.core.audit_enrolment import EnrolmentFact
 from pierhead.core.audit_people import PeopleFact
+from pierhead.core.audit_reviews import ReviewFact
 from pierhead.core.audit_sign_in import SignInFailed, SignInSucceeded, TokenIssued, TokenRevoked
 from pierhead.core.break_glass import GlassBroken
 from pierhead.core.call import Call, Request
@@ -18,7 +20,6 @@ from pierhead.core.choice import ChoiceEnded, ChoiceRemembered
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.policy import Match, Permit, inputs_digest
-from pierhead.core.review import Review, SignOff
 
 GENESIS: Final = "0" * 64
 
@@ -229,82 +230,6 @@ class ServerMoved:
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewOpened:
-    """A version was submitted; `required` are its gates. The digests are what will be signed."""
-
-    review_id: str
-    server: str
-    version: str
-    tools_digest: str
-    manifest_digest: str
-    access_digest: str
-    required: tuple[str, ...]
-    by: str
-    kind: str = "review-opened"
-
-    @classmethod
-    def of(cls, review: Review) -> "ReviewOpened":
-        bound = review.binding
-        return cls(
-            review_id=review.id,
-            server=bound.server,
-            version=bound.version,
-            tools_digest=bound.tools_digest,
-            manifest_digest=bound.manifest_digest,
-            access_digest=bound.access_digest,
-            required=tuple(sorted(review.required)),
-            by=review.submitted_by,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewDecided:
-    """One reviewer's decision on one gate, bound to what the review was opened for."""
-
-    review_id: str
-    server: str
-    version: str
-    tools_digest: str
-    gate: str
-    verdict: str
-    by: str
-    reason: str
-    conditions: tuple[str, ...]
-    expires_at: float
-    kind: str = "review-decided"
-
-    @classmethod
-    def of(cls, review: Review, made: SignOff) -> "ReviewDecided":
-        bound = review.binding
-        return cls(
-            review_id=review.id,
-            server=bound.server,
-            version=bound.version,
-            tools_digest=bound.tools_digest,
-            gate=str(made.gate),
-            verdict=str(made.verdict),
-            by=made.by,
-            reason=made.reason,
-            conditions=made.conditions,
-            expires_at=made.expires_at,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewReminded:
-    """A gate of a review was waited for so long that its group, or at last administrators, were told."""
-
-    review_id: str
-    server: str
-    version: str
-    gate: str
-    urgency: str
-    group: str
-    due_at: float
-    kind: str = "review-reminded"
-
-
-@dataclass(frozen=True, slots=True)
 class DefinitionsDrifted:
     """A live server's tools differ from the signed ones: these are withheld until decided."""
 
@@ -343,12 +268,10 @@ Fact = (
     | ServerStateChanged
     | ServerHealthChanged
     | ServerMoved
-    | ReviewOpened
-    | ReviewDecided
-    | ReviewReminded
     | DefinitionsDrifted
     | EntryChanged
     | PolicyPublished
+    | ReviewFact
     | ApprovalFact
     | SignInSucceeded
     | SignInFailed
@@ -360,6 +283,7 @@ Fact = (
     | AbsenceEnded
     | ChoiceRemembered
     | ChoiceEnded
+    | EnrolmentFact
 )
 
 

@@ -190,6 +190,8 @@ class Server:
     """What was signed of how to use it; a process that says something else is not listened to."""
     discovery: Discovery = Discovery.OPEN
     """To know of a server is no right: who may reach it is never a matter of this."""
+    key: str = ""
+    """The id of the key that its own process holds (`server_key`); empty for a process of the platform."""
 
     @property
     def is_callable(self) -> bool:

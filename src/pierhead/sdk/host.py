@@ -46,21 +46,26 @@ _BLANKS: Final = b" \t"
 _ROUTED: Final = frozenset({"/api/v1", "/openapi.json", "/docs"})
 _ROUTED_BELOW: Final = "/api/v1/"
 _ONCE: Final = frozenset({ASSERTION_HEADER, b"authorization", b"content-type", b"idempotency-key", b"pierhead-role"})
-_LOCAL_NAMES: Final = {b"127.0.0.1", b"localhost"}
-_LOCAL: Final = TransportSecuritySettings(
-    allowed_hosts=["127.0.0.1:*", "localhost:*"], allowed_origins=["http://127.0.0.1:*", "http://localhost:*"]
-)
+LOCAL: Final = frozenset({"127.0.0.1", "localhost"})
 
 
-def host(server: Server, governance: Governance, verifier: Verifier, state_key: bytes | None = None) -> Application:
+def host(
+    server: Server,
+    governance: Governance,
+    verifier: Verifier,
+    state_key: bytes | None = None,
+    names: frozenset[str] = LOCAL,
+) -> Application:
     """The application of an SDK server, at `/mcp`. Speaks every supported revision; keeps legacy sessions.
 
     The server's own routes, if it brings any, stand at `/api/v1`, `/openapi.json` and `/docs`. `state_key` seals what a
     client carries between two rounds of one call: the same for every replica; without it a key of this process alone.
+    `names` are the hosts that requests may be addressed to, at any port: one that runs elsewhere than its gateway has
+    a name of its own.
     """
     short = Short(server.tools, governance, orjson.dumps(server.low_level.server_info_stamp))
     _seal(server.low_level, state_key)
-    door = _host(server.low_level, server.tools, governance, verifier, short)
+    door = _host(server.low_level, server.tools, governance, _Way(verifier, short, names))
     if server.routes is None:
         return door
     return _Paths(door, verifier, Routing(server.routes, server.tools, governance))
@@ -75,24 +80,36 @@ def host_guest(
 ) -> Application:
     """The application of a guard: `front` forwards to a guest, governed exactly as an SDK server is."""
     _seal(front, state_key)
-    return _host(front, tools, governance, verifier, None)
+    return _host(front, tools, governance, _Way(verifier, None, LOCAL))
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How messages come in: proved by `verifier`, answered by `short` where that can be, addressed to `names`."""
+
+    verifier: Verifier
+    short: Short | None
+    names: frozenset[str]
+
+    def security(self) -> TransportSecuritySettings:
+        named = sorted(self.names)
+        return TransportSecuritySettings(
+            allowed_hosts=[f"{name}:*" for name in named], allowed_origins=[f"http://{name}:*" for name in named]
+        )
 
 
 def _host(
-    front: LowLevelServer[Any],
-    tools: Mapping[str, DeclaredTool],
-    governance: Governance,
-    verifier: Verifier,
-    short: Short | None,
+    front: LowLevelServer[Any], tools: Mapping[str, DeclaredTool], governance: Governance, way: _Way
 ) -> Application:
     front.get_tool_input_schema = _seen(tools, governance)
     # An author's tests host one server many times: the governance of the last host is the one in force.
     front.middleware[:] = [kept for kept in front.middleware if not isinstance(kept, Governed)]
     front.middleware.append(Governed(governance, tools, front.server_info_stamp))
     stack = front.streamable_http_app(
-        streamable_http_path=_PATH, max_request_body_size=LARGEST_BODY, transport_security=_LOCAL
+        streamable_http_path=_PATH, max_request_body_size=LARGEST_BODY, transport_security=way.security()
     )
-    return _Door(AuthContextMiddleware(stack), verifier, short)
+    names = frozenset(name.encode() for name in way.names)
+    return _Door(AuthContextMiddleware(stack), way.verifier, way.short, names)
 
 
 def _seal(front: LowLevelServer[Any], key: bytes | None) -> None:
@@ -130,6 +147,7 @@ class _Door:
     stack: Application
     verifier: Verifier
     short: Short | None
+    names: frozenset[bytes]
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -144,7 +162,7 @@ class _Door:
         except PierheadError as refused:
             await _refuse(refused, send)
             return
-        plain = self.short if _is_plain_post(scope, headers) else None
+        plain = self.short if _is_plain_post(scope, headers, self.names) else None
         if plain is not None and await plain.answer(headers, body, admission, receive, send):
             return
         scope[ADMISSION] = admission
@@ -211,13 +229,13 @@ def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     return headers
 
 
-def _is_plain_post(scope: Message, headers: Mapping[bytes, bytes]) -> bool:
+def _is_plain_post(scope: Message, headers: Mapping[bytes, bytes], names: frozenset[bytes]) -> bool:
     """Whether nothing in the request's line and headers needs the judgement of the full protocol stack."""
-    name, _, port = headers.get(b"host", b"").partition(b":")
+    name, _, port = headers.get(b"host", b"").rpartition(b":")
     return (
         scope["method"] == "POST"
         and scope["path"] == _PATH
-        and name in _LOCAL_NAMES
+        and name in names
         and port.isdigit()
         and b"origin" not in headers
         and len(headers) == len(scope["headers"])

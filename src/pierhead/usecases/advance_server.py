@@ -7,7 +7,8 @@ Above: pages, API, command line. Below: `registry_desk`. Not here: approving and
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pierhead.core.audit import Fact, ReviewOpened, ServerMoved
+from pierhead.core.audit import Fact, ServerMoved
+from pierhead.core.audit_reviews import ReviewOpened
 from pierhead.core.catalog import CALLABLE, TRANSITIONS, Stage, Step, Taker, taker
 from pierhead.core.errors import Conflict, Forbidden, Invalid
 from pierhead.core.identity import Caller

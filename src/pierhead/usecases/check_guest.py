@@ -26,6 +26,12 @@ _URL: Final = re.compile(
 )
 _LAST_PORT: Final = 65_535
 _LONGEST_URL: Final = 2_000
+REGISTRABLE: Final = frozenset({"http", "stdio", "python", "sql"})
+"""The kinds that anyone may register: guests, a server that its team runs, a database that the operator set aside."""
+_PLACE: Final = re.compile(r"http://([a-z0-9.-]+|\[[0-9a-f:.]+\]):(\d{1,5})/mcp")
+_SET_ASIDE: Final = re.compile(r"\$\{([^}]*)\}")
+_OPERATORS: Final = ("contract", "cursor_key")
+"""What of a database's settings names files or holds secrets of the platform."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,7 @@ def parse_artefact(text: str) -> Artefact:
 
 
 def check_guest(name: str, document: Mapping[str, object], rules: GuestRules) -> None:
-    """Hold a registered entry against the rules; kinds that are no guests have none.
+    """Hold a registered entry against the rules.
 
     Errors: Invalid (`guest-not-allowed`), with every fault.
     """
@@ -91,8 +97,12 @@ def check_guest(name: str, document: Mapping[str, object], rules: GuestRules) ->
             faults += [*_url_faults(document.get("url"), rules), *_header_faults(name, document.get("headers"))]
         case "stdio":
             faults += [*_command_faults(document.get("command"), rules), *_environment_faults(document)]
-        case _:
-            return
+        case "python":
+            faults += _place_faults(document.get("url"), rules)
+        case "sql":
+            faults += [*_source_faults(name, document.get("url")), *_operator_faults(document)]
+        case kind:
+            faults.append((f"its kind {kind!r} is for the operator to declare", "declare it in the fleet file"))
     if faults:
         told = "; ".join(message for message, _ in faults)
         hints = "; ".join(dict.fromkeys(hint for _, hint in faults))
@@ -134,6 +144,49 @@ def _url_faults(url: object, rules: GuestRules) -> Iterator[tuple[str, str]]:
             f"its host {host} lies inside the network",
             "name a public host, or ask an administrator to put it into the setting registry.allowed_hosts",
         )
+
+
+def host_of(place: str) -> str:
+    """The host at which a server runs elsewhere; empty for what is no address of one."""
+    found = _PLACE.fullmatch(place)
+    return found[1].strip("[]") if found and 0 < int(found[2]) <= _LAST_PORT else ""
+
+
+def _place_faults(url: object, rules: GuestRules) -> Iterator[tuple[str, str]]:
+    """The gateway goes there with what people send: only to hosts that the operator names, wherever they lie."""
+    host = host_of(url) if isinstance(url, str) else ""
+    if not host:
+        yield "its url is no address of a server of yours", "write http://HOST:PORT/mcp, in lower case"
+    elif host not in rules.allowed_hosts:
+        yield (
+            f"its host {host} is not one that servers may run on",
+            "ask an administrator to put it into the setting registry.allowed_hosts",
+        )
+
+
+def _source_faults(name: str, url: object) -> Iterator[tuple[str, str]]:
+    """The platform opens that database as the operator: so it is one that the operator set aside for this entry."""
+    reference = _mapping(url)
+    found = _SET_ASIDE.fullmatch(url) if isinstance(url, str) else None
+    variable = found[1] if found else reference.get("env") if len(reference) == 1 else None
+    if not isinstance(variable, str) or not is_set_aside(name, variable):
+        yield (
+            "its url is not taken from a variable that was set aside for it",
+            f"write url: {{env: {variable_prefix(name)}URL}}, and have the operator set it",
+        )
+
+
+def _operator_faults(document: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for member in _OPERATORS:
+        if document.get(member):
+            yield f"it sets {member}, which is the operator's", f"leave {member} out"
+    for role, given in _mapping(document.get("roles")).items():
+        if "login" in _mapping(given):
+            yield f"its role {role} has a login of its own", "leave login out: every role reads as the url's login"
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {}
 
 
 def is_inside_by_name(host: str) -> bool:

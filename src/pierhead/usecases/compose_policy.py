@@ -14,6 +14,7 @@ from pierhead.core.catalog import CALLABLE, Server, Stage, Tool
 from pierhead.core.definitions import is_same
 from pierhead.core.reach import Row, is_within
 from pierhead.core.rule import Who
+from pierhead.usecases.check_guest import host_of
 from pierhead.usecases.ports_catalogue import Entry, Origin, Version
 from pierhead.usecases.ports_declared import Declarations, DeclaredServer
 from pierhead.usecases.restrict_access import restricted_narrowing, restricted_rows
@@ -31,6 +32,8 @@ class Standing:
     entry: Entry
     version: Version | None
     live: Manifest | None
+    key: str = ""
+    """The id of the key that its own process holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,9 @@ class Composed:
     rows: tuple[Row, ...]
 
 
-def compose(standing: Standing, declarations: Declarations, *, trusts_fleet: bool) -> Composed | None:
+def compose(
+    standing: Standing, declarations: Declarations, *, trusts_fleet: bool, own_hosts: frozenset[str]
+) -> Composed | None:
     """That server as the next revision has it; None, while it was never deployed.
 
     Errors: Invalid (`bad-entry`), for a document that is not what a server declares.
@@ -65,7 +70,8 @@ def compose(standing: Standing, declarations: Declarations, *, trusts_fleet: boo
         owner=declared.owner,
         support=declared.support,
         description=signed.description or version.manifest.description,
-        upstream=standing.live.upstream if standing.live else "",
+        upstream=_upstream(standing, signed, own_hosts),
+        key=standing.key,
         tools={tool.name: tool for tool in tools},
         notice=notice(version),
         instructions=version.manifest.instructions,
@@ -127,6 +133,17 @@ def _bare(declared: DeclaredServer) -> Server:
         data_class=declared.risk.data_class,
         discovery=declared.discovery,
     )
+
+
+def _upstream(standing: Standing, signed: DeclaredServer, own_hosts: frozenset[str]) -> str:
+    """Where the gateway goes: where the platform's process says that it listens, else where it was signed to be.
+
+    What a team registered goes only to hosts that the operator names, whatever it was when somebody signed it.
+    """
+    if not signed.place:
+        return standing.live.upstream if standing.live else ""
+    is_allowed = standing.entry.origin is Origin.FLEET or host_of(signed.place) in own_hosts
+    return signed.place if is_allowed else ""
 
 
 def _access(

@@ -20,7 +20,7 @@ from pierhead.usecases.withdrawal_forms import withdrawals_from_form
 
 _SKEW_S: Final = 60.0
 _WAIT_S: Final = 20.0
-_AROUND: Final = frozenset({"issued_at", "digest", "base", "people"})
+_AROUND: Final = frozenset({"issued_at", "digest", "base", "people", "only"})
 """What an answer says beside the revision."""
 
 
@@ -33,6 +33,8 @@ class FollowedPolicy:
     signature: SnapshotSignature
     file: SnapshotFile
     engine: ReadPolicies = no_engine
+    only: str = ""
+    """The one server that it must be cut to; empty: it must be whole."""
     problem: str = ""
     _reader: SnapshotReader = field(init=False)
     _base: Snapshot = EMPTY
@@ -80,7 +82,8 @@ class FollowedPolicy:
     def take(self, envelope: Envelope) -> None:
         """Put the registry's answer in force, then keep it.
 
-        Errors: Invalid (`snapshot-signature`, `snapshot-base`, `snapshot-replayed`, `snapshot-time`, `wire-form`).
+        Errors: Invalid (`snapshot-signature`, `snapshot-audience`, `snapshot-base`, `snapshot-replayed`,
+        `snapshot-time`, `wire-form`).
         """
         if self._accept(envelope):
             self.file.keep(envelope)
@@ -93,6 +96,8 @@ class FollowedPolicy:
         if not self.signature.is_valid(envelope):
             raise Invalid("the snapshot's signature is not the registry's", code="snapshot-signature")
         form = cast("dict[str, object]", json.loads(envelope.payload))
+        if form.get("only", "") != self.only:
+            raise Invalid("the snapshot is for somebody else", hint="ask the registry again", code="snapshot-audience")
         issued_at, is_whole = _issued_at(form), "base" not in form
         digest = str(form.get("digest", ""))
         content = {name: member for name, member in form.items() if name not in _AROUND}

@@ -73,6 +73,11 @@ class DeclaredServer(Protocol):
         ...
 
     @property
+    def place(self) -> str:
+        """Where its own process listens, for a server that its team runs; empty for those that the platform starts."""
+        ...
+
+    @property
     def is_guest(self) -> bool:
         """Nobody here wrote it: its program may change while its entry does not."""
         ...

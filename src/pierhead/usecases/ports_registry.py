@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pierhead.core.audit import Fact
 from pierhead.core.chain import Head, Record
+from pierhead.core.server_key import ServerKey
 from pierhead.usecases.wire_forms import Manifest
 
 
@@ -47,6 +48,24 @@ class Manifests(Protocol):
 
     async def keep(self, server: str, manifest: Manifest, at: float, fact: Fact) -> None:
         """Keep it in place of the one before, together with its fact."""
+        ...
+
+
+class ServerKeys(Protocol):
+    """The key of each server whose process is not the platform's own; at most one a server."""
+
+    async def keys(self) -> Mapping[str, ServerKey]:
+        """All of them, by server."""
+        ...
+
+    async def key(self, server: str) -> ServerKey | None: ...
+
+    async def keep_key(self, key: ServerKey, fact: Fact) -> None:
+        """Keep it in place of the one before, together with its fact."""
+        ...
+
+    async def end_key(self, server: str, at: float, fact: Fact) -> None:
+        """Keep none of that server, together with the fact."""
         ...
 
 

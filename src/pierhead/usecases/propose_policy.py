@@ -66,7 +66,7 @@ def _proposed(entry: Entry, version: Version | None, live: Manifest | None, sour
     declared = source.declarations.read(entry.name, entry.document)
     signed = replace(version, document=entry.document) if version else None
     standing = Standing(replace(entry, origin=Origin.FLEET), signed, live)
-    composed = compose(standing, source.declarations, trusts_fleet=True)
+    composed = compose(standing, source.declarations, trusts_fleet=True, own_hosts=source.own_hosts)
     assert composed is not None  # noqa: S101 - only an entry that nobody vouches for composes to nothing
     if version is not None:
         check_narrowing(declared, version.manifest)

@@ -19,7 +19,7 @@ from pierhead.usecases.compose_policy import Composed, Standing, compose
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_catalogue import Catalogue, Version
 from pierhead.usecases.ports_declared import Declarations, DeclaredServer
-from pierhead.usecases.ports_registry import Manifests, Policies, Revision
+from pierhead.usecases.ports_registry import Manifests, Policies, Revision, ServerKeys
 from pierhead.usecases.revision_text import (
     Piece,
     Pieces,
@@ -65,12 +65,15 @@ class PolicySource:
     catalogue: Catalogue
     manifests: Manifests
     policies: Policies
+    keys: ServerKeys
     declarations: Declarations
     clock: Clock
     served: ServedPolicy
     trusts_fleet: bool
     company: CompanyPolicies = NO_POLICIES
     """The company's policies, as the operator declares them."""
+    own_hosts: frozenset[str] = frozenset()
+    """The hosts at which registered servers may run elsewhere."""
     composition: Composition = field(default_factory=Composition, compare=False)
 
 
@@ -132,9 +135,10 @@ async def _compose_all(source: PolicySource) -> None:
     live, made = await source.manifests.all(), source.composition
     made.parts.clear()
     made.published = None
-    made.revision = await source.policies.latest()
+    made.revision, keys = await source.policies.latest(), await source.keys.keys()
     for name, entry in entries.items():
-        _keep(name, Standing(entry, current.get(name), live.get(name)), source)
+        key = keys[name].id if name in keys else ""
+        _keep(name, Standing(entry, current.get(name), live.get(name), key), source)
 
 
 async def _compose_one(name: str, source: PolicySource) -> None:
@@ -142,7 +146,8 @@ async def _compose_one(name: str, source: PolicySource) -> None:
     source.composition.parts.pop(name, None)
     if entry is not None:
         current = _current(await source.catalogue.versions(name), entry.current)
-        _keep(name, Standing(entry, current, await source.manifests.one(name)), source)
+        key = await source.keys.key(name)
+        _keep(name, Standing(entry, current, await source.manifests.one(name), key.id if key else ""), source)
 
 
 def _current(versions: Iterable[Version], name: str) -> Version | None:
@@ -154,7 +159,7 @@ def _keep(name: str, standing: Standing, source: PolicySource) -> None:
     made = source.composition
     made.unreadable.pop(name, None)
     try:
-        composed = compose(standing, source.declarations, trusts_fleet=source.trusts_fleet)
+        composed = compose(standing, source.declarations, trusts_fleet=source.trusts_fleet, own_hosts=source.own_hosts)
     except Invalid as unreadable:
         made.unreadable[name] = unreadable.message
         composed = None

@@ -14,7 +14,7 @@ from pierhead.core.errors import Conflict, Forbidden, Invalid
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.usecases.check_definitions import check_document, refuse_hostile
-from pierhead.usecases.check_guest import check_guest
+from pierhead.usecases.check_guest import REGISTRABLE, check_guest
 from pierhead.usecases.ports_catalogue import Change, Entry, Origin
 from pierhead.usecases.registry_desk import RegistryDesk, commit, entry_of, put_in_force
 from pierhead.usecases.rights import is_owner, may_register, person_of, require
@@ -78,12 +78,12 @@ def changed_members(before: Mapping[str, Json], after: Mapping[str, Json]) -> tu
 
 
 def _check(name: str, document: Mapping[str, Json], desk: RegistryDesk) -> None:
-    """A registered server is a guest, and runs and reaches nothing that an administrator did not allow."""
+    """A registered server runs and reaches nothing that an administrator did not allow."""
     declared = desk.declarations.read(name, document)
-    if not declared.is_guest:
+    if declared.kind not in REGISTRABLE:
         raise Forbidden(
             f"a server of kind {declared.kind} is for the operator to declare",
-            hint="register a guest, of kind http or stdio, or ask for a place in the fleet file",
+            hint=f"register one of kind {', '.join(sorted(REGISTRABLE))}, or ask for a place in the fleet file",
             code="kind-not-registrable",
         )
     check_guest(name, document, desk.rights.guests)

@@ -6,7 +6,7 @@ here: sending (`deliver_notices`), what the queue shows.
 
 from dataclasses import dataclass
 
-from pierhead.core.audit import ReviewReminded
+from pierhead.core.audit_reviews import ReviewReminded
 from pierhead.core.reminding import Reminder, Urgency, reminders_of
 from pierhead.usecases.ports import Clock, Ids
 from pierhead.usecases.ports_catalogue import Catalogue

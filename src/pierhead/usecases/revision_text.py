@@ -111,6 +111,11 @@ class RevisionText:
             return self._whole
         return change_text(self.number, base, names, self._pieces)
 
+    def of(self, server: str) -> tuple[str, str]:
+        """The digest and the text of the revision as that server sees it: its own share, and company policies."""
+        pieces = {server: self._pieces[server]} if server in self._pieces else {}
+        return digest_of(pieces, self._policies), whole_text(self.number, pieces, self._policies)
+
     def _changed_since(self, base: str) -> AbstractSet[str] | None:
         names: set[str] = set()
         for digest, changed in reversed(self._log):

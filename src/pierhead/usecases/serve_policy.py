@@ -128,5 +128,19 @@ class ServedPolicy:
         if not self._text.number:
             raise Misconfigured("no policy was published yet", hint="the registry publishes one at its start")
         digest, content = json.dumps(self._text.digest), self._text.since(base)
+        return self._told(issued_at, f'"digest":{digest}', content)
+
+    def payload_for(self, server: str, issued_at: float) -> str:
+        """The text to sign for one server's own process: that server alone, with the company's policies, always whole.
+
+        Policies may forbid anything, so each of them is told; of the other servers not even the names. Its digest is
+        of what it holds, so that it tells nothing of what changed elsewhere.
+        """
+        if not self._text.number:
+            raise Misconfigured("no policy was published yet", hint="the registry publishes one at its start")
+        digest, content = self._text.of(server)
+        return self._told(issued_at, f'"digest":{json.dumps(digest)},"only":{json.dumps(server)}', content)
+
+    def _told(self, issued_at: float, around: str, content: str) -> str:
         people = json.dumps(withdrawals_to_form(self._withdrawn), ensure_ascii=False, separators=(",", ":"))
-        return f'{{"issued_at":{json.dumps(issued_at)},"digest":{digest},"people":{people},{content[1:]}'
+        return f'{{"issued_at":{json.dumps(issued_at)},{around},"people":{people},{content[1:]}'

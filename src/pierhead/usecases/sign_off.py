@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pierhead.core.audit import ReviewDecided
+from pierhead.core.audit_reviews import ReviewDecided
 from pierhead.core.catalog import Stage, Step
 from pierhead.core.errors import Conflict, Invalid, NotFound
 from pierhead.core.identity import Caller

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from pierhead.core.audit import EntryChanged, ReviewDecided, ReviewOpened, ServerMoved, ServerPublished
+from pierhead.core.audit import EntryChanged, ServerMoved, ServerPublished
+from pierhead.core.audit_reviews import ReviewDecided, ReviewOpened
 from pierhead.core.catalog import CALLABLE, Stage, Step
 from pierhead.core.errors import Conflict
 from pierhead.core.json import Json
@@ -83,7 +84,8 @@ def is_vouched(entry: Entry, current: Version | None, manifest: Manifest, desk: 
     now = binding(entry.name, current.version, current.manifest, entry.document)
     if now != current.binding:
         return True
-    is_ours = not desk.declarations.read(entry.name, entry.document).is_guest
+    declared = desk.declarations.read(entry.name, entry.document)
+    is_ours = not declared.is_guest and not declared.place
     return is_ours and manifest.version != current.manifest.version
 
 

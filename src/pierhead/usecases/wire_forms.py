@@ -128,6 +128,7 @@ def server_to_form(server: Server) -> Form:
         "notice": server.notice,
         "instructions": server.instructions,
         "discovery": str(server.discovery),
+        "key": server.key,
         "tools": [tool_to_form(tool) for tool in server.tools.values()],
     }
 
@@ -150,6 +151,7 @@ def server_from_form(form: object) -> Server:
         notice=members.take("notice", str),
         instructions=members.take("instructions", str),
         discovery=members.choose("discovery", Discovery),
+        key=members.take("key", str),
         tools={tool.name: tool for tool in tools},
     )
     members.done()

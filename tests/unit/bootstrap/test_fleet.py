@@ -81,7 +81,7 @@ def test_an_empty_list_of_surfaces_means_none_and_a_missing_one_all(tmp_path: Pa
         ("access:", "acess:", "line 10: unknown key servers.warehouse.acess"),
         ("  warehouse:", "  register:", "'register' is no name of a server"),
         ("groups: [data-eng]}\nservers", "group: [data-eng]}\nservers", "line 3: people.alice.groups is missing"),
-        ("kind: sql", "kind: sqll", "line 6: server warehouse is of kind 'sqll' | allowed: http, sql, stdio"),
+        ("kind: sql", "kind: sqll", "line 6: server warehouse is of kind 'sqll' | allowed: http, python, sql, stdio"),
         ("group:data-eng", "grp:data-eng", "line 11: servers.warehouse.tools.run_query.policy"),
         ("owner: data-platform", "owner: 7", "line 8: servers.warehouse.owner"),
         ("    owner: data-platform\n", "", "line 5: servers.warehouse.owner is missing"),

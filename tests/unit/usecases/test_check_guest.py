@@ -137,8 +137,64 @@ def test_a_registered_command_sets_no_environment() -> None:
     assert "environment" in refusal(document).message
 
 
-def test_other_kinds_are_not_held_to_this() -> None:
-    check_guest("warehouse", {"kind": "sql", "url": "postgresql://db/x"}, NOTHING_ALLOWED)
+def test_other_kinds_are_the_operators() -> None:
+    assert "'presto' is for the operator" in refusal({"kind": "presto"}, NOTHING_ALLOWED).message
+
+
+@pytest.mark.parametrize("url", ["http://mcp.corp.example:9000/mcp", "http://10.1.2.3:1/mcp"])
+def test_a_server_that_its_team_runs_stands_on_a_host_that_the_operator_names(url: str) -> None:
+    check_guest("lunch", {"kind": "python", "url": url}, RULES)
+    refused = refusal({"kind": "python", "url": url}, NOTHING_ALLOWED)
+    assert "registry.allowed_hosts" in refused.hint
+
+
+def test_not_even_a_host_outside_takes_calls_without_the_operators_word() -> None:
+    assert "mcp.example.com" in refusal({"kind": "python", "url": "http://mcp.example.com:9000/mcp"}).message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://mcp.corp.example/mcp", "https://mcp.corp.example:9000/mcp", "http://mcp.corp.example:9000/other"),
+        *("http://mcp.corp.example:0/mcp", "http://mcp.corp.example:65536/mcp", "http://a@mcp.corp.example:9/mcp"),
+        *("http://MCP.corp.example:9000/mcp", "http://mcp.corp.example:9000/mcp?x=1", 7, None),
+    ],
+)
+def test_the_place_of_a_server_is_written_in_one_way(url: object) -> None:
+    assert "http://HOST:PORT/mcp" in refusal({"kind": "python", "url": url}).hint
+
+
+@pytest.mark.parametrize("url", [{"env": "PIERHEAD_GUEST__SHOP__URL"}, "${PIERHEAD_GUEST__SHOP__URL}"])
+def test_a_database_is_one_that_the_operator_set_aside_for_that_entry(url: object) -> None:
+    document = {"kind": "sql", "url": url, "roles": {"analyst": {"tables": ["orders"]}}}
+    check_guest("shop", document, NOTHING_ALLOWED)
+    assert "set aside" in refusal(document, name="other").message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("postgresql://db/x", "sqlite:////srv/pierhead.db", "${HOME}", "x${PIERHEAD_GUEST__SHOP__URL}", None),
+        *({"env": "DATABASE_URL"}, {"file": "/etc/passwd"}, {"secret": "shop"}, {"env": 1}),
+        {"env": "PIERHEAD_GUEST__SHOP__URL", "file": "/etc/passwd"},
+    ],
+)
+def test_no_other_database_is_opened_for_who_registers(url: object) -> None:
+    assert "PIERHEAD_GUEST__SHOP__URL" in refusal({"kind": "sql", "url": url}, name="shop").hint
+
+
+def test_what_names_files_and_secrets_of_the_platform_is_the_operators() -> None:
+    document = {
+        "kind": "sql",
+        "url": {"env": "PIERHEAD_GUEST__SHOP__URL"},
+        "contract": "/etc/passwd",
+        "cursor_key": "k",
+        "roles": {"analyst": {"login": {"user": "x"}}, "reader": {"tables": []}, "odd": 1},
+    }
+    refused = refusal(document, name="shop")
+    for word in ("contract", "cursor_key", "analyst"):
+        assert word in refused.message
+    assert "reader" not in refused.message
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 from tests.unit.core.test_reminding import DAY, REVIEW, START
 
-from pierhead.core.audit import ReviewReminded
+from pierhead.core.audit_reviews import ReviewReminded
 from pierhead.core.errors import Invalid, UpstreamUnreachable
 from pierhead.core.review import Gate
 from pierhead.core.rule import parse_who

@@ -28,6 +28,8 @@ async def test_the_registry_never_doubts_its_own_policy() -> None:
 async def test_nothing_is_signed_before_a_policy_was_published() -> None:
     with pytest.raises(Misconfigured, match="no policy was published yet"):
         ServedPolicy().payload(7.0)
+    with pytest.raises(Misconfigured, match="no policy was published yet"):
+        ServedPolicy().payload_for("lunch", 7.0)
 
 
 async def test_who_follows_the_catalogue_hears_of_the_next_change_and_of_none_that_they_saw() -> None:

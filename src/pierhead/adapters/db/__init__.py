@@ -17,7 +17,7 @@ from pierhead.adapters.db.oauth import DatabaseSignIn
 from pierhead.adapters.db.people import DatabasePeople, DatabaseWithdrawals
 from pierhead.adapters.db.plans import DatabasePlans
 from pierhead.adapters.db.policy import DatabasePolicies
-from pierhead.adapters.db.servers import DatabaseManifests, DatabaseStates
+from pierhead.adapters.db.servers import DatabaseManifests, DatabaseServerKeys, DatabaseStates
 from pierhead.adapters.db.standings import DatabaseStandings
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "DatabasePlans",
     "DatabasePolicies",
     "DatabaseRecords",
+    "DatabaseServerKeys",
     "DatabaseSignIn",
     "DatabaseStandings",
     "DatabaseStates",

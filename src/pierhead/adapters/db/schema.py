@@ -322,6 +322,17 @@ NUMBERS = Table(
 )
 """The number of the last change of people, and of withdrawals."""
 
+SERVER_KEYS = Table(
+    "server_keys",
+    METADATA,
+    Column("server", Text, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("made_by", Text, nullable=False),
+)
+"""What proves the process of a server that its team runs; the key itself is kept nowhere."""
+
 REVOKED_FAMILIES = Table(
     "oauth_revoked_families",
     METADATA,

@@ -1,15 +1,19 @@
-"""What servers say of themselves, and what their processes do. Each change commits with its fact."""
+"""What servers say of themselves, what their processes do, and the keys of those that run elsewhere.
+
+Each change commits with its fact.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from pierhead.adapters.db.engine import Database
 from pierhead.adapters.db.facts import append_own
-from pierhead.adapters.db.schema import MANIFESTS, STATES
+from pierhead.adapters.db.schema import MANIFESTS, SERVER_KEYS, STATES
 from pierhead.core.audit import Fact
+from pierhead.core.server_key import ServerKey
 from pierhead.usecases.ports_records import ProcessState
 from pierhead.usecases.wire_forms import Manifest, manifest_from_form, manifest_to_form
 
@@ -59,3 +63,31 @@ class DatabaseStates:
         async with self.database.reading() as connection:
             rows = (await connection.execute(select(STATES))).mappings().all()
         return {row["server"]: ProcessState(row["state"], row["reason"], row["since"]) for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseServerKeys:
+    """Fills `ports_registry.ServerKeys`."""
+
+    database: Database
+
+    async def keys(self) -> Mapping[str, ServerKey]:
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(select(SERVER_KEYS))).mappings().all()
+        return {row["server"]: ServerKey(**row) for row in rows}
+
+    async def key(self, server: str) -> ServerKey | None:
+        query = select(SERVER_KEYS).where(SERVER_KEYS.c.server == server)
+        async with self.database.reading() as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        return ServerKey(**row) if row else None
+
+    async def keep_key(self, key: ServerKey, fact: Fact) -> None:
+        async with self.database.writing() as connection:
+            await connection.execute(self.database.upsert(SERVER_KEYS, [asdict(key)]))
+            await append_own(self.database, connection, fact, key.made_at)
+
+    async def end_key(self, server: str, at: float, fact: Fact) -> None:
+        async with self.database.writing() as connection:
+            await connection.execute(delete(SERVER_KEYS).where(SERVER_KEYS.c.server == server))
+            await append_own(self.database, connection, fact, at)

@@ -42,6 +42,7 @@ _STEPS: Final[Mapping[Step, tuple[str, str]]] = {
 
 def register(server_app: typer.Typer) -> None:
     server_app.command("register")(register_server)
+    server_app.command("enrol")(enrol)
     server_app.command("deprecate")(deprecate)
     server_app.command("rollback")(rollback)
     server_app.command("diff")(diff)
@@ -105,6 +106,35 @@ def entry_in(file: Path, name: str) -> tuple[str, Mapping[str, object]]:
     if not isinstance(entry, dict):
         raise Invalid(f"{file}: {found} is no mapping", hint="see docs/how-to/register-a-server.md")
     return found, cast("Mapping[str, object]", entry)
+
+
+def enrol(
+    name: NameArgument,
+    file: Annotated[
+        Path | None, typer.Option("--to", help="Write it to this file instead, for its owner alone.")
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="Make none: take back the one it has.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="With --end: why, for the record.")] = "",
+    person: AsOption = "",
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Make the credential of a server that you run yourself: shown once, kept nowhere. The one before ends.
+
+    Examples: pierhead server enrol lunch --to lunch.credential --as bob;
+    pierhead server enrol lunch --end --reason "leaked" --as bob
+    """
+    client, path = client_of(person, data, config), f"{path_of(name)}/enrolment"
+    if end:
+        client.ask("DELETE", path, {"reason": reason or "ended from the shell"})
+        return
+    credential = str(client.ask("POST", path, {})["credential"])
+    if file is None:
+        print(credential)
+        return
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(f"{credential}\n", "utf-8")
 
 
 def _command(step: Step) -> Callable[..., None]:

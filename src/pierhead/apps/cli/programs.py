@@ -102,3 +102,25 @@ def server(
 
     resolved = settings_of(data, config, public_url=public_url)
     run_server(resolved.settings, fleet, name, registry, port, supervised=supervised)
+
+
+@run_app.command("own")
+def own(
+    code: Annotated[str, typer.Argument(help="Where the server is declared: MODULE:NAME, as in lunch:server.")],
+    credential: Annotated[Path | None, typer.Option("--credential", help="The file of its credential.")] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port. Default: the one that its entry declares.")] = 0,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Run a server of your own, written with the SDK, that is registered and enrolled at a platform elsewhere.
+
+    Its credential is what `pierhead server enrol NAME` printed: in a file, in PIERHEAD_CREDENTIAL, or in the file that
+    PIERHEAD_CREDENTIAL_FILE names. Its data directory keeps its record until the platform has it: keep it.
+
+    Example: pierhead run own lunch:server --credential lunch.credential --data /var/lib/lunch
+    """
+    from pierhead.apps.cli.roles import run_own  # noqa: PLC0415
+    from pierhead.bootstrap.own_credential import own_credential  # noqa: PLC0415
+
+    run_own(settings_of(data, config).settings, code, own_credential(credential), host, port)

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Final
 from pierhead.apps import serving
 from pierhead.bootstrap import fleet as fleet_file
 from pierhead.bootstrap.keys import Keys
-from pierhead.bootstrap.running import bound, bound_path, end_with_parent
+from pierhead.bootstrap.running import bound, bound_path, end_with_parent, prepare_directory
 from pierhead.bootstrap.settings import Settings
 from pierhead.core.snapshot import AgeLimits
 
 if TYPE_CHECKING:
     from pierhead.apps.gateway.run import Door, Program
+    from pierhead.apps.server import Program as ServerProgram
     from pierhead.bootstrap.mesh_settings import MeshSettings
+    from pierhead.bootstrap.wire_server import ServerParts
     from pierhead.bootstrap.wire_shared import Shared
+    from pierhead.core.enrolment import Enrolment
 
 _GRACE_S: Final = 5.0
 
@@ -102,8 +105,7 @@ def run_server(
     settings: Settings, fleet: Path | None, name: str, registry_url: str, port: int, *, supervised: bool
 ) -> None:
     """Errors: Misconfigured; NotFound, for a name that neither fleet file nor registry has; UpstreamUnreachable."""
-    from pierhead.apps import server  # noqa: PLC0415 - see the docstring
-    from pierhead.bootstrap.wire_server import ServerSetting, entry_named, server_parts  # noqa: PLC0415
+    from pierhead.bootstrap.wire_server import ServerSetting, entry_named, server_parts  # noqa: PLC0415 - see the docstring
 
     data = settings.platform.data.resolve()
     entry, rules = entry_named(name, fleet, registry_url, settings)
@@ -122,20 +124,44 @@ def run_server(
     )
 
     async def main() -> None:
-        parts = await server_parts(setting)
-        program = server.Program(
-            name=name,
-            application=parts.application,
-            endless=parts.endless,
-            publish=parts.publish,
-            is_loaded=parts.is_loaded,
-            told=parts.told,
-            closing=parts.closing,
-            drain_s=settings.shutdown.drain_s,
-        )
+        program = _program(name, await server_parts(setting), settings)
         await program.run(bound("127.0.0.1", port))
 
     serving.run(main)
+
+
+def run_own(settings: Settings, code: str, enrolment: "Enrolment", host: str, port: int) -> None:
+    """A server whose process is its team's. `port` 0 is the one that its entry declares.
+
+    Errors: Misconfigured, for a credential or code that is none.
+    """
+    from pierhead.bootstrap.wire_own import OwnSetting, own_parts  # noqa: PLC0415 - see the docstring
+
+    data = settings.platform.data.resolve()
+    setting = OwnSetting(code, enrolment, data, _limits(settings), settings.serve.refresh_s)
+    prepare_directory(data)
+
+    async def main() -> None:
+        listener = bound(host, port or setting.listens[1])
+        program = _program(enrolment.server, await own_parts(setting), settings)
+        await program.run(listener)
+
+    serving.run(main)
+
+
+def _program(name: str, parts: "ServerParts", settings: Settings) -> "ServerProgram":
+    from pierhead.apps import server  # noqa: PLC0415 - see the docstring
+
+    return server.Program(
+        name=name,
+        application=parts.application,
+        endless=parts.endless,
+        publish=parts.publish,
+        is_loaded=parts.is_loaded,
+        told=parts.told,
+        closing=parts.closing,
+        drain_s=settings.shutdown.drain_s,
+    )
 
 
 def _limits(settings: Settings) -> AgeLimits:

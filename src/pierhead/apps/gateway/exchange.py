@@ -44,7 +44,7 @@ _DENIED: Final = frozenset({401, 403})
 class Minter(Protocol):
     """Makes the identity a server is shown (`adapters/assertion.Minter`)."""
 
-    def mint(self, caller: Caller, server: str, call_id: str, body_digest: str) -> bytes: ...
+    def mint(self, caller: Caller, server: str, call_id: str, body_digest: str, key_id: str = "") -> bytes: ...
 
 
 class Inbound(NamedTuple):
@@ -120,7 +120,7 @@ class Exchange:
         for name, value in inbound.fields.items():
             if self._passes(name):
                 parts += (name, b": ", value, b"\r\n")
-        assertion = self._minter.mint(inbound.caller, server.name, call_id, inbound.digest)
+        assertion = self._minter.mint(inbound.caller, server.name, call_id, inbound.digest, server.key)
         parts += (b"pierhead-assertion: ", assertion, b"\r\ncontent-length: %d\r\n\r\n" % len(inbound.body))
         parts.append(inbound.body)
         return b"".join(parts)

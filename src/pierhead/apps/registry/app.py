@@ -19,6 +19,8 @@ from pierhead.apps.authenticate import Listener
 from pierhead.apps.registry.api.callers import Callers
 from pierhead.apps.registry.api.routes import Api
 from pierhead.apps.registry.decisions import Decisions
+from pierhead.apps.registry.enrolled import PREFIX as ENROLLED
+from pierhead.apps.registry.enrolled import Enrolled
 from pierhead.apps.registry.internal import PREFIX, Internal
 from pierhead.apps.registry.internal_approvals import InternalApprovals
 from pierhead.apps.registry.internal_plans import InternalPlans
@@ -53,6 +55,7 @@ def build(parts: Parts) -> Starlette:
     desk = parts.site.tokens
     routes: list[BaseRoute] = [
         Mount(PREFIX, parts.internal.application()),
+        Mount(ENROLLED, Enrolled(parts.internal).application()),
         Route("/healthz", _alive),
         Route("/internal/metrics", Metrics(parts.official)),
         parts.official.route(),
@@ -140,6 +143,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         ai_clients=tuple(ai_clients().values()),
         namespace=setting.rules.namespace,
         approvals=adapters.approvals,
+        enrolments=adapters.enrolments,
         people=adapters.people,
     )
     return _with_lists(internal, site, adapters)

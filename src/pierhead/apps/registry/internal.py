@@ -18,6 +18,7 @@ from starlette.routing import Route, Router
 from pierhead.apps.problem import MODERN, http_status
 from pierhead.core.errors import Forbidden, Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
 from pierhead.core.scope import EVERY, REGISTRY
+from pierhead.usecases.enrol_server import not_its_own
 from pierhead.usecases.grant_tokens import Grant, TokenDesk, issue
 from pierhead.usecases.health_forms import health_to_form, probe_from_form, probe_to_form
 from pierhead.usecases.ports import Clock
@@ -43,6 +44,10 @@ _LARGEST_PAGE: Final = 5000
 _NAMED_BYTES: Final = 6000
 _WRITER: Final = re.compile(r"gateway(-[a-z0-9-]{1,40})?|server-[a-z0-9][a-z0-9_-]{0,62}")
 _CLIENT: Final = "pierhead-cli"
+
+SPEAKER: Final = "pierhead.speaker"
+"""Where a request's scope says for which server its sender may speak: its name, or every one."""
+EVERY_SERVER: Final = "*"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Scope = MutableMapping[str, Any]
@@ -91,28 +96,32 @@ class Internal:
             "GET /impact": self.impact,
             **self.approvals,
         }
-        listed = [_route(name, endpoint) for name, endpoint in routes.items()]
-        return KeyedRoutes(self.key, Router(listed, redirect_slashes=False))
+        return KeyedRoutes(self.key, router_of(routes))
 
     async def snapshot(self, request: Request) -> Response:
         """The signed revision, and what people no longer have: at once if there is news, else after `wait_s`.
 
         `base` names the revision that the asker holds whole: then it may be told only what changed since.
         """
+        await self.until_news(request)
+        base = request.query_params.get("base", "")
+        return self.sealed(self.policy.payload(self.registry.clock.now(), base))
+
+    async def until_news(self, request: Request) -> None:
+        """Until there is another policy than the asker holds, at most as long as they wait."""
         wait_s = min(number_of(request, "wait_s", 0.0), _LONGEST_WAIT_S)
         people = int(number_of(request, "people", 0)) if "people" in request.query_params else None
         await self.policy.after(int(number_of(request, "after", 0)), wait_s, people)
-        base = request.query_params.get("base", "")
-        envelope = self.seal(self.policy.payload(self.registry.clock.now(), base))
+
+    def sealed(self, payload: str) -> Response:
+        """That text, signed."""
+        envelope = self.seal(payload)
         return json_answer({"payload": envelope.payload, "signature": envelope.signature})
 
     async def take(self, request: Request) -> Response:
-        writer, records = members_of(await body_read(request), writer=str, records=list)
+        writer, lines = await lines_read(request)
         if not _WRITER.fullmatch(writer):
             raise Invalid(f"no such writer: {writer[:80]!r}", hint="gateway, gateway-REPLICA or server-NAME")
-        if not all(isinstance(line, str) for line in records):
-            raise Invalid("a record is no text", hint="send each line as it stands in the journal")
-        lines = [line.encode() for line in cast("list[str]", records)]
         return json_answer({"acknowledged": await take_facts(writer, lines, self.facts)})
 
     async def manifest(self, request: Request) -> Response:
@@ -122,6 +131,7 @@ class Internal:
 
     async def state(self, request: Request) -> Response:
         state, reason = members_of(await body_read(request), state=str, reason=str)
+        require_own(request, request.path_params["server"])
         change = StateChange(request.path_params["server"], state, reason)
         await report_state(change, self.states, self.registry)
         return Response(status_code=204)
@@ -251,7 +261,23 @@ class KeyedRoutes:
             refused = Unauthenticated("the internal API needs the internal key", hint="it is keys/internal.key")
             await problem(refused)(scope, receive, send)
             return
+        scope[SPEAKER] = EVERY_SERVER
         await self.routes(scope, receive, send)
+
+
+def speaks_for_all(request: Request) -> bool:
+    """Whether its sender holds the internal key."""
+    return bool(request.scope[SPEAKER] == EVERY_SERVER)
+
+
+def require_own(request: Request, server: str) -> None:
+    """Whoever holds the internal key speaks for every server, a server's own process for itself alone.
+
+    Errors: Forbidden (`not-its-own`).
+    """
+    own = request.scope[SPEAKER]
+    if own not in {EVERY_SERVER, server}:
+        raise not_its_own(own)
 
 
 def problem(error: PierheadError) -> Response:
@@ -275,6 +301,11 @@ def _entry(entry: Entry, current: Version | None) -> dict[str, object]:
 
 def _contacts(entry: Entry) -> dict[str, object]:
     return {name: entry.document[name] for name in ("owner", "support") if name in entry.document}
+
+
+def router_of(routes: Mapping[str, Endpoint]) -> Router:
+    """These endpoints by method and path; what they refuse is told as this API tells it."""
+    return Router([_route(name, endpoint) for name, endpoint in routes.items()], redirect_slashes=False)
 
 
 def _route(name: str, endpoint: Endpoint) -> Route:
@@ -303,6 +334,14 @@ async def body_read(request: Request) -> object:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         raise Invalid("the body is no JSON", hint="send one JSON object") from None
+
+
+async def lines_read(request: Request) -> tuple[str, list[bytes]]:
+    """The writer, and the lines of its journal."""
+    writer, records = members_of(await body_read(request), writer=str, records=list)
+    if not all(isinstance(line, str) for line in records):
+        raise Invalid("a record is no text", hint="send each line as it stands in the journal")
+    return writer, [line.encode() for line in cast("list[str]", records)]
 
 
 def members_of(form: object, **kinds: type) -> tuple[Any, ...]:

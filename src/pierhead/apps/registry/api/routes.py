@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.registry import openapi
-from pierhead.apps.registry.api import approvals, entries, people, review_desk, versions
+from pierhead.apps.registry.api import approvals, enrolment, entries, people, review_desk, versions
 from pierhead.apps.registry.api.access import access_review
 from pierhead.apps.registry.api.answers import Asked, Endpoint, answer, problem
 from pierhead.apps.registry.api.callers import Callers
@@ -36,6 +36,8 @@ ROUTES: Final[Mapping[str, Endpoint]] = {
     "PUT /api/v1/servers/{name}": entries.change,
     "GET /api/v1/servers/{name}/health": health,
     "GET /api/v1/servers/{name}/entry": entries.entry,
+    "POST /api/v1/servers/{name}/enrolment": enrolment.enrol,
+    "DELETE /api/v1/servers/{name}/enrolment": enrolment.end,
     "GET /api/v1/servers/{name}/versions": versions.versions,
     "POST /api/v1/servers/{name}/versions": versions.publish,
     "GET /api/v1/servers/{name}/versions/{version}": versions.version,

@@ -22,6 +22,7 @@ from pierhead.core.identity import Caller, User
 from pierhead.usecases.ai_clients import AI_CLIENTS
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.discover import may_know
+from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.federate import Federation
 from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.ports import Snapshots
@@ -63,6 +64,7 @@ class Site:
     decisions: Decisions
     healths: Healths
     approvals: ApprovalDesk
+    enrolments: EnrolmentDesk
     people: PeopleDesk
     ai_clients: tuple[AiClient, ...] = AI_CLIENTS
     namespace: str = ""

@@ -1,0 +1,87 @@
+"""The facts of reviews: opened, decided, waited for. Part of the closed set in `audit`.
+
+Field names are the wire format: add, never rename. Not here: what a review is (`review`).
+"""
+
+from dataclasses import dataclass
+
+from pierhead.core.review import Review, SignOff
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewOpened:
+    """A version was submitted; `required` are its gates. The digests are what will be signed."""
+
+    review_id: str
+    server: str
+    version: str
+    tools_digest: str
+    manifest_digest: str
+    access_digest: str
+    required: tuple[str, ...]
+    by: str
+    kind: str = "review-opened"
+
+    @classmethod
+    def of(cls, review: Review) -> "ReviewOpened":
+        bound = review.binding
+        return cls(
+            review_id=review.id,
+            server=bound.server,
+            version=bound.version,
+            tools_digest=bound.tools_digest,
+            manifest_digest=bound.manifest_digest,
+            access_digest=bound.access_digest,
+            required=tuple(sorted(review.required)),
+            by=review.submitted_by,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewDecided:
+    """One reviewer's decision on one gate, bound to what the review was opened for."""
+
+    review_id: str
+    server: str
+    version: str
+    tools_digest: str
+    gate: str
+    verdict: str
+    by: str
+    reason: str
+    conditions: tuple[str, ...]
+    expires_at: float
+    kind: str = "review-decided"
+
+    @classmethod
+    def of(cls, review: Review, made: SignOff) -> "ReviewDecided":
+        bound = review.binding
+        return cls(
+            review_id=review.id,
+            server=bound.server,
+            version=bound.version,
+            tools_digest=bound.tools_digest,
+            gate=str(made.gate),
+            verdict=str(made.verdict),
+            by=made.by,
+            reason=made.reason,
+            conditions=made.conditions,
+            expires_at=made.expires_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewReminded:
+    """A gate of a review was waited for so long that its group, or at last administrators, were told."""
+
+    review_id: str
+    server: str
+    version: str
+    gate: str
+    urgency: str
+    group: str
+    due_at: float
+    kind: str = "review-reminded"
+
+
+ReviewFact = ReviewOpened | ReviewDecided | ReviewReminded
