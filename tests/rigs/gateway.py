@@ -20,7 +20,8 @@ from pierhead.apps.gateway import program
 from pierhead.apps.gateway.run import Program
 from pierhead.bootstrap.mesh_settings import MeshSettings
 from pierhead.bootstrap.running import bound_path
-from pierhead.bootstrap.wire_gateway import NO_MESH, GatewayAdapters, GatewaySetting, gateway_adapters
+from pierhead.bootstrap.tls_settings import TlsSettings
+from pierhead.bootstrap.wire_gateway import NO_MESH, NO_TLS, GatewayAdapters, GatewaySetting, gateway_adapters
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect, Server, Stage, Tool
 from pierhead.core.reach import EVERY, Row
@@ -198,6 +199,7 @@ async def gateway(
     access: str = "group:data-eng",
     rows: Sequence[Row] = (),
     mesh: MeshSettings = NO_MESH,
+    tls: TlsSettings = NO_TLS,
     public_url: str = "",
 ) -> AsyncGenerator[Rig]:
     """A gateway before the server at `upstream` (its MCP endpoint), with a registry of its own.
@@ -206,7 +208,7 @@ async def gateway(
     """
     public, port = bound()
     back, back_port = bound()
-    url = public_url or f"http://127.0.0.1:{port}"
+    url = public_url or f"{'https' if tls.certificate else 'http'}://127.0.0.1:{port}"
     opened = rows or [Row("warehouse", parse_who(access), EVERY, EVERY, EVERY)]
     servers = [warehouse(upstream, tools or (tool("echo"),), name) for name in {row.server for row in opened}]
     snapshots = MemorySnapshots(snapshot_of(servers, opened))
@@ -217,7 +219,7 @@ async def gateway(
         httpx2.AsyncClient(timeout=10) as client,
         httpx2.AsyncClient(timeout=10, transport=way) as sidecar,
     ):
-        setting = GatewaySetting(url, registry_url, "ide", "local", MASTER, mesh)
+        setting = GatewaySetting(url, registry_url, "ide", "local", MASTER, mesh, tls)
         outside = gateway_adapters(setting, snapshots=snapshots, audit=record, clock=WallClock(), ids=MemoryIds())
         running = program(outside, {})
         doors = [(running.of_sidecar, bound_path(path)) for path in (mesh.sidecar_socket,) if path]

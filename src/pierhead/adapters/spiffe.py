@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeGuard
 
+from cryptography import x509
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, RSAKey
@@ -64,6 +65,14 @@ class Workloads:
         """The workload whose certificate the sidecar saw. Errors: Unauthenticated."""
         return self._known(certificate_of(header), self.clock.now() + _LONGEST_LIFE_S)
 
+    def from_certificate(self, certificate: bytes) -> Proven:
+        """The workload of an X.509-SVID (DER) that our own TLS found good for this connection. Errors: Unauthenticated.
+
+        Judged again at each request: a connection may outlive the certificate that it began with.
+        """
+        spiffe_id, until = _svid(certificate, self.clock.now())
+        return self._known(spiffe_id, until)
+
     def from_token(self, token: bytes, audience: str) -> Proven:
         """The workload that a JWT-SVID names, which must have been issued for `audience`. Errors: Unauthenticated."""
         if len(token) > _LONGEST_TOKEN:
@@ -116,6 +125,31 @@ class Workloads:
             with suppress(OSError, Invalid):
                 self._keys = _read_keys(self.read_bundle())
         return self._keys.get(key_id)
+
+
+def _svid(certificate: bytes, now: float) -> tuple[str, float]:
+    """The SPIFFE ID of a leaf certificate, and when it ends. Errors: Unauthenticated."""
+    try:
+        read = x509.load_der_x509_certificate(certificate)
+        names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+        is_authority = _is_authority(read)
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        raise Unauthenticated("the certificate is no X.509-SVID", hint=_HINT, code="bad-svid") from None
+    if len(uris) != 1 or is_authority:
+        raise Unauthenticated("the certificate names no one workload", hint=_HINT, code="bad-svid")
+    until = read.not_valid_after_utc.timestamp()
+    if now >= until:
+        raise Unauthenticated("the X.509-SVID has expired", hint="connect again with a new one", code="svid-expired")
+    return uris[0], until
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    """Whether it may sign others: such a one is nobody's SVID (X.509-SVID, section 4.1)."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
 
 
 def certificate_of(header: bytes) -> str:

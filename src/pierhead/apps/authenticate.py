@@ -48,6 +48,7 @@ class Workloads(Protocol):
 
     def from_token(self, token: bytes, audience: str) -> Proven: ...
     def from_sidecar(self, header: bytes) -> Proven: ...
+    def from_certificate(self, certificate: bytes) -> Proven: ...
 
 
 class NoWorkloads:
@@ -63,6 +64,10 @@ class NoWorkloads:
 
     def from_sidecar(self, header: bytes) -> Proven:
         del header
+        raise _no_mesh()
+
+    def from_certificate(self, certificate: bytes) -> Proven:
+        del certificate
         raise _no_mesh()
 
 
@@ -106,12 +111,14 @@ class Credentials:
     authorization: bytes | None
     workload_token: bytes | None = None
     certificate: bytes | None = None
+    shown: bytes | None = None
+    """The certificate (DER) that the client showed to our own TLS on this very connection."""
 
     @classmethod
-    def of(cls, fields: Mapping[bytes, bytes], *, from_sidecar: bool) -> "Credentials":
+    def of(cls, fields: Mapping[bytes, bytes], *, from_sidecar: bool, shown: bytes | None = None) -> "Credentials":
         """From the headers by lower-case name: each has one spelling, and all others are no proof."""
         certificate = fields.get(_FORWARDED_CERTIFICATE) if from_sidecar else None
-        return cls(fields.get(b"authorization"), fields.get(_WORKLOAD_TOKEN), certificate)
+        return cls(fields.get(b"authorization"), fields.get(_WORKLOAD_TOKEN), certificate, shown)
 
 
 NO_WORKLOADS: Final = NoWorkloads()
@@ -170,6 +177,8 @@ class Listener:
         proven = [self.workloads.from_token(token, audience) for token in tokens]
         if credentials.certificate is not None:
             proven.append(self.workloads.from_sidecar(credentials.certificate))
+        if credentials.shown is not None:
+            proven.append(self.workloads.from_certificate(credentials.shown))
         if len({each.workload for each in proven}) > 1:
             hint = "a request comes through one workload: send one proof"
             raise Unauthenticated("two workloads claim this request", hint=hint, code="two-workloads")

@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 
 from pierhead.adapters.assertion import Minter
 from pierhead.adapters.oidc import Tokens
+from pierhead.adapters.own_tls import OwnTls, TlsFiles
 from pierhead.adapters.spiffe import Workloads
 from pierhead.adapters.upstream import Deadlines, Origin, Pools
 from pierhead.bootstrap.mesh_settings import MeshSettings
 from pierhead.bootstrap.settings import Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
+from pierhead.bootstrap.tls_settings import TlsSettings
 from pierhead.bootstrap.wire_sign_in import company_issuer, own_issuer
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
 from pierhead.usecases.ports import Audit, Clock, Ids, Snapshots
@@ -24,6 +26,7 @@ _KEYS_FIRST_BYTE_S = 3.0
 _KEYS_LARGEST = 256 * 1024
 _SHORTEST_KEY = 32
 NO_MESH = MeshSettings()  # pyright: ignore[reportCallIssue] - defaults fill every field
+NO_TLS = TlsSettings()  # pyright: ignore[reportCallIssue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class GatewaySetting:
     environment: str
     assertion_key: bytes = field(repr=False)
     mesh: MeshSettings = NO_MESH
+    tls: TlsSettings = NO_TLS
     sign_in: SignInSettings = field(default_factory=lambda: Settings().sign_in)
 
 
@@ -54,6 +58,8 @@ class GatewayAdapters:
     tokens: Tokens
     workloads: Workloads | None
     """None where the settings name no trust domain: then no workload is anybody."""
+    tls: OwnTls | None
+    """None where the public port speaks plain HTTP."""
 
 
 def gateway_adapters(
@@ -81,8 +87,15 @@ def gateway_adapters(
         upstreams=upstreams,
         minter=Minter(setting.assertion_key, clock),
         workloads=_workloads(setting.mesh, clock),
+        tls=_own_tls(setting.tls, clock),
         tokens=Tokens(issuer, clock, snapshots, company_issuer(setting.sign_in, clock)),
     )
+
+
+def _own_tls(tls: TlsSettings, clock: Clock) -> OwnTls | None:
+    if tls.certificate is None or tls.key is None:
+        return None
+    return OwnTls(TlsFiles(tls.certificate, tls.key, tls.bundle), clock)
 
 
 def _workloads(mesh: MeshSettings, clock: Clock) -> Workloads | None:

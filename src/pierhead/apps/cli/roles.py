@@ -71,6 +71,7 @@ def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> N
         environment=place.environment,
         assertion_key=Keys.at(data).read("assertion.key"),
         mesh=settings.mesh,
+        tls=settings.tls,
         sign_in=settings.sign_in,
     )
 

@@ -102,6 +102,7 @@ def program(outside: GatewayAdapters, checks: dict[str, Check]) -> Program:
         tick=tick,
         stop_listeners=at.open_messages.end_listeners,
         close=close,
+        tls=outside.tls.listening() if outside.tls is not None else None,
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from pierhead.apps.authenticate import Credentials, Listener, Sidecar, in_channel
 from pierhead.apps.gateway.answers import Visit, accept, answer, tell
-from pierhead.apps.gateway.asgi import Receive, Scope, Send
+from pierhead.apps.gateway.asgi import Receive, Scope, Send, shown_on
 from pierhead.apps.gateway.data import DataExchange, check_kind, read_request
 from pierhead.apps.gateway.desk import CALL, Desk, in_band, onward
 from pierhead.apps.gateway.edge import (
@@ -280,7 +280,8 @@ async def signed_in(at: Parts, sidecar: Sidecar, visit: Visit, call_id: str) -> 
     """
     server = visit.server or DESK
     audience = f"{at.public_url}/mcp/{server}" if server != DESK else f"{at.public_url}/mcp"
-    credentials = Credentials.of(visit.fields, from_sidecar=sidecar.sent(visit.scope))
+    is_from_sidecar, shown = sidecar.sent(visit.scope), shown_on(visit.scope)
+    credentials = Credentials.of(visit.fields, from_sidecar=is_from_sidecar, shown=shown)
     try:
         caller, until = await at.listener.caller(credentials, audience, call_id)
     except Unauthenticated as failed:

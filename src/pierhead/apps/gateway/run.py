@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -15,6 +16,7 @@ from typing import Final, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pierhead.apps.gateway.asgi import SHOWN
 from pierhead.apps.probes import Probes
 from pierhead.apps.serving import Application, Server, server_of, spare_collections
 from pierhead.core.errors import RecordFailed
@@ -39,9 +41,12 @@ class BoundedProtocol(HttpToolsProtocol):
     _in_head = True
     _head_bytes = 0
     _looking: asyncio.TimerHandle | None = None
+    _shown: bytes | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
+        encrypted = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
+        self._shown = encrypted.getpeercert(binary_form=True) if encrypted is not None else None
         self._due = self.loop.time() + _REQUEST_S
         self._looking = self.loop.call_later(_LOOK_S, self._look)
 
@@ -60,6 +65,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._due = self.loop.time() + _REQUEST_S
         self._in_head = True
         super().on_message_begin()
+        if self._shown is not None:
+            cast("dict[str, object]", self.scope)["extensions"] = {SHOWN: self._shown}
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -94,11 +101,14 @@ class Program:
     tick: Callable[[], Awaitable[None]]
     stop_listeners: Callable[[], None]
     close: Callable[[], Awaitable[None]]
+    tls: ssl.SSLContext | None = None
+    """Of the public listener; None where something in front of it has that, or nothing."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, public: socket.socket, diagnostics: socket.socket, *more: Door) -> None:
         """Serve on bound sockets until `stopping` is set, or a signal sets it; then drain."""
-        doors = [(_front(application), listener) for application, listener in ((self.application, public), *more)]
+        doors = [(_front(self.application, self.tls), public)]
+        doors += [(_front(application, None), listener) for application, listener in more]
         back = server_of(self.probes, drain_s=_DRAIN_S, http="httptools", lifespan="off")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -132,10 +142,24 @@ class Program:
             await asyncio.sleep(_TICK_S)
 
 
-def _front(application: Application) -> Server:
+def _front(application: Application, tls: ssl.SSLContext | None) -> Server:
     return server_of(
-        application, drain_s=_DRAIN_S, http=BoundedProtocol, limit_concurrency=_CONNECTIONS, lifespan="off"
+        application,
+        drain_s=_DRAIN_S,
+        http=BoundedProtocol,
+        limit_concurrency=_CONNECTIONS,
+        lifespan="off",
+        ssl_context_factory=None if tls is None else _always(tls),
     )
+
+
+def _always(tls: ssl.SSLContext) -> Callable[..., ssl.SSLContext]:
+    """What uvicorn asks for a listener's TLS."""
+
+    def given(*_: object) -> ssl.SSLContext:
+        return tls
+
+    return given
 
 
 async def _recorded(server: uvicorn.Server) -> None:
