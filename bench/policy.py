@@ -1,8 +1,9 @@
 """How long one decision takes: the rules of a snapshot, then `decide`, with 500 rules in force.
 
 Three shapes: spread over a fleet as rules are in life, all on the one server that is called, the worst there is, and
-the fleet with its rules written as company policies in Cedar besides. The caller is in 20 groups. Each uncached, and
-remembered as the gateway does. Also makes the snapshots that other benchmarks govern by.
+the fleet with its rules written as company policies in Cedar besides. The caller is in 20 groups. Each uncached, where
+whoever asks was never seen before, and remembered as the gateway does, of callers who asked already. Also makes the
+snapshots that other benchmarks govern by.
 """
 
 import math
@@ -32,6 +33,7 @@ RULES: Final = 500
 DECISIONS: Final = 20_000
 GROUP: Final = "data-eng"
 GROUPS: Final = 20
+PEOPLE: Final = 100
 TARGETS: Final = tuple(
     Target(f"policy.{shape}.{kind}", "p99", None, at_most=at_most)
     for shape in ("fleet", "one-server", "cedar")
@@ -46,7 +48,7 @@ def measure(results: Results) -> None:
         uncached = SnapshotRules(MemorySnapshots(snapshot), REACH_AND_USE)
         for kind, rules in (("uncached", uncached), ("remembered", Remembered(uncached, 10_000))):
             name = f"policy.{shape}.{kind}"
-            times = _timed(rules, snapshot)
+            times = _timed(rules, snapshot, PEOPLE if kind == "remembered" else DECISIONS)
             results.add(name, "p50", median(times) / 1000, "us", len(times))
             results.add(name, "p99", percentile(times, 0.99) / 1000, "us", len(times))
         results.compare(f"policy.{shape}.remembered", "p50", f"policy.{shape}.uncached")
@@ -88,9 +90,14 @@ def cedar_snapshot() -> Snapshot:
     return Snapshot(1, servers, rows, read)
 
 
-def _timed(rules: Rules, snapshot: Snapshot) -> list[float]:
-    """Nanoseconds of each decision; every one must permit, or the benchmark measures a refusal."""
-    requests = [_request(snapshot, number) for number in range(100)]
+def _timed(rules: Rules, snapshot: Snapshot, people: int) -> list[float]:
+    """Nanoseconds of each decision on so many callers in turn; every one must permit, or it measures a refusal.
+
+    All but as many as there are decisions have asked before: what is remembered then is remembered of everybody.
+    """
+    requests = [_request(snapshot, number) for number in range(people)]
+    for request in requests if people < DECISIONS else requests[:1]:
+        decide(request, rules.matches(request), rules.questions)
     times: list[float] = []
     for number in range(DECISIONS):
         request = requests[number % len(requests)]

@@ -1,206 +1,97 @@
 """Does a test fail if this line goes? One small change at a time to what decides, and the tests that should mind.
 
-`python -m tools.mutation [MODULE ...]` changes operators, constants, conditions and statements of the modules below,
-each in a process of its own that is forked with the tests' libraries loaded, and prints what no test noticed. Exits 1
-below 90 %. Not part of `make test`: it takes minutes. Figures: docs/reference/mutation.md.
+`python -m tools.mutation [MODULE ...]` prints a line a module and what no test noticed. Exits 1 below 90 %. Not part
+of `make test`: it takes minutes. Figures: docs/reference/mutation.md. Below: `mutants`, `mutation_run`,
+`mutation_plan` (modules, their tests, and the changes that change nothing).
 """
 
-import ast
-import copy
-import importlib.abc
-import importlib.machinery
-import importlib.util
+import importlib
+import multiprocessing
 import os
-import signal
 import sys
-import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parent.parent
-LIMIT_S: Final = 60
-ENOUGH: Final = 0.90
-TOKENS: Final = ("tests/attacks/test_tokens.py",)
-#: What decides, and the tests that are to notice a change of it.
-MODULES: Final[dict[str, tuple[str, ...]]] = {
-    "pierhead.core.policy": ("tests/unit/core/test_policy.py", "tests/unit/usecases/test_match_rules.py"),
-    "pierhead.core.rule": ("tests/unit/core/test_rule.py",),
-    "pierhead.core.reach": ("tests/unit/core/test_reach.py", "tests/policy"),
-    "pierhead.core.bounds": ("tests/unit/core/test_condition.py",),
-    "pierhead.core.condition": ("tests/unit/core/test_condition.py",),
-    "pierhead.core.snapshot": (
-        "tests/unit/core/test_snapshot.py",
-        "tests/unit/usecases/test_company_policies.py",
-        "tests/unit/usecases/test_told_changes.py",
-    ),
-    "pierhead.usecases.match_rules": (
-        "tests/unit/usecases/test_match_rules.py",
-        "tests/unit/usecases/test_company_policies.py",
-    ),
-    "pierhead.adapters.assertion": TOKENS,
-    "pierhead.adapters.oidc": TOKENS,
-}
+from tools.mutants import Mutant, mutants
+from tools.mutation_plan import EQUIVALENT, MODULES
+from tools.mutation_run import reloaded, tried
 
-_SWAPPED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-}
+ROOT: Final = Path(__file__).parent.parent
+ENOUGH: Final = 0.90
 
 
 @dataclass(frozen=True, slots=True)
-class Mutant:
-    """One changed module."""
+class Found:
+    """What came of one module."""
 
-    line: int
-    what: str
-    tree: ast.Module
+    tried: int
+    survivors: tuple[str, ...]
+    equivalent: int
 
-
-def mutants(source: str) -> Iterator[Mutant]:
-    """Every single change to a module's functions: operators, constants, conditions, statements."""
-    tree = ast.parse(source)
-    shapes = {id(part) for node in ast.walk(tree) if isinstance(node, ast.keyword) for part in ast.walk(node.value)}
-    for place, node in enumerate(ast.walk(tree)):
-        if isinstance(node, ast.Constant) and id(node) in shapes:
-            continue  # `frozen=True` and its like: the shape of a value, and no decision
-        for number, what in enumerate(_changes(node)):
-            changed = copy.deepcopy(tree)
-            target = next(each for at, each in enumerate(ast.walk(changed)) if at == place)
-            _apply(target, number)
-            yield Mutant(getattr(node, "lineno", 0), what, ast.fix_missing_locations(changed))
+    @property
+    def noticed(self) -> int:
+        return self.tried - len(self.survivors)
 
 
-def _changes(node: ast.AST) -> list[str]:
-    match node:
-        case ast.Compare(ops=[op]) if type(op) in _SWAPPED:
-            return [f"{ast.unparse(node)}: other comparison"]
-        case ast.BoolOp():
-            return [f"{ast.unparse(node)}: and for or"]
-        case ast.UnaryOp(op=ast.Not()):
-            return [f"{ast.unparse(node)}: without not"]
-        case ast.Constant(value=bool() as value):
-            return [f"{value}: the other"]
-        case ast.If() | ast.IfExp():
-            return [f"if {ast.unparse(node.test)}: always", f"if {ast.unparse(node.test)}: never"]
-        case ast.FunctionDef():
-            return [f"{ast.unparse(each)}: left out" for each in node.body if _is_effect(each)]
-        case _:
-            return []
+def file_of(name: str) -> Path:
+    folder = ROOT / "src" / name.replace(".", "/")
+    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
 
 
-def _is_effect(statement: ast.stmt) -> bool:
-    is_text = isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    return isinstance(statement, ast.Expr | ast.Raise | ast.AugAssign | ast.For | ast.If) and not is_text
+def run(name: str) -> Found:
+    """Try every change to a module but those that change nothing. Errors: SystemExit."""
+    path, tests, known = file_of(name), MODULES[name], EQUIVALENT.get(name, {})
+    made = list(mutants(path.read_text("utf-8")))
+    stale = known.keys() - {each.name for each in made}
+    if stale:
+        raise SystemExit(f"{name} has no such change any more: {', '.join(sorted(stale))}")
+    chosen = [each for each in made if each.name not in known]
+    survivors, unloaded = _collected(path, chosen, tests)
+    survivors += [each for each in unloaded if not reloaded(name, path, each, tests)]
+    told = tuple(f"line {each.line}, {each.name}" for each in sorted(survivors, key=lambda each: each.line))
+    return Found(len(chosen), told, len(made) - len(chosen))
 
 
-def _apply(node: ast.AST, number: int) -> None:
-    match node:
-        case ast.Compare():
-            node.ops = [_SWAPPED[type(node.ops[0])]()]
-        case ast.BoolOp():
-            node.op = ast.And() if isinstance(node.op, ast.Or) else ast.Or()
-        case ast.UnaryOp():
-            node.op, node.operand = ast.Not(), ast.UnaryOp(op=ast.Not(), operand=node.operand)
-        case ast.Constant():
-            node.value = not node.value
-        case ast.If() | ast.IfExp():
-            node.test = ast.Constant(value=number == 0)
-        case ast.FunctionDef():
-            effects = [place for place, each in enumerate(node.body) if _is_effect(each)]
-            node.body[effects[number]] = ast.Pass()
-        case _:
-            raise TypeError(node)
-
-
-@dataclass(slots=True)
-class _Loader(importlib.abc.Loader):
-    tree: ast.Module
-    path: str
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        exec(compile(self.tree, self.path, "exec"), module.__dict__)  # noqa: S102 - our own module, changed
-
-
-@dataclass(slots=True)
-class _Finder(importlib.abc.MetaPathFinder):
-    name: str
-    loader: _Loader
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        del path, target
-        if fullname != self.name:
-            return None
-        return importlib.util.spec_from_file_location(fullname, self.loader.path, loader=self.loader)
-
-
-def is_noticed(name: str, path: Path, tree: ast.Module, tests: Sequence[str]) -> bool:
-    """Whether the tests fail with that module in place of the real one; a child that hangs has failed."""
+def _collected(path: Path, chosen: Sequence[Mutant], tests: Sequence[str]) -> tuple[list[Mutant], list[Mutant]]:
+    """In a process of its own, so that this one stays without the modules that `reloaded` changes."""
+    here, there = multiprocessing.Pipe(duplex=False)
     child = os.fork()
     if child == 0:
-        os._exit(_tried(name, path, tree, tests))
-    _, status = os.waitpid(child, 0)
-    return status != 0
-
-
-def _tried(name: str, path: Path, tree: ast.Module, tests: Sequence[str]) -> int:
-    import pytest  # noqa: PLC0415 - loaded by the parent already
-
-    signal.alarm(LIMIT_S)
-    silent = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silent, 1)
-    os.dup2(silent, 2)
-    sys.meta_path.insert(0, _Finder(name, _Loader(tree, str(path))))
-    options = [
-        "-x",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:cov",
-        "--hypothesis-seed=1",
-        "-W",
-        "ignore::pytest.PytestAssertRewriteWarning",
-    ]
-    return int(pytest.main([*options, *tests]) != 0)
-
-
-def run(name: str) -> tuple[int, list[Mutant]]:
-    """How many changes were tried, and those that no test noticed."""
-    path = ROOT / "src" / (name.replace(".", "/") + ".py")
-    source = path.read_text(encoding="utf-8")
-    tests = MODULES[name]
-    if is_noticed(name, path, ast.parse(source), tests):
-        raise SystemExit(f"the tests of {name} fail without any change")
-    tried = list(mutants(source))
-    return len(tried), [each for each in tried if not is_noticed(name, path, each.tree, tests)]
+        trial = tried(path, chosen, tests)
+        numbers = {id(each): place for place, each in enumerate(chosen)}
+        there.send([[numbers[id(each)] for each in part] for part in (trial.survivors, trial.unloaded)])
+        os._exit(0)
+    there.close()
+    try:
+        survived, unloaded = here.recv()
+    except EOFError:
+        raise SystemExit(f"the tests of {path} fail without any change") from None
+    finally:
+        os.waitpid(child, 0)
+    return [chosen[place] for place in survived], [chosen[place] for place in unloaded]
 
 
 def main(names: Sequence[str]) -> int:
     """Print a line a module and one for each survivor; 1 if fewer than 90 % were noticed."""
-    for library in ("hypothesis", "pydantic", "pytest", "yaml"):
+    for library in ("anyio", "cryptography", "httpx2", "hypothesis", "joserfc", "pydantic", "pytest", "yaml"):
         importlib.import_module(library)  # before the forks, so that each child has it
     os.chdir(ROOT)
-    tried = survived = 0
+    found: dict[str, Found] = {}
     for name in names or MODULES:
-        count, left = run(name)
-        tried, survived = tried + count, survived + len(left)
-        print(f"{name}: {count - len(left)} of {count} noticed", flush=True)
-        for each in left:
-            print(f"  line {each.line}: {each.what.splitlines()[0]}", flush=True)
-    print(f"all: {tried - survived} of {tried} noticed, {(tried - survived) / tried:.1%}")
-    return int(survived > tried * (1 - ENOUGH))
+        found[name] = run(name)
+        _tell(name, found[name])
+    count, noticed = sum(each.tried for each in found.values()), sum(each.noticed for each in found.values())
+    print(f"all: {noticed} of {count} noticed, {noticed / count:.1%}")
+    return int(noticed < count * ENOUGH)
+
+
+def _tell(name: str, found: Found) -> None:
+    left = f"; {found.equivalent} change nothing" if found.equivalent else ""
+    print(f"{name}: {found.noticed} of {found.tried} noticed{left}", flush=True)
+    for each in found.survivors:
+        print(f"  {each}", flush=True)
 
 
 if __name__ == "__main__":

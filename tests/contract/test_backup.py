@@ -25,7 +25,7 @@ from pierhead.bootstrap.running import hold, prepare_directory
 from pierhead.bootstrap.settings import Settings, read_settings
 from pierhead.bootstrap.wire_backup import REVISIONS_LEFT_FREE, check, create, restore
 from pierhead.core.approval_record import ApprovalRecord
-from pierhead.core.audit import PolicyPublished
+from pierhead.core.audit_policy import PolicyPublished
 from pierhead.core.errors import Conflict, Invalid, Misconfigured, NotFound
 from pierhead.usecases.answer_approval import Answer, decide_approval
 from pierhead.usecases.ask_approval import ask_approval

@@ -35,10 +35,10 @@ from pierhead.core.audit import (
     CallRefused,
     CallStarted,
     Fact,
-    PolicyPublished,
     Reason,
     ServerHealthChanged,
 )
+from pierhead.core.audit_policy import PolicyPublished
 from pierhead.core.catalog import Effect, Tool
 from pierhead.core.chain import START, Head, next_line, read_line
 from pierhead.core.errors import Conflict, Invalid, Misconfigured, RecordFailed

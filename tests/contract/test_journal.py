@@ -12,7 +12,8 @@ import pytest
 
 from pierhead.adapters.journal import Journal, Limits, SystemDisk, read, verify, verify_all
 from pierhead.adapters.system import SystemClock
-from pierhead.core.audit import Actor, CallFinished, CallStarted, Fact, PolicyPublished
+from pierhead.core.audit import Actor, CallFinished, CallStarted, Fact
+from pierhead.core.audit_policy import PolicyPublished
 from pierhead.core.errors import Misconfigured, RecordFailed
 
 ACTOR = Actor("alice", "alice", "", ("data-eng",), "ide", "local")

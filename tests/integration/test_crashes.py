@@ -17,7 +17,7 @@ from pierhead.adapters.db import DatabaseAudit, open_database
 from pierhead.adapters.journal import Journal, read, verify
 from pierhead.adapters.system import SystemClock
 from pierhead.bootstrap.wire_audit import verify as verify_data
-from pierhead.core.audit import PolicyPublished
+from pierhead.core.audit_policy import PolicyPublished
 from pierhead.core.errors import NotFound
 
 WRITER = Path(__file__).parent.parent / "rigs" / "journal_writer.py"

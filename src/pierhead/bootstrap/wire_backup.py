@@ -26,7 +26,7 @@ from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import find_running, hold, prepare_directory
 from pierhead.bootstrap.settings import Settings
 from pierhead.bootstrap.wire_database import reached
-from pierhead.core.audit import PolicyPublished
+from pierhead.core.audit_policy import PolicyPublished
 from pierhead.core.chain import Head, follow, read_line
 from pierhead.core.errors import Conflict, Invalid, Misconfigured, PierheadError
 from pierhead.core.json import Json

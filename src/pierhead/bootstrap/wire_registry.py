@@ -64,7 +64,7 @@ from pierhead.usecases.memory_sign_in import KnownPeople
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_official import Standings
 from pierhead.usecases.ports_sign_in import People
-from pierhead.usecases.publish_policy import PolicySource, publish_policy
+from pierhead.usecases.publish_policy import Composition, PolicySource, publish_policy
 from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.rights import Rights
 from pierhead.usecases.serve_policy import ServedPolicy
@@ -92,6 +92,8 @@ class RegistrySetting:
     notify: NotifySettings = field(default_factory=lambda: Settings().notify)
     sign_in: SignInSettings = field(default_factory=lambda: Settings().sign_in)
     approvals: ApprovalSettings = field(default_factory=lambda: Settings().approvals)
+    fleet_file: Path | None = None
+    """Where `fleet` stands, if its company policies are to be followed while the registry runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,7 @@ def _registry(
         trusts_fleet=setting.rules.review == "trust-fleet",
         company=company,
         own_hosts=rights.guests.allowed_hosts,
+        composition=Composition(company=company),
     )
     return RegistryDesk(source, rights, SystemIds(), review_days(setting.rules))
 

@@ -12,6 +12,7 @@ from pierhead.core.absence import AbsenceDeclared, AbsenceEnded
 from pierhead.core.audit_approvals import ApprovalFact
 from pierhead.core.audit_enrolment import EnrolmentFact
 from pierhead.core.audit_people import PeopleFact
+from pierhead.core.audit_policy import PolicyFact
 from pierhead.core.audit_reviews import ReviewFact
 from pierhead.core.audit_sign_in import SignInFailed, SignInSucceeded, TokenIssued, TokenRevoked
 from pierhead.core.break_glass import GlassBroken
@@ -251,14 +252,6 @@ class EntryChanged:
     kind: str = "entry-changed"
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyPublished:
-    revision: int
-    digest: str
-    by: str
-    kind: str = "policy-published"
-
-
 Fact = (
     CallStarted
     | CallFinished
@@ -272,6 +265,7 @@ Fact = (
     | EntryChanged
     | PolicyPublished
     | ReviewFact
+    | PolicyFact
     | ApprovalFact
     | SignInSucceeded
     | SignInFailed

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
-from pierhead.core.audit import PolicyPublished
+from pierhead.core.audit_policy import PolicyPublished
 from pierhead.core.condition import unread
 from pierhead.core.definitions import argument_names
 from pierhead.core.errors import Conflict, Invalid
@@ -32,7 +32,7 @@ from pierhead.usecases.revision_text import (
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.wire_forms import Manifest, row_to_form, server_to_form
 
-__all__ = ["DeclaredServer", "PolicySource", "check_narrowing", "publish_policy"]
+__all__ = ["DeclaredServer", "PolicySource", "check_narrowing", "declare_policies", "publish_policy"]
 
 _TRIES = 3
 
@@ -55,6 +55,8 @@ class Composition:
     revision: Revision | None = None
     published: Pieces | None = None
     """What `revision` was put together of; None, while only the one who published it knows."""
+    company: CompanyPolicies = NO_POLICIES
+    """The company's policies, as the operator declares them now."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -75,6 +77,11 @@ class PolicySource:
     own_hosts: frozenset[str] = frozenset()
     """The hosts at which registered servers may run elsewhere."""
     composition: Composition = field(default_factory=Composition, compare=False)
+
+    @property
+    def company(self) -> CompanyPolicies:
+        """The company's policies, as the operator declares them now."""
+        return self.composition.company
 
 
 async def publish_policy(source: PolicySource, by: str, servers: Iterable[str] | None = None) -> Revision:
@@ -98,6 +105,13 @@ async def publish_policy(source: PolicySource, by: str, servers: Iterable[str] |
                 return revision
             await _compose_all(source)  # another registry published: nothing that is kept here can be relied on
     raise Conflict("another registry publishes policy at the same time", hint="run one registry per database")
+
+
+async def declare_policies(company: CompanyPolicies, source: PolicySource, by: str) -> Revision:
+    """Put these company policies in force in place of those that are. Errors: Conflict, as `publish_policy`."""
+    async with source.composition.turn:
+        source.composition.company = company
+    return await publish_policy(source, by, ())
 
 
 async def _publish(source: PolicySource, by: str) -> Revision | None:

@@ -1,5 +1,6 @@
 """Company policies in Cedar: what they make of a request, and how their faults are told."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -187,6 +188,14 @@ def decided(text: str, *, access: str, policy: str, asking: Caller) -> Permit | 
 
 
 PERMIT_ADS = 'permit (principal in Group::"ads", action, resource);'
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "// permit (principal, action, resource);\n"])
+def test_a_file_that_holds_no_policy_is_refused_where_it_is_declared(text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        check_names((PolicyText("company.cedar", text),), {})
+    assert refused.value.code == "policy-syntax"
+    assert re.match(r"company.cedar, line \d, column 1: no policy stands here", refused.value.message)
 
 
 def test_a_permit_counts_only_where_a_declaration_leaves_it_to_the_policies() -> None:

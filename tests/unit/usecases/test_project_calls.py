@@ -7,7 +7,8 @@ from itertools import permutations
 import pytest
 from tests.unit.samples import call, caller, match, request
 
-from pierhead.core.audit import CallFinished, CallLost, CallRefused, CallStarted, Fact, PolicyPublished
+from pierhead.core.audit import CallFinished, CallLost, CallRefused, CallStarted, Fact
+from pierhead.core.audit_policy import PolicyPublished
 from pierhead.core.policy import Permit, Question, RuleEffect, decide
 from pierhead.usecases.project_calls import LOST, RUNNING, CallState, project, rank_of
 

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 import cedarpy
 
 from pierhead.adapters.cedar.reading import Policy, check_names, read_policies
-from pierhead.adapters.cedar.schema import entities, request
+from pierhead.adapters.cedar.schema import caller_entities, request, server_entities
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.identity import Caller, Party, Principal, parties
@@ -36,7 +36,7 @@ class _Slice:
     parsed: cedarpy.PolicySet | None
 
 
-_About = tuple[Principal, Server, Tool | None]
+_About = tuple[Principal, Server]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class CedarPolicies:
     texts: tuple[PolicyText, ...]
     _policies: tuple[Policy, ...] = field(repr=False)
     _known: dict[_About, cedarpy.Entities] = field(default_factory=dict[_About, cedarpy.Entities], repr=False)
+    _servers: dict[Server, cedarpy.Entities] = field(default_factory=dict[Server, cedarpy.Entities], repr=False)
     _slices: dict[tuple[Question, str], _Slice] = field(default_factory=dict[tuple[Question, str], _Slice], repr=False)
 
     @classmethod
@@ -58,7 +59,7 @@ class CedarPolicies:
         part = self._slice(question, server.name)
         if part.parsed is None:
             return ()
-        there = self._entities(caller, server, tool)
+        there = self._entities(caller.principal, server if tool is None else _with(server, tool))
         asked = parties(caller.principal)
         requests = [request(caller, party, question, server, tool) for party in asked]
         answers = cedarpy.is_authorized_batch(requests, part.parsed, there)  # pyright: ignore[reportUnknownMemberType]
@@ -68,15 +69,24 @@ class CedarPolicies:
             for match in _matches(part.policies, answer.diagnostics, question, party)
         )
 
-    def _entities(self, caller: Caller, server: Server, tool: Tool | None) -> cedarpy.Entities:
-        """Who and what is asked about, read once: of a person in many groups that costs more than the question."""
-        key = (caller.principal, server, tool)
+    def _entities(self, principal: Principal, server: Server) -> cedarpy.Entities:
+        """Who and what is asked about, read once: that costs more than the question."""
+        key = (principal, server)
         found = self._known.get(key)
         if found is None:
-            if len(self._known) >= _KNOWN:
-                self._known.clear()
-            text = entities(caller, server, tool)
-            found = self._known[key] = cedarpy.Entities.from_json_str(text)  # pyright: ignore[reportUnknownMemberType]
+            _make_room(self._known)
+            there = self._server(server)
+            found = there.with_added_json_str(caller_entities(principal))  # pyright: ignore[reportUnknownMemberType]
+            self._known[key] = found
+        return found
+
+    def _server(self, server: Server) -> cedarpy.Entities:
+        """A server with its tools: the same for whoever asks."""
+        found = self._servers.get(server)
+        if found is None:
+            _make_room(self._servers)
+            found = cedarpy.Entities.from_json_str(server_entities(server))  # pyright: ignore[reportUnknownMemberType]
+            self._servers[server] = found
         return found
 
     def _slice(self, question: Question, server: str) -> _Slice:
@@ -87,6 +97,18 @@ class CedarPolicies:
             chosen = tuple(each for each in self._policies if _speaks(each, question, server))
             found = self._slices[key] = _Slice(chosen, _parsed(chosen) if chosen else None)
         return found
+
+
+def _make_room(known: dict[Any, cedarpy.Entities]) -> None:
+    if len(known) >= _KNOWN:
+        known.clear()
+
+
+def _with(server: Server, tool: Tool) -> Server:
+    """The server with that very tool, if it is not one of its own."""
+    if server.tools.get(tool.name) is tool:
+        return server
+    return replace(server, tools={**server.tools, tool.name: tool})
 
 
 def _speaks(policy: Policy, question: Question, server: str) -> bool:

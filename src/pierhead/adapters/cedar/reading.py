@@ -94,10 +94,13 @@ def read_policies(texts: Iterable[PolicyText]) -> tuple[Policy, ...]:
 def check_names(texts: Iterable[PolicyText], tools: Mapping[str, frozenset[str]]) -> None:
     """Hold what the policies name against what there is: `tools` of each server, empty where nobody knows them yet.
 
-    Errors: Invalid (`policy-unknown-name`), with line and column.
+    Errors: Invalid, with line and column: `policy-unknown-name`; `policy-syntax`, for a file that holds no policy.
     """
     for text in texts:
-        for piece in _pieces(text):
+        pieces = tuple(_pieces(text))
+        if not pieces:  # half written, or emptied by mistake: what it forbade must not be open for that
+            raise _piece(text, 0, len(text.text)).fault("no policy stands here; leave such a file out of policies")
+        for piece in pieces:
             for kind, name in _entities(_form(piece)):
                 server, _, tool = name.partition(".")
                 is_known = server in tools and (kind == "Server" or not tools[server] or tool in tools[server])

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pierhead.core.catalog import Server, Tool
-from pierhead.core.identity import Caller, Party, User, Workload
+from pierhead.core.identity import Caller, Party, Principal, User, Workload, person, workload
 from pierhead.core.policy import Question
 
 SCHEMA: Final = """
@@ -32,25 +32,25 @@ action use appliesTo { principal: [Person, Workload], resource: [Tool], context:
 Form = dict[str, Any]
 
 
-def entities(caller: Caller, server: Server, tool: Tool | None) -> str:
-    """The caller's parties, the server and the tool, as Cedar's JSON."""
+def server_entities(server: Server) -> str:
+    """The server and all of its tools, as Cedar's JSON."""
+    about = {"kind": server.kind, "owner": server.owner, "data_class": str(server.data_class)}
+    within = [_named("Server", server.name)]
+    tools = [
+        _entity("Tool", tool_id(server, tool), {"name": tool.name, "effect": str(tool.effect)}, within)
+        for tool in server.tools.values()
+    ]
+    return json.dumps([_entity("Server", server.name, about, []), *tools])
+
+
+def caller_entities(principal: Principal) -> str:
+    """Each party of the caller, as Cedar's JSON."""
     found: list[Form] = []
-    if caller.person is not None:
-        found.append(_person(caller.person))
-    if caller.workload is not None:
-        attributes = {"spiffe_id": caller.workload.spiffe_id}
-        found.append(_entity("Workload", caller.workload.spiffe_id, attributes, []))
-    found.append(
-        _entity(
-            "Server",
-            server.name,
-            {"kind": server.kind, "owner": server.owner, "data_class": str(server.data_class)},
-            [],
-        )
-    )
-    if tool is not None:
-        attributes = {"name": tool.name, "effect": str(tool.effect)}
-        found.append(_entity("Tool", tool_id(server, tool), attributes, [_named("Server", server.name)]))
+    who, program = person(principal), workload(principal)
+    if who is not None:
+        found.append(_person(who))
+    if program is not None:
+        found.append(_entity("Workload", program.spiffe_id, {"spiffe_id": program.spiffe_id}, []))
     return json.dumps(found)
 
 

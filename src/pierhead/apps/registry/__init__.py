@@ -8,6 +8,7 @@ import socket
 from contextlib import AsyncExitStack
 
 from pierhead.apps.serving import serve, stop_on_signals
+from pierhead.bootstrap.follow_policies import follow_policies
 from pierhead.bootstrap.wire_approvals import sweep
 from pierhead.bootstrap.wire_notices import deliver_for_ever, tell_for_ever
 from pierhead.bootstrap.wire_people import ask_again, follow_people
@@ -27,11 +28,13 @@ async def run(setting: RegistrySetting, listener: socket.socket) -> None:
     stop_on_signals(stopping)
     async with AsyncExitStack() as opened:
         adapters = await registry_adapters(setting, opened)
-        beside = [
-            asyncio.create_task(_let_go(stopping, adapters)),
-            asyncio.create_task(tell_for_ever(adapters)),
-            asyncio.create_task(deliver_for_ever(adapters)),
-        ]
+        others = (
+            _let_go(stopping, adapters),
+            tell_for_ever(adapters),
+            deliver_for_ever(adapters),
+            follow_policies(adapters),
+        )
+        beside = [asyncio.create_task(each) for each in others]
         sweep(adapters.approvals.store, opened)
         follow_people(adapters.people, opened)
         if adapters.federation is not None:

@@ -1,0 +1,57 @@
+"""What mutation runs try: the modules that decide, the tests that should mind, and the changes that change nothing."""
+
+from collections.abc import Mapping
+from typing import Final
+
+_UNIT: Final = "tests/unit/usecases"
+_RULES: Final = (f"{_UNIT}/test_match_rules.py", f"{_UNIT}/test_company_policies.py")
+_PUBLISH: Final = (
+    f"{_UNIT}/test_policy_changes.py",
+    f"{_UNIT}/test_serve_policy.py",
+    f"{_UNIT}/test_withheld_tools.py",
+    f"{_UNIT}/test_server_life.py",
+)
+_TOKENS: Final = ("tests/attacks/test_tokens.py", "tests/attacks/test_company_tokens.py")
+_CEDAR: Final = ("tests/unit/adapters/test_cedar.py",)
+
+MODULES: Final[Mapping[str, tuple[str, ...]]] = {
+    # policy
+    "pierhead.core.policy": ("tests/unit/core/test_policy.py", f"{_UNIT}/test_match_rules.py"),
+    "pierhead.core.rule": ("tests/unit/core/test_rule.py",),
+    "pierhead.core.reach": ("tests/unit/core/test_reach.py", "tests/policy/test_truth_table.py"),
+    "pierhead.core.bounds": ("tests/unit/core/test_condition.py",),
+    "pierhead.core.condition": ("tests/unit/core/test_condition.py",),
+    "pierhead.usecases.match_rules": _RULES,
+    "pierhead.usecases.compose_policy": _PUBLISH,
+    "pierhead.usecases.compile_policy": ("tests/unit/adapters/test_cedar_equivalence.py",),
+    "pierhead.usecases.discover": (f"{_UNIT}/test_discover.py",),
+    "pierhead.usecases.restrict_access": (f"{_UNIT}/test_sign_off.py",),
+    "pierhead.adapters.cedar": _CEDAR,
+    "pierhead.adapters.cedar.reading": _CEDAR,
+    "pierhead.adapters.cedar.schema": _CEDAR,
+    # tokens
+    "pierhead.adapters.assertion": _TOKENS,
+    "pierhead.adapters.oidc.documents": _TOKENS,
+    "pierhead.adapters.oidc.keys": _TOKENS,
+    "pierhead.adapters.oidc.provider": _TOKENS,
+    "pierhead.adapters.oidc.reading": _TOKENS,
+    "pierhead.adapters.oidc.tokens": _TOKENS,
+    "pierhead.core.claims": ("tests/unit/core/test_claims.py",),
+    "pierhead.core.token_parts": ("tests/unit/core/test_token_parts.py",),
+    "pierhead.core.federation": ("tests/unit/core/test_federation.py",),
+    # snapshots
+    "pierhead.core.snapshot": (
+        "tests/unit/core/test_snapshot.py",
+        f"{_UNIT}/test_company_policies.py",
+        f"{_UNIT}/test_told_changes.py",
+    ),
+    "pierhead.usecases.publish_policy": _PUBLISH,
+    "pierhead.usecases.follow_policy": (f"{_UNIT}/test_policy_changes.py", f"{_UNIT}/test_told_changes.py"),
+    "pierhead.usecases.serve_policy": (f"{_UNIT}/test_serve_policy.py", f"{_UNIT}/test_told_changes.py"),
+    "pierhead.usecases.revision_text": (f"{_UNIT}/test_told_changes.py", f"{_UNIT}/test_policy_changes.py"),
+    "pierhead.adapters.snapshot_file": ("tests/integration/test_snapshot_file.py",),
+    "pierhead.adapters.snapshot_signature": (f"{_UNIT}/test_policy_changes.py",),
+}
+
+EQUIVALENT: Final[Mapping[str, Mapping[str, str]]] = {}
+"""By module: the change, and why no test could notice it."""
