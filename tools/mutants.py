@@ -8,7 +8,7 @@ import ast
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 _SWAPPED: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Eq: ast.NotEq,
@@ -96,13 +96,8 @@ def _removable(node: ast.AST) -> list[tuple[str, int, ast.stmt]]:
     if isinstance(node, ast.Module | ast.ClassDef):
         return []
     listed = [(name, getattr(node, name, None)) for name in _BODIES]
-    return [
-        (name, place, each)
-        for name, body in listed
-        if isinstance(body, list)
-        for place, each in enumerate(body)
-        if isinstance(each, ast.stmt) and _is_effect(each)
-    ]
+    bodies = [(name, cast("list[ast.stmt]", body)) for name, body in listed if isinstance(body, list)]
+    return [(name, place, each) for name, body in bodies for place, each in enumerate(body) if _is_effect(each)]
 
 
 def _is_effect(statement: ast.stmt) -> bool:

@@ -10,8 +10,14 @@ _PUBLISH: Final = (
     f"{_UNIT}/test_serve_policy.py",
     f"{_UNIT}/test_withheld_tools.py",
     f"{_UNIT}/test_server_life.py",
+    f"{_UNIT}/test_trust_fleet.py",
+    f"{_UNIT}/test_sign_off.py",
 )
-_TOKENS: Final = ("tests/attacks/test_tokens.py", "tests/attacks/test_company_tokens.py")
+_TOKENS: Final = (
+    "tests/unit/adapters/test_oidc_keys.py",
+    "tests/attacks/test_tokens.py",
+    "tests/attacks/test_company_tokens.py",
+)
 _CEDAR: Final = ("tests/unit/adapters/test_cedar.py",)
 
 MODULES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -24,7 +30,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "pierhead.usecases.match_rules": _RULES,
     "pierhead.usecases.compose_policy": _PUBLISH,
     "pierhead.usecases.compile_policy": ("tests/unit/adapters/test_cedar_equivalence.py",),
-    "pierhead.usecases.discover": (f"{_UNIT}/test_discover.py",),
+    "pierhead.usecases.discover": (f"{_UNIT}/test_discover.py", f"{_UNIT}/test_company_policies.py"),
     "pierhead.usecases.restrict_access": (f"{_UNIT}/test_sign_off.py",),
     "pierhead.adapters.cedar": _CEDAR,
     "pierhead.adapters.cedar.reading": _CEDAR,

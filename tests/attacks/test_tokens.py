@@ -149,6 +149,7 @@ HEADERS: dict[str, tuple[Callable[[], str], str]] = {
     "its own key": (lambda: own(jwk="mine"), "unknown-header"),
     "a key elsewhere": (lambda: own(jku="http://evil/jwks"), "unknown-header"),
     "a certificate elsewhere": (lambda: own(x5u="http://evil/x"), "unknown-header"),
+    "a certificate's fingerprint": (lambda: own(x5t="AAAA"), "unknown-header"),
     "an identity token": (lambda: own(typ="JWT"), "wrong-type"),
     "no type": (lambda: own(typ=...), "wrong-type"),
 }
@@ -361,3 +362,36 @@ def test_even_with_the_key_an_assertion_must_be_whole() -> None:
         assert refusal(verifier(clock), forged({**whole, **change}))
     for name in whole:
         assert refusal(verifier(clock), forged({key: value for key, value in whole.items() if key != name}))
+
+
+async def test_a_token_of_the_greatest_length_is_read() -> None:
+    assert await Rig().refusal("x" * (16 * 1024)) == "malformed"
+
+
+async def test_a_time_is_a_whole_number_that_every_reader_holds_exactly() -> None:
+    rig = Rig()
+    assert (await rig.tokens.verify(sign(good(exp=2**53 - 1)).encode(), AUDIENCE)).expires_at == 2**53 - 1
+    assert await rig.refusal(sign(good(exp=2**53))) == "bad-times"
+    assert await rig.refusal(sign(good(iat=-1))) == "bad-times"
+
+
+async def test_a_token_is_remembered_for_a_minute_and_then_proved_again() -> None:
+    rig = Rig()
+    token = sign(good()).encode()
+    await rig.tokens.verify(token, AUDIENCE)
+    rig.tokens._issuers[URL][1]._keys.clear()
+    rig.keys, rig.away = [], True
+    rig.clock.seconds += 59
+    assert await rig.tokens.verify(token, AUDIENCE)
+    rig.clock.seconds += 1
+    assert await rig.refusal(token) == "unknown-key"
+
+
+async def test_the_memory_of_tokens_is_bounded() -> None:
+    rig = Rig()
+    kept = await rig.tokens.verify(sign(good()).encode(), AUDIENCE)
+    rig.tokens._kept.update({str(number).encode(): (kept, NOW + 60.0) for number in range(4094)})
+    await rig.tokens.verify(sign(good(jti="t-2")).encode(), AUDIENCE)
+    assert len(rig.tokens._kept) == 4096
+    await rig.tokens.verify(sign(good(jti="t-3")).encode(), AUDIENCE)
+    assert len(rig.tokens._kept) == 1

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.samples import AGENT, ALICE, ISSUER, ROBOT, ROW, SERVER, TOOL, caller, request, server
 
-from pierhead.adapters.cedar import CedarPolicies, check_names
+from pierhead.adapters.cedar import CedarPolicies, _failed, check_names
 from pierhead.core.approval import Approval
 from pierhead.core.call import Request
 from pierhead.core.catalog import Effect
@@ -232,3 +232,46 @@ def test_no_policy_lets_a_workload_write() -> None:
     asked = Request(request().call, caller(AGENT), on, tool, 1)
     rules = SnapshotRules(MemorySnapshots(snapshot), REACH_AND_USE)
     assert isinstance(decide(asked, rules.matches(asked), REACH_AND_USE), Refusal)
+
+
+def test_the_context_has_a_channel_in_a_channel_alone_and_the_other_party_alone() -> None:
+    assert told(f"permit {ANY} when {{ context has channel }};") == []
+    for party, holds in ((Party.PERSON, "context has workload"), (Party.WORKLOAD, "context has person")):
+        found = read(f"permit {ANY} when {{ {holds} }};").matches(
+            caller(Both(ALICE, AGENT)), Question.USE, SERVER, TOOL
+        )
+        assert [match.party for match in found] == [party]
+
+
+def test_a_tool_that_is_not_the_servers_own_is_judged_as_it_is() -> None:
+    policies = read(f'permit {ANY} when {{ resource is Tool && resource.effect == "write" }};')
+    assert policies.matches(caller(), Question.USE, SERVER, TOOL) == ()
+    for strange in (replace(TOOL, effect=Effect.WRITE), replace(TOOL, name="other", effect=Effect.WRITE)):
+        assert len(policies.matches(caller(), Question.USE, SERVER, strange)) == 1
+        assert policies.matches(caller(), Question.USE, SERVER, TOOL) == ()
+
+
+def test_who_and_what_is_asked_about_is_read_once_and_not_kept_without_end() -> None:
+    policies = read(f"permit {ANY};")
+    first = policies._entities(ALICE, SERVER)
+    assert policies._entities(ALICE, SERVER) is first
+    assert policies._server(SERVER) is policies._server(SERVER)
+    for number in range(1024):
+        policies._entities(User(ISSUER, f"u{number}", frozenset()), SERVER)
+        assert len(policies._known) <= 1024
+    assert policies._entities(ALICE, SERVER) is not first
+    assert len(policies._known) == 2
+    for number in range(1024):
+        policies._server(replace(SERVER, name=f"s{number}"))
+        assert len(policies._servers) <= 1024
+    assert len(policies._servers) == 1
+
+
+def test_a_fault_that_names_no_policy_counts_for_all_of_them() -> None:
+    assert _failed(["something went wrong"], 3) == {0, 1, 2}
+    assert _failed(["error while evaluating policy `1`: overflow"], 3) == {1}
+
+
+def test_a_slice_is_made_once() -> None:
+    policies = read(f"permit {ANY};")
+    assert policies._slice(Question.USE, "warehouse") is policies._slice(Question.USE, "warehouse")

@@ -55,3 +55,33 @@ def test_what_is_no_claim_or_too_large_is_refused_without_its_value(written: Any
         parse_claims(written)
     assert refusal.value.code == "bad-claims"
     assert "xxx" not in refusal.value.message
+
+
+def _written(size: int) -> dict[str, Any]:
+    """Claims that are kept in exactly so many characters."""
+    claims = {f"c{place:02}": "x" * 256 for place in range(15)} | {"c15": ""}
+    return claims | {"c15": "y" * (size - len(repr(claims)))}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"a": 2**53 - 1},
+        {"a": 1 - 2**53},
+        {"a": "x" * 256},
+        {"a": ["x" * 256]},
+        {"a": ["x"] * 64},
+        {f"c{place}": 1 for place in range(16)},
+        _written(4096),
+        {"a" * 64: 1},
+    ],
+)
+def test_what_is_just_within_the_bounds_is_taken(written: Any) -> None:
+    assert claims_form(parse_claims(written)) == written
+
+
+@pytest.mark.parametrize("written", [{"a": -(2**53)}, _written(4097), {"a" * 65: 1}])
+def test_what_is_just_beyond_them_is_not(written: Any) -> None:
+    with pytest.raises(Invalid) as refusal:
+        parse_claims(written)
+    assert "a" * 65 not in refusal.value.message

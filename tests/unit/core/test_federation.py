@@ -78,3 +78,12 @@ def test_an_address_names_somebody_only_where_it_is_verified() -> None:
     assert by_address.read({"email": "a@x.example", "email_verified": True}) == Stated("a@x.example", frozenset())
     for verified in (None, False, "true", 1):
         assert refusal({"email": "a@x.example", "email_verified": verified}, by_address) == "unproved-email"
+
+
+def test_the_longest_names_and_the_most_groups_are_taken() -> None:
+    longest = "x" * 255
+    assert ClaimMapping("sub", "groups", {}).read({"sub": longest, "groups": [longest]}) == Stated(
+        longest, frozenset({longest})
+    )
+    assert len(read({"groups": [f"g{number}" for number in range(1000)]})) == 1000
+    assert refusal({"groups": [f"g{number}" for number in range(1001)]}) == "bad-groups"

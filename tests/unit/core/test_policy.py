@@ -11,7 +11,7 @@ from tests.unit.samples import AGENT, ALICE, TOOL, call, caller, match, request
 
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect
-from pierhead.core.identity import ANONYMOUS, Both, Party, Principal, Workload, parties
+from pierhead.core.identity import ANONYMOUS, Both, Party, Principal, User, Workload, parties
 from pierhead.core.policy import (
     ApprovalNeeded,
     Match,
@@ -220,3 +220,22 @@ def test_parts_of_inputs_cannot_run_into_each_other() -> None:
     asked = request()
     assert inputs_digest(replace(asked, caller=one)) != inputs_digest(replace(asked, caller=two))
     assert inputs_digest(replace(asked, caller=caller(surface="\ud800")))
+
+
+def test_a_forbid_tells_its_code_only_to_whom_nothing_else_stops() -> None:
+    use = match(RuleEffect.FORBID, Question.USE)
+    drift, other = replace(use, rule="drift", code="definition_drift"), replace(use, rule="later", code="other")
+    told = decide(request(), [drift, other, REACH, USE], BOTH_QUESTIONS)
+    assert isinstance(told, Refusal)
+    assert (told.code, told.sentence) == ("definition_drift", drift.sentence)
+    for matches in ([drift, use, REACH, USE], [use, drift, REACH, USE], [drift, REACH], [drift]):
+        refused = decide(request(), matches, BOTH_QUESTIONS)
+        assert isinstance(refused, Refusal)
+        assert refused.code == ""
+
+
+def test_inputs_that_could_run_into_each_other_have_digests_of_their_own() -> None:
+    """A person whose groups are named as what follows them, and that person through a workload."""
+    crowded = User(samples.ISSUER, "alice", frozenset({"!", "()", "workload"}))
+    through = Both(User(samples.ISSUER, "alice", frozenset({"!"})), Workload("()"))
+    assert inputs_digest(request(crowded)) != inputs_digest(request(through))

@@ -89,3 +89,14 @@ def test_what_is_left_to_policies_admits_nobody_by_itself_and_narrows_as_a_name_
     assert left.is_within(parse_who("group:ads or group:x or policies"))
     assert left.within(parse_who("policies")) == parse_who("policies")
     assert left.within(parse_who("everyone")) == parse_who("group:ads")
+
+
+def test_what_stands_in_both_is_the_same_from_either_side() -> None:
+    everyone, ads, ann = parse_who("everyone"), parse_who("group:ads"), parse_who("user:ann")
+    for narrow in (ads, ann):
+        assert everyone.within(narrow) == narrow.within(everyone) == narrow
+    assert ads.within(parse_who("group:legal")) == ann.within(parse_who("user:bob")) == NOBODY
+
+
+def test_everyone_is_said_first_and_policies_last() -> None:
+    assert str(parse_who("policies or group:b or everyone or user:a")) == "everyone or group:b or user:a or policies"

@@ -201,7 +201,7 @@ async def test_conditions_narrow_who_may_reach_and_use_what_is_deployed(desk: Re
     said = ("access: group:data-eng", "surfaces: ide, chat", "environments: local", "tool write: user:ann", "be kind")
     with_them = yes(S, verdict=Verdict.APPROVE_WITH_CONDITIONS, conditions=said)
     await decide_gate(review.id, with_them, REVIEWER[S], desk)
-    again = yes(L, verdict=Verdict.APPROVE_WITH_CONDITIONS, conditions=("surfaces: ide", "tool write: everyone"))
+    again = yes(L, verdict=Verdict.APPROVE_WITH_CONDITIONS, conditions=("surfaces: ide, agent", "tool write: everyone"))
     await decide_gate(review.id, again, REVIEWER[L], desk)
     await decide_gate(review.id, yes(G), REVIEWER[G], desk)
     await take_step(StepAsked("clock", "1", Step.DEPLOY, "go"), somebody("bob"), desk)

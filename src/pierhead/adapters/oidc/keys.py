@@ -86,7 +86,8 @@ def read_keys(document: bytes) -> dict[str, Key]:
 
 def _usable(entry: dict[str, object]) -> tuple[str, Key] | None:
     key_id, kind = entry.get("kid"), entry.get("kty")
-    if entry.get("use", "sig") != "sig" or not isinstance(key_id, str) or kind not in {"RSA", "EC"}:
+    # A tuple: a kind that is no text need not be hashable.
+    if entry.get("use", "sig") != "sig" or not isinstance(key_id, str) or kind not in ("RSA", "EC"):
         return None
     texts: dict[str, Any] = {name: value for name, value in entry.items() if isinstance(value, str)}
     try:
