@@ -263,7 +263,6 @@ Fact = (
     | ServerMoved
     | DefinitionsDrifted
     | EntryChanged
-    | PolicyPublished
     | ReviewFact
     | PolicyFact
     | ApprovalFact

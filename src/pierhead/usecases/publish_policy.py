@@ -72,8 +72,6 @@ class PolicySource:
     clock: Clock
     served: ServedPolicy
     trusts_fleet: bool
-    company: CompanyPolicies = NO_POLICIES
-    """The company's policies, as the operator declares them."""
     own_hosts: frozenset[str] = frozenset()
     """The hosts at which registered servers may run elsewhere."""
     composition: Composition = field(default_factory=Composition, compare=False)
