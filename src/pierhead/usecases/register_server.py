@@ -66,7 +66,9 @@ async def change_entry(name: str, document: Mapping[str, Json], lock: int, calle
     members = changed_members(entry.document, document)
     if not members:
         return entry
-    changed = replace(entry, document=dict(document), lock=lock)
+    # another owner ends the right of whoever registered it: people leave, and their servers stay
+    answers = by if "owner" in members else entry.by
+    changed = replace(entry, document=dict(document), by=answers, lock=lock)
     await commit(Change((EntryChanged(name, members, by),), entries=(changed,)), desk)
     await put_in_force(name, by, desk)
     return await entry_of(name, desk)

@@ -15,7 +15,7 @@ from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.ports_catalogue import Entry
 from pierhead.usecases.publish_manifest import publish_manifest
 from pierhead.usecases.publish_version import candidate, publish_version
-from pierhead.usecases.register_server import register_server
+from pierhead.usecases.register_server import change_entry, register_server
 from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.sign_off import GateDecision, decide_gate
 
@@ -114,6 +114,23 @@ async def test_of_two_who_register_one_name_at_once_the_second_is_told(desk: Reg
     with pytest.raises(Conflict) as taken:
         await register_server("clock", GUEST, somebody("alice"), late)
     assert taken.value.code == "name-taken"
+
+
+async def test_a_server_whose_owner_left_is_taken_over_and_they_have_no_right_of_it_any_more(
+    desk: RegistryDesk,
+) -> None:
+    bob, frank, wanda, alice = (somebody(name) for name in ("bob", "frank", "wanda", "alice"))
+    entry = await register_server("clock", {**GUEST, "owner": "gone"}, bob, desk)
+    with pytest.raises(Forbidden, match="is changed by its owner"):
+        await change_entry("clock", {**GUEST, "owner": "web"}, entry.lock, wanda, desk)
+    entry = await change_entry("clock", {**GUEST, "owner": "gone", "title": "Clock"}, entry.lock, frank, desk)
+    assert entry.by == "bob", "another title is no other owner"
+    entry = await change_entry("clock", {**GUEST, "owner": "web"}, entry.lock, frank, desk)
+    for person in (bob, alice):
+        with pytest.raises(Forbidden, match="is changed by its owner"):
+            await change_entry("clock", {**GUEST, "title": "Mine"}, entry.lock, person, desk)
+    entry = await change_entry("clock", {**GUEST, "title": "Ours"}, entry.lock, wanda, desk)
+    assert (entry.by, entry.document["title"]) == ("frank", "Ours")
 
 
 async def test_a_candidate_is_what_publishing_would_give_and_is_not_kept(desk: RegistryDesk) -> None:

@@ -192,6 +192,24 @@ async def test_each_page_of_a_review_says_what_comes_next(visit: Visit) -> None:
     assert "Next:" not in await owners()
 
 
+async def test_a_review_names_whom_its_version_would_let_in_and_shut_out(visit: Visit) -> None:
+    versions = kept(visit).kept_versions
+
+    def admit(server: str, version: str, group: str) -> None:
+        known = versions[server, version]
+        versions[server, version] = replace(known, document={**known.document, "access": f"group:{group}"})
+
+    admit("spark", "1.4.0", "data-eng")
+    admit("warehouse", "1.4.0", "data-eng")
+    admit("warehouse", "1.5.0", "ads")
+    await visit.sign_in("carol")
+    first, later = await visit.json(SPARK), await visit.json(WAREHOUSE)
+
+    assert (first["gains"], first["loses"]) == (["alice"], [])
+    assert (later["gains"], later["loses"]) == (["bob"], ["alice"])
+    assert "Would gain access alice Would lose it nobody" in await visit.text(SPARK)
+
+
 async def test_a_version_that_was_sent_back_says_why_and_how_to_go_on(visit: Visit) -> None:
     await decide(visit, "carol", Gate.SECURITY, "reject", reason="it sends data to a host nobody named")
     await visit.sign_in("alice")

@@ -50,6 +50,7 @@ VERDICTS: Final = (
     (Verdict.WAIVE, "Waive"),
 )
 _SAID: Final = dict(VERDICTS)
+_NAMED: Final = 20
 _CHANGES: Final = {
     ChangeClass.FIRST: "the first version",
     ChangeClass.MAJOR: "a breaking or widening change",
@@ -81,7 +82,7 @@ def _review(view: ReviewView, token: str, filled: Filled) -> h.Node:
                 _decide(view, token, filled), _changed(view), _found(view), _exact(view), _comments(view, token)
             ],
             h.aside(class_="stack wide side", aria_label="About this review")[
-                _sign_offs(view), _bound(view), _declared(view)
+                _sign_offs(view), _reach(view), _bound(view), _declared(view)
             ],
         ],
     ]
@@ -349,3 +350,19 @@ def _declared(view: ReviewView) -> h.Node:
             ]
         ),
     )
+
+
+def _reach(view: ReviewView) -> h.Node:
+    """Whom this version lets in, by name: of a first version everyone whom it would."""
+    return titled(
+        "Who would reach it",
+        facts([("Would gain access", _named(view.gains)), ("Would lose it", _named(view.loses))]),
+        h.p(class_="quiet")["Of the people who are known here, by its rows of access; tools may ask for more."],
+    )
+
+
+def _named(people: Sequence[str]) -> h.Node:
+    if not people:
+        return "nobody"
+    shown = h.bdi[visible(", ".join(people[:_NAMED]))]
+    return [shown, f", and {len(people) - _NAMED:,} more"] if len(people) > _NAMED else shown

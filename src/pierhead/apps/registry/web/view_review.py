@@ -20,7 +20,9 @@ from pierhead.core.catalog import Effect, Risk, Stage, Tool
 from pierhead.core.definitions import definition
 from pierhead.core.errors import NotFound
 from pierhead.core.finding import Finding
+from pierhead.core.identity import Party, User
 from pierhead.core.json import Json
+from pierhead.core.reach import Row
 from pierhead.core.review import Binding, Comment, Gate, Review, SignOff
 from pierhead.core.token_weight import token_weight
 from pierhead.usecases.check_definitions import check_definitions, check_document
@@ -83,6 +85,9 @@ class ReviewView:
     risk: Risk
     access: tuple[str, ...]
     access_before: tuple[str, ...]
+    gains: tuple[str, ...]
+    """People who are known here, and would reach it with this version and do not now; `loses` the other way round."""
+    loses: tuple[str, ...]
     instructions: str
     tools: tuple[ExactTool, ...]
     tokens: int
@@ -115,7 +120,8 @@ def _view(site: Site, viewer: Viewer, review: Review, entry: Entry, both: tuple[
     version, before = both
     caller = viewer.caller(site)
     tools = tuple(_exact(tool) for tool in version.manifest.tools)
-    risk, access = _declared(site, entry.name, version)
+    (risk, rows), rows_before = _declared(site, entry.name, version), _rows_before(site, entry.name, before)
+    reach, reached = _people(site, rows), _people(site, rows_before)
     return ReviewView(
         line=queue_line(review, caller, site),
         stage=version.stage,
@@ -133,8 +139,10 @@ def _view(site: Site, viewer: Viewer, review: Review, entry: Entry, both: tuple[
         changes=_changes(before, version),
         findings=_findings(site, entry.name, version),
         risk=risk,
-        access=access,
-        access_before=_declared(site, entry.name, before)[1] if before else (),
+        access=tuple(str(row.who) for row in rows),
+        access_before=tuple(str(row.who) for row in rows_before),
+        gains=tuple(sorted(reach - reached)),
+        loses=tuple(sorted(reached - reach)),
         instructions=version.manifest.instructions,
         tools=tools,
         tokens=sum(tool.tokens for tool in tools),
@@ -186,7 +194,18 @@ def _instructions(old: Manifest, new: Manifest) -> MemberDifference | None:
     return MemberDifference("instructions", words(old.instructions, new.instructions), is_lines=False)
 
 
-def _declared(site: Site, name: str, version: Version) -> tuple[Risk, tuple[str, ...]]:
+def _declared(site: Site, name: str, version: Version) -> tuple[Risk, Sequence[Row]]:
     """The risk and the rows of access, as that version's own entry declares them."""
     declared = site.registry.declarations.read(name, version.document)
-    return declared.risk, tuple(str(row.who) for row in declared.rows)
+    return declared.risk, declared.rows
+
+
+def _rows_before(site: Site, name: str, before: Version | None) -> Sequence[Row]:
+    return _declared(site, name, before)[1] if before else ()
+
+
+def _people(site: Site, rows: Sequence[Row]) -> frozenset[str]:
+    """Everyone who signs in here and whom one of these rows admits, from wherever it does."""
+    people, issuer = site.tokens.people, site.tokens.terms.people_of
+    users = (User(issuer, name, people.groups(name) or frozenset()) for name in people.names())
+    return frozenset(user.subject for user in users if any(row.who.admits(user, Party.PERSON) for row in rows))
