@@ -272,7 +272,6 @@ def _registry(
         clock=SystemClock(),
         served=served,
         trusts_fleet=setting.rules.review == "trust-fleet",
-        company=company,
         own_hosts=rights.guests.allowed_hosts,
         composition=Composition(company=company),
     )
