@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
-from tests.approving import GROUPS, SameApprovers, desk_over, person, proposal
+from tests.approving import GROUPS, Named, SameApprovers, desk_over, person, proposal
 from tests.postgres import fresh_database
 
 from pierhead.adapters.db import Database, DatabaseApprovals, open_database
@@ -24,7 +24,7 @@ from pierhead.core.approval import OPEN_STATES, Approval, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, superseded
 from pierhead.core.audit_approvals import ApprovalMoved
 from pierhead.core.errors import Conflict, LimitExceeded, NotFound, PierheadError
-from pierhead.usecases.answer_approval import Answer, cancel_approval, decide_approval
+from pierhead.usecases.answer_approval import Answer, cancel_approval, decide_approval, settle_approval
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.ask_approval import ask_approval
 from pierhead.usecases.memory import MemoryClock
@@ -290,7 +290,10 @@ _CALLS = st.integers(0, 3)
 
 
 class _Model(RuleBasedStateMachine):
-    """Approvals against the smallest model of them: of each call its state, who said yes, and how often it ran."""
+    """Approvals against the smallest model of them: of each call its state, who said yes, and how often it ran.
+
+    Two registries on one database take turns; approvers leave their group and come back, and time passes.
+    """
 
     url = ""
 
@@ -301,6 +304,7 @@ class _Model(RuleBasedStateMachine):
         self.yeses: dict[int, set[str]] = {}
         self.ids: dict[int, str] = {}
         self.numbers = count()
+        self.calls = count()
 
     def do(self, work: Awaitable[Any]) -> Any:
         """The result, or the error's kind."""
@@ -311,11 +315,13 @@ class _Model(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.database = self.loop.run_until_complete(open_database(self.url))
-        self.store = DatabaseApprovals(self.database)
-        self.desk = desk_over(self.store, limit=4)
+        self.databases = [self.loop.run_until_complete(open_database(self.url)) for _ in range(2)]
+        self.people = Named()
+        self.desks = [
+            replace(desk_over(DatabaseApprovals(database), limit=4), ids=_Random(), people=self.people)
+            for database in self.databases
+        ]
         tag = os.urandom(6).hex()
-        self.desk = replace(self.desk, ids=_Random())
         self.asked = {
             n: proposal(
                 {"n": n, "tag": tag},
@@ -328,9 +334,45 @@ class _Model(RuleBasedStateMachine):
         }
 
     def teardown(self) -> None:
-        if hasattr(self, "database"):
-            self.loop.run_until_complete(self.database.close())
+        for database in getattr(self, "databases", ()):
+            self.loop.run_until_complete(database.close())
         self.loop.close()
+
+    @property
+    def desk(self) -> ApprovalDesk:
+        """The one registry and the other, in turn."""
+        return self.desks[next(self.numbers) % 2]
+
+    @rule(name=st.sampled_from(("frank", "gina", "henry")))
+    def leave_or_come_back(self, name: str) -> None:
+        has_it = "platform-admin" in self.people.by_name[name]
+        self.people.by_name[name] = frozenset() if has_it else GROUPS[name]
+
+    @rule(n=_CALLS)
+    def let_time_pass(self, n: int) -> None:
+        after = {
+            ApprovalState.PENDING: ApprovalState.EXPIRED,
+            ApprovalState.APPROVED: ApprovalState.EXPIRED,
+            ApprovalState.EXECUTING: ApprovalState.FAILED_UNKNOWN,
+        }.get(self.state.get(n, ApprovalState.DENIED))
+        if after is not None:
+            self.do(self.desk.store.change(self.ids[n], late))
+            self.state[n] = after
+
+    @rule()
+    def sweep(self) -> None:
+        self.do(expire_approvals(self.desk.store))
+
+    @rule(n=_CALLS)
+    def settle(self, n: int) -> None:
+        if n not in self.ids:
+            return
+        done = self.do(settle_approval(self.ids[n], "looked", person("frank"), self.desk))
+        if self.state[n] is ApprovalState.FAILED_UNKNOWN and self.people.by_name["frank"]:
+            self.state[n] = ApprovalState.CONSUMED
+            assert done.state is self.state[n]
+        else:
+            assert isinstance(done, type)
 
     @rule(n=_CALLS)
     def ask(self, n: int) -> None:
@@ -350,7 +392,7 @@ class _Model(RuleBasedStateMachine):
             return
         answer = Answer(verdict, "", "web", self.asked[n].digest)
         done = self.do(decide_approval(self.ids[n], answer, person(name), self.desk))
-        is_theirs = name in {"frank", "gina", "henry"} and name not in self.yeses[n]
+        is_theirs = "platform-admin" in self.people.by_name[name] and name not in self.yeses[n]
         if self.state[n] is not ApprovalState.PENDING or not is_theirs:
             assert isinstance(done, type)
             return
@@ -367,13 +409,14 @@ class _Model(RuleBasedStateMachine):
         if n not in self.ids:
             return
         tries = [
-            self._tried(spend_approval(self.ids[n], self.asked[n].digest, f"c{next(self.numbers)}", self.desk))
+            self._tried(spend_approval(self.ids[n], self.asked[n].digest, f"c{next(self.calls)}", self.desk))
             for _ in range(at_once)
         ]
         spent = sum(self.loop.run_until_complete(_all(tries)))
-        assert spent == (1 if self.state[n] is ApprovalState.APPROVED else 0)
-        if spent:
-            self.state[n] = ApprovalState.EXECUTING
+        is_good = all("platform-admin" in self.people.by_name[name] for name in self.yeses[n])
+        assert spent == (1 if self.state[n] is ApprovalState.APPROVED and is_good else 0)
+        if self.state[n] is ApprovalState.APPROVED:
+            self.state[n] = ApprovalState.EXECUTING if is_good else ApprovalState.SUPERSEDED
 
     async def _tried(self, work: Awaitable[ApprovalRecord]) -> bool:
         try:
@@ -385,7 +428,7 @@ class _Model(RuleBasedStateMachine):
     def finish(self, n: int, ended: str) -> None:
         if n not in self.ids:
             return
-        kept = self.do(self.store.one(self.ids[n]))
+        kept = self.do(self.desk.store.one(self.ids[n]))
         done = self.do(finish_approval(self.ids[n], kept.call_id, ended, self.desk))
         if self.state[n] is ApprovalState.EXECUTING:
             self.state[n] = ApprovalState.FAILED_UNKNOWN if ended == "unknown" else ApprovalState.CONSUMED
@@ -406,7 +449,7 @@ class _Model(RuleBasedStateMachine):
     @invariant()
     def agrees(self) -> None:
         for n, record_id in self.ids.items():
-            assert self.do(self.store.one(record_id)).state is self.state[n]
+            assert self.do(self.desk.store.one(record_id)).state is self.state[n]
 
 
 async def _awaited(work: Awaitable[Any]) -> Any:
