@@ -115,7 +115,7 @@ class _People:
     async def _heard(self, clerk: str, ticket: str) -> float:
         """When somebody who waits at the second gateway is told. Errors: Flawed."""
         said, _ = await self._called(1, clerk, "approvals_wait", {"id": ticket, "timeout_s": 25})
-        if said.get("state") != "approved":
+        if said.get("status") != "approved":
             raise Flawed(f"who waited was told {said}")
         return time.perf_counter()
 

@@ -276,6 +276,8 @@ def test_lists_show_each_their_own_page_by_page(url: str) -> None:
         assert len(await store.listed(ApprovalFilter(Seer("alice", frozenset())))) == 5
         assert len(await store.listed(ApprovalFilter(Seer("x", frozenset({"data%eng"}))))) == 1
         assert await store.listed(ApprovalFilter(Seer("x", frozenset({"dataXeng", "data", "platform"})))) == []
+        for nobody in (Seer("ALICE", frozenset()), Seer("x", frozenset({"Platform-Admin"})), Seer("", frozenset({""}))):
+            assert await store.listed(ApprovalFilter(nobody)) == [], "names that differ by a letter are others"
         assert len(await store.listed(ApprovalFilter(Everyone(), requester="bob"))) == 1
         assert len(await store.listed(ApprovalFilter(Everyone(), server="warehouse"))) == 5
         first = await store.listed(replace(ANYONE, limit=4))

@@ -59,6 +59,7 @@ _LATE: Final[Mapping[ApprovalState, ApprovalState]] = {
     ApprovalState.EXECUTING: ApprovalState.FAILED_UNKNOWN,
 }
 """What time alone makes of a record."""
+_PLACES: Final[Mapping[str, Callable[..., ColumnElement[int]]]] = {"sqlite": func.instr, "postgresql": func.strpos}
 _NEWEST: Final = APPROVALS.c.created_at.desc(), APPROVALS.c.id.desc()
 
 
@@ -113,7 +114,7 @@ class DatabaseApprovals:
     async def listed(self, wanted: ApprovalFilter) -> Sequence[ApprovalRecord]:
         async with self.database.reading() as connection:
             now = await self._now(connection)
-            rows = (await connection.execute(_newest(wanted, now))).mappings().all()
+            rows = (await connection.execute(_newest(wanted, now, self._dialect))).mappings().all()
         return [as_of(_record(row), now) for row in rows]
 
     async def overdue(self, limit: int) -> Sequence[str]:
@@ -124,7 +125,7 @@ class DatabaseApprovals:
 
     async def _take_turns(self, connection: AsyncConnection) -> None:
         """Two who ask at once must not both find nothing; SQLite's immediate transactions take turns anyway."""
-        if self.database.engine.dialect.name == "postgresql":
+        if self._dialect == "postgresql":
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ASKING})
 
     async def _now(self, connection: AsyncConnection) -> float:
@@ -132,11 +133,15 @@ class DatabaseApprovals:
         return float((await connection.execute(select(self._clock))).scalar_one())
 
     @property
+    def _dialect(self) -> str:
+        return self.database.engine.dialect.name
+
+    @property
     def _clock(self) -> ColumnElement[float]:
-        return CLOCKS[self.database.engine.dialect.name]
+        return CLOCKS[self._dialect]
 
     def _asking(self) -> Select[Any, int, float]:
-        return _ASKINGS[self.database.engine.dialect.name]
+        return _ASKINGS[self._dialect]
 
     async def _write(self, connection: AsyncConnection, written: Written, now: float) -> ApprovalRecord:
         if not written.facts:
@@ -196,9 +201,10 @@ def _record(row: RowMapping) -> ApprovalRecord:
     return record_from_form(orjson.loads(row["document"]))
 
 
-def _newest(wanted: ApprovalFilter, now: float) -> Select[Any]:
+def _newest(wanted: ApprovalFilter, now: float, dialect: str) -> Select[Any]:
     """The newest that are wanted. State by state, so that each reads its index from the end and stops in time."""
-    conditions, documents = _conditions(wanted), select(APPROVALS.c.document).order_by(*_NEWEST).limit(wanted.limit)
+    conditions = _conditions(wanted, dialect)
+    documents = select(APPROVALS.c.document).order_by(*_NEWEST).limit(wanted.limit)
     if not wanted.states:
         return documents.where(*conditions)
     of_states = [
@@ -208,11 +214,11 @@ def _newest(wanted: ApprovalFilter, now: float) -> Select[Any]:
     return documents.where(APPROVALS.c.id.in_(union_all(*(select(each.c.id) for each in of_states))))
 
 
-def _conditions(wanted: ApprovalFilter) -> list[ColumnElement[bool]]:
+def _conditions(wanted: ApprovalFilter, dialect: str) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     match wanted.seen_by:
         case Seer():
-            found.append(_seen(wanted.seen_by))
+            found.append(_seen(wanted.seen_by, dialect))
         case Everyone():
             pass
         case _:
@@ -238,9 +244,11 @@ def _in_states(states: frozenset[ApprovalState], now: float) -> list[ColumnEleme
     return [*found, *(APPROVALS.c.state == state for state in sorted(states - _LATE.keys()))]
 
 
-def _seen(seer: Seer) -> ColumnElement[bool]:
-    by_group = [APPROVALS.c.approvers.contains(_lines([group]), autoescape=True) for group in sorted(seer.groups)]
-    return or_(APPROVALS.c.people.contains(_lines([seer.person]), autoescape=True), *by_group)
+def _seen(seer: Seer, dialect: str) -> ColumnElement[bool]:
+    """By whole names, letter by letter: what is searched for as a pattern would find others."""
+    place = _PLACES[dialect]
+    by_group = [place(APPROVALS.c.approvers, _lines([group])) > 0 for group in sorted(seer.groups)]
+    return or_(place(APPROVALS.c.people, _lines([seer.person])) > 0, *by_group)
 
 
 def _changed() -> Conflict:
