@@ -6,7 +6,7 @@ person sits there.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import anyio
@@ -30,8 +30,10 @@ from pierhead.sdk.testing import lifespan
 from pierhead.usecases.answer_approval import Answer, decide_approval
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.desk_approvals import DeskApprovals
-from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, snapshot_of
+from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemoryIds, MemorySnapshots, snapshot_of
 from pierhead.usecases.memory_approvals import MemoryApprovals
+from pierhead.usecases.memory_duty import MemoryChoices
+from pierhead.usecases.remember_choice import ChoiceBook
 
 ERAS = ("2026-07-28", "legacy")
 ISSUER = "https://memory.example"
@@ -188,7 +190,7 @@ async def running_shop(key: bytes | None = KEY, store: MemoryApprovals | None = 
     ran: list[str] = []
     server, clock, audit = shop(ran), MemoryClock(), MemoryAudit()
     store = store or MemoryApprovals(clock)
-    desk = desk_over(store, limit=20)
+    desk = replace(desk_over(store, limit=20), choices=ChoiceBook(MemoryChoices(), clock, MemoryIds()))
     rows = (Row("shop", parse_who(f"everyone or workload:{CHAT}"), EVERY, EVERY, EVERY),)
     snapshots = MemorySnapshots(snapshot_of([server.listed(Stage.DEPLOYED, "http://127.0.0.1:1/mcp")], rows))
     governance = govern("shop", server.tools, snapshots, DeskApprovals(desk, Beat(store)), audit, clock)

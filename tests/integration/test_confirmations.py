@@ -21,7 +21,7 @@ async def test_what_the_person_confirms_runs_once_and_is_asked_for_anew(era: str
         assert shop.asked[0].message != shop.asked[1].message
 
 
-async def test_the_question_tells_the_exact_call_and_offers_two_choices(era: str) -> None:
+async def test_the_question_tells_the_exact_call_and_offers_its_choices(era: str) -> None:
     async with running_shop() as shop, shop.client(era, choosing("approve")) as client:
         await client.call_tool("purge", {"table": "x\u202eof\nApproved?", "reason": "Aufräumen"})
         (asked,) = shop.asked
@@ -32,6 +32,7 @@ async def test_the_question_tells_the_exact_call_and_offers_two_choices(era: str
         assert lines[-1] == f"{shop.last}, open until 2023-11-14T22:23:20Z"
         assert asked.requested_schema["properties"]["decision"]["oneOf"] == [
             {"const": "approve", "title": "Approve once"},
+            {"const": "remember", "title": "Approve, and for 8 hours whenever exactly this is sent"},
             {"const": "deny", "title": "Deny"},
         ]
         assert asked.requested_schema["required"] == ["decision"]
@@ -128,3 +129,14 @@ async def test_what_is_decided_on_the_page_meanwhile_counts(era: str) -> None:
         async with shop.client(era, late) as client:
             assert told(await client.call_tool("purge", {"table": "orders"}))["status"] == "denied"
             assert shop.ran == []
+
+
+async def test_what_is_remembered_in_the_form_is_not_asked_again(era: str) -> None:
+    async with running_shop() as shop, shop.client(era, choosing("remember")) as client:
+        for _ in range(3):
+            assert told(await client.call_tool("purge", {"table": "orders"})) == {"result": "orders is empty"}
+        assert (len(shop.asked), shop.ran, shop.states) == (1, ["orders"] * 3, ["consumed"] * 3)
+        await client.call_tool("purge", {"table": "people"})
+        assert len(shop.asked) == 2
+        hows = [fact.how for fact in shop.store.facts if fact.kind == "approval-decided"]
+        assert hows == ["form", "remembered", "remembered", "form"]

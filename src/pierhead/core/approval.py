@@ -95,7 +95,7 @@ def moved(state: ApprovalState, move: ApprovalMove) -> ApprovalState:
 
 @dataclass(frozen=True, slots=True)
 class FormAnswer:
-    """What a person chose in a form: `verdict` is approve or deny, `digest` that of what the form showed."""
+    """What a person chose in a form: `verdict` is approve, remember or deny, `digest` that of what the form showed."""
 
     verdict: str
     digest: str

@@ -8,6 +8,7 @@ record decides what may run, never what a client sends along. Not here: what an 
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
@@ -30,7 +31,7 @@ from pierhead.core.foreseen import Foreseen
 from pierhead.core.identity import Caller
 from pierhead.core.policy import ApprovalNeeded
 from pierhead.sdk.result import moment
-from pierhead.usecases.own_approvals import FORM
+from pierhead.usecases.own_approvals import FORM, REMEMBER
 from pierhead.usecases.ports import Audit, Clock, ServerApprovals
 
 RequestContext = ServerRequestContext[Any, Any]
@@ -40,12 +41,26 @@ _FIRST_TITLED: Final = "2025-11-25"
 _LONGEST_SHOWN: Final = 2000
 """Characters: what is longer is read on the approval's page, not in a form."""
 _CHOICES: Final = {"approve": "Approve once", "deny": "Deny"}
+_LASTING: Final = {
+    "approve": "Approve once",
+    REMEMBER: "Approve, and for 8 hours whenever exactly this is sent",
+    "deny": "Deny",
+}
 
 
-def _chosen(text: str) -> str:
-    if text not in _CHOICES:
-        raise ValueError("none of the choices")
-    return text
+def _field(choices: Mapping[str, str]) -> Any:  # noqa: ANN401 - pydantic's own type of a field
+    """One choice: clients differ in what else they can show."""
+    shown: dict[str, Any] = {"oneOf": [{"const": choice, "title": title} for choice, title in choices.items()]}
+    return Field(title="Decision", json_schema_extra=shown)
+
+
+def _one_of(choices: Mapping[str, str]) -> AfterValidator:
+    def check(text: str) -> str:
+        if text not in choices:
+            raise ValueError("none of the choices")
+        return text
+
+    return AfterValidator(check)
 
 
 def _bare(schema: dict[str, Any]) -> None:
@@ -55,13 +70,19 @@ def _bare(schema: dict[str, Any]) -> None:
 
 
 class Decision(BaseModel):
-    """The form: one choice. Clients differ in what else they can show."""
+    """The form for what is confirmed each time: every plan is."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra=_bare)
 
-    decision: Annotated[str, AfterValidator(_chosen)] = Field(
-        title="Decision", json_schema_extra={"oneOf": [{"const": k, "title": v} for k, v in _CHOICES.items()]}
-    )
+    decision: Annotated[str, _one_of(_CHOICES)] = _field(_CHOICES)
+
+
+class LastingDecision(BaseModel):
+    """The form for what may be remembered."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_bare)
+
+    decision: Annotated[str, _one_of(_LASTING)] = _field(_LASTING)
 
 
 def can_ask(ctx: RequestContext) -> bool:
@@ -157,7 +178,8 @@ class AskedInClient:
         if self.ctx.protocol_version not in MODERN_PROTOCOL_VERSIONS:
             await self._record(text, ticket, needed)
         with anyio.move_on_after(max(0.0, ticket.expires_at - self.clock.now())):
-            outcome = await self._resolved(text)
+            form = LastingDecision if proposal_of(needed).foreseen.plan is None else Decision
+            outcome = await self._resolved(text, form)
             if isinstance(outcome, InputRequiredResult):
                 await self._record(text, ticket, needed)
                 self.question = outcome
@@ -165,12 +187,14 @@ class AskedInClient:
             return verdict_of(outcome)
         return ""
 
-    async def _resolved(self, text: str) -> "ElicitationResult[Decision] | InputRequiredResult | None":
+    async def _resolved(
+        self, text: str, form: type[BaseModel]
+    ) -> "ElicitationResult[Any] | InputRequiredResult | None":
         """Errors: Invalid (`bad-answer`), for what is no answer to the form."""
         try:
             given = InputResponseRequestParams.model_validate(self.ctx.params or {})
             context = Context[Any, Any](request_context=self.ctx, input_params=given)
-            wanted = {"outcome": (Resolve(_Asking(text)), True)}
+            wanted = {"outcome": (Resolve(_Asking(text, form)), True)}
             found = await resolve_arguments(wanted, build_resolver_plans(wanted, set()), {}, context)
         except (ToolError, ValidationError):
             message = "the answer to the form was none of its choices"
@@ -199,17 +223,18 @@ class AskedInClient:
 class _Asking:
     """A resolver that asks that text. Its name on the wire is that of this class, whatever it asks."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, form: type[BaseModel]) -> None:
         self.text = text
+        self.form = form
 
-    async def __call__(self) -> Elicit[Decision]:
-        return Elicit(self.text, Decision)
+    async def __call__(self) -> Elicit[Any]:
+        return Elicit(self.text, self.form)
 
 
 def verdict_of(outcome: object) -> str:
     """What an answer says. By the type of what was given, never by its action alone: nothing but the form counts."""
     match outcome:
-        case AcceptedElicitation(data=Decision(decision=chosen)):
+        case AcceptedElicitation(data=Decision(decision=chosen) | LastingDecision(decision=chosen)):
             return chosen
         case None | CancelledElicitation():
             return ""

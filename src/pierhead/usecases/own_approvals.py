@@ -6,20 +6,27 @@ others, which is no tool (`answer_approval`).
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pierhead.core.approval import OPEN_STATES, Approval, ApprovalState, FormAnswer
 from pierhead.core.approval_record import ApprovalRecord, Decided, as_of, cancelled, decided
 from pierhead.core.audit import Fact
 from pierhead.core.audit_approvals import ApprovalDecided, ApprovalMoved
-from pierhead.core.errors import Conflict, Forbidden
-from pierhead.core.identity import Caller
+from pierhead.core.choice import LONGEST_S
+from pierhead.core.errors import Conflict, Forbidden, Invalid
+from pierhead.core.identity import Caller, User
 from pierhead.usecases.approval_desk import ApprovalDesk, no_such_approval, record_of
 from pierhead.usecases.ports_approvals import ApprovalFilter, DecisionNews, Seer, Written
+from pierhead.usecases.ports_duty import Wish
+from pierhead.usecases.remember_choice import remember_choice
 
 LONGEST_WAIT_S = 25.0
 _MOST = 20
 FORM = "form"
+REMEMBER = "remember"
+_SAME_AGAIN = Wish(LONGEST_S, (), FORM)
+"""With exactly the same arguments; other patterns are chosen on the page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Asker:
 
 
 async def confirm_approval(record_id: str, answer: FormAnswer, asker: Asker, desk: ApprovalDesk) -> ApprovalRecord:
-    """The caller's own yes or no, given in a form of their client.
+    """The caller's own yes or no, given in a form of their client; `remember` is a yes to the very same for hours.
 
     Errors: NotFound; Forbidden (`not-yours`), where another's yes is needed; Conflict (`approval-state`,
     `approval-differs`); Invalid (`bad-decision`).
@@ -55,12 +62,16 @@ async def confirm_approval(record_id: str, answer: FormAnswer, asker: Asker, des
     def step(record: ApprovalRecord, now: float) -> Written:
         current = as_of(record, now)
         _check(current, answer, asker)
-        made = Decided(asker.person, FORM, now, answer.verdict)
+        made = Decided(asker.person, FORM, now, "approve" if answer.verdict == REMEMBER else answer.verdict)
         after = decided(current, made)
         facts: tuple[Fact, ...] = (ApprovalDecided.of(current, made), ApprovalMoved.of(record, after, asker.person))
         return Written((after,), facts)
 
-    return await desk.store.change(record_id, step)
+    record = await desk.store.change(record_id, step)
+    if answer.verdict == REMEMBER:
+        with suppress(Invalid):  # what cannot be remembered was confirmed all the same
+            await remember_choice(record_id, _SAME_AGAIN, User(asker.issuer, asker.person, frozenset()), desk)
+    return record
 
 
 def _check(record: ApprovalRecord, answer: FormAnswer, asker: Asker) -> None:

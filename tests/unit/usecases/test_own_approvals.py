@@ -9,12 +9,14 @@ from tests.unit.samples import AGENT, ALICE, ISSUER, ROBOT, caller
 from pierhead.core.approval import Approval, ApprovalState, FormAnswer
 from pierhead.core.approval_record import ApprovalRecord, proposal_of
 from pierhead.core.errors import Conflict, Forbidden, Invalid, NotFound
+from pierhead.core.foreseen import Foreseen, Planned
 from pierhead.core.identity import ANONYMOUS, Both
 from pierhead.usecases.answer_approval import Answer, decide_approval
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.ask_approval import ask_approval
-from pierhead.usecases.memory import MemoryClock
+from pierhead.usecases.memory import MemoryClock, MemoryIds
 from pierhead.usecases.memory_approvals import MemoryApprovals
+from pierhead.usecases.memory_duty import MemoryChoices
 from pierhead.usecases.own_approvals import (
     LONGEST_WAIT_S,
     Asker,
@@ -23,6 +25,7 @@ from pierhead.usecases.own_approvals import (
     own_approvals,
     withdraw_approval,
 )
+from pierhead.usecases.remember_choice import ChoiceBook
 
 pytestmark = pytest.mark.anyio
 MINE = Asker(ISSUER, "alice", "")
@@ -56,6 +59,24 @@ async def test_a_form_decides_a_confirmation_on_record(
     assert after.state == state
     assert [(made.by, made.how, made.verdict) for made in after.decisions] == [("alice", "form", verdict)]
     assert [fact.kind for fact in store.facts] == ["approval-asked", "approval-decided", "approval-moved"]
+
+
+async def test_a_yes_that_lasts_is_remembered_and_what_cannot_be_is_confirmed_all_the_same(
+    desk: ApprovalDesk, store: MemoryApprovals
+) -> None:
+    choices = MemoryChoices()
+    lasting = replace(desk, choices=ChoiceBook(choices, store.clock, MemoryIds()))
+    record = await asked(desk)
+    after = await confirm_approval(record.id, yes(record, "remember"), MINE, lasting)
+    assert (after.state, after.decisions[-1].verdict) == (ApprovalState.APPROVED, "approve")
+    (choice,) = choices.kept.values()
+    assert (choice.person, choice.free, choice.expires_at - choice.created_at) == ("alice", (), 8 * 3600)
+
+    planned = Foreseen(plan=Planned("pln_1", "d" * 64, 1, (), 1e12))
+    needs = proposal_of(needed({"table": "planned"}, Approval.CONFIRM))
+    other = await ask_approval(replace(needs, foreseen=planned), desk)
+    assert (await confirm_approval(other.id, yes(other, "remember"), MINE, lasting)).state is ApprovalState.APPROVED
+    assert len(choices.kept) == 1
 
 
 @pytest.mark.parametrize("approval", [Approval.APPROVE, Approval.FOUR_EYES])
