@@ -6,7 +6,7 @@ Above: `apps/registry` mounts the parts. Not here: listening, processes.
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,9 +128,12 @@ class RegistryAdapters:
     counts: ApprovalCounts
 
 
-def _require_cases(fleet: Fleet) -> None:
+def _company(fleet: Fleet) -> CompanyPolicies:
+    """The company's policies, under which every case of the fleet file holds. Errors: Invalid; Misconfigured."""
+    company = declared_policies(fleet.policies, dict.fromkeys(fleet.servers, ()))
     if fleet.tests:
         require_good(judged_fleet(fleet))
+    return company
 
 
 async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) -> RegistryAdapters:
@@ -138,8 +141,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
 
     Errors: Misconfigured; Invalid, for a fleet file that fails its cases, and for company policies that cannot be read.
     """
-    company = declared_policies(setting.fleet.policies, dict.fromkeys(setting.fleet.servers, ()))
-    _require_cases(setting.fleet)  # before anything is opened: while one fails, the policy that was published stays
+    company = _company(setting.fleet)  # before anything is opened: while a case fails, the published policy stays
     keys, clock = Keys.at(setting.data), SystemClock()
     database = await open_database(setting.database_url or f"sqlite:///{setting.data.resolve() / 'pierhead.db'}")
     opened.push_async_callback(database.close)
@@ -150,10 +152,6 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
     data = GatewayData.at(setting.public_url)
     opened.push_async_callback(data.close)
     signer = JoseSigner(keys.read("token.jwk").decode())
-
-    async def own_keys() -> bytes:
-        return json.dumps(signer.public_keys()).encode()
-
     federation = await _federation(setting.sign_in, database, clock, keys)
     federated = federation.people if federation else None
     desk = _desk(setting, database, signer, CurrentPeople(federated or _known(setting), policy, _issuer(setting)))
@@ -176,7 +174,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         healths=DatabaseHealths(database, clock, setting.rules.probe_s * QUIET_INTERVALS),
         desk=desk,
         data=data,
-        tokens=_tokens(setting, own_keys, clock, policy),
+        tokens=_tokens(setting, signer, clock, policy),
         standings=DatabaseStandings(database),
         federation=federation,
         approvals=approval_desk(database, catalogue, duty, asking),
@@ -237,9 +235,10 @@ def _desk(setting: RegistrySetting, database: Database, signer: JoseSigner, peop
     )
 
 
-def _tokens(
-    setting: RegistrySetting, own_keys: Callable[[], Awaitable[bytes]], clock: Clock, policy: ServedPolicy
-) -> Tokens:
+def _tokens(setting: RegistrySetting, signer: JoseSigner, clock: Clock, policy: ServedPolicy) -> Tokens:
+    async def own_keys() -> bytes:
+        return json.dumps(signer.public_keys()).encode()
+
     own = own_issuer(setting.public_url, setting.sign_in, own_keys)
     return Tokens(own, clock, policy, company_issuer(setting.sign_in, clock))
 

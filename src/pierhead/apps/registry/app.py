@@ -5,7 +5,7 @@ Only mounts: what a route does stands in `internal`, `oauth`, `official`, `web` 
 """
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -21,7 +21,7 @@ from pierhead.apps.registry.api.routes import Api
 from pierhead.apps.registry.decisions import Decisions
 from pierhead.apps.registry.enrolled import PREFIX as ENROLLED
 from pierhead.apps.registry.enrolled import Enrolled
-from pierhead.apps.registry.internal import PREFIX, Internal
+from pierhead.apps.registry.internal import PREFIX, Endpoint, Internal
 from pierhead.apps.registry.internal_approvals import InternalApprovals
 from pierhead.apps.registry.internal_plans import InternalPlans
 from pierhead.apps.registry.logout import Logout
@@ -96,6 +96,12 @@ async def _alive(_: Request) -> PlainTextResponse:
     return PlainTextResponse("ok")
 
 
+def _approval_routes(adapters: RegistryAdapters) -> Mapping[str, Endpoint]:
+    """What servers ask about approvals and plans."""
+    approvals = InternalApprovals(adapters.approvals, adapters.decision_news)
+    return {**approvals.routes(), **InternalPlans(adapters.plans).routes()}
+
+
 def parts_of(adapters: RegistryAdapters) -> Parts:
     """The parts, from what bootstrap opened."""
     setting = adapters.setting
@@ -113,10 +119,7 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         healths=adapters.healths,
         clock=adapters.clock,
         makes_tokens=adapters.federation is None,
-        approvals={
-            **InternalApprovals(adapters.approvals, adapters.decision_news).routes(),
-            **InternalPlans(adapters.plans).routes(),
-        },
+        approvals=_approval_routes(adapters),
     )
     session_key = _session_key(adapters.keys.read("session.key"), setting.sign_in.issuer)
     is_secure = setting.public_url.startswith("https://")
