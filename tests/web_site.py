@@ -23,26 +23,32 @@ from pierhead.apps.registry.web.pages import Web
 from pierhead.apps.registry.web.session import Sessions
 from pierhead.apps.registry.web.site import Site
 from pierhead.apps.registry.web.tickets import Tickets
+from pierhead.core.absence import Absence
 from pierhead.core.approval import Approval
 from pierhead.core.approval_record import ApprovalRecord, Decided, decided, proposed
 from pierhead.core.catalog import Effect, Server, Stage, Tool
+from pierhead.core.choice import LONGEST_S, choice_of
 from pierhead.core.health import Condition, Dependency, Probe, judge
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
 from pierhead.core.usage import Minutes
+from pierhead.usecases.declare_absence import DutyDesk
 from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.find_client import Clients
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
-from pierhead.usecases.memory import MemoryAudit, MemoryClock
+from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemoryIds
 from pierhead.usecases.memory_approvals import MemoryApprovals
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.memory_data import MemoryData
+from pierhead.usecases.memory_duty import MemoryAbsences, MemoryChoices
 from pierhead.usecases.memory_health import MemoryHealths
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
 from pierhead.usecases.memory_sign_in import KnownPeople, MemoryDocuments, MemoryPeople, MemorySignIn
+from pierhead.usecases.ports_approvals import ApprovalLimits
 from pierhead.usecases.ports_data import DataAnswer
 from pierhead.usecases.ports_records import CallRow, ChainState, KeptFact, ProcessState
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
+from pierhead.usecases.remember_choice import ChoiceBook
 from pierhead.usecases.withdraw_person import CurrentPeople, PeopleDesk
 
 PUBLIC_URL = "http://127.0.0.1:8420"
@@ -93,6 +99,17 @@ APPROVALS = (
     decided(_asked("no", 3), Decided("gina", "web", NOW - 30, "deny", "not on a Friday")),
 )
 """Of alice's: one that waits for frank, one that was approved, one that was denied."""
+ABSENCES = {
+    "abs_1": Absence("abs_1", "alice", "", NOW - 3600, NOW + 3600 * 24, "fair"),
+    "abs_2": Absence("abs_2", "frank", "alice", NOW - 3600, NOW + 3600 * 48, "holiday"),
+}
+CHOICE = choice_of(
+    proposed("apr_own", proposal({"table": "flights"}, Approval.CONFIRM, issuer=PUBLIC_URL), APPROVERS, NOW - 60),
+    "cho_1",
+    (),
+    NOW - 30,
+    LONGEST_S,
+)
 
 
 def build(public_url: str = PUBLIC_URL) -> TestSite:
@@ -102,6 +119,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
     known = registry(SERVERS, ROWS, clock)
     people = CurrentPeople(PEOPLE, known.served, public_url)
     desk = TokenDesk(store, described, JoseSigner(signing_key()), people, audit, clock, Terms(public_url))
+    duty = DutyDesk(MemoryAbsences(dict(ABSENCES)), people, parse_who("nobody"), clock, MemoryIds())
     site = Site(
         tokens=desk,
         sessions=Sessions(b"k" * 32, clock, is_secure=False, void_before=desk.people.void_before),
@@ -120,8 +138,15 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         feed=known.served,
         decisions=Decisions(clock),
         healths=some_health(),
-        approvals=desk_over(MemoryApprovals(clock, {each.id: each for each in APPROVALS})),
         enrolments=EnrolmentDesk(known, public_url, b"p" * 32, str.encode, lambda count: b"c" * count),
+        approvals=replace(
+            desk_over(MemoryApprovals(clock, {each.id: each for each in APPROVALS})),
+            people=people,
+            duties=duty,
+            choices=ChoiceBook(MemoryChoices({"cho_1": CHOICE}), clock, MemoryIds()),
+            limits=ApprovalLimits(break_glass=frozenset({"legal-reviewers"})),
+        ),
+        duty=duty,
         people=PeopleDesk(MemoryPeople(), known.served, desk, None),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]

@@ -19,6 +19,8 @@ from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.ports_sign_in import Attempt, IdentityProvider, PeopleStore, Seal, SignedIn, Vouched
 
 _CLIENT: Final = "web"
+_FRESH_S: Final = 660.0
+"""As long as a sign-in may take, and a minute for clocks that differ."""
 _REASON: Final = re.compile(r"[a-z_]{1,40}")
 
 
@@ -117,8 +119,16 @@ def _about(issuer: str, name: str) -> str:
     return f"grant of {len(issuer)} {issuer} {name}"
 
 
-async def sign_in_elsewhere(answer: Mapping[str, str], attempt: Attempt, at: Federation) -> str:
-    """The name of the person whom the provider's answer proves. Recorded, either way.
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Who came back from the provider, and when they proved there who they are; 0 where it does not say."""
+
+    name: str
+    proved_at: float
+
+
+async def sign_in_elsewhere(answer: Mapping[str, str], attempt: Attempt, at: Federation) -> Arrived:
+    """The person whom the provider's answer proves. Recorded, either way.
 
     Shapes: `answer` is the query that the browser came back with.
     Errors: Unauthenticated, its code the check that failed; UpstreamUnreachable.
@@ -126,13 +136,25 @@ async def sign_in_elsewhere(answer: Mapping[str, str], attempt: Attempt, at: Fed
     try:
         await _check(answer, attempt, at.provider)
         vouched = await at.provider.person(answer["code"], attempt)
+        if attempt.is_fresh:
+            _check_fresh(vouched.proved_at, at.people.clock.now())
     except PierheadError as refused:
         await at.audit.record(SignInFailed(reason=refused.code, server="", client=_CLIENT))
         raise
     person = at.signed_in(vouched, at.people.clock.now())
     await at.audit.record(SignInSucceeded(person=person.name, client=_CLIENT))
     await at.people.remember(person)
-    return person.name
+    return Arrived(person.name, min(vouched.proved_at, person.at))
+
+
+def _check_fresh(proved_at: float, now: float) -> None:
+    """They were asked anew for this: a provider that did not ask, or does not say so, proves nothing."""
+    if now - proved_at > _FRESH_S:
+        raise Unauthenticated(
+            "the identity provider did not ask you anew, or does not say when it did",
+            hint="have it honour max_age, and send auth_time",
+            code="not-fresh",
+        )
 
 
 async def _check(answer: Mapping[str, str], attempt: Attempt, provider: IdentityProvider) -> None:

@@ -173,6 +173,8 @@ class Attempt:
     nonce: str
     verifier: str
     redirect_uri: str
+    is_fresh: bool = False
+    """Whether they must be asked anew, however long the provider remembers them."""
 
     @property
     def challenge(self) -> str:
@@ -187,6 +189,8 @@ class Vouched:
     stated: Stated
     subject: str
     grant: str = field(repr=False)
+    proved_at: float = 0.0
+    """When they proved to the provider who they are (`auth_time`); 0 where it does not say."""
 
 
 class Seal(Protocol):

@@ -1,12 +1,12 @@
 """Signing in elsewhere: whose answer is taken, who is known then, and for how long."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from pierhead.core.errors import Unauthenticated, UpstreamUnreachable
 from pierhead.core.federation import Stated
-from pierhead.usecases.federate import FederatedPeople, Federation, sign_in_elsewhere
+from pierhead.usecases.federate import Arrived, FederatedPeople, Federation, sign_in_elsewhere
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
 from pierhead.usecases.memory_sign_in import MemoryPeople, MemorySeal
 from pierhead.usecases.ports_sign_in import Attempt, SignedIn, Vouched
@@ -25,6 +25,7 @@ class Provider:
     issuer: str = ISSUER
     names_itself: bool = True
     is_away: bool = False
+    proved_at: float = 0.0
     asked: list[str] = field(default_factory=list[str])
 
     async def question(self, attempt: Attempt) -> str:
@@ -34,11 +35,11 @@ class Provider:
         return self.names_itself
 
     async def person(self, code: str, attempt: Attempt) -> Vouched:
-        assert attempt == ATTEMPT
+        assert replace(attempt, is_fresh=False) == ATTEMPT
         self.asked.append(code)
         if self.is_away:
             raise UpstreamUnreachable("away", code="identity-provider-unreachable")
-        return Vouched(Stated("u-1", frozenset({"data-eng"})), "sub-1", "")
+        return Vouched(Stated("u-1", frozenset({"data-eng"})), "sub-1", "", self.proved_at)
 
     async def again(self, grant: str, subject: str) -> Vouched:
         raise AssertionError("nobody gave a grant")
@@ -66,7 +67,7 @@ class World:
 
 async def test_whom_the_provider_proves_is_known_with_their_groups_until_they_are_due() -> None:
     world = World()
-    assert await sign_in_elsewhere(GOOD, ATTEMPT, world.at) == "u-1"
+    assert await sign_in_elsewhere(GOOD, ATTEMPT, world.at) == Arrived("u-1", 0.0)
     assert world.audit.kinds() == ["sign-in-succeeded"]
     assert (world.people.names(), world.people.groups("u-1")) == (("u-1",), frozenset({"data-eng"}))
     assert world.people.claims("u-1") == ()
@@ -115,7 +116,7 @@ async def test_an_answer_that_is_not_right_signs_nobody_in(answer: dict[str, str
 async def test_a_provider_that_never_names_itself_need_not() -> None:
     world = World()
     world.provider.names_itself = False
-    assert await sign_in_elsewhere({"state": "state-1", "code": "code-1"}, ATTEMPT, world.at) == "u-1"
+    assert await sign_in_elsewhere({"state": "state-1", "code": "code-1"}, ATTEMPT, world.at) == Arrived("u-1", 0.0)
     other = World()
     other.provider.names_itself = False
     assert await other.refusal({**GOOD, "iss": "https://evil.example"}) == "wrong-issuer"
@@ -139,3 +140,22 @@ async def test_a_provider_that_is_away_is_on_record() -> None:
 def test_the_challenge_is_that_of_rfc_7636() -> None:
     verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
     assert Attempt("s", "n", verifier, "r").challenge == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+async def test_whoever_must_prove_themselves_anew_did_so_just_now_by_the_providers_own_word() -> None:
+    world = World()
+    anew, now = replace(ATTEMPT, is_fresh=True), world.clock.now()
+    world.provider.proved_at = now - 5
+    assert await sign_in_elsewhere(GOOD, anew, world.at) == Arrived("u-1", now - 5)
+    for long_ago in (0.0, now - 661):
+        world.provider.proved_at = long_ago
+        with pytest.raises(Unauthenticated) as refused:
+            await sign_in_elsewhere(GOOD, anew, world.at)
+        assert refused.value.code == "not-fresh"
+    assert await sign_in_elsewhere(GOOD, ATTEMPT, world.at) == Arrived("u-1", now - 661)
+
+
+async def test_a_provider_whose_clock_is_ahead_makes_no_proof_younger_than_it_is() -> None:
+    world = World()
+    world.provider.proved_at = world.clock.now() + 600
+    assert (await sign_in_elsewhere(GOOD, ATTEMPT, world.at)).proved_at == world.clock.now()

@@ -29,6 +29,7 @@ from pierhead.usecases.ports_sign_in import Attempt, Vouched
 _ID_TOKEN: Final = frozenset({"", "jwt"})
 _LOGOUT_TOKEN: Final = frozenset({"", "jwt", "logout+jwt"})
 _LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
+_ANEW: Final = {"prompt": "login", "max_age": "0"}
 _MEMBERS: Final = frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"})
 
 
@@ -72,6 +73,7 @@ class CompanyProvider:
             "nonce": attempt.nonce,
             "code_challenge": attempt.challenge,
             "code_challenge_method": "S256",
+            **(_ANEW if attempt.is_fresh else {}),
         }
         joint = "&" if "?" in metadata.authorization else "?"
         return f"{metadata.authorization}{joint}{urlencode(asked)}"
@@ -140,7 +142,8 @@ class CompanyProvider:
         )
         if not mapping.states_groups(claims) and metadata.userinfo and isinstance(access_token, str):
             claims = {**await _more(metadata.userinfo, access_token, claims), **claims}
-        return Vouched(mapping.read(claims), str(claims.get("sub", "")), grant if isinstance(grant, str) else kept)
+        stated, subject = mapping.read(claims), str(claims.get("sub", ""))
+        return Vouched(stated, subject, grant if isinstance(grant, str) else kept, _auth_time(claims))
 
     async def _proved(self, token: bytes, kind: frozenset[str]) -> dict[str, object]:
         """The claims of a token that this provider signed for us."""
@@ -156,6 +159,12 @@ class CompanyProvider:
         if self.registered.client_id not in audiences or party != self.registered.client_id:
             refuse("wrong-audience")
         return claims
+
+
+def _auth_time(claims: Mapping[str, object]) -> float:
+    """When they proved who they are (OpenID Connect Core, section 2); 0 where the provider does not say."""
+    stated = claims.get("auth_time")
+    return float(stated) if isinstance(stated, int | float) and not isinstance(stated, bool) else 0.0
 
 
 async def _more(url: str, access_token: str, proved: Mapping[str, object]) -> dict[str, object]:

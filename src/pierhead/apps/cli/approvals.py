@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import typer
 
+from pierhead.apps.cli import approvals_duty
 from pierhead.apps.cli.frame import ConfigOption, DataOption, JsonOption, Output, OutputOption, emit, show
 from pierhead.apps.cli.life import AsOption, FormatOption, client_of, told
 
@@ -27,11 +28,12 @@ def register(app: typer.Typer) -> None:
     approvals.command("deny")(deny)
     approvals.command("cancel")(cancel)
     approvals.command("settle")(settle)
+    approvals_duty.add(approvals)
     app.add_typer(approvals, name="approvals")
 
 
 def list_approvals(
-    state: Annotated[str, typer.Option("--state", help="open, closed, any, or one state.")] = "open",
+    state: Annotated[str, typer.Option("--state", help="open, closed, any, to-review, or one state.")] = "open",
     server: Annotated[str, typer.Option("--server", help="Only calls of this server.")] = "",
     person: AsOption = "",
     output: OutputOption = Output.TABLE,

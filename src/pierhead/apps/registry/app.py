@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -34,6 +35,7 @@ from pierhead.apps.registry.web.site import Site
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.bootstrap.plugins import ai_clients
 from pierhead.bootstrap.wire_registry import ADMINS, AUDITORS, RegistryAdapters
+from pierhead.usecases.count_approvals import ApprovalCounts
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
 _REGISTRATIONS_A_MINUTE = 30
@@ -48,6 +50,7 @@ class Parts:
     site: Site
     callers: Callers
     official: Official
+    approvals: ApprovalCounts
 
 
 def build(parts: Parts) -> Starlette:
@@ -57,7 +60,7 @@ def build(parts: Parts) -> Starlette:
         Mount(PREFIX, parts.internal.application()),
         Mount(ENROLLED, Enrolled(parts.internal).application()),
         Route("/healthz", _alive),
-        Route("/internal/metrics", Metrics(parts.official)),
+        Route("/internal/metrics", Metrics(parts.official, parts.approvals)),
         parts.official.route(),
         *MachineSide(desk, Rate(_REGISTRATIONS_A_MINUTE, desk.clock)).routes(),
         *_logout(parts),
@@ -72,12 +75,32 @@ class Metrics:
     """What the registry counts, as Prometheus text; the gateway carries nothing below /internal."""
 
     official: Official
+    approvals: ApprovalCounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         counted = CollectorRegistry(auto_describe=False)
         counted.register(self.official.listings)
+        counted.register(ApprovalMetrics(self.approvals))
         response = Response(generate_latest(counted), media_type="text/plain; version=0.0.4; charset=utf-8")
         await response(scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalMetrics:
+    """What people decided, as prometheus_client collects it."""
+
+    counts: ApprovalCounts
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ("server", "channel", "decision")
+        decided = CounterMetricFamily("pierhead_approvals_total", "Decisions on approvals", labels=labels)
+        for key, number in self.counts.decided.items():
+            decided.add_metric(key, number)
+        broken = CounterMetricFamily("pierhead_approval_glass_broken_total", "One yes for two", labels=("server",))
+        for server, number in self.counts.glass_broken.items():
+            broken.add_metric((server,), number)
+        yield decided
+        yield broken
 
 
 def _session_key(key: bytes, provider: str) -> bytes:
@@ -147,6 +170,9 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         namespace=setting.rules.namespace,
         approvals=adapters.approvals,
         enrolments=adapters.enrolments,
+        duty=adapters.duty,
+        reauthenticate_s=setting.approvals.reauthenticate_s,
+        thresholds=setting.approvals.thresholds,
         people=adapters.people,
     )
     return _with_lists(internal, site, adapters)
@@ -165,4 +191,4 @@ def _with_lists(internal: Internal, site: Site, adapters: RegistryAdapters) -> P
     )
     opened = Opened(adapters.registry, adapters.standings, adapters.keys.read("cursor.key"))
     lists = official(setting_of_lists, site, listener, failed, opened)
-    return Parts(internal, site, Callers(site, listener, failed), lists)
+    return Parts(internal, site, Callers(site, listener, failed), lists, adapters.counts)

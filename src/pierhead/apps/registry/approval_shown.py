@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pierhead.core.absence import StandIn, in_place_of
 from pierhead.core.approval import Approval, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, Decided, why_not
+from pierhead.core.break_glass import review_due_at, why_not_break, why_not_review
 from pierhead.core.identity import Caller, User
 from pierhead.core.json import Json
+from pierhead.usecases.approval_desk import ApprovalDesk
 
 OPEN: Final = frozenset(
     {ApprovalState.PENDING, ApprovalState.APPROVED, ApprovalState.EXECUTING, ApprovalState.FAILED_UNKNOWN}
@@ -60,11 +63,41 @@ class ApprovalWhole:
     spent_at: float
     may_cancel: bool
     may_settle: bool
+    may_break_glass: bool
+    may_review: bool
+    may_remember: bool
+    review_due_at: float | None
 
 
-def line_of(record: ApprovalRecord, caller: Caller) -> ApprovalLine:
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """As whom somebody looks: their own caller, whose duty they may do now, and which groups break and review."""
+
+    caller: Caller
+    stands_in: tuple[StandIn, ...]
+    breakers: frozenset[str]
+    reviewers: frozenset[str]
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """Their own, and those of whom they stand in for."""
+        return self.caller.groups.union(*(each.groups for each in self.stands_in))
+
+    @property
+    def person(self) -> str:
+        """The person in person; empty for a program, also one that speaks for somebody."""
+        return self.caller.principal.subject if isinstance(self.caller.principal, User) else ""
+
+
+async def sight_of(caller: Caller, auditors: frozenset[str], desk: ApprovalDesk) -> Sight:
+    who = caller.person
+    lent = await desk.duties.stands_in(who.subject) if who else ()
+    return Sight(caller, lent, desk.limits.break_glass, auditors)
+
+
+def line_of(record: ApprovalRecord, sight: Sight) -> ApprovalLine:
     asked = record.proposal
-    reason = _why_not(record, caller)
+    reason = _why_not(record, sight)
     return ApprovalLine(
         id=record.id,
         state=record.state,
@@ -86,13 +119,13 @@ def line_of(record: ApprovalRecord, caller: Caller) -> ApprovalLine:
     )
 
 
-def whole_of(record: ApprovalRecord, caller: Caller) -> ApprovalWhole:
-    asked = record.proposal
-    who = caller.person
+def whole_of(record: ApprovalRecord, sight: Sight) -> ApprovalWhole:
+    asked, caller = record.proposal, sight.caller
+    who, person = caller.person, sight.person
     is_own = who is not None and (who.issuer, who.subject) == (asked.issuer, asked.person)
     is_asked = isinstance(caller.principal, User) and not caller.groups.isdisjoint(record.approvers)
     return ApprovalWhole(
-        line=line_of(record, caller),
+        line=line_of(record, sight),
         version=asked.version,
         arguments=asked.shown,
         arguments_digest=asked.arguments_digest,
@@ -106,10 +139,17 @@ def whole_of(record: ApprovalRecord, caller: Caller) -> ApprovalWhole:
         spent_at=record.spent_at,
         may_cancel=is_own and record.state in {ApprovalState.PENDING, ApprovalState.APPROVED},
         may_settle=is_asked and record.state is ApprovalState.FAILED_UNKNOWN,
+        may_break_glass=bool(person) and not why_not_break(record, person, caller.groups, sight.breakers),
+        may_review=bool(person) and not why_not_review(record, person, caller.groups, sight.reviewers),
+        may_remember=is_own and bool(person) and asked.approval is Approval.CONFIRM and asked.foreseen.plan is None,
+        review_due_at=review_due_at(record),
     )
 
 
-def _why_not(record: ApprovalRecord, caller: Caller) -> str:
-    if not isinstance(caller.principal, User):
+def _why_not(record: ApprovalRecord, sight: Sight) -> str:
+    if not sight.person:
         return "approvals are decided by people, in person"
-    return why_not(record, caller.principal.subject, caller.groups)
+    reason = why_not(record, sight.person, sight.caller.groups)
+    if reason and record.state is ApprovalState.PENDING and in_place_of(record, sight.person, sight.stands_in):
+        return ""
+    return reason

@@ -43,6 +43,9 @@ BODIES: Mapping[str, object] = {
     "POST /api/v1/reviews/{id}/comments": {"text": "why?"},
     "POST /api/v1/approvals/{id}/decisions": {"verdict": "approve", "digest": WAITING.proposal.digest},
     "POST /api/v1/approvals/{id}/settle": {"comment": "nothing is gone"},
+    "POST /api/v1/approvals/{id}/break-glass": {"reason": "it burns", "digest": WAITING.proposal.digest},
+    "POST /api/v1/approvals/{id}/review": {"comment": "it did"},
+    "POST /api/v1/absences": {"until": "2026-11-25T00:00:00Z"},
 }
 STREAM = "GET /api/v1/changes/stream"
 DOCUMENT = openapi.document(PUBLIC_URL)
@@ -51,7 +54,7 @@ DOCUMENT = openapi.document(PUBLIC_URL)
 def filled(route: str) -> tuple[str, str]:
     """A method and an address that exists, for alice."""
     method, _, path = route.partition(" ")
-    ids = {"/reviews/": SPARK_REVIEW, "/approvals/": WAITING.id}
+    ids = {"/reviews/": SPARK_REVIEW, "/approvals/": WAITING.id, "/absences/": "abs_1", "/choices/": "cho_1"}
     filling = {**FILLED, "{id}": next((known for part, known in ids.items() if part in path), OF_ALICE)}
     return method, re.sub(r"\{\w+\}", lambda found: filling[found[0]], path)
 

@@ -65,7 +65,7 @@ async def test_nobody_sees_a_page_or_its_twin_without_signing_in(visit: Visit, p
 
 @pytest.mark.parametrize("path", ADDRESSES)
 async def test_every_page_has_a_twin_of_the_same_view(visit: Visit, path: str) -> None:
-    await visit.sign_in("frank" if path == "/admin" else "alice")
+    await visit.sign_in("frank" if path in {"/admin", "/approvals/fatigue"} else "alice")
     twin = await visit.http.get(f"{path}.json")
 
     assert twin.status_code == 200
@@ -283,15 +283,16 @@ async def test_signing_out_ends_the_session(visit: Visit) -> None:
     assert (await visit.http.get("/servers")).status_code == 303
 
 
-@pytest.mark.parametrize("change", ["person", "seal", "junk", "old"])
+@pytest.mark.parametrize("change", ["person", "proof", "seal", "junk", "old"])
 async def test_a_session_that_was_touched_or_is_old_is_none(visit: Visit, change: str) -> None:
     await visit.sign_in("alice")
-    identity, person, since, seal = visit.http.cookies["pierhead_session"].strip('"').split(".")
+    identity, person, since, proved, seal = visit.http.cookies["pierhead_session"].strip('"').split(".")
     forged = {
-        "person": f"{identity}.ZnJhbms.{since}.{seal}",
-        "seal": f"{identity}.{person}.{since}.{'A' * len(seal)}",
-        "junk": "a.b.c.é",
-        "old": f"{identity}.{person}.{since}.{seal}",
+        "person": f"{identity}.ZnJhbms.{since}.{proved}.{seal}",
+        "proof": f"{identity}.{person}.{since}.{int(proved) + 9}.{seal}",
+        "seal": f"{identity}.{person}.{since}.{proved}.{'A' * len(seal)}",
+        "junk": "a.b.c.d.é",
+        "old": f"{identity}.{person}.{since}.{proved}.{seal}",
     }[change]
     if change == "old":
         visit.world.clock.seconds += 13 * 3600

@@ -5,6 +5,7 @@ person, and there is no MCP tool for it. Not here: what servers ask (`internal_a
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Final
 
 from pydantic import Field
@@ -12,7 +13,7 @@ from pydantic import Field
 from pierhead.apps.registry.api.answers import Asked, moment
 from pierhead.apps.registry.api.bodies import Sentence, Strict, read_body
 from pierhead.apps.registry.api.finding import page_size
-from pierhead.apps.registry.approval_shown import CLOSED, OPEN, ApprovalLine, line_of, whole_of
+from pierhead.apps.registry.approval_shown import CLOSED, OPEN, ApprovalLine, Sight, line_of, sight_of, whole_of
 from pierhead.core.approval import ApprovalState
 from pierhead.core.approval_record import ApprovalRecord
 from pierhead.core.errors import Invalid
@@ -25,12 +26,16 @@ from pierhead.usecases.answer_approval import (
 )
 from pierhead.usecases.ports_approvals import ApprovalFilter, Everyone, Seer
 
+_TO_REVIEW: Final = "to-review"
 _STATES: Final[Mapping[str, frozenset[ApprovalState]]] = {
+    _TO_REVIEW: frozenset(),
     "open": OPEN,
     "closed": CLOSED,
     "any": frozenset(),
     **{str(state): frozenset({state}) for state in ApprovalState},
 }
+PROOF: Final = "access token"
+"""What proves whoever decides through the API."""
 _USUAL_PAGE: Final = 50
 _LARGEST_PAGE: Final = 200
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -53,56 +58,69 @@ class Settling(Strict):
 async def approvals(asked: Asked) -> object:
     """Those the caller may see, newest first. Errors: Invalid."""
     query = asked.query("state", "server", "limit", "cursor")
-    states = _STATES.get(query.get("state", "open"))
+    named = query.get("state", "open")
+    states = _STATES.get(named)
     if states is None:
         raise Invalid("no such state of an approval", hint=f"one of {', '.join(_STATES)}")
     limit = page_size(query.get("limit"), _USUAL_PAGE, _LARGEST_PAGE)
     cursor = query.get("cursor", "")
     after = await asked.site.approvals.store.one(cursor) if cursor else None
     before = (after.created_at, after.id) if after else None
-    wanted = ApprovalFilter(_seer(asked), states, server=query.get("server", ""), limit=limit + 1, before=before)
+    sight = await _sight(asked)
+    wanted = ApprovalFilter(
+        _seer(asked, sight),
+        states,
+        server=query.get("server", ""),
+        limit=limit + 1,
+        before=before,
+        to_review=named == _TO_REVIEW,
+    )
     found = await asked.site.approvals.store.listed(wanted)
     shown = found[:limit]
     more = shown[-1].id if len(found) > limit else None
-    return {"approvals": [_line(line_of(each, asked.caller)) for each in shown], "next": more}
+    return {"approvals": [_line(line_of(each, sight)) for each in shown], "next": more}
 
 
 async def approval(asked: Asked) -> object:
     """One approval, whole. Errors: NotFound."""
     asked.query()
-    return _whole(asked, await _seen(asked))
+    return await shown(asked, await seen(asked))
 
 
 async def answer(asked: Asked) -> object:
     """Approve or deny. Errors: as `decide_approval`; NotFound; Invalid."""
     asked.query()
-    known = await _seen(asked)
+    known = await seen(asked)
     said = await read_body(Answering, asked, "answer")
-    made = Answer(said.verdict, said.comment.strip(), "api", said.digest)
-    return _whole(asked, await decide_approval(known.id, made, asked.caller, asked.site.approvals))
+    made = Answer(said.verdict, said.comment.strip(), "api", said.digest, PROOF)
+    return await shown(asked, await decide_approval(known.id, made, asked.caller, asked.site.approvals))
 
 
 async def cancel(asked: Asked) -> object:
     """Withdraw what the caller asked for. Errors: as `cancel_approval`."""
     asked.query()
-    known = await _seen(asked)
-    return _whole(asked, await cancel_approval(known.id, asked.caller, asked.site.approvals))
+    known = await seen(asked)
+    return await shown(asked, await cancel_approval(known.id, asked.caller, asked.site.approvals))
 
 
 async def settle(asked: Asked) -> object:
     """Say what became of a lost call. Errors: as `settle_approval`; NotFound; Invalid."""
     asked.query()
-    known = await _seen(asked)
+    known = await seen(asked)
     said = await read_body(Settling, asked, "settle")
-    return _whole(asked, await settle_approval(known.id, said.comment, asked.caller, asked.site.approvals))
+    return await shown(asked, await settle_approval(known.id, said.comment, asked.caller, asked.site.approvals))
 
 
-def _seer(asked: Asked) -> Seer | Everyone:
+def _seer(asked: Asked, sight: Sight) -> Seer | Everyone:
     who = asked.caller.person
-    return Everyone() if asked.sees_all else Seer(who.subject if who else "", asked.caller.groups)
+    return Everyone() if asked.sees_all else Seer(who.subject if who else "", sight.groups)
 
 
-async def _seen(asked: Asked) -> ApprovalRecord:
+async def _sight(asked: Asked) -> Sight:
+    return await sight_of(asked.caller, asked.site.auditors, asked.site.approvals)
+
+
+async def seen(asked: Asked) -> ApprovalRecord:
     record_id = str(asked.request.path_params["id"])
     return await seen_approval(record_id, asked.caller, asked.site.auditors, asked.site.approvals)
 
@@ -112,12 +130,10 @@ def _line(line: ApprovalLine) -> Mapping[str, object]:
     return {**members, "created_at": moment(line.created_at), "expires_at": moment(line.expires_at)}
 
 
-def _whole(asked: Asked, record: ApprovalRecord) -> Mapping[str, object]:
-    whole = whole_of(record, asked.caller)
-    decisions = [
-        {"by": made.by, "how": made.how, "at": moment(made.at), "verdict": made.verdict, "comment": made.comment}
-        for made in whole.decisions
-    ]
+async def shown(asked: Asked, record: ApprovalRecord) -> Mapping[str, object]:
+    """One approval, whole, as the caller may see it."""
+    whole = whole_of(record, await _sight(asked))
+    decisions = [{**asdict(made), "at": moment(made.at)} for made in whole.decisions]
     return {
         **_line(whole.line),
         "version": whole.version,
@@ -133,4 +149,8 @@ def _whole(asked: Asked, record: ApprovalRecord) -> Mapping[str, object]:
         "spent_at": moment(whole.spent_at) if whole.spent_at else None,
         "may_cancel": whole.may_cancel,
         "may_settle": whole.may_settle,
+        "may_break_glass": whole.may_break_glass,
+        "may_review": whole.may_review,
+        "may_remember": whole.may_remember,
+        "review_due_at": moment(whole.review_due_at) if whole.review_due_at else None,
     }

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.registry import openapi
-from pierhead.apps.registry.api import approvals, enrolment, entries, people, review_desk, versions
+from pierhead.apps.registry.api import approvals, duties, enrolment, entries, people, review_desk, versions
 from pierhead.apps.registry.api.access import access_review
 from pierhead.apps.registry.api.answers import Asked, Endpoint, answer, problem
 from pierhead.apps.registry.api.callers import Callers
@@ -54,6 +54,14 @@ ROUTES: Final[Mapping[str, Endpoint]] = {
     "POST /api/v1/approvals/{id}/decisions": approvals.answer,
     "POST /api/v1/approvals/{id}/cancel": approvals.cancel,
     "POST /api/v1/approvals/{id}/settle": approvals.settle,
+    "POST /api/v1/approvals/{id}/break-glass": duties.break_the_glass,
+    "POST /api/v1/approvals/{id}/review": duties.review_the_glass,
+    "GET /api/v1/absences": duties.absences,
+    "POST /api/v1/absences": duties.be_away,
+    "POST /api/v1/absences/{id}/end": duties.be_back,
+    "GET /api/v1/choices": duties.choices,
+    "POST /api/v1/choices/{id}/revoke": duties.forget,
+    "GET /api/v1/fatigue": duties.fatigue,
     "GET /api/v1/people/withdrawn": people.withdrawn,
     "POST /api/v1/people/revoke": people.revoke,
     "POST /api/v1/people/restore": people.restore,

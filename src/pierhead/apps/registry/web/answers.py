@@ -8,10 +8,15 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 
+from pierhead.apps.registry.web.answers_duty import fresh_enough, prove_anew
 from pierhead.apps.registry.web.inputs import Filled
 from pierhead.apps.registry.web.page_approval import shown_approval
+from pierhead.apps.registry.web.page_approval_duty import HOURS
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
+from pierhead.core.approval import Approval, ApprovalState
+from pierhead.core.approval_record import ApprovalRecord
 from pierhead.core.errors import Invalid
+from pierhead.core.identity import User
 from pierhead.usecases.answer_approval import (
     Answer,
     cancel_approval,
@@ -19,6 +24,9 @@ from pierhead.usecases.answer_approval import (
     seen_approval,
     settle_approval,
 )
+from pierhead.usecases.approval_desk import record_of
+from pierhead.usecases.ports_duty import Wish
+from pierhead.usecases.remember_choice import remember_choice
 
 Done = str | Shown
 
@@ -26,12 +34,29 @@ Done = str | Shown
 async def answer_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:
     """Approve or deny."""
     approval_id = await _seen(site, viewer, request)
-    answer = Answer(form.get("verdict", ""), form.get("comment", "").strip(), "web", form.get("digest", ""))
+    auth, verdict = fresh_enough(site, viewer), form.get("verdict", "")
+    answer = Answer(verdict, form.get("comment", "").strip(), "web", form.get("digest", ""), auth)
+    if not auth and verdict == "approve" and await _asks_others(site, approval_id):
+        return prove_anew(f"/approvals/{approval_id}")
     try:
-        await decide_approval(approval_id, answer, viewer.caller(site), site.approvals)
+        record = await decide_approval(approval_id, answer, viewer.caller(site), site.approvals)
+        await _remember(site, viewer, record, form.get("remember", ""))
     except Invalid as refused:  # also a Conflict: it moved on in another tab
         return await _again(site, viewer, approval_id, form, refused)
     return f"/approvals/{approval_id}"
+
+
+async def _asks_others(site: Site, approval_id: str) -> bool:
+    """Whether it is of class approve or above: then a yes needs a sign-in of just now."""
+    return (await record_of(approval_id, site.approvals)).proposal.approval is not Approval.CONFIRM
+
+
+async def _remember(site: Site, viewer: Viewer, record: ApprovalRecord, hours: str) -> None:
+    """What was chosen beside a confirmation; a denial is remembered by its own record."""
+    if record.state is not ApprovalState.APPROVED or hours not in HOURS or hours == "0":
+        return
+    who = User(site.tokens.terms.people_of, viewer.person, viewer.groups)
+    await remember_choice(record.id, Wish(int(hours) * 3600.0, (), "web"), who, site.approvals)
 
 
 async def cancel_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:

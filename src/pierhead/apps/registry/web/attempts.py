@@ -22,7 +22,7 @@ from pierhead.usecases.ports_sign_in import Attempt
 CALLBACK: Final = "/sign-in/callback"
 _LIFETIME_S: Final = 600
 _LONGEST_PATH: Final = 2000
-_PARTS: Final = 4
+_PARTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,14 @@ class Attempts:
     def _is_secure(self) -> bool:
         return self.public_url.startswith("https://")
 
-    def start(self, wanted: str) -> tuple[Attempt, str]:
-        """A new try, and the cookie's value. `wanted` is where the person was going."""
+    def start(self, wanted: str, *, is_fresh: bool = False) -> tuple[Attempt, str]:
+        """A new try, and the cookie's value. `wanted` is where the person was going.
+
+        `is_fresh` is whether the provider must ask them anew, however long it remembers people.
+        """
         state, now = secrets.token_urlsafe(32), str(int(self.clock.now()))
-        parts = (state, _pack(wanted if len(wanted) <= _LONGEST_PATH else "/servers"), now)
-        return self._attempt(state), ".".join((*parts, self._mac("attempt", *parts)))
+        parts = (state, _pack(wanted if len(wanted) <= _LONGEST_PATH else "/servers"), now, "1" if is_fresh else "0")
+        return self._attempt(state, is_fresh=is_fresh), ".".join((*parts, self._mac("attempt", *parts)))
 
     def write(self, value: str, response: Response) -> None:
         response.set_cookie(
@@ -62,19 +65,19 @@ class Attempts:
         Errors: Unauthenticated (`no-sign-in-begun`).
         """
         parts = request.cookies.get(self.cookie, "").split(".")
-        if len(parts) == _PARTS and hmac.compare_digest(parts[3].encode(), self._mac("attempt", *parts[:3]).encode()):
+        if len(parts) == _PARTS and hmac.compare_digest(parts[4].encode(), self._mac("attempt", *parts[:4]).encode()):
             age = self.clock.now() - int(parts[2])
             if -1 <= age < _LIFETIME_S:
-                return self._attempt(parts[0]), _unpack(parts[1])
+                return self._attempt(parts[0], is_fresh=parts[3] == "1"), _unpack(parts[1])
         raise Unauthenticated(
             "no sign-in was begun in this browser, or too long ago",
             hint="sign in again at /sign-in",
             code="no-sign-in-begun",
         )
 
-    def _attempt(self, state: str) -> Attempt:
+    def _attempt(self, state: str, *, is_fresh: bool) -> Attempt:
         nonce, verifier = self._mac("nonce", state), self._mac("verifier", state)
-        return Attempt(state, nonce, verifier, f"{self.public_url}{CALLBACK}")
+        return Attempt(state, nonce, verifier, f"{self.public_url}{CALLBACK}", is_fresh)
 
     def _mac(self, *parts: str) -> str:
         return urlsafe_b64encode(hmac.digest(self.key, ".".join(parts).encode(), sha256)).rstrip(b"=").decode()

@@ -100,6 +100,7 @@ def _menu(around: Around) -> h.Renderable:
         h.summary[around.person],
         h.div[
             h.p[h.span(class_="quiet")["Signed in as "], around.person, _groups(around.groups)],
+            h.p[h.a(href="/you")["Your page"]],
             h.form(method="post", action="/-/look", class_="stack")[
                 form_token(around.form_token),
                 h.input(type="hidden", name="next", value=around.path),

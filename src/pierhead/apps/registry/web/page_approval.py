@@ -10,6 +10,7 @@ from starlette.requests import Request
 from pierhead.apps.registry.approval_shown import ApprovalWhole
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.inputs import BLANK, Filled, area, faults, form, submit
+from pierhead.apps.registry.web.page_approval_duty import decided_how, glass, remember
 from pierhead.apps.registry.web.page_approvals import needs, state_badge
 from pierhead.apps.registry.web.parts import (
     Tone,
@@ -53,6 +54,7 @@ def _card(view: ApprovalView, token: str, filled: Filled) -> h.Node:
                 titled("What would run", exact_json(known.arguments, "Arguments"), identity="arguments"),
                 _answer(known, token, filled),
                 _settle(known, token),
+                glass(known, token),
             ],
             h.aside(class_="stack wide side", aria_label="About this approval")[
                 _who(view), _rule(known), _decisions(view)
@@ -106,6 +108,7 @@ def _answer(known: ApprovalWhole, token: str, filled: Filled) -> h.Node:
                 token,
                 h.input(type="hidden", name="digest", value=known.digest),
                 area("Reason, told to whoever asked", "comment", filled),
+                remember(known),
                 h.div(class_="row")[
                     submit("Approve once", is_main=True, name="verdict", value="approve"),
                     submit("Deny", name="verdict", value="deny"),
@@ -161,5 +164,6 @@ def _decisions(view: ApprovalView) -> h.Node:
 def _decision(made: Decided, now: float) -> h.Element:
     return h.li(class_="stack")[
         h.p[h.strong[h.bdi[visible(made.by)]], f": {made.verdict}, ", moment(made.at, now)],
+        decided_how(made),
         theirs(made.comment) if made.comment else None,
     ]

@@ -59,6 +59,7 @@ def _approvals(view: ApprovalsView) -> h.Node:
     return [
         heading(_title(view), h.p(class_="read quiet")["Calls that run only once people agree to exactly these."]),
         titled("Waiting for you", _list("Waiting for you", view.yours, view.now) if view.yours else _nothing()),
+        titled("To be reviewed", _list("To be reviewed", view.to_review, view.now)) if view.to_review else None,
         titled("Also open", _list("Also open", view.others, view.now)) if view.others else None,
         h.p[to(f"/approvals?before={view.older}", "Older calls that are open")] if view.older else None,
         folded(f"Closed, the last {len(view.closed)}", _list("Closed", view.closed, view.now)) if view.closed else None,
@@ -103,4 +104,6 @@ def needs(line: ApprovalLine) -> str:
         return CLASSES[line.approval]
     groups = " or ".join(line.approvers) or "nobody: no group is named"
     so_far = f", {len(line.approved_by)} of {line.required}" if line.required > 1 else ""
+    if line.approval is Approval.FOUR_EYES and line.required == 1:
+        return f"{CLASSES[Approval.APPROVE]} of {groups}, since the glass was broken"
     return f"{CLASSES.get(line.approval, count(line.required, 'person', 'people'))} of {groups}{so_far}"

@@ -37,7 +37,8 @@ def refuse_built_in(site: Site) -> None:
 async def leave(site: Site, request: Request) -> Response:
     """To the provider, with a question whose answer only this browser can bring back."""
     federation = _federation(site)
-    attempt, cookie = site.attempts.start(own_path(query_of(request).get("next", "")))
+    query = query_of(request)
+    attempt, cookie = site.attempts.start(own_path(query.get("next", "")), is_fresh=query.get("fresh") == "1")
     response = RedirectResponse(await federation.provider.question(attempt), 303)
     site.attempts.write(cookie, response)
     return response
@@ -50,7 +51,7 @@ async def come_back(site: Site, request: Request) -> Response:
     person = await sign_in_elsewhere(query_of(request), attempt, federation)
     response = RedirectResponse(own_path(wanted), 303)
     site.attempts.end(response)
-    site.sessions.write(site.sessions.start(person), response)
+    site.sessions.write(site.sessions.start(person.name, person.proved_at), response)
     return response
 
 

@@ -6,6 +6,7 @@ The built-in sign-in believes whoever sits at this machine, so it serves the loo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
 
 import htpy as h
@@ -34,19 +35,25 @@ class SignInView:
     """The host of the company's identity provider; empty for the built-in sign-in."""
 
 
-def sign_in(site: Site, wanted: str, token: str) -> Shown:
+_AGAIN: Final = "What you are about to approve needs a sign-in of just now. Afterwards you decide on it once more."
+_ELSEWHERE: Final = "Your company's identity provider says who you are."
+
+
+def sign_in(site: Site, wanted: str, token: str, *, is_fresh: bool = False) -> Shown:
+    """`is_fresh` is whether somebody who is signed in must prove it again, for what they are about to do."""
     if site.federation:
         view = SignInView((), own_path(wanted), site.federation.provider.issuer.partition("://")[2])
-        return Shown("Sign in", view, lambda: _sign_in_elsewhere(view))
+        return Shown("Sign in", view, lambda: _sign_in_elsewhere(view, is_fresh=is_fresh))
     people = site.tokens.people
     known = tuple(Person(name, tuple(sorted(people.groups(name) or ()))) for name in people.names())
     view = SignInView(known, own_path(wanted), "")
-    return Shown("Sign in", view, lambda: _sign_in(view, token))
+    return Shown("Sign in", view, lambda: _sign_in(view, token, is_fresh=is_fresh))
 
 
-def _sign_in(view: SignInView, token: str) -> h.Node:
+def _sign_in(view: SignInView, token: str, *, is_fresh: bool) -> h.Node:
     client = view.wanted.startswith("/oauth/authorize")
     why = "An AI client asks for your yes; sign in to see what it wants." if client else "Choose who you are."
+    why = _AGAIN if is_fresh else why
     return h.div(class_="narrow stack wide")[
         heading("Sign in", h.p(class_="quiet")[why]),
         notice(
@@ -59,14 +66,15 @@ def _sign_in(view: SignInView, token: str) -> h.Node:
     ]
 
 
-def _sign_in_elsewhere(view: SignInView) -> h.Node:
+def _sign_in_elsewhere(view: SignInView, *, is_fresh: bool) -> h.Node:
     """Where somebody lands who signed out; whoever needs a sign-in is led on at once."""
     return h.div(class_="narrow stack wide")[
-        heading("Sign in", h.p(class_="quiet")["Your company's identity provider says who you are."]),
+        heading("Sign in", h.p(class_="quiet")[_AGAIN if is_fresh else _ELSEWHERE]),
         h.p[
-            h.a(class_="button main", href=f"/sign-in/start?next={quote(view.wanted, safe='')}")[
-                "Continue to ", h.bdi[view.provider]
-            ]
+            h.a(
+                class_="button main",
+                href=f"/sign-in/start?{'fresh=1&' if is_fresh else ''}next={quote(view.wanted, safe='')}",
+            )["Continue to ", h.bdi[view.provider]]
         ],
         h.p(class_="read quiet")["Signing out of Pierhead does not sign you out there."],
         _recorded(),

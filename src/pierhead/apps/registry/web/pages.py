@@ -21,6 +21,7 @@ from pierhead.apps.registry import openapi
 from pierhead.apps.registry.forms import form_of, query_of
 from pierhead.apps.registry.web import page_authorize, page_federated, page_sign_in
 from pierhead.apps.registry.web.answers import answer_form, cancel_form, settle_form
+from pierhead.apps.registry.web.answers_duty import away_form, back_form, break_form, forget_form, review_glass_form
 from pierhead.apps.registry.web.changes import (
     comment_form,
     decision_form,
@@ -38,6 +39,7 @@ from pierhead.apps.registry.web.page_audit import audit_page, call_page
 from pierhead.apps.registry.web.page_connect import connect_page
 from pierhead.apps.registry.web.page_data import data_page, statement_page
 from pierhead.apps.registry.web.page_docs import docs
+from pierhead.apps.registry.web.page_fatigue import fatigue_page
 from pierhead.apps.registry.web.page_impact import impact_page
 from pierhead.apps.registry.web.page_parts import parts_page
 from pierhead.apps.registry.web.page_register import register_form, register_page
@@ -46,6 +48,7 @@ from pierhead.apps.registry.web.page_reviews import reviews_page
 from pierhead.apps.registry.web.page_server import server_page
 from pierhead.apps.registry.web.page_servers import servers_page
 from pierhead.apps.registry.web.page_why import why_page
+from pierhead.apps.registry.web.page_you import you_page
 from pierhead.apps.registry.web.parts import to
 from pierhead.apps.registry.web.safety import SafePages, check_form, check_host, is_alias, own_path
 from pierhead.apps.registry.web.session import COOKIE, Session
@@ -63,7 +66,9 @@ PAGES: Final[Mapping[str, PageOf]] = {
     "/reviews": reviews_page,
     "/reviews/{id}": review_page,
     "/approvals": approvals_page,
+    "/approvals/fatigue": fatigue_page,
     "/approvals/{id}": approval_page,
+    "/you": you_page,
     "/admin": admin_page,
     "/audit": audit_page,
     "/calls/{id}": call_page,
@@ -85,6 +90,11 @@ FORMS: Final[Mapping[str, FormOf]] = {
     "/approvals/{id}/decisions": answer_form,
     "/approvals/{id}/cancel": cancel_form,
     "/approvals/{id}/settle": settle_form,
+    "/approvals/{id}/break-glass": break_form,
+    "/approvals/{id}/review": review_glass_form,
+    "/you/absences": away_form,
+    "/you/absences/{id}/end": back_form,
+    "/you/choices/{id}/revoke": forget_form,
     "/admin/suspend": suspend_form,
 }
 """Path to what a form sent there does, for those who are signed in: each checks by itself who may."""
@@ -192,16 +202,17 @@ class Web:
         return host != public.partition("://")[2] and is_alias(host, public)
 
     async def _sign_in(self, request: Request, *, is_twin: bool) -> Response:
-        session = self.site.sessions.read(request) or self.site.sessions.start("")
+        session = self.site.sessions.read(request) or self.site.sessions.start("", 0)
         token = self.site.sessions.form_token(session)
-        shown = page_sign_in.sign_in(self.site, query_of(request).get("next", ""), token)
+        query = query_of(request)
+        shown = page_sign_in.sign_in(self.site, query.get("next", ""), token, is_fresh=query.get("fresh") == "1")
         response = await self._answer(request, shown, session, is_twin=is_twin)
         self.site.sessions.write(session, response)
         return response
 
     async def _docs(self, request: Request) -> Response:
         shown = docs(openapi.document(self.site.public_url))
-        session = self.site.sessions.read(request) or self.site.sessions.start("")
+        session = self.site.sessions.read(request) or self.site.sessions.start("", 0)
         return await self._answer(request, shown, session, is_twin=False)
 
     async def _enter(self, request: Request) -> Response:
@@ -211,7 +222,7 @@ class Web:
         person = form.get("person", "")
         await page_sign_in.enter(self.site, person)
         response = RedirectResponse(own_path(form.get("next", "")), 303)
-        self.site.sessions.write(self.site.sessions.start(person), response)
+        self.site.sessions.write(self.site.sessions.start(person, self.site.now()), response)
         return response
 
     async def _leave(self, request: Request) -> Response:

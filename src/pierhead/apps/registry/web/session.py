@@ -20,7 +20,7 @@ from pierhead.usecases.ports import Clock
 
 COOKIE: Final = "pierhead_session"
 LIFETIME_S: Final = 12 * 3600
-_PARTS: Final = 4
+_PARTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ class Session:
     id: str
     person: str
     since: int
+    proved_at: int = 0
+    """When the person last proved who they are, in seconds since 1970-01-01 UTC; 0 where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +47,19 @@ class Sessions:
     def read(self, request: Request) -> Session | None:
         """The session that the request proves, if it is whole and not too old."""
         parts = request.cookies.get(COOKIE, "").split(".")
-        if len(parts) != _PARTS or not hmac.compare_digest(parts[3].encode(), self._seal(*parts[:3]).encode()):
+        if len(parts) != _PARTS or not hmac.compare_digest(parts[4].encode(), self._seal(*parts[:4]).encode()):
             return None
-        identity, person, since = parts[0], _unpack(parts[1]), int(parts[2])
+        identity, person, since, proved_at = parts[0], _unpack(parts[1]), int(parts[2]), int(parts[3])
         age, is_void = self.clock.now() - since, since < self.void_before(person)
-        return Session(identity, person, since) if -1 <= age < LIFETIME_S and not is_void else None
+        return Session(identity, person, since, proved_at) if -1 <= age < LIFETIME_S and not is_void else None
 
-    def start(self, person: str) -> Session:
+    def start(self, person: str, proved_at: float) -> Session:
+        """`proved_at` is when they proved who they are; 0 where that is not known."""
         since = max(int(self.clock.now()), ceil(self.void_before(person)))
-        return Session(secrets.token_urlsafe(16), person, since)
+        return Session(secrets.token_urlsafe(16), person, since, int(proved_at))
 
     def write(self, session: Session, response: Response) -> None:
-        parts = (session.id, _pack(session.person), str(session.since))
+        parts = (session.id, _pack(session.person), str(session.since), str(session.proved_at))
         response.set_cookie(
             COOKIE,
             ".".join((*parts, self._seal(*parts))),
@@ -73,8 +76,8 @@ class Sessions:
     def is_form_token(self, session: Session, token: str) -> bool:
         return hmac.compare_digest(self.form_token(session).encode(), token.encode())
 
-    def _seal(self, identity: str, person: str, since: str) -> str:
-        return _mac(self.key, f"session.{identity}.{person}.{since}")
+    def _seal(self, identity: str, person: str, since: str, proved_at: str) -> str:
+        return _mac(self.key, f"session.{identity}.{person}.{since}.{proved_at}")
 
 
 def _mac(key: bytes, text: str) -> str:

@@ -18,9 +18,11 @@ from pierhead.apps.registry.web.may_call import CallableTools
 from pierhead.apps.registry.web.session import Session, Sessions
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.ai_client import AiClient
+from pierhead.core.fatigue import Thresholds
 from pierhead.core.identity import Caller, User
 from pierhead.usecases.ai_clients import AI_CLIENTS
 from pierhead.usecases.approval_desk import ApprovalDesk
+from pierhead.usecases.declare_absence import DutyDesk
 from pierhead.usecases.discover import may_know
 from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.federate import Federation
@@ -65,8 +67,12 @@ class Site:
     healths: Healths
     approvals: ApprovalDesk
     enrolments: EnrolmentDesk
+    duty: DutyDesk
     people: PeopleDesk
     ai_clients: tuple[AiClient, ...] = AI_CLIENTS
+    reauthenticate_s: float = 900.0
+    """How old a sign-in may be to approve with, on a page."""
+    thresholds: Thresholds = field(default_factory=Thresholds)
     namespace: str = ""
     """What stands before a server's name in the public registry; empty where there is none."""
     known: KnownServers = field(default_factory=KnownServers)

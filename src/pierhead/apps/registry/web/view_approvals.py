@@ -6,7 +6,16 @@ Above: `page_approvals`, `page_approval`. Not here: what one record says to whom
 from dataclasses import dataclass
 from typing import Final
 
-from pierhead.apps.registry.approval_shown import CLOSED, OPEN, ApprovalLine, ApprovalWhole, line_of, whole_of
+from pierhead.apps.registry.approval_shown import (
+    CLOSED,
+    OPEN,
+    ApprovalLine,
+    ApprovalWhole,
+    Sight,
+    line_of,
+    sight_of,
+    whole_of,
+)
 from pierhead.apps.registry.web.site import Site, Viewer
 from pierhead.core.approval import ApprovalState
 from pierhead.usecases.answer_approval import seen_approval
@@ -27,6 +36,8 @@ class ApprovalsView:
     yours: tuple[ApprovalLine, ...]
     others: tuple[ApprovalLine, ...]
     closed: tuple[ApprovalLine, ...]
+    to_review: tuple[ApprovalLine, ...]
+    """Where the glass was broken, and nobody has looked yet: for those who review."""
     older: str | None
     now: float
 
@@ -41,17 +52,20 @@ class ApprovalView:
 
 async def approvals_view(site: Site, viewer: Viewer, before: str) -> ApprovalsView:
     """Newest first, at most fifty open and twenty closed; `before` is where the page before ended, if there is one."""
-    caller, store, seer = viewer.caller(site), site.approvals.store, _seer(site, viewer)
+    sight, store = await _sight(site, viewer), site.approvals.store
+    seer = _seer(site, viewer, sight)
     last = await store.one(before) if before else None
     place = (last.created_at, last.id) if last else None
     found = await store.listed(ApprovalFilter(seer, OPEN, limit=_OPEN_SHOWN + 1, before=place))
-    opened = [line_of(each, caller) for each in found[:_OPEN_SHOWN]]
+    opened = [line_of(each, sight) for each in found[:_OPEN_SHOWN]]
     shown = 0 if last else _CLOSED_SHOWN
     closed = await store.listed(ApprovalFilter(seer, CLOSED, limit=shown))
+    broken = await store.listed(ApprovalFilter(Everyone(), to_review=True)) if viewer.sees_all(site) else ()
     return ApprovalsView(
         yours=tuple(line for line in opened if line.may_decide),
         others=tuple(line for line in opened if not line.may_decide),
-        closed=tuple(line_of(each, caller) for each in closed),
+        closed=tuple(line_of(each, sight) for each in closed),
+        to_review=tuple(line_of(each, sight) for each in broken),
         older=opened[-1].id if len(found) > _OPEN_SHOWN else None,
         now=site.now(),
     )
@@ -59,17 +73,21 @@ async def approvals_view(site: Site, viewer: Viewer, before: str) -> ApprovalsVi
 
 async def approval_view(site: Site, viewer: Viewer, approval_id: str) -> ApprovalView:
     """Errors: NotFound, alike for what is not there and what is hidden."""
-    caller = viewer.caller(site)
-    record = await seen_approval(approval_id, caller, site.auditors, site.approvals)
-    return ApprovalView(whole_of(record, caller), site.now())
+    sight = await _sight(site, viewer)
+    record = await seen_approval(approval_id, sight.caller, site.auditors, site.approvals)
+    return ApprovalView(whole_of(record, sight), site.now())
 
 
 async def approvals_waiting(site: Site, viewer: Viewer) -> int:
     """How many wait for a decision of the viewer's, counted up to a hundred."""
-    wanted = ApprovalFilter(Seer(viewer.person, viewer.groups), frozenset({ApprovalState.PENDING}), limit=_COUNTED)
-    caller = viewer.caller(site)
-    return sum(line_of(each, caller).may_decide for each in await site.approvals.store.listed(wanted))
+    sight = await _sight(site, viewer)
+    wanted = ApprovalFilter(Seer(viewer.person, sight.groups), frozenset({ApprovalState.PENDING}), limit=_COUNTED)
+    return sum(line_of(each, sight).may_decide for each in await site.approvals.store.listed(wanted))
 
 
-def _seer(site: Site, viewer: Viewer) -> Seer | Everyone:
-    return Everyone() if viewer.sees_all(site) else Seer(viewer.person, viewer.groups)
+async def _sight(site: Site, viewer: Viewer) -> Sight:
+    return await sight_of(viewer.caller(site), site.auditors, site.approvals)
+
+
+def _seer(site: Site, viewer: Viewer, sight: Sight) -> Seer | Everyone:
+    return Everyone() if viewer.sees_all(site) else Seer(viewer.person, sight.groups)
