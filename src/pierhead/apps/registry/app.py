@@ -127,8 +127,12 @@ def _approval_routes(adapters: RegistryAdapters) -> Mapping[str, Endpoint]:
 
 def parts_of(adapters: RegistryAdapters) -> Parts:
     """The parts, from what bootstrap opened."""
-    setting = adapters.setting
-    internal = Internal(
+    return _with_lists(_internal(adapters), _site(adapters), adapters)
+
+
+def _internal(adapters: RegistryAdapters) -> Internal:
+    """What servers and gateways ask."""
+    return Internal(
         key=adapters.keys.read("internal.key"),
         registry=adapters.registry,
         policy=adapters.policy,
@@ -144,9 +148,14 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         makes_tokens=adapters.federation is None,
         approvals=_approval_routes(adapters),
     )
+
+
+def _site(adapters: RegistryAdapters) -> Site:
+    """What the pages and the API work from."""
+    setting = adapters.setting
     session_key = _session_key(adapters.keys.read("session.key"), setting.sign_in.issuer)
     is_secure = setting.public_url.startswith("https://")
-    site = Site(
+    return Site(
         tokens=adapters.desk,
         sessions=Sessions(
             session_key, adapters.clock, is_secure=is_secure, void_before=adapters.desk.people.void_before
@@ -175,7 +184,6 @@ def parts_of(adapters: RegistryAdapters) -> Parts:
         thresholds=setting.approvals.thresholds,
         people=adapters.people,
     )
-    return _with_lists(internal, site, adapters)
 
 
 def _with_lists(internal: Internal, site: Site, adapters: RegistryAdapters) -> Parts:
