@@ -1,7 +1,6 @@
 """Who waits for a decision hears of it: the same on SQLite and on a real PostgreSQL."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from tests.approving import desk_over, person, proposal
 from tests.postgres import fresh_database
 
 from pierhead.adapters.db import DatabaseApprovals, DatabaseDecisionNews, open_database
+from pierhead.adapters.db.decision_news import BEAT_S
 from pierhead.core.approval_record import ApprovalRecord
 from pierhead.usecases.answer_approval import Answer, decide_approval
 from pierhead.usecases.approval_desk import ApprovalDesk
@@ -36,25 +36,37 @@ def run(url: str, story: Callable[[DatabaseDecisionNews, ApprovalDesk], Awaitabl
     asyncio.run(main())
 
 
-async def approve(record: ApprovalRecord, desk: ApprovalDesk) -> float:
-    """When it was approved."""
+async def approve(record: ApprovalRecord, desk: ApprovalDesk) -> None:
     await decide_approval(record.id, Answer("approve", "", "web", record.proposal.digest), person("frank"), desk)
-    return time.monotonic()
 
 
-def test_a_decision_reaches_every_wait_within_a_second(url: str) -> None:
+def test_a_decision_reaches_every_wait_with_the_next_look_but_one(url: str) -> None:
+    """Counted in looks, four a second, so that a busy machine fails nobody; `make bench` measures the seconds."""
+
     async def story(news: DatabaseDecisionNews, desk: ApprovalDesk) -> None:
+        looks = 0
+
+        async def beat(seconds: float) -> None:
+            nonlocal looks
+            assert seconds == BEAT_S <= 0.25
+            looks += 1
+            await asyncio.sleep(0.01)
+
+        news.sleep = beat
         records = [await ask_approval(proposal({"n": n}), desk) for n in range(20)]
 
-        async def heard(record: ApprovalRecord) -> float:
-            await news.decided(record.id, 30)
-            return time.monotonic()
+        async def heard(record: ApprovalRecord) -> int:
+            await news.decided(record.id, 60)
+            return looks
 
         waits = [asyncio.create_task(heard(record)) for record in records for _ in range(3)]
         await asyncio.sleep(0)
-        decided = [await approve(record, desk) for record in records]
-        latest = [end - decided[place // 3] for place, end in enumerate(await asyncio.gather(*waits))]
-        assert sorted(latest)[int(len(latest) * 0.99) - 1] < 1
+        decided: list[int] = []
+        for record in records:
+            await approve(record, desk)
+            decided.append(looks)
+        late = [end - decided[place // 3] for place, end in enumerate(await asyncio.gather(*waits))]
+        assert max(late) <= 2
 
     run(url, story)
 

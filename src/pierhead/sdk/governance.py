@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from pierhead.core.approval import Approval
 from pierhead.core.bounds import UNBOUNDED
 from pierhead.core.call import Call, Opaque, Outcome, Parsed, digest
-from pierhead.core.catalog import Server, Tool
+from pierhead.core.catalog import Effect, Server, Tool
 from pierhead.core.errors import Invalid
 from pierhead.core.foreseen import NOTHING_FORESEEN, Foreseen
 from pierhead.core.identity import Caller
@@ -164,13 +164,18 @@ class Governance:
         return may_use(self.server, name, caller, self.snapshots, self.rules)
 
     def waiting_tools(self, caller: Caller) -> tuple[str, ...]:
-        """The names of Pierhead's own tools that this list shows: all three, where a call may have to wait here."""
+        """The names of Pierhead's own tools that this list shows: all three, where a call may well have to wait here.
+
+        Each definition is read by a model and paid for, so a server of reads does without, though they can be called.
+        """
         if isinstance(self.approvals, NoApprovals):
             return ()
-        may_wait = bool(self.snapshots.current().policies.texts) or any(
-            tool.approval is not Approval.NONE or tool.name in self.asking for tool in self.visible(caller)
-        )
+        may_wait = bool(self.snapshots.current().policies.texts) or any(map(self._may_wait, self.visible(caller)))
         return tuple(name for name in WAITING_TOOLS if may_wait and self.may_see(name, caller))
+
+    def _may_wait(self, tool: Tool) -> bool:
+        by_arguments = tool.name in self.asking and tool.effect is not Effect.READ
+        return by_arguments or tool.approval is not Approval.NONE
 
     def call(self, admission: Admission, tool: str, era: str, client: str) -> Call:
         """A call whose arguments nobody has read yet."""
