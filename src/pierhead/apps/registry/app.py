@@ -85,9 +85,9 @@ class Metrics:
         await response(scope, receive, send)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ApprovalMetrics:
-    """What people decided, as prometheus_client collects it."""
+    """What people decided, as prometheus_client collects it, which knows collectors by identity."""
 
     counts: ApprovalCounts
 

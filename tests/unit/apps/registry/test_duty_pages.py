@@ -4,12 +4,15 @@ import re
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from tests.approving import APPROVERS, proposal
 from tests.visiting import Visit
 from tests.web_site import NOW, PUBLIC_URL, WAITING
 
+from pierhead.apps.registry.app import ApprovalMetrics
 from pierhead.core.approval import Approval, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, proposed
+from pierhead.usecases.count_approvals import ApprovalCounts
 from pierhead.usecases.memory_approvals import MemoryApprovals
 
 pytestmark = pytest.mark.anyio
@@ -118,6 +121,17 @@ async def test_a_person_is_away_and_back_on_their_own_page(visit: Visit) -> None
     await send(visit, "/you", f"/you/absences/{made['id']}/end")
     assert (await visit.json("/you"))["absences"] == []
     assert "over" in (await send(visit, "/you", f"/you/absences/{made['id']}/end")).text
+
+
+def test_decisions_and_broken_glasses_are_metrics() -> None:
+    counts = ApprovalCounts()
+    counts.decided["warehouse", "web", "deny"] += 2
+    counts.glass_broken["warehouse"] += 1
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(ApprovalMetrics(counts))
+    text = generate_latest(registry).decode()
+    assert 'pierhead_approvals_total{channel="web",decision="deny",server="warehouse"} 2.0' in text
+    assert 'pierhead_approval_glass_broken_total{server="warehouse"} 1.0' in text
 
 
 async def test_habits_are_for_auditors_and_say_what_is_proposed(visit: Visit) -> None:
