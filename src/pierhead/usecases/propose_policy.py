@@ -10,7 +10,7 @@ from typing import Final
 
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.json import Json
-from pierhead.core.snapshot import Age, Fresh, Snapshot
+from pierhead.core.snapshot import Age, CompanyPolicies, Fresh, Snapshot
 from pierhead.usecases.compose_policy import Composed, Standing, compose, substance
 from pierhead.usecases.ports_catalogue import Entry, Origin, Version
 from pierhead.usecases.ports_declared import DeclaredServer, DeclaredTool
@@ -41,10 +41,13 @@ class Proposal:
         return Fresh()
 
 
-async def propose_policy(documents: Mapping[str, Mapping[str, Json]], source: PolicySource) -> Proposal:
+async def propose_policy(
+    documents: Mapping[str, Mapping[str, Json]], source: PolicySource, company: CompanyPolicies | None = None
+) -> Proposal:
     """The policy in force, with these entries in place of those that are there.
 
-    Shapes: server to what stands under its name in a fleet file.
+    Shapes: server to what stands under its name in a fleet file; company policies in place of all that are declared,
+    None leaves those. Other company policies may touch every server.
     Errors: Invalid (`bad-entry`, `unknown-narrowing`).
     """
     entries, versions = await source.catalogue.entries(), await source.catalogue.current_versions()
@@ -59,7 +62,10 @@ async def propose_policy(documents: Mapping[str, Mapping[str, Json]], source: Po
         settings |= {name: differing} if differing else {}
     untold = tuple(sorted(name for name in documents if servers[name].is_callable and not servers[name].tools))
     revision = source.served.current().revision
-    return Proposal(Snapshot(revision, servers, rows, source.company), tuple(sorted(documents)), settings, untold)
+    touched = documents if company is None else {name for name, server in servers.items() if server.is_callable}
+    policies = source.company if company is None else company
+    names = tuple(sorted({*documents, *touched}))
+    return Proposal(Snapshot(revision, servers, rows, policies), names, settings, untold)
 
 
 def _proposed(entry: Entry, version: Version | None, live: Manifest | None, source: PolicySource) -> Composed:

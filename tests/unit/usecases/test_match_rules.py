@@ -213,3 +213,39 @@ def test_a_row_for_a_workload_admits_only_that_workload() -> None:
     rules = SnapshotRules(MemorySnapshots(snapshot_of([SERVER], [row])), REACH)
     assert [match.party for match in rules.reach(caller(Both(ALICE, AGENT)), "warehouse")] == [Party.WORKLOAD]
     assert rules.reach(caller(ALICE), "warehouse") == ()
+
+
+def test_a_swapped_policy_is_asked_anew_of_everyone_who_is_remembered() -> None:
+    snapshots = MemorySnapshots(snapshot_of([SERVER], [ROW]))
+    remembered = Remembered(SnapshotRules(snapshots, REACH_AND_USE), limit=10)
+    asked = Request(call(), caller(), SERVER, TOOL, 1)
+    assert remembered.reach(caller(), "warehouse")
+    assert remembered.matches(asked)
+    snapshots.snapshot = snapshot_of([SERVER], [])
+    assert remembered.reach(caller(), "warehouse") == ()
+    assert [match.question for match in remembered.matches(asked)] == [Question.USE]
+    closed = server(replace(TOOL, policy=NOBODY))
+    snapshots.snapshot = snapshot_of([closed], [])
+    assert [match.question for match in remembered.matches(asked)] == [Question.USE], "it was resolved before"
+    assert remembered.matches(Request(call(), caller(), closed, closed.tools["run_query"], 1)) == ()
+
+
+def test_a_memory_that_is_full_begins_again_and_one_that_is_not_keeps_all() -> None:
+    snapshots = MemorySnapshots(snapshot_of([SERVER], [ROW]))
+    remembered = Remembered(SnapshotRules(snapshots, REACH_AND_USE), limit=2)
+    first = remembered.reach(caller(), "warehouse")
+    remembered.reach(caller(surface="chat"), "warehouse")
+    assert remembered.reach(caller(), "warehouse") is first
+    remembered.reach(caller(surface="agent"), "warehouse")
+    assert len(remembered._kept) == 1
+
+
+def test_the_index_is_made_once_for_a_snapshot() -> None:
+    snapshots = MemorySnapshots(snapshot_of([SERVER], [ROW]))
+    rules = SnapshotRules(snapshots, REACH)
+    rules.reach(caller(), "warehouse")
+    made = rules._indexes["warehouse"]
+    rules.reach(caller(), "warehouse")
+    assert rules._indexes["warehouse"] is made
+    snapshots.snapshot = snapshot_of([SERVER], [replace(ROW, who=parse_who("group:ads"))])
+    assert rules.reach(caller(), "warehouse") == ()

@@ -8,11 +8,13 @@ import pytest
 from tests.unit.registry_in_memory import Kept, desk_in_memory, manifest_of
 from tests.unit.samples import ALICE, ROBOT, TOOL, caller
 
+from pierhead.adapters.cedar import CedarPolicies
 from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.core.catalog import Step
 from pierhead.core.errors import Invalid
 from pierhead.core.identity import Caller, User
 from pierhead.core.rule import parse_who
+from pierhead.core.snapshot import NO_POLICIES, PolicyText
 from pierhead.usecases import simulate_policy
 from pierhead.usecases.advance_server import StepAsked, take_step
 from pierhead.usecases.memory_records import MemoryRecords
@@ -240,3 +242,26 @@ async def test_nothing_of_a_simulation_is_in_force_or_kept() -> None:
     assert str(proposal.current().rows["warehouse"][0].who) == "nobody"
     assert source.served.current() is before
     assert await source.policies.latest() == revision
+
+
+FREEZE = '@id("freeze") @sentence("clocks are frozen") forbid (principal, action, resource in Server::"clock");'
+
+
+async def test_other_company_policies_are_judged_on_every_server_and_kept_nowhere() -> None:
+    source = await in_force()
+    company = CedarPolicies.read((PolicyText("company.cedar", FREEZE),))
+    proposal = await propose_policy({}, source, company)
+    assert proposal.servers == ("clock", "warehouse")
+    known = Known(PEOPLE, PEOPLE, frozenset())
+    replay = await recorded(MemoryRecords([row(server="clock", tool="now"), row()]), NOW - 60, proposal.servers, known)
+    found = simulate(replay, known, source.served, proposal, AT)
+    assert [(each.who, each.server, each.moved, each.why) for each in found.changes] == [
+        ("alice", "clock", Moved.LOSES, "clocks are frozen")
+    ]
+    assert {(each.who, each.server, each.moved) for each in found.reach} == {
+        ("alice", "clock", Moved.LOSES),
+        ("bob", "clock", Moved.LOSES),
+    }
+    assert source.company is NO_POLICIES
+    unchanged = await propose_policy({}, source)
+    assert (unchanged.servers, unchanged.current().policies) == ((), NO_POLICIES)

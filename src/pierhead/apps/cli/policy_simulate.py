@@ -44,7 +44,8 @@ def simulate(
 
     proposed = load(fleet, data_of(data, config))
     people = {name: sorted(groups) for name, groups in proposed.people.items()} or None
-    body = {"servers": proposed.documents, "people": people, "since": since}
+    policies = [{"name": each.name, "text": each.text} for each in proposed.policies] or None
+    body = {"servers": proposed.documents, "people": people, "policies": policies, "since": since}
     found: dict[str, Any] = client_of(person, data, config).ask("POST", "/policy/simulate", body)
     if as_json or output is not Output.TABLE:
         emit(found, output, json=as_json)

@@ -67,6 +67,20 @@ async def test_people_as_they_might_be_are_judged_too(site: Asking) -> None:
     assert ("carol", "time", "loses") in moved(said, "reach")
 
 
+async def test_other_company_policies_are_judged_by_name_for_auditors(site: Asking) -> None:
+    freeze = '@id("freeze") forbid (principal, action == Action::"use", resource in Server::"presto");'
+    proposed = [{"name": "company.cedar", "text": freeze}]
+    said = (await site.simulate("carol", {}, policies=proposed, since="30d")).json()
+    assert ("bob", "presto", "loses") in moved(said, "changes")
+    assert {each["server"] for each in said["changes"]} == {"presto"}
+    assert all("company.cedar#freeze" in each["why"] for each in said["changes"])
+    assert (await site.simulate("alice", {}, policies=proposed)).status_code == 403
+    for wrong, code in (("forbid (", "policy-syntax"), (freeze.replace("presto", "prsto"), "policy-unknown-name")):
+        refused = await site.simulate("carol", {}, policies=[{"name": "company.cedar", "text": wrong}])
+        assert (refused.status_code, refused.json()["code"]) == (400, code)
+        assert "company.cedar, line 1, column" in refused.text
+
+
 async def test_nothing_is_changed_by_asking(site: Asking) -> None:
     before = site.world.site.snapshots.current()
     await site.simulate("carol", {"presto": PRESTO})

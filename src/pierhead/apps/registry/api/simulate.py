@@ -13,6 +13,7 @@ from pierhead.apps.registry.api.answers import Asked, moment
 from pierhead.apps.registry.api.bodies import Name, Strict, read_body
 from pierhead.apps.registry.api.record import seconds_back
 from pierhead.apps.registry.web.policy_tools import Proposed, simulated
+from pierhead.core.snapshot import PolicyText
 from pierhead.usecases.simulate_policy import Change, Simulation
 
 _LARGEST: Final = 4 * 1024 * 1024
@@ -21,11 +22,19 @@ _MOST_TOLD: Final = 2_000
 _Group = Annotated[str, Field(min_length=1, max_length=256)]
 
 
+class Text(Strict):
+    """One file of company policies."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_./-]{1,200}\.cedar$")
+    text: str = Field(max_length=256 * 1024)
+
+
 class Question(Strict):
-    """Entries by server, as in a fleet file; people with their groups, left out where they stay as they are."""
+    """Entries by server, as in a fleet file; people with their groups and company policies, where they are others."""
 
     servers: dict[Name, dict[str, Any]] = Field(min_length=0, max_length=2_000)
     people: dict[Name, list[_Group]] | None = Field(default=None, max_length=100_000)
+    policies: list[Text] | None = Field(default=None, max_length=100)
     since: str = Field(default="7d", max_length=8)
 
 
@@ -35,7 +44,9 @@ async def simulate_policy(asked: Asked) -> object:
     question = await read_body(Question, asked, "simulatePolicy", _LARGEST)
     people = None if question.people is None else {name: frozenset(each) for name, each in question.people.items()}
     since = max(0.0, asked.site.now() - seconds_back(question.since))
-    found = await simulated(asked.site, asked.caller, Proposed(question.servers, people, since))
+    policies = question.policies
+    texts = None if policies is None else tuple(PolicyText(each.name, each.text) for each in policies)
+    found = await simulated(asked.site, asked.caller, Proposed(question.servers, people, since, texts))
     return simulation_form(found, since, asked.site.snapshots.current().revision)
 
 

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pierhead.apps.registry.web.site import Site
+from pierhead.bootstrap.company_policies import declared_policies
 from pierhead.core.errors import Forbidden
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
+from pierhead.core.snapshot import CompanyPolicies, PolicyText
 from pierhead.usecases.propose_policy import propose_policy
 from pierhead.usecases.simulate_policy import Groups, Known, Simulation, recorded, simulate
 
@@ -19,11 +21,13 @@ Documents = Mapping[str, Mapping[str, Json]]
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """Entries as they might be, and people as they might be; None leaves people as they are."""
+    """Entries, people and company policies as they might be; None leaves people as they are."""
 
     servers: Documents
     people: Groups | None
     since: float
+    policies: tuple[PolicyText, ...] | None = None
+    """The company's policies as they might be; None leaves those in force."""
 
 
 def known_people(site: Site) -> Groups:
@@ -38,14 +42,16 @@ def known_workloads(site: Site) -> frozenset[str]:
     return frozenset(name for each in rows for row in each for name in row.who.workloads)
 
 
-def require_whole_view(site: Site, caller: Caller, servers: Documents, people: Groups | None) -> None:
-    """Auditors may propose anything, owners what they own. Errors: Forbidden."""
+def require_whole_view(site: Site, caller: Caller, asked: Proposed) -> None:
+    """Auditors may propose anything, owners entries of what they own. Errors: Forbidden."""
+    servers = asked.servers
     if not caller.groups.isdisjoint(site.auditors):
         return
     current = site.snapshots.current().servers
     foreign = sorted(name for name in servers if name not in current or current[name].owner not in caller.groups)
-    if foreign or people is not None:
-        what = f"simulate {', '.join(foreign[:5])}" if foreign else "simulate other groups of people"
+    if foreign or asked.people is not None or asked.policies is not None:
+        others = "other groups of people" if asked.people is not None else "other company policies"
+        what = f"simulate {', '.join(foreign[:5]) if foreign else others}"
         raise Forbidden(
             f"you may not {what}", hint=f"propose what you own, or ask {' or '.join(sorted(site.auditors))}"
         )
@@ -53,14 +59,20 @@ def require_whole_view(site: Site, caller: Caller, servers: Documents, people: G
 
 async def simulated(site: Site, caller: Caller, asked: Proposed) -> Simulation:
     """What it would change. Errors: Invalid, for entries that cannot be read; Forbidden."""
-    require_whole_view(site, caller, asked.servers, asked.people)
-    proposal = await propose_policy(asked.servers, site.registry.source)
+    require_whole_view(site, caller, asked)
+    company = None if asked.policies is None else await asyncio.to_thread(_declared, site, asked.policies)
+    proposal = await propose_policy(asked.servers, site.registry.source, company)
     people = known_people(site)
     proposed = proposal.current().rows
-    workloads = {name for server in asked.servers for row in proposed.get(server, ()) for name in row.who.workloads}
+    workloads = {name for server in proposal.servers for row in proposed.get(server, ()) for name in row.who.workloads}
     known = Known(people, asked.people if asked.people is not None else people, known_workloads(site) | workloads)
-    replay = await recorded(site.records, asked.since, asked.servers, known)
+    replay = await recorded(site.records, asked.since, proposal.servers, known)
     return await asyncio.to_thread(simulate, replay, known, site.snapshots, proposal, _standing(site, caller))
+
+
+def _declared(site: Site, policies: tuple[PolicyText, ...]) -> CompanyPolicies:
+    """Errors: Invalid, with file, line and column."""
+    return declared_policies(policies, {name: each.tools for name, each in site.snapshots.current().servers.items()})
 
 
 def _standing(site: Site, caller: Caller) -> Caller:
