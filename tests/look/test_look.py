@@ -33,6 +33,7 @@ PAGES = {
     "approvals": "/approvals",
     "approval-waiting": "/approvals/apr_waits",
     "approval-denied": "/approvals/apr_no",
+    "you": "/you",
     "audit": "/audit",
     "audit-empty": "/audit?server=spark",
     "call": "/calls/0199-00-02",
@@ -86,7 +87,13 @@ def test_what_auditors_alone_see_is_for_everyone_too(browser: Browser, url: str,
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=look)  # pyright: ignore[reportArgumentType] - one of two words
     page = context.new_page()
     sign_in(page, url, "carol")
-    for name, path in (("access-all", "/access"), ("access-table", "/access?table=flights"), ("why-other", WHY_BOB)):
+    seen = {
+        "access-all": "/access",
+        "access-table": "/access?table=flights",
+        "why-other": WHY_BOB,
+        "fatigue": "/approvals/fatigue",
+    }
+    for name, path in seen.items():
         page.goto(f"{url}{path}")
         see(page, name, f"{look}-{width}")
     context.close()

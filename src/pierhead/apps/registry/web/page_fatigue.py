@@ -54,7 +54,7 @@ def _habits(view: FatigueView) -> h.Node:
 
 def _rules(rules: tuple[RuleFatigue, ...]) -> h.Node:
     names = ("Cases", "Approved", "Denied", "Expired", "Median s")
-    columns = [Column("Rule"), Column("Call"), *(Column(name, is_number=True) for name in names), Column("")]
+    columns = [Column("Rule"), Column("Call"), *(Column(name, is_number=True) for name in names), Column("Habit")]
     return table("Rules", columns, [_rule(each) for each in rules])
 
 
@@ -67,13 +67,13 @@ def _rule(rule: RuleFatigue) -> list[h.Node]:
         f"{rule.denied:.0%}",
         f"{rule.expired:.0%}",
         "none" if rule.median_s is None else f"{rule.median_s:,.0f}",
-        badge("Review it", Shape.QUESTION, Tone.WAIT) if rule.is_proposed else "",
+        badge("Review it", Shape.QUESTION, Tone.WAIT) if rule.is_proposed else "nothing to note",
     ]
 
 
 def _people(people: tuple[PersonFatigue, ...]) -> h.Node:
     names = ("Decisions", "A day", "Busiest day", "Median s", "Denied", "Fast")
-    columns = [Column("Person"), *(Column(name, is_number=True) for name in names), Column("")]
+    columns = [Column("Person"), *(Column(name, is_number=True) for name in names), Column("Habit")]
     return table("People", columns, [_person(each) for each in people])
 
 
@@ -86,5 +86,5 @@ def _person(person: PersonFatigue) -> list[h.Node]:
         f"{person.median_s:,.0f}",
         f"{person.denied:.0%}",
         f"{person.fast:,}",
-        badge("Too fast to read", Shape.EXCLAMATION, Tone.WAIT) if person.is_flagged else "",
+        badge("Too fast to read", Shape.EXCLAMATION, Tone.WAIT) if person.is_flagged else "nothing to note",
     ]
