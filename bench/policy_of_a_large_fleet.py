@@ -15,7 +15,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pierhead.adapters.db import Database, DatabaseCatalogue, DatabaseManifests, DatabasePolicies, open_database
+from pierhead.adapters.db import (
+    Database,
+    DatabaseCatalogue,
+    DatabaseManifests,
+    DatabasePolicies,
+    DatabaseServerKeys,
+    open_database,
+)
 from pierhead.adapters.snapshot_file import SnapshotOnDisk
 from pierhead.adapters.snapshot_signature import SnapshotSigner, SnapshotVerifier
 from pierhead.adapters.system import SystemClock, SystemIds
@@ -89,6 +96,7 @@ def desk_on(database: Database) -> RegistryDesk:
         DatabaseCatalogue(database),
         DatabaseManifests(database),
         DatabasePolicies(database),
+        DatabaseServerKeys(database),
         EntryDeclarations(),
         SystemClock(),
         ServedPolicy(),

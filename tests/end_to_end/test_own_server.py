@@ -1,10 +1,13 @@
 """The whole life of a server that its team runs: its own program, its own credential, behind the same gateway.
 
 Registered, enrolled, started, reviewed by three people, found, called, asked for approval, changed by a restart,
-withheld, reviewed again, deprecated, retired; and its record tells all of it. One test for each chapter, in order.
+withheld, reviewed again, deprecated, retired; and its record tells all of it. One test for each chapter, in order. At
+the end a database is registered beside it.
 """
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +59,14 @@ servers:
     access: everyone
     approvers: [platform-admin]
 """
+SHOP = {
+    "kind": "sql",
+    "url": {"env": "PIERHEAD_GUEST__SHOP__URL"},
+    "owner": "kitchen",
+    "support": "#shop",
+    "access": "everyone",
+    "roles": {"analyst": {"tables": ["orders"], "operations": ["read"]}},
+}
 GATES = {"security": "carol", "legal": "dave", "genai": "erin"}
 
 
@@ -86,14 +97,14 @@ class Town:
         url = f"{self.platform.url}/enrolled/v1{path}"
         return httpx2.request(method, url, json=body, headers=headers, trust_env=False, timeout=WITHIN_S)
 
-    def call(self, person: str, tool: str, **arguments: Any) -> str:
+    def call(self, person: str, tool: str, server: str = "lunch", **arguments: Any) -> str:
         """What a client of the official SDK is told, through the gateway: the answer, or why there is none."""
 
         async def asked() -> str:
             headers = {"authorization": f"Bearer {self.token(person)}"}
             async with (
                 httpx2.AsyncClient(headers=headers, trust_env=False, timeout=WITHIN_S) as http,
-                Client(streamable_http_client(self.platform.mcp("lunch"), http_client=http), mode="legacy") as client,
+                Client(streamable_http_client(self.platform.mcp(server), http_client=http), mode="legacy") as client,
             ):
                 try:
                     answer = await client.call_tool(tool, arguments)
@@ -108,17 +119,19 @@ class Town:
             told = f"refused: {refused.exceptions}"
         return told
 
-    def publishes(self) -> str:
+    def publishes(self, server: str = "lunch") -> str:
         """A version of what its process shows now; empty while nobody knows that."""
-        done = self.platform.run("server", "publish", "lunch", "--as", "bob")
-        return done.stdout.strip()
+        headers = {"authorization": f"Bearer {self.token('bob')}"}
+        url = f"{self.platform.url}/api/v1/servers/{server}/versions"
+        answer = httpx2.post(url, json={}, headers=headers, trust_env=False, timeout=WITHIN_S)
+        return str(answer.json()["version"]) if answer.is_success else ""
 
-    def step(self, version: str, step: str, **said: str) -> Any:
-        return self.api("bob", "POST", f"/servers/lunch/versions/{version}/{step}", {"reason": "the story", **said})
+    def step(self, version: str, step: str, server: str = "lunch", **said: str) -> Any:
+        return self.api("bob", "POST", f"/servers/{server}/versions/{version}/{step}", {"reason": "the story", **said})
 
-    def signs(self, version: str) -> set[str]:
+    def signs(self, version: str, server: str = "lunch") -> set[str]:
         """Every gate of the open review decides; which those were."""
-        self.step(version, "submit")
+        self.step(version, "submit", server)
         (review,) = self.api("carol", "GET", "/reviews")["reviews"]
         waiting = {gate["gate"] for gate in review["gates"] if gate["state"] == "pending"}
         for gate in waiting:
@@ -137,9 +150,13 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     fleet.write_text(FLEET)
     (port,) = free_ports(1)
     (folder / "lunch.yaml").write_text(ENTRY % port)
+    with closing(sqlite3.connect(folder / "shop.db")) as connection:
+        connection.executescript("CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (4711);")
     quick = {"registry__probe_s": "0.5", "registry__allowed_hosts": "127.0.0.1"}
-    with up(folder / "data", fleet, **quick) as platform, own_server(folder / "lunch", port) as own:
-        yield Town(platform, own)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIERHEAD_GUEST__SHOP__URL", f"sqlite:///{folder / 'shop.db'}")
+        with up(folder / "data", fleet, **quick) as platform, own_server(folder / "lunch", port) as own:
+            yield Town(platform, own)
 
 
 def test_1_it_is_registered_enrolled_and_started_and_is_not_callable_by_that(town: Town) -> None:
@@ -243,3 +260,13 @@ def test_8_the_record_tells_the_whole_story(town: Town) -> None:
         ("call-finished", ""),
     }
     assert town.platform.run("audit", "verify").returncode == 0
+
+
+def test_9_a_database_that_the_operator_set_aside_is_registered_reviewed_and_asked(town: Town) -> None:
+    town.api("bob", "POST", "/servers", {"name": "shop", "entry": SHOP})
+    version = eventually(lambda: town.publishes("shop"), "its definitions are known")
+    assert "shop.db" not in str(town.api("bob", "GET", "/servers/shop/entry"))
+    town.signs(version, "shop")
+    town.step(version, "deploy", "shop")
+    query = "select id from orders"
+    eventually(lambda: "4711" in town.call("alice", "run_query", "shop", sql=query), "it can be asked")
