@@ -138,7 +138,9 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         feed=known.served,
         decisions=Decisions(clock),
         healths=some_health(),
-        enrolments=EnrolmentDesk(known, public_url, b"p" * 32, str.encode, lambda count: b"c" * count),
+        enrolments=EnrolmentDesk(
+            known, public_url, b"p" * 32, lambda label: label.encode().ljust(32), lambda n: b"c" * n
+        ),
         approvals=replace(
             desk_over(MemoryApprovals(clock, {each.id: each for each in APPROVALS})),
             people=people,

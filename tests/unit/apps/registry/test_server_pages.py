@@ -1,5 +1,6 @@
 """The catalogue, one server, registering one, and the administration: what each person sees there and may change."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from tests.web_site import NOW, SERVERS, declare
 
 from pierhead.apps.registry.web.view_servers import PAGE
 from pierhead.core.catalog import Stage
+from pierhead.core.enrolment import Enrolment
 from pierhead.core.health import lately
 from pierhead.usecases.memory import MemorySnapshots, snapshot_of
 from pierhead.usecases.memory_health import MemoryHealths
@@ -480,3 +482,30 @@ async def test_a_server_younger_than_the_period_is_not_said_to_be_unused(visit: 
     entries["time"] = replace(entries["time"], at=NOW - 91 * 86_400)
 
     assert (young, (await visit.json("/admin"))["unused"]) == ([], ["time"])
+
+
+PLACE = "http://lunch.example:9/mcp"
+
+
+async def test_an_owner_makes_the_credential_of_a_server_that_they_run_and_sees_it_once(visit: Visit) -> None:
+    declare(visit.world, "time", kind="python", url=PLACE)
+    await visit.sign_in("frank")
+    assert "Make the credential" in await visit.text("/servers/time")
+    made = await visit.send("/servers/time", "/servers/time/enrolment")
+
+    assert made.status_code == 200, made.text
+    assert made.headers["cache-control"] == "no-store"
+    found = re.search(r"pierhead-server:[A-Za-z0-9_=-]+", made.text)
+    assert found is not None
+    assert Enrolment.read(found[0]).listens == PLACE
+    assert found[0] not in (await visit.http.get("/servers/time")).text
+
+
+async def test_what_the_platform_runs_has_no_credential_and_nobody_makes_that_of_another(visit: Visit) -> None:
+    await visit.sign_in("frank")
+    assert "Make the credential" not in await visit.text("/servers/time")
+    assert (await visit.send("/servers/time", "/servers/time/enrolment")).status_code == 400
+    declare(visit.world, "time", kind="python", url=PLACE)
+    await visit.sign_in("alice")
+    assert "Make the credential" not in await visit.text("/servers/time")
+    assert (await visit.send("/servers", "/servers/time/enrolment")).status_code in {400, 403}

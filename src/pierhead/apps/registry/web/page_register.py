@@ -17,6 +17,7 @@ from pierhead.apps.registry.web.parts import Tone, exact, folded, notice, titled
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.core.catalog import DataClass
 from pierhead.core.errors import Forbidden, Invalid
+from pierhead.usecases.check_guest import REGISTRABLE
 from pierhead.usecases.register_server import register_server
 from pierhead.usecases.rights import may_register
 
@@ -80,7 +81,7 @@ def _shown(site: Site, viewer: Viewer, filled: Filled) -> Shown:
     rights = site.registry.rights
     view = RegisterView(
         why_not=may_register(viewer.caller(site), rights),
-        kinds=("http", "stdio"),
+        kinds=tuple(sorted(REGISTRABLE)),
         data_classes=tuple(DataClass),
         commands=tuple(" ".join((one.pin, *one.arguments)) for one in rights.guests.allowed_commands),
     )
@@ -139,9 +140,11 @@ def _as_yaml(view: RegisterView, token: str, filled: Filled) -> h.Node:
         commands = f"Of kind stdio, only what an administrator allows may be run: {named}."
     else:
         commands = "Of kind stdio, an administrator has allowed no command yet."
+    own = "Of kind python, a server of yours: you run its process, and make its credential on its page."
     return titled(
         "Any server, as in a fleet file",
         h.p(class_="quiet")[commands],
+        h.p(class_="quiet")[own],
         form(
             _PATH,
             token,

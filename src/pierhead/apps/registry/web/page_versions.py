@@ -28,7 +28,10 @@ _STEPS: Final[Mapping[Step, tuple[str, str]]] = {
 
 def versions_section(server: str, view: VersionsView, now: float, token: str, filled: Filled = BLANK) -> h.Node:
     """Every version, and what you may do with it; a form as it was sent where something in it must change."""
-    publish = _publish(server, token) if view.may_publish else None
+    publish = [
+        _publish(server, token) if view.may_publish else None,
+        _enrol(server, token) if view.may_enrol else None,
+    ]
     if not view.lines:
         return titled("Versions", empty("No version was submitted yet."), publish, identity="versions")
     columns = [Column("Version"), Column("Stage"), Column("Tools", is_number=True), Column("Since"), Column("Reason")]
@@ -111,6 +114,18 @@ def _publish(server: str, token: str) -> h.Node:
             token,
             h.p(class_="quiet")["Its live definitions become a version that you can submit for review."],
             submit("Make a version"),
+        ),
+    )
+
+
+def _enrol(server: str, token: str) -> h.Node:
+    return folded(
+        "Make the credential of its process",
+        form(
+            f"/servers/{server}/enrolment",
+            token,
+            h.p(class_="quiet")["It is shown once. The one that its process has now, if any, ends at once."],
+            submit("Make the credential"),
         ),
     )
 

@@ -39,6 +39,7 @@ from pierhead.apps.registry.web.page_audit import audit_page, call_page
 from pierhead.apps.registry.web.page_connect import connect_page
 from pierhead.apps.registry.web.page_data import data_page, statement_page
 from pierhead.apps.registry.web.page_docs import docs
+from pierhead.apps.registry.web.page_enrolment import enrol_form
 from pierhead.apps.registry.web.page_fatigue import fatigue_page
 from pierhead.apps.registry.web.page_impact import impact_page
 from pierhead.apps.registry.web.page_parts import parts_page
@@ -85,6 +86,7 @@ FORMS: Final[Mapping[str, FormOf]] = {
     "/servers/{name}/steps": step_form,
     "/servers/{name}/roll-back": roll_back_form,
     "/servers/{name}/versions": publish_form,
+    "/servers/{name}/enrolment": enrol_form,
     "/reviews/{id}/decisions": decision_form,
     "/reviews/{id}/comments": comment_form,
     "/approvals/{id}/decisions": answer_form,
@@ -181,7 +183,7 @@ class Web:
         self.site.known.forget()
         if isinstance(done, str):
             return RedirectResponse(own_path(done), 303)
-        return await self._answer(request, done, viewer.session, is_twin=False, status=400)
+        return await self._answer(request, done, viewer.session, is_twin=False, status=200 if done.is_result else 400)
 
     async def _statement(self, request: Request, *, is_twin: bool) -> Response:
         """A statement from the data page: a form, since an address would keep it in histories and logs."""

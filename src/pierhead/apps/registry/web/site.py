@@ -126,6 +126,8 @@ class Shown:
     title: str
     view: object
     body: Callable[[], h.Node]
+    is_result: bool = False
+    """What a form came to, shown at once; any other page that a form hands back is one with something to mend."""
 
 
 PageOf = Callable[[Site, Viewer, Request], Awaitable[Shown]]

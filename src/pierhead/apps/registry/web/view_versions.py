@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pierhead.apps.registry.web.site import Site, Viewer
+from pierhead.bootstrap.declared import OWN
 from pierhead.core.catalog import CALLABLE, TRANSITIONS, Server, Stage, Step
 from pierhead.core.identity import Caller
 from pierhead.core.review import ChangeClass, Gate, GateState, Review, Verdict, sign_off_of
@@ -91,6 +92,8 @@ class VersionsView:
     moves: tuple[Move, ...]
     reviews: tuple[ReviewLine, ...]
     may_publish: bool
+    may_enrol: bool = False
+    """Whether the viewer answers for a server that its team runs."""
 
 
 async def versions_view(site: Site, viewer: Viewer, entry: Entry | None, versions: Sequence[Version]) -> VersionsView:
@@ -100,11 +103,13 @@ async def versions_view(site: Site, viewer: Viewer, entry: Entry | None, version
     catalogue, caller = site.registry.catalogue, viewer.caller(site)
     moves = await catalogue.moves(entry.name)
     reviews = await catalogue.reviews(entry.name)
+    answers = is_owner(entry, caller, site.registry.rights)
     return VersionsView(
         lines=tuple(_line(entry, version, caller, site) for version in versions),
         moves=tuple(reversed(moves[-_MOVES:])),
         reviews=tuple(review_line(review, site.now()) for review in reviews),
-        may_publish=is_owner(entry, caller, site.registry.rights),
+        may_publish=answers,
+        may_enrol=answers and entry.document.get("kind") == OWN,
     )
 
 
