@@ -5,12 +5,18 @@ from dataclasses import dataclass, replace
 import httpx2
 import pytest
 from starlette.applications import Starlette
+from tests.approving import APPROVERS, proposal
+from tests.pages import hidden
 from tests.web_site import build
 
 from pierhead.apps.registry.web.attempts import Attempts
 from pierhead.apps.registry.web.pages import Web
+from pierhead.core.approval import ApprovalState
+from pierhead.core.approval_record import proposed
 from pierhead.core.federation import Stated
 from pierhead.usecases.federate import FederatedPeople, Federation
+from pierhead.usecases.grant_tokens import Terms
+from pierhead.usecases.memory_approvals import MemoryApprovals
 from pierhead.usecases.memory_sign_in import MemoryPeople, MemorySeal
 from pierhead.usecases.ports_sign_in import Attempt, Vouched
 
@@ -25,6 +31,7 @@ class Provider:
     """Answers every question with alice."""
 
     issuer: str = ISSUER
+    proved_at: float = 0.0
     asked: Attempt | None = None
     proved: Attempt | None = None
 
@@ -38,7 +45,7 @@ class Provider:
     async def person(self, code: str, attempt: Attempt) -> Vouched:
         assert code == "code-1"
         self.proved = attempt
-        return Vouched(Stated("alice", frozenset({"data-eng"})), "alice", "")
+        return Vouched(Stated("alice", frozenset({"data-eng"})), "alice", "", self.proved_at)
 
     async def again(self, grant: str, subject: str) -> Vouched:
         raise AssertionError("nobody gave a grant")
@@ -62,8 +69,9 @@ class Company:
             world.site,
             federation=Federation(self.provider, people, world.audit, MemorySeal()),
             attempts=Attempts(b"k" * 32, world.clock, URL),
-            tokens=replace(world.site.tokens, people=people),
+            tokens=replace(world.site.tokens, people=people, terms=Terms(URL, provider=ISSUER)),
         )
+        self.site = site
         app = Starlette(routes=Web(site).routes())
         self.browser = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url=URL)
 
@@ -147,3 +155,30 @@ async def test_without_a_provider_there_is_no_way_to_one() -> None:
     browser = httpx2.AsyncClient(transport=httpx2.ASGITransport(app=world.app), base_url="http://127.0.0.1:8420")
     for path in ("/sign-in/start", "/sign-in/callback"):
         assert (await browser.get(path)).status_code == 404
+
+
+async def test_the_companys_people_withdraw_what_they_asked_for_and_nothing_of_their_namesakes() -> None:
+    company = Company()
+    kept = company.site.approvals.store
+    assert isinstance(kept, MemoryApprovals)
+    for name, issuer in (("apr_hers", ISSUER), ("apr_namesake", URL)):
+        asked = proposal({"n": name}, issuer=issuer, call_key=name)
+        kept.kept[name] = proposed(name, asked, APPROVERS, company.clock.now())
+    await company.leave()
+    await company.come_back()
+    for name in kept.kept:
+        token = hidden((await company.browser.get("/servers")).text, "token")
+        form, headers = {"token": token}, {"origin": URL}
+        await company.browser.post(f"/approvals/{name}/cancel", data=form, headers=headers)
+    assert kept.kept["apr_hers"].state is ApprovalState.CANCELLED
+    assert kept.kept["apr_namesake"].state is ApprovalState.PENDING
+
+
+async def test_who_must_prove_themselves_anew_is_asked_by_the_provider_and_not_believed_without_its_word() -> None:
+    company = Company()
+    await company.browser.get("/sign-in/start", params={"next": "/approvals", "fresh": "1"})
+    assert company.provider.asked is not None
+    assert company.provider.asked.is_fresh
+    assert (await company.come_back()).status_code == 401
+    company.provider.proved_at = company.clock.now() - 3
+    assert (await company.come_back()).headers["location"] == "/approvals"
