@@ -58,10 +58,18 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "pierhead.usecases.publish_policy": _PUBLISH,
     "pierhead.usecases.follow_policy": (f"{_UNIT}/test_policy_changes.py", f"{_UNIT}/test_told_changes.py"),
-    "pierhead.usecases.serve_policy": (f"{_UNIT}/test_serve_policy.py", f"{_UNIT}/test_told_changes.py"),
-    "pierhead.usecases.revision_text": (f"{_UNIT}/test_told_changes.py", f"{_UNIT}/test_policy_changes.py"),
-    "pierhead.adapters.snapshot_file": ("tests/integration/test_snapshot_file.py",),
-    "pierhead.adapters.snapshot_signature": (f"{_UNIT}/test_policy_changes.py",),
+    "pierhead.usecases.serve_policy": (
+        f"{_UNIT}/test_serve_policy.py",
+        f"{_UNIT}/test_told_changes.py",
+        f"{_UNIT}/test_policy_changes.py",
+    ),
+    "pierhead.usecases.revision_text": (
+        f"{_UNIT}/test_told_changes.py",
+        f"{_UNIT}/test_policy_changes.py",
+        f"{_UNIT}/test_company_policies.py",
+    ),
+    "pierhead.adapters.snapshot_file": ("tests/integration/test_snapshot_file.py", f"{_UNIT}/test_policy_changes.py"),
+    "pierhead.adapters.snapshot_signature": ("tests/attacks/test_snapshot_signature.py",),
 }
 
 _UNNOTICED: Final = "only time is lost: what is left out, or asked besides, answers the same"
