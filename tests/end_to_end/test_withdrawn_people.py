@@ -7,8 +7,9 @@ import sqlite3
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from base64 import urlsafe_b64decode as b64decode
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import httpx2
@@ -20,16 +21,24 @@ from tests.rigs.gateway import headers, message
 from tests.running_platform import PIERHEAD, Up, eventually, up
 from tests.signing_in import Kept, provider
 
+from pierhead import Caller, Forbidden, Server, UpstreamUnreachable
+from pierhead.adapters.remote import Registry
+from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import free_ports
+from pierhead.core.identity import User, Workload
+from pierhead.core.token_parts import strict_object
+from pierhead.usecases.ports_exchange import Credential
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
 #: What is promised of each withdrawal, and of nearly all of them.
 AT_MOST_S, NEARLY_ALWAYS_S = 10.0, 2.0
 ROUNDS = 12
+AUDIENCE = "https://orders.corp.example"
+EXCHANGE = {"exchange": f"orders={AUDIENCE}", "exchange_subject": "id_token"}
 #: Everyone loses something once: for a minute after that, the provider's clock may be the one that is wrong.
 PEOPLE = {
-    **{name: {"groups": ["corp-data"]} for name in ("alice", "bob", "erin", "frank")},
+    **{name: {"groups": ["corp-data"]} for name in ("alice", "bob", "erin", "frank", "heidi", "ivan")},
     "grace": {"groups": ["corp-admins"]},
 }
 
@@ -93,7 +102,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     (folder / "fleet.yaml").write_text(FLEET.replace("FOLDER", str(folder)))
     idp = IdentityProvider("", free_port())
     groups = "corp-data=data-eng\ncorp-admins=platform-admin"
-    given = idp.settings(groups=groups, reconfirm_s="1", lifetime_s="3600")
+    given = idp.settings(groups=groups, reconfirm_s="1", lifetime_s="3600", **EXCHANGE)
     with up(folder / "data", folder / "fleet.yaml", **given) as platform:
         idp.pierhead = platform.url
         idp.start(PEOPLE=json.dumps(PEOPLE))
@@ -220,3 +229,72 @@ def _asked_since(company: Company, moment: float) -> bool:
         (last,) = database.execute("SELECT max(asked_at) FROM people WHERE name = 'alice'").fetchone()
     database.close()
     return bool(last > moment)
+
+
+@asynccontextmanager
+async def orders(company: Company) -> AsyncGenerator[Server]:
+    """The server's own process, as far as it reaches its system: the SDK over the real registry."""
+    note = json.loads((company.platform.data / "run" / "platform.json").read_text())
+    registry = Registry.at(note["registry_url"], Keys.at(company.platform.data).read("internal.key"))
+    server = Server("orders", owner="data-platform", support="#data-help")
+    server.exchanges = registry
+    try:
+        yield server
+    finally:
+        await registry.close()
+
+
+def caller(company: Company, name: str) -> Caller:
+    return Caller(User(company.idp.issuer, name, frozenset()), "ide", "local", "call-1")
+
+
+async def made(server: Server, who: Caller) -> Credential:
+    """A credential; asked again while the registry asks the provider about that very person."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                return await server.credential_of(who)
+            except UpstreamUnreachable:
+                await asyncio.sleep(0.1)
+
+
+async def test_a_server_reaches_its_system_with_a_credential_of_the_caller_and_never_with_their_token(
+    company: Company,
+) -> None:
+    kept = await signed_in(company, "heidi")
+    async with orders(company) as server:
+        credential = await made(server, caller(company, "heidi"))
+        token = credential.authorization.removeprefix("Bearer ")
+        claims = strict_object(b64decode(token.split(".")[1] + "=="))
+        assert (claims["aud"], claims["sub"], claims["act"]) == (AUDIENCE, "heidi", {"sub": "pierhead"})
+        assert claims["iss"] == company.idp.issuer
+        assert token != access(kept)
+        assert token not in repr(credential)
+        assert await made(server, caller(company, "heidi")) == credential  # kept until it ends
+        resource = company.platform.mcp("orders")
+        assert company.calls(token) == (401, 401), f"what is for {AUDIENCE} opens {resource} too"
+        company.idp.tell("logout heidi")
+        with pytest.raises(Forbidden, match="nobody of that name is signed in"):
+            await made(server, caller(company, "heidi"))
+    facts = company.platform.tell("audit", "export")
+    assert '"kind":"token-exchanged"' in facts
+    assert token not in facts
+
+
+async def test_what_cannot_be_exchanged_is_refused_with_its_reason(company: Company) -> None:
+    await signed_in(company, "ivan")
+    company.idp.tell("lock ivan")
+    async with orders(company) as server:
+        with pytest.raises(Forbidden, match="the identity provider refused"):
+            await made(server, caller(company, "ivan"))
+        for stranger in (
+            Caller(User(company.platform.url, "ivan", frozenset()), "ide", "local", "call-1"),
+            caller(company, "nobody"),
+        ):
+            with pytest.raises(Forbidden, match="nobody of that name"):
+                await made(server, stranger)
+        server.name = "another"
+        with pytest.raises(Forbidden, match="no credential of the caller"):
+            await made(server, caller(company, "ivan"))
+        with pytest.raises(Forbidden, match="no credential of the caller"):
+            await made(server, Caller(Workload("spiffe://corp.example/a"), "agent", "local", "call-1"))

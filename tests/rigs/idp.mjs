@@ -1,7 +1,8 @@
 // A company's identity provider: the certified `oidc-provider`, its people and what it says of them from the
 // environment. Lines on its input: `rotate` gives it other keys, `away` hangs up on everybody, `back` ends that,
 // `groups NAME JSON` changes whose groups those are, `logout NAME` tells Pierhead that a session is over, `gone NAME`
-// ends whatever Pierhead was granted for somebody. Tokens are exchanged (RFC 8693) by the client `exchanger`.
+// ends whatever Pierhead was granted for somebody. Its ID tokens are
+// exchanged (RFC 8693) by Pierhead for whatever audience, but of whom `lock NAME` names.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -18,6 +19,7 @@ const on = { enabled: true };
 const code = { grant_types: ['authorization_code'], response_types: ['code'], client_secret: 'a secret of forty characters, or more than' };
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+const ID_TOKEN = 'urn:ietf:params:oauth:token-type:id_token';
 const resource = (ctx, audience) => ({
   audience, scope: 'mcp', accessTokenFormat: 'jwt', accessTokenTTL: Number(TOKEN_S), jwt: { sign: { alg: 'RS256' } },
 });
@@ -33,9 +35,8 @@ const made = (keys) => new Provider(issuer, {
   clients: [
     {
       ...code, client_id: 'pierhead', redirect_uris: [`${PIERHEAD}/sign-in/callback`],
-      grant_types: ['authorization_code', 'refresh_token'], backchannel_logout_uri: `${PIERHEAD}/oauth/backchannel-logout`,
+      grant_types: ['authorization_code', 'refresh_token', EXCHANGE], backchannel_logout_uri: `${PIERHEAD}/oauth/backchannel-logout`,
     },
-    { ...code, client_id: 'exchanger', grant_types: [EXCHANGE], response_types: [], redirect_uris: [] },
     { ...code, client_id: 'ide', redirect_uris: ['http://127.0.0.1:9/callback'] },
     { ...code, client_id: 'robot', grant_types: ['client_credentials'], response_types: [], redirect_uris: [] },
   ],
@@ -61,8 +62,7 @@ async function exchange(idp, keys, ctx) {
   const known = createLocalJWKSet({ keys: keys.map(({ kty, n, e, kid, alg, use }) => ({ kty, n, e, kid, alg, use })) });
   const refused = () => { throw new errors.InvalidGrant('bad subject_token'); };
   const { payload } = await jwtVerify(subject_token, known, { issuer }).catch(refused);
-  if (subject_token_type !== ACCESS_TOKEN || !people[payload.sub] || people[payload.sub].locked) refused();
-  exchanged += 1;
+  if (subject_token_type !== ID_TOKEN || !people[payload.sub] || people[payload.sub].locked) refused();
   const token = new idp.AccessToken({ accountId: payload.sub, client: ctx.oidc.client, scope: 'mcp', gty: 'exchange' });
   const given = resource(ctx, audience);
   token.resourceServer = new idp.ResourceServer(audience, given);
@@ -72,7 +72,6 @@ async function exchange(idp, keys, ctx) {
   };
 }
 
-let exchanged = 0;
 let current;
 function provider() {
   const keys = [key()];
@@ -90,7 +89,7 @@ async function told(line) {
   else if (word === 'groups') people[name] = { ...people[name], groups: JSON.parse(rest.join(' ')) };
   else if (word === 'logout') await (await current.Client.find('pierhead')).backchannelLogout(name);
   else if (word === 'gone') await current.RefreshToken.revokeByGrantId(granted.get(name));
-  else if (word === 'exchanged') console.log(`exchanged ${exchanged}`);
+  else if (word === 'lock') people[name] = { ...people[name], locked: true };
   else isAway = word === 'away';
 }
 

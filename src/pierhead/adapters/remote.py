@@ -17,6 +17,7 @@ from pierhead.core.approval import FormAnswer, Ticket
 from pierhead.core.approval_record import fingerprint, proposal_of
 from pierhead.core.errors import (
     Conflict,
+    Forbidden,
     Invalid,
     LimitExceeded,
     NotFound,
@@ -29,6 +30,7 @@ from pierhead.core.policy import ApprovalNeeded
 from pierhead.usecases.approval_forms import proposal_to_form, ticket_from_form
 from pierhead.usecases.own_approvals import Asker
 from pierhead.usecases.plan_forms import kept_from_form, plan_to_form
+from pierhead.usecases.ports_exchange import Credential, no_exchange
 from pierhead.usecases.ports_plans import KeptPlan, NewPlan
 from pierhead.usecases.ports_registry import Envelope, Held
 from pierhead.usecases.wire_forms import Manifest, manifest_to_form
@@ -89,6 +91,17 @@ class Registry:
 
     async def finish(self, approval: str, call_id: str, ended: str) -> None:
         await self._send("POST", f"/approvals/{approval}/finish", {"call_id": call_id, "ended": ended})
+
+    async def exchanged(self, server: str, caller: Caller) -> Credential:
+        """Fills `ports_exchange.Exchanges`."""
+        if caller.person is None:
+            raise no_exchange(server)
+        who = {"issuer": caller.person.issuer, "person": caller.person.subject}
+        try:
+            made = await self._send("POST", "/exchange", {"server": server, **who, "call_id": caller.correlation_id})
+        except Unauthenticated as refused:  # it is the caller's sign-in that is not good for it, and not our key
+            raise Forbidden(refused.message, hint=refused.hint, code=refused.code) from None
+        return Credential(made["authorization"], made["expires_at"])
 
     async def keep_plan(self, plan: NewPlan) -> KeptPlan:
         """Fills `ports_plans.Plans`, with `plan` and `use_plan`."""

@@ -5,7 +5,7 @@ A provider is configured whole or not at all: half of it does not start. Not her
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -73,6 +73,14 @@ class SignInSettings(BaseModel):
     )
     unconfirmed_s: float = Field(
         3600, ge=60, le=86400, description="seconds for which its last word counts while it does not answer"
+    )
+
+    exchange: _Pairs = Field(
+        default_factory=dict[str, str],
+        description="servers, and for what audience the caller's sign-in is exchanged for each (RFC 8693)",
+    )
+    exchange_subject: Literal["access_token", "id_token"] = Field(
+        "access_token", description="which of the provider's tokens is exchanged"
     )
 
     clients: dict[str, ClientSettings] = Field(

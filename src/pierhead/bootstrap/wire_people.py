@@ -11,9 +11,11 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from pierhead.adapters.db import Database, DatabaseWithdrawals
+from pierhead.bootstrap.sign_in_settings import SignInSettings
+from pierhead.usecases.exchange_token import ExchangeDesk
 from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import TokenDesk
-from pierhead.usecases.ports import Clock
+from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.reconfirm_people import Reconfirming
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.withdraw_person import PeopleDesk, catch_up
@@ -35,6 +37,17 @@ async def people_desk(
     return at
 
 
+def exchange_desk(
+    federation: Federation | None, at: PeopleDesk, sign_in: SignInSettings, audit: Audit
+) -> ExchangeDesk | None:
+    """Where callers' sign-ins are exchanged; None for the built-in sign-in, which has nothing to exchange."""
+    if federation is None:
+        return None
+    desk = at.desk
+    reconfirming = Reconfirming(federation, at, sign_in.reconfirm_s)
+    return ExchangeDesk(reconfirming, desk.people, sign_in.exchange, audit, desk.clock)
+
+
 def follow_people(at: PeopleDesk, opened: AsyncExitStack) -> None:
     """Look until `opened` closes."""
 
@@ -44,9 +57,8 @@ def follow_people(at: PeopleDesk, opened: AsyncExitStack) -> None:
     beside(look, _EVERY_S, "people", opened)
 
 
-def ask_again(federation: Federation, at: PeopleDesk, every_s: float, opened: AsyncExitStack) -> None:
+def ask_again(reconfirming: Reconfirming, every_s: float, opened: AsyncExitStack) -> None:
     """Ask the provider again about those who are due, until `opened` closes."""
-    reconfirming = Reconfirming(federation, at, every_s)
     beside(reconfirming.reconfirm, min(every_s / 4, _LONGEST_S), "asking the identity provider again", opened)
 
 

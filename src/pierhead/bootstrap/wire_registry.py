@@ -48,7 +48,7 @@ from pierhead.bootstrap.settings import RegistrySettings, Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk, decision_news, duty_desk
 from pierhead.bootstrap.wire_clients import known_clients
-from pierhead.bootstrap.wire_people import people_desk
+from pierhead.bootstrap.wire_people import exchange_desk, people_desk
 from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import WORKING_DAYS, Gate
@@ -58,6 +58,7 @@ from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.count_approvals import ApprovalCounts
 from pierhead.usecases.declare_absence import DutyDesk
 from pierhead.usecases.enrol_server import EnrolmentDesk
+from pierhead.usecases.exchange_token import ExchangeDesk
 from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
@@ -124,6 +125,8 @@ class RegistryAdapters:
     plans: DatabasePlans
     decision_news: DatabaseDecisionNews
     people: PeopleDesk
+    exchanges: ExchangeDesk | None
+    """None where people sign in here."""
     duty: DutyDesk
     counts: ApprovalCounts
 
@@ -181,6 +184,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         plans=DatabasePlans(database, RandomIds("pln_")),
         decision_news=decision_news(database, opened),
         people=people,
+        exchanges=exchange_desk(federation, people, setting.sign_in, desk.audit),
         duty=duty,
         counts=asking.counts,
     )

@@ -206,6 +206,7 @@ class Stand:
 def hosted(server: Server, stand: Stand, beside: Shared, verifier: Verifier) -> Made:
     """An SDK server behind its door, whoever runs it."""
     server.plans = beside.registry
+    server.exchanges = beside.registry
     server.folder = stand.data / "servers" / stand.name
     server.installation_key = derived(Keys.at(stand.data).made(VALUES), stand.name)
     application = host(server, _governance(beside, stand.name, server.tools), verifier, stand.state_key, stand.names)

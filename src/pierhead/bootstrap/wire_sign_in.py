@@ -39,5 +39,6 @@ def identity_provider(sign_in: SignInSettings, clock: Clock) -> CompanyProvider:
         scopes=" ".join(sign_in.scopes),
         algorithms=frozenset(sign_in.algorithms),
         mapping=sign_in.mapping,
+        exchanges=sign_in.exchange_subject,
     )
     return CompanyProvider(registered, clock)

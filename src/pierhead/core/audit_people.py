@@ -31,4 +31,15 @@ class PersonRestored:
     kind: str = "person-restored"
 
 
-PeopleFact = PersonWithdrawn | PersonRestored
+@dataclass(frozen=True, slots=True)
+class TokenExchanged:
+    """A person's sign-in was exchanged for a credential of the system behind a server; of the call that asked first."""
+
+    person: str
+    server: str
+    audience: str
+    call_id: str
+    kind: str = "token-exchanged"
+
+
+PeopleFact = PersonWithdrawn | PersonRestored | TokenExchanged

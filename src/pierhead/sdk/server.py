@@ -20,6 +20,7 @@ from pierhead.core.catalog import Server as CatalogServer
 from pierhead.core.catalog import Stage, Tool
 from pierhead.core.definitions import argument_names
 from pierhead.core.errors import Misconfigured
+from pierhead.core.identity import Caller
 from pierhead.core.usage import Minutes
 from pierhead.core.waiting_tools import WAITING_TOOLS
 from pierhead.sdk.authorize import ByArguments, Declaration, declaration_of, declare
@@ -28,6 +29,7 @@ from pierhead.sdk.needs import Needs
 from pierhead.sdk.plan import NoPlans, Planning, executor, planner
 from pierhead.sdk.routes import Routes
 from pierhead.sdk.tool import BoundTool, bind
+from pierhead.usecases.ports_exchange import Credential, Exchanges, NoExchanges
 from pierhead.usecases.ports_plans import Plans
 from pierhead.usecases.told_by_tools import Asks, Offered
 
@@ -95,9 +97,20 @@ class Server:
         self.tools: dict[str, BoundTool] = {}
         self.plans: Plans = NoPlans()
         """Where its plans are kept between planning and carrying out; its host sets it."""
+        self.exchanges: Exchanges = NoExchanges()
+        """Who makes credentials of callers for the system behind it; its host sets it."""
         self._plannings: dict[Callable[..., object], Planning] = {}
         self.routes: Routes | None = None
         """HTTP beside MCP, over the same tools: set it before the server is hosted."""
+
+    async def credential_of(self, caller: Caller) -> Credential:
+        """The caller's own credential for the system behind this server; never the token that their client sent.
+
+        Made by exchange (RFC 8693) of what the company's identity provider gave at their sign-in, for the audience that
+        the operator names for this server. Ask in each call: it is kept for you, and what was withdrawn is refused.
+        Errors: Forbidden (`no-exchange`, `exchange-refused`), with the reason; UpstreamUnreachable.
+        """
+        return await self.exchanges.exchanged(self.name, caller)
 
     @classmethod
     def adopt(cls, server: MCPServer[Any], *, owner: str, support: str) -> "Server":

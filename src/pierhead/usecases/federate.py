@@ -21,6 +21,7 @@ from pierhead.usecases.ports_sign_in import Attempt, IdentityProvider, PeopleSto
 _CLIENT: Final = "web"
 _FRESH_S: Final = 660.0
 """As long as a sign-in may take, and a minute for clocks that differ."""
+_EARLY_S: Final = 30.0
 _REASON: Final = re.compile(r"[a-z_]{1,40}")
 
 
@@ -46,6 +47,11 @@ class FederatedPeople:
         await self.store.keep(person, self.clock.now() - self.lifetime_s)
         self._known[person.name] = person
 
+    def person(self, name: str) -> SignedIn | None:
+        """Who signed in by that name, if they are not due again."""
+        known = self._known.get(name)
+        return None if known is None or self._is_due(known) else known
+
     async def change(self, before: SignedIn, after: SignedIn) -> bool:
         """Put one in place of the other; False where something else is known meanwhile, here or at another replica."""
         is_changed = await self.store.change(before, after)
@@ -70,8 +76,8 @@ class FederatedPeople:
         return tuple(name for name in self._known if self.groups(name) is not None)
 
     def groups(self, person: str) -> frozenset[str] | None:
-        known = self._known.get(person)
-        return None if known is None or self._is_due(known) else known.groups
+        known = self.person(person)
+        return None if known is None else known.groups
 
     def _is_due(self, person: SignedIn) -> bool:
         """Whether they must sign in again: it was long ago, or nothing has confirmed since what it told."""
@@ -96,6 +102,13 @@ class Federation:
     people: FederatedPeople
     audit: Audit
     seal: Seal
+    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict[str, "tuple[str, float]"], repr=False)
+    """What the provider last gave for each person, to be exchanged; in this process alone, and kept nowhere."""
+
+    def token_of(self, name: str) -> str | None:
+        """What can be exchanged for that person now, if anything."""
+        token, until = self._tokens.get(name, ("", 0.0))
+        return token if token and self.people.clock.now() < until - _EARLY_S else None
 
     def signed_in(self, vouched: Vouched, at: float) -> SignedIn:
         """Who that is, at the moment of their sign-in."""
@@ -111,6 +124,7 @@ class Federation:
         vouched = await self.provider.again(grant, known.subject)
         if vouched.stated.subject != known.name:
             raise Unauthenticated("the provider names somebody else now", hint="sign in again", code="no-subject")
+        self._tokens[known.name] = vouched.token, vouched.token_until
         after = self.signed_in(vouched, self.people.clock.now())
         return replace(after, at=known.at, asked_at=known.asked_at)
 

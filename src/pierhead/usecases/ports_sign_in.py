@@ -15,6 +15,7 @@ from pierhead.core.audit_people import PersonRestored, PersonWithdrawn
 from pierhead.core.claims import Claims
 from pierhead.core.federation import Stated
 from pierhead.core.withdrawal import Withdrawal, Withdrawals
+from pierhead.usecases.ports_exchange import Credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,9 @@ class Vouched:
     grant: str = field(repr=False)
     proved_at: float = 0.0
     """When they proved to the provider who they are (`auth_time`); 0 where it does not say."""
+    token: str = field(default="", repr=False)
+    """What can be exchanged for credentials of other systems, until `token_until`; maybe nothing."""
+    token_until: float = 0.0
 
 
 class Seal(Protocol):
@@ -227,6 +231,10 @@ class IdentityProvider(Protocol):
 
     async def logged_out(self, token: str) -> str:
         """What the provider calls the person whose session it ended. Errors: Unauthenticated, UpstreamUnreachable."""
+        ...
+
+    async def exchanged(self, token: str, audience: str) -> Credential:
+        """A credential for `audience` (RFC 8693). Errors: Unauthenticated, if it is refused; UpstreamUnreachable."""
         ...
 
     def name_of(self, subject: str) -> str:

@@ -9,6 +9,7 @@ from pierhead.core.federation import Stated
 from pierhead.usecases.federate import Arrived, FederatedPeople, Federation, sign_in_elsewhere
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
 from pierhead.usecases.memory_sign_in import MemoryPeople, MemorySeal
+from pierhead.usecases.ports_exchange import Credential
 from pierhead.usecases.ports_sign_in import Attempt, SignedIn, Vouched
 
 pytestmark = pytest.mark.anyio
@@ -46,6 +47,9 @@ class Provider:
 
     async def logged_out(self, token: str) -> str:
         raise AssertionError("nobody logs out")
+
+    async def exchanged(self, token: str, audience: str) -> Credential:
+        raise AssertionError("nobody exchanges")
 
     def name_of(self, subject: str) -> str:
         raise AssertionError("nobody logs out")

@@ -9,15 +9,18 @@ from tests.unit.registry_in_memory import Kept, fleet_in_memory
 from tests.unit.usecases.test_policy_changes import follower
 from tests.unit.usecases.test_told_changes import told
 
-from pierhead.core.audit_people import PersonRestored, PersonWithdrawn
+from pierhead.core.audit_people import PersonRestored, PersonWithdrawn, TokenExchanged
 from pierhead.core.audit_sign_in import TokenRevoked
-from pierhead.core.errors import Invalid, NotFound, Unauthenticated, UpstreamUnreachable
+from pierhead.core.errors import Forbidden, Invalid, NotFound, Unauthenticated, UpstreamUnreachable
 from pierhead.core.federation import Stated
+from pierhead.core.identity import ANONYMOUS, Caller
 from pierhead.core.withdrawal import KEPT_S, Withdrawal, Withdrawals
+from pierhead.usecases.exchange_token import ExchangeDesk, Wanted
 from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Grant, Terms, TokenDesk, issue
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
 from pierhead.usecases.memory_sign_in import KnownPeople, MemoryPeople, MemorySeal, MemorySignIn
+from pierhead.usecases.ports_exchange import Credential, NoExchanges
 from pierhead.usecases.ports_registry import Envelope
 from pierhead.usecases.ports_sign_in import Attempt, Code, RefreshToken, SignedIn, Vouched
 from pierhead.usecases.reconfirm_people import Reconfirming, told_of_logout
@@ -27,6 +30,7 @@ from pierhead.usecases.withdraw_person import (
     PeopleDesk,
     catch_up,
     end_everything,
+    end_tokens,
     restore_groups,
     withdraw_groups,
 )
@@ -50,14 +54,22 @@ class Provider:
     def __init__(self) -> None:
         self.issuer, self.groups, self.rounds = ISSUER, BOTH, 0
         self.fails: Exception | None = None
-        self.name = "alice"
+        self.name, self.exchanges = "alice", 0
+        self.token, self.ends = "token", 1_700_000_300.0
 
     async def again(self, grant: str, subject: str) -> Vouched:
         assert (grant, subject) == (f"grant-{self.rounds}", "sub-1")
         if self.fails:
             raise self.fails
         self.rounds += 1
-        return Vouched(Stated(self.name, self.groups), subject, f"grant-{self.rounds}")
+        kept = f"grant-{self.rounds}"
+        return Vouched(Stated(self.name, self.groups), subject, kept, token=self.token, token_until=self.ends)
+
+    async def exchanged(self, token: str, audience: str) -> Credential:
+        if audience == "refused":
+            raise Unauthenticated("no", code="exchange-refused")
+        self.exchanges += 1
+        return Credential(f"Bearer {token} for {audience}", self.ends)
 
     async def logged_out(self, token: str) -> str:
         if token != "good":
@@ -315,3 +327,90 @@ async def test_memory_keeps_people_as_the_database_does() -> None:
     assert await store.signed_in(ISSUER, 1) == (1, [])
     seal = MemorySeal()
     assert seal.opened(seal.closed("s", "a"), "b") is None
+
+
+def exchanging(world: World) -> ExchangeDesk:
+    audiences = {"orders": "https://orders.corp.example", "closed": "refused"}
+    return ExchangeDesk(world.reconfirming, world.desk.people, audiences, world.audit, world.clock)
+
+
+def wanted(server: str = "orders", person: str = "alice", issuer: str = ISSUER) -> Wanted:
+    return Wanted(server, issuer, person, "call-1")
+
+
+async def test_a_credential_is_made_on_record_and_kept_until_it_ends_or_something_is_withdrawn() -> None:
+    world = World(elsewhere=True)
+    await world.sign_in()
+    desk = exchanging(world)
+    first = await desk.exchange(wanted())
+    assert first.authorization == "Bearer token for https://orders.corp.example"
+    assert "token" not in repr(first)
+    assert await desk.exchange(wanted()) is first
+    assert world.audit.facts == [TokenExchanged("alice", "orders", "https://orders.corp.example", "call-1")]
+    assert (world.provider.rounds, world.provider.exchanges) == (1, 1)
+    world.clock.seconds += 10
+    await end_tokens("alice", "frank", "groups", world.people)
+    await desk.exchange(wanted())
+    assert (world.provider.rounds, world.provider.exchanges) == (1, 2)
+    world.clock.seconds += 265  # shortly before its end, and that of what it is made of
+    world.provider.ends += 300
+    await desk.exchange(wanted())
+    assert (world.provider.rounds, world.provider.exchanges) == (2, 3)
+
+
+async def test_what_cannot_be_exchanged_is_refused_with_the_reason() -> None:
+    world = World(elsewhere=True)
+    desk = exchanging(world)
+    for asked, why in (
+        (wanted("warehouse"), "no credential of the caller"),
+        (wanted(), "nobody of that name"),
+        (wanted(issuer=URL), "nobody of that name"),
+    ):
+        with pytest.raises(Forbidden, match=why):
+            await desk.exchange(asked)
+    await world.sign_in()
+    with pytest.raises(Forbidden, match="the identity provider refused: exchange-refused"):
+        await desk.exchange(wanted("closed"))
+    world.provider.token = ""
+    world.clock.seconds += 300
+    with pytest.raises(Forbidden, match="gave nothing that could be exchanged"):
+        await desk.exchange(wanted())
+    await world.sign_in(grant="")
+    with pytest.raises(Forbidden, match="gave nothing that could be exchanged"):
+        await desk.exchange(wanted())
+    with pytest.raises(Forbidden, match="no credential of the caller"):
+        await NoExchanges().exchanged("orders", Caller(ANONYMOUS, "ide", "local", ""))
+    assert world.audit.facts == []
+
+
+async def test_an_exchange_waits_for_nobody_that_asks_the_provider_just_now_or_finds_it_away() -> None:
+    world = World(elsewhere=True)
+    await world.sign_in()
+    world.provider.fails = UpstreamUnreachable("away")
+    world.clock.seconds += 1
+    with pytest.raises(UpstreamUnreachable):
+        await exchanging(world).exchange(wanted())
+    world.provider.fails = None
+    with pytest.raises(UpstreamUnreachable, match="is being asked about"):
+        await exchanging(world).exchange(wanted())  # another registry may wait for the answer still
+    world.clock.seconds += 15
+    assert await exchanging(world).exchange(wanted())
+
+
+async def test_an_exchange_for_somebody_who_is_gone_at_the_provider_ends_everything() -> None:
+    world = World(elsewhere=True)
+    await world.sign_in()
+    world.provider.fails = Unauthenticated("gone", code="provider-withdrew")
+    with pytest.raises(Forbidden, match="gave nothing"):
+        await exchanging(world).exchange(wanted())
+    assert world.desk.people.groups("alice") is None
+
+
+async def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pierhead.usecases.exchange_token._MOST", 1)
+    world = World(elsewhere=True)
+    await world.sign_in()
+    desk = ExchangeDesk(world.reconfirming, world.desk.people, {"a": "a", "b": "b"}, world.audit, world.clock)
+    for server in ("a", "b", "a"):
+        await desk.exchange(wanted(server))
+    assert world.provider.exchanges == 3

@@ -24,10 +24,14 @@ from pierhead.adapters.oidc.reading import (
 )
 from pierhead.core.federation import ClaimMapping
 from pierhead.usecases.ports import Clock
+from pierhead.usecases.ports_exchange import Credential
 from pierhead.usecases.ports_sign_in import Attempt, Vouched
 
 _ID_TOKEN: Final = frozenset({"", "jwt"})
 _LOGOUT_TOKEN: Final = frozenset({"", "jwt", "logout+jwt"})
+_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+_TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:"  # noqa: S105 - a name
+_UNTOLD_S: Final = 60
 _LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _ANEW: Final = {"prompt": "login", "max_age": "0"}
 _MEMBERS: Final = frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"})
@@ -43,6 +47,8 @@ class Registered:
     scopes: str
     algorithms: frozenset[str]
     mapping: ClaimMapping
+    exchanges: str = "access_token"
+    """Which of its tokens is exchanged for credentials of other systems: `access_token` or `id_token`."""
 
 
 @dataclass(slots=True)
@@ -120,6 +126,21 @@ class CompanyProvider:
             refuse("no-subject")
         return subject
 
+    async def exchanged(self, token: str, audience: str) -> Credential:
+        asked = {
+            "grant_type": _EXCHANGE,
+            "subject_token": token,
+            "subject_token_type": f"{_TOKEN_TYPE}{self.registered.exchanges}",
+            "requested_token_type": f"{_TOKEN_TYPE}access_token",
+            "audience": audience,
+        }
+        granted = await self._granted(asked, await self._provider.metadata())
+        made = granted.get("access_token") if granted else None
+        if granted is None or not isinstance(made, str) or str(granted.get("token_type")).lower() != "bearer":
+            refuse("exchange-refused")
+        life = granted.get("expires_in")
+        return Credential(f"Bearer {made}", self.clock.now() + (life if isinstance(life, int) else _UNTOLD_S))
+
     def name_of(self, subject: str) -> str:
         return subject if self.registered.mapping.subject == "sub" else ""
 
@@ -142,8 +163,21 @@ class CompanyProvider:
         )
         if not mapping.states_groups(claims) and metadata.userinfo and isinstance(access_token, str):
             claims = {**await _more(metadata.userinfo, access_token, claims), **claims}
+        token, until = self._exchangeable(granted, claims)
+        kept = grant if isinstance(grant, str) else kept
         stated, subject = mapping.read(claims), str(claims.get("sub", ""))
-        return Vouched(stated, subject, grant if isinstance(grant, str) else kept, _auth_time(claims))
+        return Vouched(stated, subject, kept, _auth_time(claims), token, until)
+
+    def _exchangeable(self, granted: Mapping[str, Any], claims: Mapping[str, object]) -> tuple[str, float]:
+        """What of this grant is exchanged later, and until when; an empty text where that was not given."""
+        kind = self.registered.exchanges
+        token, life = granted.get(kind), granted.get("expires_in")
+        ends = claims.get("exp") if kind == "id_token" else None
+        if not isinstance(token, str):
+            return "", 0.0
+        if isinstance(ends, int):
+            return token, float(ends)
+        return token, self.clock.now() + (life if isinstance(life, int) else _UNTOLD_S)
 
     async def _proved(self, token: bytes, kind: frozenset[str]) -> dict[str, object]:
         """The claims of a token that this provider signed for us."""

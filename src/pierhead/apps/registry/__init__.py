@@ -37,8 +37,8 @@ async def run(setting: RegistrySetting, listener: socket.socket) -> None:
         beside = [asyncio.create_task(each) for each in others]
         sweep(adapters.approvals.store, opened)
         follow_people(adapters.people, opened)
-        if adapters.federation is not None:
-            ask_again(adapters.federation, adapters.people, setting.sign_in.reconfirm_s, opened)
+        if adapters.exchanges is not None:
+            ask_again(adapters.exchanges.reconfirming, setting.sign_in.reconfirm_s, opened)
         parts = parts_of(adapters)
         await serve(build(parts), [listener], stopping, drain_s=_DRAIN_S, lifespan="off")
         for task in beside:

@@ -24,6 +24,7 @@ from pierhead.apps.registry.enrolled import PREFIX as ENROLLED
 from pierhead.apps.registry.enrolled import Enrolled
 from pierhead.apps.registry.internal import PREFIX, Endpoint, Internal
 from pierhead.apps.registry.internal_approvals import InternalApprovals
+from pierhead.apps.registry.internal_exchange import InternalExchange
 from pierhead.apps.registry.internal_plans import InternalPlans
 from pierhead.apps.registry.logout import Logout
 from pierhead.apps.registry.oauth import MachineSide, Rate
@@ -119,10 +120,13 @@ async def _alive(_: Request) -> PlainTextResponse:
     return PlainTextResponse("ok")
 
 
-def _approval_routes(adapters: RegistryAdapters) -> Mapping[str, Endpoint]:
-    """What servers ask about approvals and plans."""
-    approvals = InternalApprovals(adapters.approvals, adapters.decision_news)
-    return {**approvals.routes(), **InternalPlans(adapters.plans).routes()}
+def _for_servers(adapters: RegistryAdapters) -> Mapping[str, Endpoint]:
+    """What servers ask while a tool runs."""
+    return {
+        **InternalApprovals(adapters.approvals, adapters.decision_news).routes(),
+        **InternalPlans(adapters.plans).routes(),
+        **InternalExchange(adapters.exchanges).routes(),
+    }
 
 
 def parts_of(adapters: RegistryAdapters) -> Parts:
@@ -146,7 +150,7 @@ def _internal(adapters: RegistryAdapters) -> Internal:
         healths=adapters.healths,
         clock=adapters.clock,
         makes_tokens=adapters.federation is None,
-        approvals=_approval_routes(adapters),
+        approvals=_for_servers(adapters),
     )
 
 

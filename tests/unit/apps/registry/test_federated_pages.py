@@ -18,6 +18,7 @@ from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Terms
 from pierhead.usecases.memory_approvals import MemoryApprovals
 from pierhead.usecases.memory_sign_in import MemoryPeople, MemorySeal
+from pierhead.usecases.ports_exchange import Credential
 from pierhead.usecases.ports_sign_in import Attempt, Vouched
 
 pytestmark = pytest.mark.anyio
@@ -52,6 +53,9 @@ class Provider:
 
     async def logged_out(self, token: str) -> str:
         raise AssertionError("nobody logs out")
+
+    async def exchanged(self, token: str, audience: str) -> Credential:
+        raise AssertionError("nobody exchanges")
 
     def name_of(self, subject: str) -> str:
         raise AssertionError("nobody logs out")
