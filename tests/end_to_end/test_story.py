@@ -22,7 +22,16 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 FLIGHTS = 336_776
 COUNT = "select count(*) as flights from flights"
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
-TOOLS = ["describe_table", "explain_query", "list_tables", "query_table", "run_query"]
+TOOLS = [
+    "delete_planned_rows",
+    "delete_rows",
+    "describe_table",
+    "explain_query",
+    "list_tables",
+    "plan_delete_rows",
+    "query_table",
+    "run_query",
+]
 
 
 class SignedIn:

@@ -177,7 +177,8 @@ def _told(foreseen: Foreseen) -> Foreseen:
     plan = foreseen.plan
     if plan is None:
         return foreseen
-    return replace(foreseen, plan=replace(plan, first=tuple(shown(item) for item in plan.first)))
+    first, arguments = tuple(shown(item) for item in plan.first), shown_exactly(plan.arguments)
+    return replace(foreseen, plan=replace(plan, first=first, arguments=arguments))
 
 
 def _reason(values: Mapping[str, Json]) -> str:

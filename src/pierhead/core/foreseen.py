@@ -16,13 +16,16 @@ FIRST_ITEMS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan as it is now: worked out anew for every call that would carry it out.
+    """A plan as it is now: worked out anew, by the tool `made_by`, for every call that would carry it out.
 
-    `digest` is over all of it, `count` and `first` are what people are shown. `is_changed`: it is no longer what it
-    was when it was made, so nobody may agree to it. `expires_at` in seconds since 1970-01-01 UTC.
+    `arguments` are what it was made with; `digest` is over all of it, `count` and `first` are what people are shown.
+    `is_changed`: it is no longer what it was when it was made, so nobody may agree to it. `expires_at` in seconds since
+    1970-01-01 UTC.
     """
 
     id: str
+    made_by: str
+    arguments: Mapping[str, Json] = field(hash=False)
     digest: str
     count: int
     first: tuple[Json, ...] = field(hash=False)
@@ -31,7 +34,7 @@ class Planned:
 
     def judged(self) -> Mapping[str, Json]:
         """What rules may read of it, as the argument `plan`."""
-        return {"count": self.count}
+        return {"count": self.count, "arguments": self.arguments}
 
 
 @dataclass(frozen=True, slots=True)

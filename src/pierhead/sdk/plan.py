@@ -15,7 +15,7 @@ not what it was, nothing runs. Below: `tool` (binding), the port `Plans`. Not he
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Generic, TypeVar, cast, get_args, get_origin
 
@@ -47,7 +47,8 @@ class Plan(Generic[Item]):
 
     `summary` reads on after "pierhead will": "delete 12 bookings from before 2013-02-01". `items` are what changes, one
     each; where there are too many to list, `count` says how many there are, and `state` is a digest of them all. `undo`
-    says how to take it back, `cost` what it takes; `evidence` are links to look at.
+    says how to take it back, `cost` what it takes; `evidence` are links to look at. `arguments` are those it was made
+    with: Pierhead fills them in.
     """
 
     summary: str
@@ -57,6 +58,7 @@ class Plan(Generic[Item]):
     evidence: Sequence[str] = ()
     count: int | None = None
     state: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class PlanMade(BaseModel, Generic[Item]):
@@ -108,7 +110,14 @@ class Planning:
         plan = await self._again(kept, caller)
         told = _told(plan)
         planned = Planned(
-            kept.id, told.digest, told.count, told.first, kept.expires_at, is_changed=told.digest != kept.plan.digest
+            id=kept.id,
+            made_by=self.bound.name,
+            arguments=kept.plan.arguments,
+            digest=told.digest,
+            count=told.count,
+            first=told.first,
+            expires_at=kept.expires_at,
+            is_changed=told.digest != kept.plan.digest,
         )
         return Foreseen(plan.summary, plan.undo, plan.cost, tuple(plan.evidence), planned)
 
@@ -156,7 +165,7 @@ class Planning:
         plan = await self.work_out(**values)
         if not isinstance(plan, Plan):
             raise Misconfigured(f"{self.bound.name} gave no Plan", hint="return Plan(...)", code="bad-declaration")
-        return cast("Plan[Any]", plan)
+        return replace(cast("Plan[Any]", plan), arguments=values)
 
     def _used(self) -> Conflict:
         message = "this plan was carried out already"

@@ -44,7 +44,7 @@ def _foreseen(form: object) -> Foreseen:
 
 def _planned(form: object) -> Planned:
     members = _members(form, Planned)
-    members["first"] = tuple(members["first"])
+    members |= {"first": tuple(members["first"]), "arguments": dict(members["arguments"])}
     return Planned(**members)
 
 

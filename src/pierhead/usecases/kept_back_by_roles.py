@@ -12,7 +12,13 @@ from pierhead.core.identity import Caller, parties
 from pierhead.core.json import Json
 from pierhead.usecases.find_table import holders_of, mapping_of, texts_of
 
-_OPERATION: Final = {"insert_rows": "create", "update_rows": "update", "delete_rows": "delete"}
+_OPERATION: Final = {
+    "insert_rows": "create",
+    "update_rows": "update",
+    "delete_rows": "delete",
+    "plan_delete_rows": "delete",
+    "delete_planned_rows": "delete",
+}
 _STATEMENTS: Final = frozenset({"run_query", "explain_query"})
 _FUNCTIONS: Final = "call_function"
 

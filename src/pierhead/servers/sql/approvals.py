@@ -50,6 +50,12 @@ def before(written: Written, operation: WriteOperation) -> str:
     return rule.approval if rule.up_to is None else "none"
 
 
+def for_count(written: Written, operation: WriteOperation, affected: int) -> str:
+    """The class that so many rows need."""
+    rule = needed(written, operation)
+    return "none" if rule.up_to is not None and affected <= rule.up_to else rule.approval
+
+
 def ask_by_count(written: Written, operation: WriteOperation, affected: int) -> None:
     """Ask, and so end the transaction, where the rows are too many to go unasked."""
     rule = needed(written, operation)

@@ -23,6 +23,12 @@ def etag(columns: Sequence[str], row: Sequence[object]) -> str:
     return '"' + base64.urlsafe_b64encode(digest[:18]).decode() + '"'
 
 
+def state(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """The tag of many rows together, in whatever order they come."""
+    tags = sorted(etag(columns, row[: len(columns)]) for row in rows)
+    return hashlib.sha256(" ".join(tags).encode()).hexdigest()
+
+
 def matches(if_match: str, current: str) -> bool:
     """Whether the header, or the argument, names `current`. `*` is any row there is; weak tags never match."""
     wanted = [part.strip() for part in if_match.split(",")]

@@ -29,6 +29,8 @@ TOOLS: Final = frozenset(
         "insert_rows",
         "update_rows",
         "delete_rows",
+        "plan_delete_rows",
+        "delete_planned_rows",
         "call_function",
     }
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, Final
 
-from pierhead.sdk import Caller, Forbidden, Invalid, note
+from pierhead.sdk import Caller, Conflict, Forbidden, Invalid, note
 from pierhead.servers.sql import approvals, etags
 from pierhead.servers.sql.approvals import WriteOperation
 from pierhead.servers.sql.engines.engine import Limits, Values
@@ -146,6 +146,13 @@ class WriteLane:
             return "none"
         return approvals.strictest([approvals.before(table.approval, operation) for operation in operations])
 
+    def planned_approval(self, caller: Caller, plan: Mapping[str, Any], operation: WriteOperation) -> str:
+        """The class for as many rows as a plan counts. Errors: as `approval`."""
+        ground = self._source.ground
+        table = writable(ground, ground.acting(caller), str(plan["arguments"].get("table", "")))
+        table.allow(operation)
+        return approvals.for_count(table.approval, operation, int(plan["count"]))
+
     def _scene(self, caller: Caller, request: WriteRequest, operation: WriteOperation) -> _Scene:
         """Everything that can be said before a key is begun. Errors: Invalid, Forbidden."""
         checked(request)
@@ -156,7 +163,8 @@ class WriteLane:
         table = writable(ground, acting, request.table)
         table.allow(operation)
         check_key(table)
-        if operation != "create" and table.rule.require_if_match and not request.options.if_match:
+        has_compared = bool(request.options.if_match) or request.options.planned is not None
+        if operation != "create" and table.rule.require_if_match and not has_compared:
             raise etags.needed()
         return _Scene(turn, table, operation, acting.values(caller, (table.seen,)), request)
 
@@ -208,8 +216,11 @@ class WriteLane:
             work = made(scene.table, scene.operation, scene.claims, options, transaction)
             await doing(work)
             written = work.written()
+            if options.planned and written.state != options.planned:
+                raise _not_as_planned()
             if not options.dry_run:
-                approvals.ask_by_count(scene.table.approval, scene.operation, written.affected)
+                if options.planned is None:
+                    approvals.ask_by_count(scene.table.approval, scene.operation, written.affected)
                 await whole(_last(transaction, written, finish))
         note(affected=written.affected, dry_run=written.dry_run, verdict="permitted")
         return written
@@ -220,6 +231,11 @@ async def _last(transaction: Transaction, written: Written, finish: Finishing | 
     await transaction.commit()
     if finish is not None:
         await finish(written)
+
+
+def _not_as_planned() -> Conflict:
+    message = "these are not the rows that were planned; nothing was changed"
+    return Conflict(message, hint="plan again", code="plan-changed")
 
 
 def _groups(request: InsertRequest) -> list[tuple[tuple[str, ...], list[Row]]]:

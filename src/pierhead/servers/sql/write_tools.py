@@ -4,12 +4,13 @@ Who must say yes is decided by the policy of the source for each call (write_lan
 (server.py).
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import Field
 
-from pierhead.sdk import Caller, Server
+from pierhead.sdk import Caller, NotFound, Plan, Server
 from pierhead.servers.sql.answers import WrittenRows
 from pierhead.servers.sql.approvals import WriteOperation
 from pierhead.servers.sql.budget import Asks
@@ -30,15 +31,17 @@ from pierhead.servers.sql.writes import (
 
 _SECONDS: Final = 40.0
 _HALF: Final = MOST_BYTES // 2  # for keys, and for rows
+_SHOWN: Final = 200  # characters of a filter in a sentence
 Function = TypeVar("Function", bound=Callable[..., object])
 _Most = Annotated[int, Field(ge=1, le=100_000)]
 
 
 def declare_write_tools(server: Server, writes: WriteLane, policy: str) -> None:
-    """All three; who sees which is the roles' affair, and may change while the server runs."""
+    """All of them; who sees which is the roles' affair, and may change while the server runs."""
     _declare_insert(server, writes, policy)
     _declare_update(server, writes, policy)
     _declare_delete(server, writes, policy)
+    _declare_planned_delete(server, writes, policy)
 
 
 def _writing(
@@ -124,6 +127,60 @@ def _declare_delete(server: Server, writes: WriteLane, policy: str) -> None:
         """Delete the rows a filter finds. All or none; more than max_affected undoes it."""
         options = WriteOptions(returning, dry_run, idempotency_key, max_affected, if_match)
         return _told(await writes.delete(caller, DeleteRequest(table, parse_filter_text(filter), options)))
+
+
+def _declare_planned_delete(server: Server, writes: WriteLane, policy: str) -> None:
+    """Deleting in two steps: people are shown the very rows, and no other row goes."""
+
+    def offered(caller: Caller) -> bool:
+        return writes.offers(caller, "delete")
+
+    def asks(caller: Caller, arguments: Mapping[str, Any]) -> str:
+        return writes.planned_approval(caller, arguments["plan"], "delete")
+
+    @server.plan(policy=policy, minutes_saved=3, timeout=_SECONDS, offered=offered)
+    async def plan_delete_rows(
+        table: str,
+        filter: str,  # noqa: A002 - as in query_table
+        max_affected: _Most = MOST_AFFECTED,
+        *,
+        caller: Caller,
+    ) -> Plan[dict[str, Any]]:
+        """Say which rows a filter would delete, for delete_planned_rows. Changes nothing."""
+        options = WriteOptions(dry_run=True, max_affected=max_affected, planned="")
+        written = await writes.delete(caller, DeleteRequest(table, parse_filter_text(filter), options))
+        return _plan(table, filter, written)
+
+    @server.tool(
+        offered=offered,
+        policy=policy,
+        effect="destructive",
+        approval=asks,
+        minutes_saved=5,
+        timeout=_SECONDS,
+        plan=plan_delete_rows,
+    )
+    async def delete_planned_rows(plan: Plan[dict[str, Any]], *, caller: Caller) -> WrittenRows:
+        """Delete exactly the rows of a plan of plan_delete_rows, or none."""
+        asked = plan.arguments
+        options = WriteOptions(max_affected=asked["max_affected"], planned=plan.state)
+        return _told(
+            await writes.delete(caller, DeleteRequest(asked["table"], parse_filter_text(asked["filter"]), options))
+        )
+
+
+def _plan(table: str, where: str, written: Written) -> Plan[dict[str, Any]]:
+    if not written.affected:
+        raise NotFound(f"no row of {table} is found by this filter", hint="see: query_table", code="no-such-row")
+    names = [name for name, _ in written.columns]
+    rows = "row" if written.affected == 1 else "rows"
+    return Plan(
+        f"delete {written.affected} {rows} of {table} where {json.dumps(where[:_SHOWN])}",
+        _fitting(names, written.rows) if written.rows is not None else [],
+        undo="only from a backup of this source",
+        count=written.affected,
+        state=written.state,
+    )
 
 
 def _told(written: Written) -> WrittenRows:

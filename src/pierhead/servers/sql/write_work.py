@@ -162,6 +162,7 @@ class Work:
             rows=[[whole(cell) for cell in row[: len(seen)]] for row in shown] if has_rows else None,
             dry_run=self.options.dry_run,
             etag=etags.etag(seen, one) if one is not None and seen else "",
+            state=etags.state(seen, self.rows) if self.options.planned is not None else "",
         )
 
     def _columns(self) -> list[tuple[str, str]]:

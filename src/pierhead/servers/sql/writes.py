@@ -26,13 +26,17 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """How a write is carried out. `if_match` is an ETag, `*`, or several of them, as in HTTP."""
+    """How a write is carried out. `if_match` is an ETag, `*`, or several of them, as in HTTP.
+
+    `planned` is a digest of every row that a plan lists, empty while the plan is made; None where there is no plan.
+    """
 
     returning: bool = False
     dry_run: bool = False
     idempotency_key: str = ""
     max_affected: int = MOST_AFFECTED
     if_match: str = ""
+    planned: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ class Written:
     """What came of it. Cells are as JSON carries them.
 
     `keys` and `rows` are in the order of writing, `key_columns` and `columns` name their cells; a preview holds at
-    most SAMPLED rows. `etag` is of the row, where exactly one was written and comes back.
+    most SAMPLED rows. `etag` is of the row, where exactly one was written and comes back; `state` of them all, in any
+    order, where a plan was made or carried out.
     """
 
     affected: int
@@ -97,6 +102,7 @@ class Written:
     dry_run: bool
     etag: str = ""
     replayed: bool = False
+    state: str = ""
 
     def kept(self) -> bytes:
         """As it is remembered for a key."""
