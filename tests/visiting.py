@@ -66,7 +66,7 @@ class Inline(html.parser.HTMLParser):
         self.headings += tag == "h1"
         self.landmarks.add(tag)
         named = dict(attrs)
-        if tag in {"style", "script"}:
+        if tag == "style" or (tag == "script" and not named.get("src")):
             self.found.append(tag)
         self.found += [name for name in named if name == "style" or name.startswith("on")]
         for name in ("href", "src", "action"):

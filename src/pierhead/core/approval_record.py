@@ -69,9 +69,10 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One person's word. `how` is the page, the API, the command line or a form; `at` in seconds since 1970 UTC.
+    """One person's word: yes, no, or, by the verdict `ask`, only words.
 
-    `auth` says what proved them, and how long before; `instead_of` whose duty they did, if it was not their own.
+    `how` is the page, the API, the command line or a form; `at` in seconds since 1970 UTC. `auth` says what proved
+    them, and how long before; `instead_of` whose duty they did, if it was not their own.
     """
 
     by: str
@@ -275,6 +276,11 @@ def decided(record: ApprovalRecord, made: Decided) -> ApprovalRecord:
         raise Invalid(f"no such verdict: {made.verdict[:40]!r}", hint="approve or deny", code="bad-decision")
     moved(current.state, ApprovalMove.APPROVE)
     return _after(after, ApprovalMove.APPROVE, "") if len(after.yeses) >= record.required else after
+
+
+def remarked(record: ApprovalRecord, made: Decided) -> ApprovalRecord:
+    """The record with words that decide nothing."""
+    return replace(record, decisions=(*record.decisions, made))
 
 
 def cancelled(record: ApprovalRecord, now: float) -> ApprovalRecord:

@@ -49,9 +49,9 @@ def _told(record: ApprovalRecord) -> str:
     what = record.proposal.tool
     match record.state:
         case ApprovalState.PENDING:
-            return f"{what} needs {_needed(record)}; nothing was executed"
+            return f"{what} needs {_needed(record)}; nothing was executed{_asked_back(record)}"
         case ApprovalState.DENIED:
-            denied = record.decisions[-1]
+            denied = next(made for made in reversed(record.decisions) if made.verdict == "deny")
             why = f": {denied.comment}" if denied.comment else ""
             return f"{denied.by} denied {what}{why}"
         case ApprovalState.APPROVED:
@@ -63,6 +63,12 @@ def _told(record: ApprovalRecord) -> str:
         case _:
             why = f": {record.ended}" if record.ended else ""
             return f"this approval of {what} is {record.state}{why}"
+
+
+def _asked_back(record: ApprovalRecord) -> str:
+    """The last that somebody else asked about it."""
+    asked = [made for made in record.decisions if made.verdict == "ask" and made.by != record.proposal.person]
+    return f"; {asked[-1].by} asks: {asked[-1].comment}" if asked else ""
 
 
 def _needed(record: ApprovalRecord) -> str:

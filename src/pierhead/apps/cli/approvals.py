@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     approvals.command("show")(show_approval)
     approvals.command("approve")(approve)
     approvals.command("deny")(deny)
+    approvals.command("ask")(ask)
     approvals.command("cancel")(cancel)
     approvals.command("settle")(settle)
     approvals_duty.add(approvals)
@@ -98,6 +99,21 @@ def deny(
     Example: pierhead approvals deny apr_1xZ --reason "not on a Friday" --as frank
     """
     told(_answered(client_of(person, data, config), approval_id, "deny", reason), output)
+
+
+def ask(
+    approval_id: IdArgument,
+    question: Annotated[str, typer.Option("--question", help="What you want to know, or your answer to that.")],
+    person: AsOption = "",
+    output: FormatOption = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Ask whoever asked, before you decide; they answer in the same way. Nothing is decided.
+
+    Example: pierhead approvals ask apr_1xZ --question "which ticket is this for?" --as frank
+    """
+    told(client_of(person, data, config).ask("POST", f"{_path(approval_id)}/remarks", {"comment": question}), output)
 
 
 def cancel(

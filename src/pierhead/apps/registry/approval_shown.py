@@ -12,6 +12,7 @@ from pierhead.core.absence import StandIn, in_place_of
 from pierhead.core.approval import Approval, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, Decided, why_not
 from pierhead.core.break_glass import review_due_at, why_not_break, why_not_review
+from pierhead.core.foreseen import Foreseen
 from pierhead.core.identity import Caller, User
 from pierhead.core.json import Json
 from pierhead.usecases.approval_desk import ApprovalDesk
@@ -30,6 +31,8 @@ class ApprovalLine:
     state: ApprovalState
     approval: Approval
     summary: str
+    does: str
+    """What it would do, in the server's words; empty where the server has none."""
     server: str
     tool: str
     environment: str
@@ -47,11 +50,16 @@ class ApprovalLine:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalWhole:
-    """One approval with all that a decision rests on. `arguments` are exact, less what is a secret."""
+    """One approval with all that a decision rests on. `arguments` are exact, less what is a secret; `reason` is theirs
+    who asked, `foreseen` the server's.
+    """
 
     line: ApprovalLine
     version: str
     arguments: Mapping[str, Json]
+    foreseen: Foreseen
+    reason: str
+    on_behalf_of: str
     arguments_digest: str
     digest: str
     client: str
@@ -67,6 +75,8 @@ class ApprovalWhole:
     may_review: bool
     may_remember: bool
     review_due_at: float | None
+    may_remark: bool
+    """Whoever asked may say something while people decide; whoever may decide, may ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +113,7 @@ def line_of(record: ApprovalRecord, sight: Sight) -> ApprovalLine:
         state=record.state,
         approval=asked.approval,
         summary=asked.summary,
+        does=asked.foreseen.summary,
         server=asked.server,
         tool=asked.tool,
         environment=asked.environment,
@@ -128,6 +139,9 @@ def whole_of(record: ApprovalRecord, sight: Sight) -> ApprovalWhole:
         line=line_of(record, sight),
         version=asked.version,
         arguments=asked.shown,
+        foreseen=asked.foreseen,
+        reason=asked.reason,
+        on_behalf_of=asked.on_behalf_of,
         arguments_digest=asked.arguments_digest,
         digest=asked.digest,
         client=asked.client,
@@ -143,6 +157,7 @@ def whole_of(record: ApprovalRecord, sight: Sight) -> ApprovalWhole:
         may_review=bool(person) and not why_not_review(record, person, caller.groups, sight.reviewers),
         may_remember=is_own and bool(person) and asked.approval is Approval.CONFIRM and asked.foreseen.plan is None,
         review_due_at=review_due_at(record),
+        may_remark=(is_own or is_asked) and record.state is ApprovalState.PENDING,
     )
 
 

@@ -46,6 +46,10 @@ BODIES: Mapping[str, object] = {
     "POST /api/v1/approvals/{id}/break-glass": {"reason": "it burns", "digest": WAITING.proposal.digest},
     "POST /api/v1/approvals/{id}/review": {"comment": "it did"},
     "POST /api/v1/absences": {"until": "2026-11-25T00:00:00Z"},
+    "POST /api/v1/approvals/{id}/remarks": {"comment": "which ticket?"},
+    "POST /api/v1/approvals/decisions": {
+        "answers": [{"id": WAITING.id, "verdict": "approve", "digest": WAITING.proposal.digest}]
+    },
 }
 STREAM = "GET /api/v1/changes/stream"
 DOCUMENT = openapi.document(PUBLIC_URL)

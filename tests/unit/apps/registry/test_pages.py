@@ -25,6 +25,7 @@ FILLED = {
     "/calls/{id}": "/calls/0199-00-02",
     "/reviews/{id}": f"/reviews/{SPARK_REVIEW}",
     "/approvals/{id}": f"/approvals/{WAITING.id}",
+    "/approvals/{id}/approve": f"/approvals/{WAITING.id}/approve",
 }
 ADDRESSES = [re.sub("|".join(map(re.escape, FILLED)), lambda found: FILLED[found[0]], path) for path in PAGES]
 EVERYWHERE = [*ADDRESSES, "/sign-in", "/docs", "/servers/nothing-here", "/calls/nothing-here"]

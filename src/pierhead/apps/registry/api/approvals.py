@@ -17,6 +17,7 @@ from pierhead.apps.registry.approval_shown import CLOSED, OPEN, ApprovalLine, Si
 from pierhead.core.approval import ApprovalState
 from pierhead.core.approval_record import ApprovalRecord
 from pierhead.core.errors import Invalid
+from pierhead.core.foreseen import Foreseen
 from pierhead.usecases.answer_approval import (
     Answer,
     cancel_approval,
@@ -24,7 +25,9 @@ from pierhead.usecases.answer_approval import (
     seen_approval,
     settle_approval,
 )
+from pierhead.usecases.answer_several import MOST_AT_ONCE, Answered, answer_several
 from pierhead.usecases.ports_approvals import ApprovalFilter, Everyone, Seer
+from pierhead.usecases.remark_on_approval import remark_on_approval
 
 _TO_REVIEW: Final = "to-review"
 _STATES: Final[Mapping[str, frozenset[ApprovalState]]] = {
@@ -49,8 +52,20 @@ class Answering(Strict):
     comment: str = Field(default="", max_length=2000)
 
 
+class AnsweringOne(Answering):
+    """One of several answers, to the approval that it names."""
+
+    id: str = Field(max_length=100)
+
+
+class AnsweringSeveral(Strict):
+    """Several answers, each for itself."""
+
+    answers: list[AnsweringOne] = Field(min_length=1, max_length=MOST_AT_ONCE)
+
+
 class Settling(Strict):
-    """What a person found of a call that was lost."""
+    """What a person found of a call that was lost, or asks about one that waits."""
 
     comment: Sentence
 
@@ -96,6 +111,32 @@ async def answer(asked: Asked) -> object:
     return await shown(asked, await decide_approval(known.id, made, asked.caller, asked.site.approvals))
 
 
+async def answer_many(asked: Asked) -> object:
+    """Approve or deny several, each for itself. Errors: Invalid; of each, what stood against it is told beside it."""
+    asked.query()
+    said = await read_body(AnsweringSeveral, asked, "answer-several")
+    answers = [
+        (each.id, Answer(each.verdict, each.comment.strip(), "api", each.digest, PROOF)) for each in said.answers
+    ]
+    made = await answer_several(answers, asked.caller, asked.site.auditors, asked.site.approvals)
+    return {"answers": [_answered(each) for each in made]}
+
+
+def _answered(answered: Answered) -> Mapping[str, object]:
+    refused, record = answered.refused, answered.record
+    problem = {"code": refused.code, "message": refused.message, "hint": refused.hint} if refused else None
+    return {"id": answered.id, "state": record.state if record else None, "refused": problem}
+
+
+async def remark(asked: Asked) -> object:
+    """Ask whoever asked, or answer them. Errors: as `remark_on_approval`; NotFound; Invalid."""
+    asked.query()
+    known = await seen(asked)
+    said = await read_body(Settling, asked, "remark")
+    made = await remark_on_approval(known.id, said.comment.strip(), "api", asked.caller, asked.site.approvals)
+    return await shown(asked, made)
+
+
 async def cancel(asked: Asked) -> object:
     """Withdraw what the caller asked for. Errors: as `cancel_approval`."""
     asked.query()
@@ -138,6 +179,9 @@ async def shown(asked: Asked, record: ApprovalRecord) -> Mapping[str, object]:
         **_line(whole.line),
         "version": whole.version,
         "arguments": whole.arguments,
+        "foreseen": _foreseen(whole.foreseen),
+        "reason": whole.reason,
+        "on_behalf_of": whole.on_behalf_of,
         "arguments_digest": whole.arguments_digest,
         "digest": whole.digest,
         "client": whole.client,
@@ -153,4 +197,23 @@ async def shown(asked: Asked, record: ApprovalRecord) -> Mapping[str, object]:
         "may_review": whole.may_review,
         "may_remember": whole.may_remember,
         "review_due_at": moment(whole.review_due_at) if whole.review_due_at else None,
+        "may_remark": whole.may_remark,
+    }
+
+
+def _foreseen(foreseen: Foreseen) -> Mapping[str, object]:
+    plan = foreseen.plan
+    told = {"undo": foreseen.undo, "cost": foreseen.cost, "evidence": foreseen.evidence, "plan": None}
+    if plan is None:
+        return told
+    return told | {
+        "plan": {
+            "id": plan.id,
+            "made_by": plan.made_by,
+            "arguments": plan.arguments,
+            "digest": plan.digest,
+            "count": plan.count,
+            "first": plan.first,
+            "expires_at": moment(plan.expires_at),
+        }
     }

@@ -26,14 +26,17 @@ from pierhead.usecases.answer_approval import (
 )
 from pierhead.usecases.approval_desk import record_of
 from pierhead.usecases.ports_duty import Wish
+from pierhead.usecases.remark_on_approval import remark_on_approval
 from pierhead.usecases.remember_choice import remember_choice
 
 Done = str | Shown
 
 
 async def answer_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:
-    """Approve or deny."""
+    """Approve, deny, or ask back."""
     approval_id = await _seen(site, viewer, request)
+    if form.get("verdict") == "ask":
+        return await remark_form(site, viewer, request, form)
     auth, verdict = fresh_enough(site, viewer), form.get("verdict", "")
     answer = Answer(verdict, form.get("comment", "").strip(), "web", form.get("digest", ""), auth)
     if not auth and verdict == "approve" and await _asks_others(site, approval_id):
@@ -57,6 +60,17 @@ async def _remember(site: Site, viewer: Viewer, record: ApprovalRecord, hours: s
         return
     who = User(site.tokens.terms.people_of, viewer.person, viewer.groups)
     await remember_choice(record.id, Wish(int(hours) * 3600.0, (), "web"), who, site.approvals)
+
+
+async def remark_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:
+    """Ask, or answer what was asked; nothing is decided."""
+    approval_id = await _seen(site, viewer, request)
+    said = form.get("comment", "").strip()
+    try:
+        await remark_on_approval(approval_id, said, "web", viewer.caller(site), site.approvals)
+    except Invalid as refused:
+        return await _again(site, viewer, approval_id, form, refused)
+    return f"/approvals/{approval_id}"
 
 
 async def cancel_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:

@@ -32,8 +32,9 @@ class Filled:
 BLANK = Filled()
 
 
-def form(action: str, token: str, *content: h.Node) -> h.Element:
-    return h.form(class_="stack", method="post", action=action)[form_token(token), content]
+def form(action: str, token: str, *content: h.Node, ends: bool = False) -> h.Element:
+    """`ends`: its buttons end with the time that the page counts down."""
+    return h.form(class_="stack", method="post", action=action, data_ends=ends)[form_token(token), content]
 
 
 def text(
@@ -75,14 +76,22 @@ def choice(label: str, name: str, choices: Mapping[str, str], chosen: str = "") 
     return h.label(class_="field")[label, h.select(name=name)[options]]
 
 
-def one_of(label: str, name: str, choices: Iterable[tuple[str, str]], filled: Filled = BLANK) -> h.Element:
-    """One of few values, all in sight, none chosen for you."""
+def one_of(
+    label: str, name: str, choices: Iterable[tuple[str, str]], filled: Filled = BLANK, *, is_required: bool = True
+) -> h.Element:
+    """One of few values, all in sight, none chosen for you; where nothing need be, the one without a value is."""
     return h.fieldset[
         h.legend(class_="field")[label],
         h.div(class_="row")[
             (
                 h.label(class_="row")[
-                    h.input(type="radio", name=name, value=value, required=True, checked=filled.value(name) == value),
+                    h.input(
+                        type="radio",
+                        name=name,
+                        value=value,
+                        required=is_required,
+                        checked=_is_chosen(name, value, filled),
+                    ),
                     word,
                 ]
                 for value, word in choices
@@ -90,6 +99,10 @@ def one_of(label: str, name: str, choices: Iterable[tuple[str, str]], filled: Fi
         ],
         _fault(name, filled),
     ]
+
+
+def _is_chosen(name: str, value: str, filled: Filled) -> bool:
+    return filled.value(name) == value
 
 
 def submit(words: str, *, is_main: bool = False, name: str = "", value: str = "") -> h.Element:

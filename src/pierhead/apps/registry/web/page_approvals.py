@@ -7,6 +7,7 @@ import htpy as h
 from starlette.requests import Request
 
 from pierhead.apps.registry.approval_shown import ApprovalLine
+from pierhead.apps.registry.web.card import question
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.parts import (
     Column,
@@ -58,7 +59,11 @@ def state_badge(state: ApprovalState) -> h.Element:
 def _approvals(view: ApprovalsView) -> h.Node:
     return [
         heading(_title(view), h.p(class_="read quiet")["Calls that run only once people agree to exactly these."]),
-        titled("Waiting for you", _list("Waiting for you", view.yours, view.now) if view.yours else _nothing()),
+        titled(
+            "Waiting for you",
+            _list("Waiting for you", view.yours, view.now) if view.yours else _nothing(),
+            h.p[to("/approvals/batch", "Answer several on one page")] if len(view.yours) > 1 else None,
+        ),
         titled("To be reviewed", _list("To be reviewed", view.to_review, view.now)) if view.to_review else None,
         titled("Also open", _list("Also open", view.others, view.now)) if view.others else None,
         h.p[to(f"/approvals?before={view.older}", "Older calls that are open")] if view.older else None,
@@ -84,9 +89,7 @@ def _list(label: str, lines: Sequence[ApprovalLine], now: float) -> h.Node:
 
 def _line(line: ApprovalLine, now: float) -> list[h.Node]:
     return [
-        h.div[
-            to(f"/approvals/{line.id}", [h.code[visible(line.tool)], " on ", h.bdi[visible(line.server)]]), _where(line)
-        ],
+        h.div[to(f"/approvals/{line.id}", question(line)), _where(line)],
         state_badge(line.state),
         h.div[moment(line.created_at, now), h.div(class_="quiet")["by ", h.bdi[visible(line.requester)]]],
         needs(line),
@@ -95,7 +98,7 @@ def _line(line: ApprovalLine, now: float) -> list[h.Node]:
 
 
 def _where(line: ApprovalLine) -> h.Element:
-    return h.div(class_="quiet")["in ", h.strong[visible(line.environment)]]
+    return h.div(class_="quiet")[h.code[visible(line.tool)], " on ", h.bdi[visible(line.server)]]
 
 
 def needs(line: ApprovalLine) -> str:

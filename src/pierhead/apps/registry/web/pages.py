@@ -20,7 +20,7 @@ from pierhead.apps.problem import MODERN, http_status
 from pierhead.apps.registry import openapi
 from pierhead.apps.registry.forms import form_of, query_of
 from pierhead.apps.registry.web import page_authorize, page_federated, page_sign_in
-from pierhead.apps.registry.web.answers import answer_form, cancel_form, settle_form
+from pierhead.apps.registry.web.answers import answer_form, cancel_form, remark_form, settle_form
 from pierhead.apps.registry.web.answers_duty import away_form, back_form, break_form, forget_form, review_glass_form
 from pierhead.apps.registry.web.changes import (
     comment_form,
@@ -33,9 +33,10 @@ from pierhead.apps.registry.web.changes import (
 from pierhead.apps.registry.web.frame import LOOKS, STATIC, Around, document, heading
 from pierhead.apps.registry.web.page_access import access_page
 from pierhead.apps.registry.web.page_admin import admin_page
-from pierhead.apps.registry.web.page_approval import approval_page
+from pierhead.apps.registry.web.page_approval import approval_page, confirming_page
 from pierhead.apps.registry.web.page_approvals import approvals_page
 from pierhead.apps.registry.web.page_audit import audit_page, call_page
+from pierhead.apps.registry.web.page_batch import batch_form, batch_page
 from pierhead.apps.registry.web.page_connect import connect_page
 from pierhead.apps.registry.web.page_data import data_page, statement_page
 from pierhead.apps.registry.web.page_docs import docs
@@ -68,7 +69,9 @@ PAGES: Final[Mapping[str, PageOf]] = {
     "/reviews/{id}": review_page,
     "/approvals": approvals_page,
     "/approvals/fatigue": fatigue_page,
+    "/approvals/batch": batch_page,
     "/approvals/{id}": approval_page,
+    "/approvals/{id}/approve": confirming_page,
     "/you": you_page,
     "/admin": admin_page,
     "/audit": audit_page,
@@ -89,7 +92,9 @@ FORMS: Final[Mapping[str, FormOf]] = {
     "/servers/{name}/enrolment": enrol_form,
     "/reviews/{id}/decisions": decision_form,
     "/reviews/{id}/comments": comment_form,
+    "/approvals/batch": batch_form,
     "/approvals/{id}/decisions": answer_form,
+    "/approvals/{id}/remarks": remark_form,
     "/approvals/{id}/cancel": cancel_form,
     "/approvals/{id}/settle": settle_form,
     "/approvals/{id}/break-glass": break_form,
