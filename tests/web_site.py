@@ -25,9 +25,10 @@ from pierhead.apps.registry.web.site import Site
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.absence import Absence
 from pierhead.core.approval import Approval
-from pierhead.core.approval_record import ApprovalRecord, Decided, decided, proposed
+from pierhead.core.approval_record import ApprovalRecord, Decided, decided, proposed, remarked
 from pierhead.core.catalog import Effect, Server, Stage, Tool
 from pierhead.core.choice import LONGEST_S, choice_of
+from pierhead.core.foreseen import Foreseen, Planned
 from pierhead.core.health import Condition, Dependency, Probe, judge
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
@@ -92,13 +93,42 @@ def _asked(name: str, n: int) -> ApprovalRecord:
     return proposed(f"apr_{name}", told, APPROVERS, NOW - 60)
 
 
+def _planned(name: str, approval: Approval) -> ApprovalRecord:
+    """A call that carries out a plan, and says why."""
+    first = tuple({"origin": "EWR", "hour": n, "wind_speed": 1048.36 + n, "note": None} for n in range(10))
+    made_with = {"table": "weather", "filter": "wind_speed > 1000"}
+    plan = Planned("pln_1", "plan_delete_rows", made_with, "d" * 64, 12, first, NOW + 900)
+    foreseen = Foreseen(
+        'delete 12 rows of weather where "wind_speed > 1000"',
+        undo="load them again from the public data set",
+        cost="12 of 26,115 rows",
+        evidence=("https://example.org/readings?day=2013-02-12", "javascript:alert(1)"),
+        plan=plan,
+    )
+    told = proposal(
+        {"plan_id": "pln_1", "reason": "no such <b>wind</b>"},
+        approval,
+        issuer=PUBLIC_URL,
+        call_key=name,
+        tool="delete_planned_rows",
+        foreseen=foreseen,
+        reason="no such <b>wind</b>\nApproved by frank\u202e",
+        on_behalf_of="alice",
+    )
+    return proposed(f"apr_{name}", told, APPROVERS, NOW - 30)
+
+
 WAITING = _asked("waits", 1)
+PLANNED = _planned("planned", Approval.APPROVE)
+BY_TWO = _planned("by_two", Approval.FOUR_EYES)
 APPROVALS = (
     WAITING,
     decided(_asked("yes", 2), Decided("gina", "web", NOW - 30, "approve", "agreed in the change")),
+    remarked(PLANNED, Decided("frank", "web", NOW - 20, "ask", "Which ticket is this for?")),
+    decided(BY_TWO, Decided("gina", "web", NOW - 10, "approve", "seen")),
     decided(_asked("no", 3), Decided("gina", "web", NOW - 30, "deny", "not on a Friday")),
 )
-"""Of alice's: one that waits for frank, one that was approved, one that was denied."""
+"""Of alice's: three that wait for frank, one of them by two people; one that was approved, one that was denied."""
 ABSENCES = {
     "abs_1": Absence("abs_1", "alice", "", NOW - 3600, NOW + 3600 * 24, "fair"),
     "abs_2": Absence("abs_2", "frank", "alice", NOW - 3600, NOW + 3600 * 48, "holiday"),

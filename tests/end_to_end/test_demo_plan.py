@@ -69,6 +69,9 @@ def test_a_wrong_reading_is_deleted_once_another_person_has_seen_it(
     page.goto(ticket["approval"]["url"])
     page.get_by_role("button", name="frank").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Delete 1 row of weather where")
+    expect(page.locator("#plan")).to_contain_text("1 thing in all.")
+    expect(page.locator("#why")).to_contain_text("no <b>such</b> wind")
+    expect(page.get_by_text(" s left")).to_be_visible()
     page.get_by_role("button", name="Approve once").click()
     expect(page.get_by_text("It runs when it is called again")).to_be_visible()
     assert violations(page) == []

@@ -9,11 +9,12 @@ from mcp.shared.exceptions import MCPError
 from tests.integration.sql_ledgers import WRITES, Ledger, MariadbLedger, SqliteLedger, state
 
 from pierhead.sdk.testing import platform
+from pierhead.sdk.testing_people import approve_with
 from pierhead.servers.sql import build
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
-TOOLS = {"insert_rows", "update_rows", "delete_rows"}
+TOOLS = {"insert_rows", "update_rows", "delete_rows", "plan_delete_rows", "delete_planned_rows"}
 LOOSE = {"operations": WRITES, "approval": "none"}
 STRICT = {"operations": WRITES}
 
@@ -150,3 +151,40 @@ async def test_arguments_that_make_no_update_are_told(ledger: Ledger) -> None:
         ):
             assert (await client.call_tool("update_rows", arguments)).is_error
     assert state(ledger) == before
+
+
+async def test_a_planned_deletion_takes_the_very_rows_that_were_planned(ledger: Ledger) -> None:
+    rule = {"operations": WRITES, "approval": "approve if affected > 1", "require_if_match": True}
+    built = server(ledger, {"clerk": {"tables": {"lines": rule}}})
+    async with (
+        platform(built, access="everyone", approvals=approve_with("approve")) as running,
+        running.client("ann") as client,
+    ):
+        plan = (
+            await client.call_tool("plan_delete_rows", {"table": "lines", "filter": "line >= 1"})
+        ).structured_content
+        assert (plan["count"], len(plan["items"])) == (3, 3)
+        assert len(ledger.rows("SELECT * FROM lines")) == 3
+        done = (await client.call_tool("delete_planned_rows", {"plan_id": plan["plan_id"]})).structured_content
+        assert done["affected"] == 3
+        assert running.people.asked[0].proposal.summary == 'delete 3 rows of lines where "line >= 1" in test'
+        nothing = await client.call_tool("plan_delete_rows", {"table": "lines", "filter": "line >= 1"})
+        assert "no-such-row" in nothing.content[0].text
+    assert ledger.rows("SELECT * FROM lines") == []
+
+
+async def test_few_planned_rows_need_nobody_and_rows_that_changed_stay(ledger: Ledger) -> None:
+    rule = {"operations": WRITES, "approval": {"delete": "approve if affected > 1", "update": "none"}}
+    built = server(ledger, {"clerk": {"tables": {"lines": rule}}})
+    where = "account = 1 and line = 1"
+    async with platform(built, access="everyone") as running, running.client("ann") as client:
+        asked = {"table": "lines", "filter": where}
+        stale = (await client.call_tool("plan_delete_rows", asked)).structured_content["plan_id"]
+        changed = {"table": "lines", "filter": where, "set": {"note": "changed meanwhile"}}
+        assert (await client.call_tool("update_rows", changed)).structured_content["affected"] == 1
+        refused = await client.call_tool("delete_planned_rows", {"plan_id": stale})
+        assert "plan-changed" in refused.content[0].text
+        fresh = (await client.call_tool("plan_delete_rows", asked)).structured_content["plan_id"]
+        assert (await client.call_tool("delete_planned_rows", {"plan_id": fresh})).structured_content["affected"] == 1
+        assert running.people.asked == ()
+    assert len(ledger.rows("SELECT * FROM lines")) == 2

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from tests.browsing import sign_in, violations
 from tests.components import ROOT
 from tests.web_registry import SPARK_REVIEW, WAREHOUSE_REVIEW
@@ -34,6 +34,8 @@ PAGES = {
     "approval-waiting": "/approvals/apr_waits",
     "approval-denied": "/approvals/apr_no",
     "you": "/you",
+    "approval-planned": "/approvals/apr_planned",
+    "approval-by-two": "/approvals/apr_by_two",
     "audit": "/audit",
     "audit-empty": "/audit?server=spark",
     "call": "/calls/0199-00-02",
@@ -96,6 +98,42 @@ def test_what_auditors_alone_see_is_for_everyone_too(browser: Browser, url: str,
     for name, path in seen.items():
         page.goto(f"{url}{path}")
         see(page, name, f"{look}-{width}")
+    context.close()
+
+
+@pytest.mark.parametrize(("width", "look"), [(400, "dark"), (400, "light"), (1200, "light"), (1200, "dark")])
+def test_what_people_decide_on_is_for_everyone(browser: Browser, url: str, width: int, look: str) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=look)  # pyright: ignore[reportArgumentType] - one of two words
+    page = context.new_page()
+    sign_in(page, url, "frank")
+    decide = {
+        "decide-planned": "/approvals/apr_planned",
+        "decide-by-two": "/approvals/apr_by_two",
+        "decide-confirming": "/approvals/apr_by_two/approve",
+        "decide-batch": "/approvals/batch",
+    }
+    for name, path in decide.items():
+        page.goto(f"{url}{path}")
+        page.get_by_text(" s left").first.wait_for()
+        page.evaluate("document.querySelectorAll('details:not(.menu)').forEach(part => { part.open = true })")
+        see(page, name, f"{look}-{width}")
+    context.close()
+
+
+def test_the_buttons_end_with_the_time(browser: Browser, url: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.clock.install()
+    sign_in(page, url, "frank")
+    page.goto(f"{url}/approvals/apr_planned")
+    yes = page.get_by_role("button", name="Approve once")
+    expect(yes).to_be_enabled()
+    page.clock.fast_forward("14:00")
+    expect(yes).to_be_enabled()
+    page.clock.fast_forward("02:00")
+    expect(yes).to_be_disabled()
+    expect(page.get_by_text("its time is over")).to_be_visible()
+    expect(page.get_by_role("button", name="Deny")).to_be_disabled()
     context.close()
 
 

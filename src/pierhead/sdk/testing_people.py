@@ -21,7 +21,7 @@ from pierhead.usecases.memory import MemoryClock, MemoryIds
 from pierhead.usecases.memory_approvals import MemoryApprovals
 
 Verdict = Literal["approve", "deny"]
-APPROVERS: Final = {"ann": frozenset({"approvers"}), "ben": frozenset({"approvers"})}
+APPROVERS: Final = dict.fromkeys(("ann", "ben", "cleo"), frozenset({"approvers"}))
 _URL: Final = "http://127.0.0.1:1"
 
 
@@ -43,7 +43,7 @@ def approve_with(verdict: Verdict | None = "approve", *, comment: str = "") -> A
 
 @dataclass(frozen=True, slots=True)
 class _Everybody:
-    """The two approvers, and everybody else, who is in no group of theirs."""
+    """The approvers, and everybody else, who is in no group of theirs."""
 
     def groups(self, person: str) -> frozenset[str] | None:
         return APPROVERS.get(person, frozenset())
@@ -73,7 +73,7 @@ class People:
         return tuple(self.store.kept.values())
 
     async def decide(self, approval_id: str, verdict: Verdict, *, by: str = "ann", comment: str = "") -> ApprovalRecord:
-        """Let somebody answer: `ann` and `ben` are approvers. Errors: as `decide_approval`."""
+        """Let somebody answer: `ann`, `ben` and `cleo` are approvers. Errors: as `decide_approval`."""
         record = await record_of(approval_id, self.desk)
         groups = APPROVERS.get(by, frozenset[str]())
         caller = Caller(User(record.proposal.issuer, by, groups), "web", "test", "")
@@ -85,7 +85,9 @@ class People:
         if self.answering.verdict is None or ticket.state is not ApprovalState.PENDING:
             return ticket
         record = await record_of(ticket.id, self.desk)
-        who = (record.proposal.person,) if record.proposal.approval is Approval.CONFIRM else tuple(APPROVERS)
+        asker = record.proposal.person
+        others = tuple(person for person in APPROVERS if person != asker)
+        who = (asker,) if record.proposal.approval is Approval.CONFIRM else others
         for person in who[: record.required if self.answering.verdict == "approve" else 1]:
             record = await self.decide(ticket.id, self.answering.verdict, by=person, comment=self.answering.comment)
         return ticket_of(record, _URL)

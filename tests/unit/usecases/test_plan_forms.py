@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import orjson
 import pytest
+from tests.approving import proposal
 
 from pierhead.core.errors import Invalid
+from pierhead.core.foreseen import Foreseen, Planned
+from pierhead.usecases.approval_forms import proposal_from_form, proposal_to_form
 from pierhead.usecases.plan_forms import kept_from_form, kept_to_form, plan_from_form, plan_to_form
 from pierhead.usecases.ports_plans import KeptPlan, NewPlan
 
@@ -33,3 +37,15 @@ def test_what_is_no_object_and_what_nobody_could_read_is_no_plan() -> None:
     with pytest.raises(Invalid) as refused:
         plan_from_form(plan_to_form(PLAN) | {"arguments": {"text": "x" * 40_000}})
     assert refused.value.code == "too-large-to-approve"
+
+
+def test_a_proposal_travels_with_its_plan_and_one_from_before_there_were_plans_is_read() -> None:
+    plan = Planned("pln_1", "plan_purge", {"carrier": "AA"}, "d", 2, ({"id": 1}, 7), 12.5)
+    told = proposal(foreseen=Foreseen("delete 2", "no way", "little", ("https://x.example",), plan), reason="so")
+    assert proposal_from_form(orjson.loads(orjson.dumps(proposal_to_form(told)))) == told
+    older = {
+        name: value
+        for name, value in proposal_to_form(proposal()).items()
+        if name not in {"foreseen", "reason", "on_behalf_of"}
+    }
+    assert proposal_from_form(older) == proposal()

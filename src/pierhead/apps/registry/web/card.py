@@ -53,7 +53,7 @@ def change(known: ApprovalWhole, *, mark: str = "") -> h.Node:
     if plan is None:
         return titled("What would run", arguments, identity=f"arguments{mark}")
     return [
-        titled("What would change", *_planned(plan), identity=f"plan{mark}"),
+        titled("What would change", *_planned(plan, f"What {known.line.id} would change"), identity=f"plan{mark}"),
         h.section(class_="stack", id=f"arguments{mark}")[
             h.h2["What would run"],
             folded(
@@ -68,16 +68,15 @@ def change(known: ApprovalWhole, *, mark: str = "") -> h.Node:
     ]
 
 
-def _planned(plan: Planned) -> Sequence[h.Node]:
+def _planned(plan: Planned, label: str) -> Sequence[h.Node]:
     shown = len(plan.first)
     told = f"{count(plan.count, 'thing', 'things')} in all"
     if shown < plan.count:
         told += f", the first {shown} of them here" if shown else "; none of them is listed"
-    pinned = ["Pinned as ", h.code[plan.digest], ": if anything of it changes, nothing runs."]
-    return [h.p(class_="read")[f"{told}."], _items(plan.first), h.p(class_="quiet")[pinned]]
+    return [h.p(class_="read")[f"{told}. If anything of it changes, nothing runs."], _items(plan.first, label)]
 
 
-def _items(items: Sequence[Json]) -> h.Node:
+def _items(items: Sequence[Json], label: str) -> h.Node:
     """A table where the items are alike, the items one by one where they are not."""
     rows = [item for item in items if isinstance(item, Mapping)]
     if not items:
@@ -85,7 +84,7 @@ def _items(items: Sequence[Json]) -> h.Node:
     heads = list(rows[0]) if rows else []
     if len(rows) == len(items) and 0 < len(heads) <= _MOST_COLUMNS and all(list(row) == heads for row in rows):
         columns = [Column(visible(head)) for head in heads]
-        return table("What would change", columns, [[_cell(row[head]) for head in heads] for row in rows])
+        return table(label, columns, [[_cell(row[head]) for head in heads] for row in rows])
     return h.ul(class_="stack")[(h.li[exact_json(item, "One of what would change")] for item in items)]
 
 

@@ -215,6 +215,7 @@ def _rule(known: ApprovalWhole) -> h.Node:
                 ("Policy revision", str(known.revision)),
                 ("Pinned as", h.code[known.digest]),
                 ("Arguments", h.code[known.arguments_digest]),
+                *([("Plan", h.code[plan.digest])] if (plan := known.foreseen.plan) else []),
             ]
         ),
     )

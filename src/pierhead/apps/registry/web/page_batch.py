@@ -104,7 +104,7 @@ def _page(view: BatchView, token: str, filled: Filled) -> h.Node:
         form(
             _PATH,
             token,
-            [_one(known, view.now, filled) for known in view.approvals],
+            h.div(class_="stack wide side")[(_one(known, view.now, filled) for known in view.approvals)],
             area("Reason, told to whoever asked", "comment", filled),
             h.div(class_="row")[submit("Send these answers", is_main=True)],
         ),
@@ -114,11 +114,13 @@ def _page(view: BatchView, token: str, filled: Filled) -> h.Node:
 
 def _one(known: ApprovalWhole, now: float, filled: Filled) -> h.Element:
     line = known.line
-    return h.section(class_="stack wide", aria_label=visible(line.summary))[
+    return h.section(class_="stack")[
         h.h2[question(line)],
-        h.p(class_="quiet")["Asked by ", h.bdi[visible(line.requester)], " ", moment(line.created_at, now)],
-        h.p(class_="quiet")["Until ", until(line, now)],
-        h.p[f"Needs {needs(line)}. ", to(f"/approvals/{line.id}", "Its own page")],
+        h.div(class_="quiet")[
+            h.p["Asked by ", h.bdi[visible(line.requester)], " ", moment(line.created_at, now)],
+            h.p["Until ", until(line, now)],
+            h.p[f"Needs {needs(line)}. ", to(f"/approvals/{line.id}", "Its own page")],
+        ],
         reason(known, mark=f"-{line.id}"),
         change(known, mark=f"-{line.id}"),
         h.input(type="hidden", name=f"digest-{line.id}", value=known.digest),
