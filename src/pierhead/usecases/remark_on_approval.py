@@ -11,6 +11,7 @@ from pierhead.core.approval_record import ApprovalRecord, Decided, as_of, remark
 from pierhead.core.audit_approvals import ApprovalDecided
 from pierhead.core.errors import Conflict, Forbidden, Invalid
 from pierhead.core.identity import Caller
+from pierhead.usecases.answer_approval import groups_now
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.ports_approvals import Written
 from pierhead.usecases.rights import person_of
@@ -37,7 +38,7 @@ async def remark_on_approval(
             raise Conflict(f"this approval is {current.state} already", hint="reload it", code="approval-state")
         if sum(made.verdict == "ask" for made in current.decisions) >= MOST_REMARKS:
             raise Conflict("this approval was talked about enough", hint="decide, or talk", code="too-many-remarks")
-        if person != current.proposal.person and caller.groups.isdisjoint(current.approvers):
+        if person != current.proposal.person and groups_now(person, caller, desk).isdisjoint(current.approvers):
             raise Forbidden("this approval is between others", hint="see who is asked", code="not-yours")
         made = Decided(person, how, now, "ask", comment)
         return Written((remarked(current, made),), (ApprovalDecided.of(current, made),))
