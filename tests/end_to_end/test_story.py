@@ -23,6 +23,9 @@ FLIGHTS = 336_776
 COUNT = "select count(*) as flights from flights"
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
 TOOLS = [
+    "approvals_cancel",
+    "approvals_list_mine",
+    "approvals_wait",
     "delete_planned_rows",
     "delete_rows",
     "describe_table",
