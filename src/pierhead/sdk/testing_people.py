@@ -6,7 +6,7 @@ The records are the platform's own: pinned, spent once, void when their time is 
 (`testing`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -21,7 +21,7 @@ from pierhead.usecases.memory import MemoryClock, MemoryIds
 from pierhead.usecases.memory_approvals import MemoryApprovals
 
 Verdict = Literal["approve", "deny"]
-APPROVERS: Final = dict.fromkeys(("ann", "ben", "cleo"), frozenset({"approvers"}))
+APPROVERS: Final[Mapping[str, frozenset[str]]] = {name: frozenset({"approvers"}) for name in ("ann", "ben", "cleo")}
 _URL: Final = "http://127.0.0.1:1"
 
 
