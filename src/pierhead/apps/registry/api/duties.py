@@ -25,6 +25,8 @@ from pierhead.usecases.remember_choice import revoke_choice
 from pierhead.usecases.rights import person_of
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_Moment = Annotated[AwareDatetime, Field(strict=False)]
+"""JSON has no times: a text that is one, with its zone."""
 _Name = Annotated[str, Field(max_length=255)]
 
 
@@ -44,8 +46,8 @@ class Reviewing(Strict):
 class Being(Strict):
     """Being away: until when, from when (now, if left out), who stands in (nobody), and why."""
 
-    until: AwareDatetime
-    since: AwareDatetime | None = None
+    until: _Moment
+    since: _Moment | None = None
     deputy: _Name = ""
     reason: str = Field(default="", max_length=500)
 
