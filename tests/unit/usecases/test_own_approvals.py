@@ -72,7 +72,7 @@ async def test_a_yes_that_lasts_is_remembered_and_what_cannot_be_is_confirmed_al
     (choice,) = choices.kept.values()
     assert (choice.person, choice.free, choice.expires_at - choice.created_at) == ("alice", (), 8 * 3600)
 
-    planned = Foreseen(plan=Planned("pln_1", "d" * 64, 1, (), 1e12))
+    planned = Foreseen(plan=Planned("pln_1", "plan_it", {}, "d" * 64, 1, (), 1e12))
     needs = proposal_of(needed({"table": "planned"}, Approval.CONFIRM))
     other = await ask_approval(replace(needs, foreseen=planned), desk)
     assert (await confirm_approval(other.id, yes(other, "remember"), MINE, lasting)).state is ApprovalState.APPROVED
