@@ -14,7 +14,8 @@ from pierhead.servers.sql import build
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
-TOOLS = {"insert_rows", "update_rows", "delete_rows", "plan_delete_rows", "delete_planned_rows"}
+DIRECT = {"insert_rows", "update_rows", "delete_rows"}
+TOOLS = {*DIRECT, "plan_delete_rows", "delete_planned_rows"}
 LOOSE = {"operations": WRITES, "approval": "none"}
 STRICT = {"operations": WRITES}
 
@@ -38,9 +39,11 @@ async def test_a_caller_sees_the_tools_that_their_role_writes_with(ledger: Ledge
         "reader": {"groups": ["readers"], "tables": {"lines": {"operations": ["read"]}}},
         "appender": {"groups": ["appenders"], "tables": {"lines": {"operations": ["read", "create"]}}},
         "clerk": {"groups": ["clerks"], "tables": {"lines": LOOSE}},
+        "planner": {"groups": ["planners"], "plans": ["delete"], "tables": {"lines": LOOSE}},
     }
+    seen = {"readers": set[str](), "appenders": {"insert_rows"}, "clerks": DIRECT, "planners": TOOLS, "x": set[str]()}
     async with platform(server(ledger, roles), access="everyone") as running:
-        for group, offered in (("readers", set()), ("appenders", {"insert_rows"}), ("clerks", TOOLS), ("x", set())):
+        for group, offered in seen.items():
             async with running.client("ann", [group]) as client:
                 listed = {tool.name for tool in (await client.list_tools()).tools}
                 assert listed & TOOLS == offered
@@ -51,7 +54,7 @@ async def test_a_caller_sees_the_tools_that_their_role_writes_with(ledger: Ledge
 
 
 async def test_a_read_only_source_writes_nothing_whatever_its_roles_say(ledger: Ledger) -> None:
-    built = server(ledger, {"clerk": {"tables": {"lines": LOOSE}}}, read_only=True)
+    built = server(ledger, {"clerk": {"plans": ["delete"], "tables": {"lines": LOOSE}}}, read_only=True)
     async with platform(built, access="everyone") as running, running.client("ann") as client:
         assert {tool.name for tool in (await client.list_tools()).tools}.isdisjoint(TOOLS)
         listed = (await client.call_tool("list_tables", {})).structured_content
@@ -155,7 +158,7 @@ async def test_arguments_that_make_no_update_are_told(ledger: Ledger) -> None:
 
 async def test_a_planned_deletion_takes_the_very_rows_that_were_planned(ledger: Ledger) -> None:
     rule = {"operations": WRITES, "approval": "approve if affected > 1", "require_if_match": True}
-    built = server(ledger, {"clerk": {"tables": {"lines": rule}}})
+    built = server(ledger, {"clerk": {"plans": ["delete"], "tables": {"lines": rule}}})
     async with (
         platform(built, access="everyone", approvals=approve_with("approve")) as running,
         running.client("ann") as client,
@@ -175,7 +178,7 @@ async def test_a_planned_deletion_takes_the_very_rows_that_were_planned(ledger: 
 
 async def test_few_planned_rows_need_nobody_and_rows_that_changed_stay(ledger: Ledger) -> None:
     rule = {"operations": WRITES, "approval": {"delete": "approve if affected > 1", "update": "none"}}
-    built = server(ledger, {"clerk": {"tables": {"lines": rule}}})
+    built = server(ledger, {"clerk": {"plans": ["delete"], "tables": {"lines": rule}}})
     where = "account = 1 and line = 1"
     async with platform(built, access="everyone") as running, running.client("ann") as client:
         asked = {"table": "lines", "filter": where}

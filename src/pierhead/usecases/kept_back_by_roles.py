@@ -19,6 +19,7 @@ _OPERATION: Final = {
     "plan_delete_rows": "delete",
     "delete_planned_rows": "delete",
 }
+_PLANNED: Final = frozenset({"plan_delete_rows", "delete_planned_rows"})
 _STATEMENTS: Final = frozenset({"run_query", "explain_query"})
 _FUNCTIONS: Final = "call_function"
 
@@ -49,6 +50,8 @@ def _lacks(role: Mapping[str, Json], tool: str) -> str:
     """What the role would have to do for that tool, and does not."""
     if tool in _OPERATION and _OPERATION[tool] not in _granted(role, "tables"):
         return f"{_OPERATION[tool]} rows"
+    if tool in _PLANNED and _OPERATION[tool] not in texts_of(role.get("plans")):
+        return f"plan to {_OPERATION[tool]} rows"
     if tool in _STATEMENTS and role.get("sql") is False:
         return "send SQL"
     if tool == _FUNCTIONS and "call" not in _granted(role, "functions"):

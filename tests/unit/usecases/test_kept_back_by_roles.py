@@ -14,6 +14,8 @@ ROLES: dict[str, Any] = {
     "analyst": {"tables": ["orders"], "operations": ["read"], "groups": ["ads", "data-eng"]},
     "caller": {"tables": {}, "functions": {"refund": {"operations": ["call"]}}, "users": ["carol"]},
     "fuller": {"tables": ["orders"], "operations": ["read", "call"], "functions": ["refund"], "users": ["dave"]},
+    "tidier": {"tables": ["orders"], "operations": ["read", "delete"], "users": ["gail"]},
+    "planner": {"tables": ["orders"], "operations": ["read", "delete"], "plans": ["delete"], "users": ["hans"]},
     "program": {"tables": ["orders"], "operations": ["read"], "workloads": ["spiffe://x/a"]},
 }
 
@@ -40,6 +42,9 @@ def kept(document: Any, tool: str, principal: Principal) -> str:
         (asking("carol"), "call_function", ""),
         (asking("carol"), "insert_rows", "your role here, caller, does not create rows"),
         (asking("dave"), "call_function", ""),
+        (asking("gail"), "delete_rows", ""),
+        (asking("gail"), "plan_delete_rows", "your role here, tidier, does not plan to delete rows"),
+        (asking("hans"), "delete_planned_rows", ""),
         (asking("erin"), "query_table", "you hold no role on this source: ask its owner for one"),
         (Workload("spiffe://x/a"), "query_table", ""),
         (Workload("spiffe://x/b"), "query_table", "you hold no role on this source: ask its owner for one"),

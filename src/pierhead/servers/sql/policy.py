@@ -203,6 +203,7 @@ class Role(_Strict):
     workloads: list[str] = []
     keys: list[str] = []
     sql: bool = True
+    plans: list[Literal["delete"]] = []  # each is two tools more, so none unless asked for
     approval: WriteApproval | None = None  # of tables that say nothing of their own
     functions: dict[str, FunctionRule] = {}
     limits: Limits = Limits()

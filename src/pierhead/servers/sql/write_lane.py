@@ -132,6 +132,10 @@ class WriteLane:
             return False
         return any(operation in rule.operations for rule in acting.role.tables.values())
 
+    def offers_plans(self, caller: Caller, operation: WriteOperation) -> bool:
+        """Whether the caller's role plans such a write first, and has people see the very rows."""
+        return self.offers(caller, operation) and operation in self._source.ground.acting(caller).role.plans
+
     def approval(self, caller: Caller, arguments: Mapping[str, Any], operations: Sequence[WriteOperation]) -> str:
         """The class asked for before anything runs: of several operations the strictest. A preview needs nobody.
 

@@ -133,7 +133,7 @@ def _declare_planned_delete(server: Server, writes: WriteLane, policy: str) -> N
     """Deleting in two steps: people are shown the very rows, and no other row goes."""
 
     def offered(caller: Caller) -> bool:
-        return writes.offers(caller, "delete")
+        return writes.offers_plans(caller, "delete")
 
     def asks(caller: Caller, arguments: Mapping[str, Any]) -> str:
         return writes.planned_approval(caller, arguments["plan"], "delete")
