@@ -20,14 +20,14 @@ from pierhead.core.bounds import read_bounds
 from pierhead.core.errors import Conflict, Invalid, UpstreamUnreachable
 from pierhead.core.identity import Caller, User
 from pierhead.core.rule import parse_who
-from pierhead.core.snapshot import AgeLimits, Expired, Fresh, Stale
+from pierhead.core.snapshot import AgeLimits, Expired, Fresh, NoPolicies, PolicyText, Stale
 from pierhead.core.withdrawal import NOTHING_WITHDRAWN
 from pierhead.usecases.explain_decision import explain_decision, explain_to_caller
 from pierhead.usecases.follow_policy import FollowedPolicy, follow_once, follow_policy
 from pierhead.usecases.memory import MemoryClock
 from pierhead.usecases.ports_registry import Envelope, Held
 from pierhead.usecases.publish_manifest import publish_manifest
-from pierhead.usecases.publish_policy import check_narrowing, publish_policy
+from pierhead.usecases.publish_policy import check_narrowing, declare_policies, publish_policy
 from pierhead.usecases.trust_fleet import enter_fleet
 from pierhead.usecases.wire_forms import manifest_from_form, manifest_to_form, snapshot_from_form, snapshot_to_form
 from pierhead.usecases.withdrawal_forms import withdrawals_to_form
@@ -55,9 +55,10 @@ class Disk:
         self.change = envelope
 
 
-def envelope(issued_at: float, revision: int = 1, signature: str = "good") -> Envelope:
+def envelope(issued_at: float, revision: int = 1, signature: str = "good", **around: str) -> Envelope:
     content = replace(FLEET_SNAPSHOT, revision=revision)
-    return Envelope(json.dumps({"issued_at": issued_at, "people": NOBODY, **snapshot_to_form(content)}), signature)
+    told = {"issued_at": issued_at, "people": NOBODY, **around, **snapshot_to_form(content)}
+    return Envelope(json.dumps(told), signature)
 
 
 def follower(clock: MemoryClock, disk: Disk | None = None) -> FollowedPolicy:
@@ -92,6 +93,20 @@ def test_a_revision_is_the_form_of_its_snapshot_and_goes_on_where_the_last_proce
         again.catalogue.kept_versions.update(desk.catalogue.kept_versions)  # type: ignore[attr-defined]
         assert await publish_policy(again.source, "fleet") == revision
         assert again.served.current() == desk.served.current()
+
+    asyncio.run(story())
+
+
+def test_company_policies_that_are_declared_are_in_the_next_revision_and_in_force() -> None:
+    written = NoPolicies((PolicyText("company.cedar", "forbid (principal, action, resource);"),))
+
+    async def story() -> None:
+        desk = await fleet_in_memory(Kept())
+        before = desk.served.current()
+        revision = await declare_policies(written, desk.source, "fleet")
+        assert (before.policies.texts, desk.served.current().policies) == ((), written)
+        assert revision.number == before.revision + 1
+        assert await declare_policies(written, desk.source, "fleet") == revision, "what did not change is not new"
 
     asyncio.run(story())
 
@@ -194,6 +209,7 @@ def test_a_follower_ages_from_the_signed_time_and_a_stepped_clock_makes_nothing_
         (envelope(2000, 4), "snapshot-replayed"),
         (envelope(1000, 5), "snapshot-replayed"),
         (envelope(9000, 6), "snapshot-time"),
+        (envelope(2000, 6, only="warehouse"), "snapshot-audience"),
         (Envelope('{"issued_at": true}', "good"), "wire-form"),
     ],
 )
@@ -208,6 +224,15 @@ def test_a_bad_snapshot_changes_and_renews_nothing(offered: Envelope, code: str)
     assert refused.value.code == code
     clock.seconds += 20
     assert (policy.current(), disk.kept, type(policy.age())) == (before, good, Stale)
+
+
+def test_whoever_follows_one_server_takes_what_was_cut_to_it_and_nothing_whole() -> None:
+    policy = replace(follower(MemoryClock(1000)), only="warehouse")
+    for other in ({}, {"only": "lunch"}):
+        with pytest.raises(Invalid, match="for somebody else"):
+            policy.take(envelope(990, **other))
+    policy.take(envelope(990, only="warehouse"))
+    assert policy.is_loaded
 
 
 def test_the_same_revision_renews_the_age_and_keeps_the_very_same_value() -> None:
