@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import httpx2
 
@@ -135,10 +135,10 @@ class _People:
         headers, began = {**request.headers(), "host": f"127.0.0.1:{self.inbox.place.port}"}, time.perf_counter()
         answer = await self.gateways[gateway].post("/mcp/shop", content=request.body, headers=headers)
         took = (time.perf_counter() - began) * 1000
-        said = answer.json().get("result", {}).get("structuredContent")
+        said: Any = answer.json().get("result", {}).get("structuredContent")
         if answer.status_code != 200 or not isinstance(said, dict):
             raise Flawed(f"{tool} was answered {answer.status_code}: {answer.text[:200]}")
-        return said, took
+        return cast("dict[str, Any]", said), took
 
 
 @asynccontextmanager

@@ -95,7 +95,7 @@ class Results:
 
 def table(results: Results, targets: Sequence[Target]) -> str:
     """The ratios, each with its target if it has one; then the targets on plain values; then what is missing."""
-    rows = [("run", "metric", "value", "to", "ratio", "target", "")]
+    rows: list[tuple[str, ...]] = [("run", "metric", "value", "to", "ratio", "target", "")]
     for run in results.runs:
         target = next((target for target in targets if _is_about(run, target)), None)
         if run.ratio_to is not None or target is not None:

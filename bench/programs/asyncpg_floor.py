@@ -28,7 +28,7 @@ class Floor:
         if scope["type"] != "http":
             return
         if self._pool is None:
-            self._pool = asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=16, max_size=16)
+            self._pool = asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=16, max_size=16)  # pyright: ignore[reportUnknownMemberType]
             await self._pool
         message = orjson.loads((await receive())["body"])
         found = _KEY.search(message["params"]["arguments"]["sql"])

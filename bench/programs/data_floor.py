@@ -31,7 +31,7 @@ class Floor:
         if scope["type"] != "http":
             return
         if self._pool is None:
-            self._pool = asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=16, max_size=16)
+            self._pool = asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=16, max_size=16)  # pyright: ignore[reportUnknownMemberType]
             await self._pool
         body = orjson.dumps(await self._answer(scope, receive))
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]

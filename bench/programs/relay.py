@@ -31,9 +31,9 @@ _NOBODY = Caller(ANONYMOUS, "", "", "")
 class NoIdentity:
     """In place of the assertion."""
 
-    def mint(self, caller: Caller, server: str, call_id: str, body_digest: str) -> bytes:
+    def mint(self, caller: Caller, server: str, call_id: str, body_digest: str, key_id: str = "") -> bytes:
         """Nothing to show."""
-        del caller, server, call_id, body_digest
+        del caller, server, call_id, body_digest, key_id
         return b"-"
 
 
