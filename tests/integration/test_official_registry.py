@@ -14,6 +14,7 @@ from pierhead.bootstrap import fleet as fleet_file
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.wire_registry import RegistrySetting, registry_adapters
 from pierhead.core.catalog import Effect
+from pierhead.core.scope import EVERY
 from pierhead.usecases.grant_tokens import Grant, issue
 from pierhead.usecases.wire_forms import Manifest, manifest_to_form
 
@@ -55,7 +56,7 @@ def test_a_server_is_listed_once_it_can_be_called_and_marked_when_it_cannot(tmp_
         async with AsyncExitStack() as opened:
             adapters = await registry_adapters(RegistrySetting(tmp_path, fleet, PUBLIC_URL, "ide", "local"), opened)
             application = build(parts_of(adapters))
-            token, _ = await issue(Grant("alice", f"{PUBLIC_URL}/r/me", "test", "test", 600), adapters.desk)
+            token, _ = await issue(Grant("alice", f"{PUBLIC_URL}/r/me", "test", "test", 600, EVERY), adapters.desk)
             transport = httpx2.ASGITransport(application)
             async with httpx2.AsyncClient(transport=transport, base_url=PUBLIC_URL) as http:
 

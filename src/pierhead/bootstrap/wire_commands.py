@@ -19,7 +19,7 @@ from pierhead.bootstrap.settings import shell_access
 from pierhead.core.errors import NotFound, Unauthenticated
 from pierhead.core.identity import Caller, User
 from pierhead.core.snapshot import Age, Fresh, Snapshot
-from pierhead.usecases.wire_forms import snapshot_from_form, tool_to_form
+from pierhead.usecases.wire_forms import AROUND, snapshot_from_form, tool_to_form
 
 _PAGE: Final = 2000
 _TOKEN_S: Final = 300
@@ -42,8 +42,7 @@ class Console:
         """The revision in force, from the registry itself; it is waited for until it is higher than `after`."""
         envelope = self.internal.get("/snapshot", {"after": after, "wait_s": wait_s})
         form = cast("dict[str, object]", json.loads(envelope["payload"]))
-        around = {"issued_at", "digest"}
-        return NowInForce(snapshot_from_form({key: form[key] for key in form.keys() - around}, engine=engine))
+        return NowInForce(snapshot_from_form({key: form[key] for key in form.keys() - AROUND}, engine=engine))
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """What each server's process was last said to do: state, reason, since. Servers never started are missing."""

@@ -15,12 +15,11 @@ from pierhead.core.snapshot import EMPTY, Age, AgeLimits, Expired, Snapshot
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_registry import Envelope, Held, SnapshotFile, SnapshotSignature, SnapshotSource
 from pierhead.usecases.ship_facts import Pause
-from pierhead.usecases.wire_forms import ReadPolicies, SnapshotReader, no_engine
+from pierhead.usecases.wire_forms import AROUND, ReadPolicies, SnapshotReader, no_engine
 from pierhead.usecases.withdrawal_forms import withdrawals_from_form
 
 _SKEW_S: Final = 60.0
 _WAIT_S: Final = 20.0
-_AROUND: Final = frozenset({"issued_at", "digest", "base", "people", "only"})
 """What an answer says beside the revision."""
 
 
@@ -100,7 +99,7 @@ class FollowedPolicy:
             raise Invalid("the snapshot is for somebody else", hint="ask the registry again", code="snapshot-audience")
         issued_at, is_whole = _issued_at(form), "base" not in form
         digest = str(form.get("digest", ""))
-        content = {name: member for name, member in form.items() if name not in _AROUND}
+        content = {name: member for name, member in form.items() if name not in AROUND}
         offered = self._reader.read(content) if is_whole else self._changed(form.get("base"), content)
         withdrawn = withdrawals_from_form(form.get("people"))
         self._check(offered, withdrawn.version, issued_at)

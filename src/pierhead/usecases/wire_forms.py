@@ -252,6 +252,10 @@ def _servers_and_rows(
     return {server.name: server for server in servers}, rows
 
 
+AROUND: Final = frozenset({"issued_at", "digest", "base", "people", "only"})
+"""What stands around a snapshot in the text that is signed: of the telling, not of the policy."""
+
+
 @dataclass(slots=True)
 class SnapshotReader:
     """Reads one snapshot after another: a server whose form did not change stays the very same value."""

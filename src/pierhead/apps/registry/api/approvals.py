@@ -6,7 +6,7 @@ person, and there is no MCP tool for it. Not here: what servers ask (`internal_a
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -47,7 +47,7 @@ _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class Answering(Strict):
     """One person's answer to what they were shown."""
 
-    verdict: str
+    verdict: Literal["approve", "deny"]
     digest: _Digest
     comment: str = Field(default="", max_length=2000)
 
