@@ -67,6 +67,12 @@ PEOPLE = KnownPeople(
 
 
 @cache
+def token_signer() -> JoseSigner:
+    """Reading the key takes as long as a page."""
+    return JoseSigner(signing_key())
+
+
+@cache
 def signing_key() -> str:
     """One key for the whole run: making it takes longer than any test."""
     return json.dumps(RSAKey.generate_key(2048).as_dict(private=True))
@@ -148,7 +154,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
     records = some_records()
     known = registry(SERVERS, ROWS, clock)
     people = CurrentPeople(PEOPLE, known.served, public_url)
-    desk = TokenDesk(store, described, JoseSigner(signing_key()), people, audit, clock, Terms(public_url))
+    desk = TokenDesk(store, described, token_signer(), people, audit, clock, Terms(public_url))
     duty = DutyDesk(MemoryAbsences(dict(ABSENCES)), people, parse_who("nobody"), clock, MemoryIds())
     site = Site(
         tokens=desk,
@@ -187,6 +193,13 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
 
 
 def some_health() -> MemoryHealths:
+    """What was seen of the servers, for a site to go on from."""
+    seen = _an_hour_and_a_half()
+    return MemoryHealths(dict(seen.known), {name: list(looks) for name, looks in seen.looks.items()})
+
+
+@cache
+def _an_hour_and_a_half() -> MemoryHealths:
     """An hour and a half of looks: one server steady, one that its engine left for a while, one down, one unsteady."""
     healths = MemoryHealths()
     found: dict[str, Sequence[Condition]] = {
