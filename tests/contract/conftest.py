@@ -27,6 +27,14 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return fresh_database(request.getfixturevalue("postgres"))
 
 
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def url_or_memory(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, empty database; empty for the memory."""
+    if request.param != "postgresql":
+        return f"sqlite:///{tmp_path}/pierhead.db" if request.param == "sqlite" else ""
+    return fresh_database(request.getfixturevalue("postgres"))
+
+
 @pytest.fixture
 def run(url: str) -> Run:
     """Tell a story on an open database."""

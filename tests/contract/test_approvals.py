@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
 from tests.approving import GROUPS, Named, SameApprovers, desk_over, person, proposal
-from tests.postgres import fresh_database
 
 from pierhead.adapters.db import Database, DatabaseApprovals, open_database
 from pierhead.adapters.db.schema import APPROVALS, FACTS
@@ -33,14 +31,6 @@ from pierhead.usecases.ports_approvals import ApprovalFilter, ApprovalStore, Eve
 from pierhead.usecases.spend_approval import expire_approvals, finish_approval, spend_approval
 
 ANYONE = ApprovalFilter(Everyone())
-
-
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh, empty database; empty for the memory."""
-    if request.param != "postgresql":
-        return f"sqlite:///{tmp_path}/pierhead.db" if request.param == "sqlite" else ""
-    return fresh_database(request.getfixturevalue("postgres"))
 
 
 def run(url: str, story: Callable[[ApprovalStore], Awaitable[None]]) -> None:
@@ -72,7 +62,7 @@ def late(record: ApprovalRecord, now: float) -> Written:
     return Written((after,), (ApprovalMoved.of(record, after, "test"),))
 
 
-def test_what_was_asked_comes_back_as_it_was(url: str) -> None:
+def test_what_was_asked_comes_back_as_it_was(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         odd = {"sql": "DELETE FROM t WHERE n = 'é\u202e😀'", "n": 2.5, "deep": {"list": [None, True, {}]}}
         asked = await ask_approval(proposal(odd), desk_over(store))
@@ -81,20 +71,20 @@ def test_what_was_asked_comes_back_as_it_was(url: str) -> None:
         assert await store.one("apr_nobody") is None
         assert list(await store.listed(ANYONE)) == [asked]
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_the_same_call_gets_the_same_record_however_many_ask_at_once(url: str) -> None:
+def test_the_same_call_gets_the_same_record_however_many_ask_at_once(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         desk = desk_over(store)
         asked = await asyncio.gather(*(ask_approval(proposal(), desk) for _ in range(20)))
         assert len({record.id for record in asked}) == 1
         assert len(await store.listed(ANYONE)) == 1
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_a_run_holds_at_most_three_open_even_if_it_asks_for_all_at_once(url: str) -> None:
+def test_a_run_holds_at_most_three_open_even_if_it_asks_for_all_at_once(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         desk = desk_over(store)
         asking = (ask_approval(proposal({"n": n}), desk) for n in range(8))
@@ -108,10 +98,10 @@ def test_a_run_holds_at_most_three_open_even_if_it_asks_for_all_at_once(url: str
         with pytest.raises(LimitExceeded):
             await ask_approval(proposal({"n": 102}), desk)
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_of_a_thousand_who_spend_one_approval_at_once_exactly_one_does(url: str) -> None:
+def test_of_a_thousand_who_spend_one_approval_at_once_exactly_one_does(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         other = DatabaseApprovals(store.database) if isinstance(store, DatabaseApprovals) else store
         desks = [desk_over(store), desk_over(other)]
@@ -137,7 +127,7 @@ def test_of_a_thousand_who_spend_one_approval_at_once_exactly_one_does(url: str)
         if isinstance(store, DatabaseApprovals):
             assert await _kinds(store.database, "approval-spent") == 1
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
 async def _kinds(database: Database, kind: str) -> int:
@@ -145,7 +135,7 @@ async def _kinds(database: Database, kind: str) -> int:
         return len((await connection.execute(select(FACTS.c.sequence).where(FACTS.c.kind == kind))).all())
 
 
-def test_two_who_approve_at_once_are_two_and_one_who_clicks_twice_is_one(url: str) -> None:
+def test_two_who_approve_at_once_are_two_and_one_who_clicks_twice_is_one(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         desk = desk_over(store)
         asked = await ask_approval(proposal(approval=Approval.FOUR_EYES), desk)
@@ -160,10 +150,10 @@ def test_two_who_approve_at_once_are_two_and_one_who_clicks_twice_is_one(url: st
         )
         assert sum(isinstance(each, ApprovalRecord) for each in both) == 1
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_a_change_that_fails_leaves_no_record_and_no_fact(url: str) -> None:
+def test_a_change_that_fails_leaves_no_record_and_no_fact(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         desk = desk_over(store)
         record = await approved(desk)
@@ -177,10 +167,10 @@ def test_a_change_that_fails_leaves_no_record_and_no_fact(url: str) -> None:
             await store.change("apr_nobody", failing)
         assert await store.one(record.id) == record
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_a_record_that_changed_meanwhile_is_not_overwritten(url: str) -> None:
+def test_a_record_that_changed_meanwhile_is_not_overwritten(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         if isinstance(store, MemoryApprovals):
             return  # nothing comes between in one event loop
@@ -196,10 +186,10 @@ def test_a_record_that_changed_meanwhile_is_not_overwritten(url: str) -> None:
             await store.change(before.id, older)
         assert refused.value.code == "changed-meanwhile"
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_the_database_itself_holds_one_open_record_a_call(url: str) -> None:
+def test_the_database_itself_holds_one_open_record_a_call(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         if not isinstance(store, DatabaseApprovals):
             return
@@ -211,10 +201,10 @@ def test_the_database_itself_holds_one_open_record_a_call(url: str) -> None:
         async with store.database.reading() as connection:
             assert len((await connection.execute(select(APPROVALS.c.id))).all()) == 1
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_time_alone_moves_records_and_the_sweep_writes_it_down(url: str) -> None:
+def test_time_alone_moves_records_and_the_sweep_writes_it_down(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         desk = desk_over(store, limit=9)
         waits = await ask_approval(proposal({"n": 1}), desk)
@@ -232,12 +222,12 @@ def test_time_alone_moves_records_and_the_sweep_writes_it_down(url: str) -> None
         with pytest.raises(Conflict):
             await finish_approval(runs.id, "call-9", "ok", desk)
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
 @pytest.mark.parametrize("clock", [0.0, 4_000_000_000.0])
 def test_the_clock_of_no_process_counts_only_the_databases(
-    url: str, monkeypatch: pytest.MonkeyPatch, clock: float
+    url_or_memory: str, monkeypatch: pytest.MonkeyPatch, clock: float
 ) -> None:
     """A registry whose clock is decades off asks, approves, spends and expires like any other."""
 
@@ -256,7 +246,7 @@ def test_the_clock_of_no_process_counts_only_the_databases(
             assert spent.spent_at == pytest.approx(record.created_at, abs=60)
             assert list(await expire_approvals(store)) == []
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
 async def _states(store: ApprovalStore, *states: ApprovalState) -> list[str]:
@@ -264,7 +254,7 @@ async def _states(store: ApprovalStore, *states: ApprovalState) -> list[str]:
     return sorted((record.id for record in found), reverse=True)
 
 
-def test_lists_show_each_their_own_page_by_page(url: str) -> None:
+def test_lists_show_each_their_own_page_by_page(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         desk = desk_over(store, limit=99)
         for number in range(5):
@@ -284,7 +274,7 @@ def test_lists_show_each_their_own_page_by_page(url: str) -> None:
         rest = await store.listed(replace(ANYONE, limit=4, before=(first[-1].created_at, first[-1].id)))
         assert len({record.id for record in (*first, *rest)}) == 6
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
 _NAMES = st.sampled_from(("alice", "bob", "frank", "gina", "henry"))
@@ -467,7 +457,6 @@ class _Random:
         return f"apr_{os.urandom(8).hex()}"
 
 
-@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)], indirect=True)
 def test_the_store_and_a_small_model_of_it_never_differ(url: str) -> None:
     """2,000 steps nightly (`PIERHEAD_LONG=1`), 200 in every run."""
     examples = 40 if os.environ.get("PIERHEAD_LONG") else 4

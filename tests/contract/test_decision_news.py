@@ -2,11 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
-import pytest
 from tests.approving import desk_over, person, proposal
-from tests.postgres import fresh_database
 
 from pierhead.adapters.db import DatabaseApprovals, DatabaseDecisionNews, open_database
 from pierhead.adapters.db.decision_news import BEAT_S
@@ -14,13 +11,6 @@ from pierhead.core.approval_record import ApprovalRecord
 from pierhead.usecases.answer_approval import Answer, decide_approval
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.ask_approval import ask_approval
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/pierhead.db"
-    return fresh_database(request.getfixturevalue("postgres"))
 
 
 def run(url: str, story: Callable[[DatabaseDecisionNews, ApprovalDesk], Awaitable[None]]) -> None:

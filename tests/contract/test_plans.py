@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, update
-from tests.postgres import fresh_database
 
 from pierhead.adapters.db import Database, DatabasePlans, open_database
 from pierhead.adapters.db.clock import now_of
@@ -20,14 +19,6 @@ from pierhead.usecases.ports_plans import MOST_PLANS, PLAN_LIFETIME_S, NewPlan, 
 PLAN = NewPlan("desk", "plan_purge", "o" * 64, {"carrier": "é😀", "deep": [1, None, {}]}, "d" * 64)
 Later = Callable[[float], Awaitable[None]]
 Story = Callable[[Plans, Later], Awaitable[None]]
-
-
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh, empty database; empty for the memory."""
-    if request.param != "postgresql":
-        return f"sqlite:///{tmp_path}/pierhead.db" if request.param == "sqlite" else ""
-    return fresh_database(request.getfixturevalue("postgres"))
 
 
 def run(url: str, story: Story) -> None:
@@ -55,7 +46,7 @@ async def aged(database: Database, seconds: float) -> None:
         await connection.execute(update(PLANS).values(expires_at=PLANS.c.expires_at - seconds))
 
 
-def test_a_plan_comes_back_as_it_was_for_half_an_hour(url: str) -> None:
+def test_a_plan_comes_back_as_it_was_for_half_an_hour(url_or_memory: str) -> None:
     async def story(plans: Plans, later: Later) -> None:
         kept = await plans.keep_plan(PLAN)
         assert kept.plan == PLAN
@@ -67,10 +58,10 @@ def test_a_plan_comes_back_as_it_was_for_half_an_hour(url: str) -> None:
         assert await plans.plan(kept.id) is None
         assert not await plans.use_plan(kept.id)
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_one_of_many_uses_a_plan(url: str) -> None:
+def test_one_of_many_uses_a_plan(url_or_memory: str) -> None:
     async def story(plans: Plans, later: Later) -> None:
         del later
         kept = await plans.keep_plan(PLAN)
@@ -81,10 +72,10 @@ def test_one_of_many_uses_a_plan(url: str) -> None:
         assert found.is_used
         assert not await plans.use_plan("pln_nothing")
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_who_plans_in_a_loop_is_stopped_and_nobody_else(url: str) -> None:
+def test_who_plans_in_a_loop_is_stopped_and_nobody_else(url_or_memory: str) -> None:
     async def story(plans: Plans, later: Later) -> None:
         for _ in range(MOST_PLANS):
             await plans.keep_plan(PLAN)
@@ -96,7 +87,7 @@ def test_who_plans_in_a_loop_is_stopped_and_nobody_else(url: str) -> None:
         await later(PLAN_LIFETIME_S)
         await plans.keep_plan(PLAN)
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
 def test_a_plan_is_forgotten_a_day_after_its_end(tmp_path: Path) -> None:

@@ -4,11 +4,8 @@ import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 from tests.official_site import NEVER_DEPLOYED, NOW, RETIRED, VERSIONS, fill, version
-from tests.postgres import fresh_database
 
 from pierhead.adapters.db import DatabaseCatalogue, DatabaseStandings, open_database
 from pierhead.core.catalog import Stage
@@ -18,14 +15,6 @@ from pierhead.usecases.ports_official import CatalogueStandings, Standing, Stand
 
 #: Opens a catalogue and what reads its standings, runs a story on both, and closes them.
 Story = Callable[[Catalogue, Standings], object]
-
-
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh, empty database; empty for the memory."""
-    if request.param != "postgresql":
-        return f"sqlite:///{tmp_path}/pierhead.db" if request.param == "sqlite" else ""
-    return fresh_database(request.getfixturevalue("postgres"))
 
 
 def run(url: str, story: Story) -> None:
@@ -56,7 +45,7 @@ def named(standings: Sequence[Standing]) -> dict[str, Standing]:
     return {f"{each.server} {each.version}": each for each in standings}
 
 
-def test_what_clients_see_or_saw_stands_there_and_nothing_else(url: str) -> None:
+def test_what_clients_see_or_saw_stands_there_and_nothing_else(url_or_memory: str) -> None:
     async def story(catalogue: Catalogue, standings: Standings) -> None:
         await filled(catalogue)
         found = named(await standings.known())
@@ -70,10 +59,10 @@ def test_what_clients_see_or_saw_stands_there_and_nothing_else(url: str) -> None
         assert airflow.document["title"] == "Airflow"
         assert airflow.declared_at < airflow.published_at < airflow.moved_at
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_a_change_is_marked_and_read_and_nothing_else_is_different(url: str) -> None:
+def test_a_change_is_marked_and_read_and_nothing_else_is_different(url_or_memory: str) -> None:
     async def story(catalogue: Catalogue, standings: Standings) -> None:
         await filled(catalogue)
         mark, before = await standings.mark(), named(await standings.known())
@@ -86,10 +75,10 @@ def test_a_change_is_marked_and_read_and_nothing_else_is_different(url: str) -> 
         assert changed == {"time 1.2.0"}
         assert (after["time 1.2.0"].stage, after["time 1.2.0"].reason) == (Stage.SUSPENDED, "why")
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_a_new_version_and_another_entry_are_seen(url: str) -> None:
+def test_a_new_version_and_another_entry_are_seen(url_or_memory: str) -> None:
     async def story(catalogue: Catalogue, standings: Standings) -> None:
         await filled(catalogue)
         marks = [await standings.mark()]
@@ -105,12 +94,12 @@ def test_a_new_version_and_another_entry_are_seen(url: str) -> None:
         assert named(await standings.known())["time 7.0.0"].declared_at == NOW
         assert all(one != other for one, other in itertools.pairwise(marks))
 
-    run(url, story)
+    run(url_or_memory, story)
 
 
-def test_an_empty_catalogue_has_no_standings(url: str) -> None:
+def test_an_empty_catalogue_has_no_standings(url_or_memory: str) -> None:
     async def story(catalogue: Catalogue, standings: Standings) -> None:
         assert not await catalogue.entries()
         assert (await standings.mark(), list(await standings.known()))[1] == []
 
-    run(url, story)
+    run(url_or_memory, story)

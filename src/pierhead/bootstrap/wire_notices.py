@@ -5,9 +5,6 @@ knows it by its id. Below: `usecases/remind_reviewers`, `usecases/deliver_notice
 (`apps/registry/web`).
 """
 
-import asyncio
-import sys
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from pierhead.adapters.db import DatabaseNotices
@@ -15,6 +12,7 @@ from pierhead.adapters.foreign.mail import Mail
 from pierhead.adapters.foreign.webhook import Webhook
 from pierhead.adapters.system import SystemIds
 from pierhead.bootstrap.notify_settings import NotifySettings
+from pierhead.bootstrap.repeating import for_ever
 from pierhead.bootstrap.wire_registry import RegistryAdapters
 from pierhead.usecases.address_notices import AddressBook, MailBook
 from pierhead.usecases.deliver_notices import NoticeDesk, deliver_notices
@@ -36,7 +34,7 @@ async def tell_for_ever(adapters: RegistryAdapters, every_s: float = _EVERY_S) -
         public_url=adapters.setting.public_url,
         sends=bool(adapters.setting.notify.url),
     )
-    await _for_ever(lambda: remind_reviewers(desk), every_s, "reminders of reviews")
+    await for_ever(lambda: remind_reviewers(desk), every_s, "reminders of reviews")
 
 
 async def deliver_for_ever(adapters: RegistryAdapters, every_s: float = _DELIVER_S) -> None:
@@ -48,7 +46,7 @@ async def deliver_for_ever(adapters: RegistryAdapters, every_s: float = _DELIVER
     mail = MailBook(notify.addresses, notify.mail_domain) if MAIL in notifiers else None
     addresses = AddressBook(adapters.desk.people, mail, WEBHOOK in notifiers, adapters.duty.absences)
     desk = NoticeDesk(DatabaseNotices(adapters.database), notifiers, addresses, adapters.clock)
-    await _for_ever(lambda: deliver_notices(desk), every_s, "notices")
+    await for_ever(lambda: deliver_notices(desk), every_s, "notices")
 
 
 def _notifiers(adapters: RegistryAdapters) -> dict[str, Notifier]:
@@ -64,17 +62,3 @@ def _notifiers(adapters: RegistryAdapters) -> dict[str, Notifier]:
 
 def _mail(notify: NotifySettings) -> Mail:
     return Mail(notify.smtp_url, notify.mail_from, notify.smtp_user, notify.smtp_password.get_secret_value())
-
-
-async def _for_ever(work: Callable[[], Awaitable[object]], every_s: float, what: str) -> None:
-    """A round that fails is said on stderr, and the next one begins anew."""
-    while True:
-        one = asyncio.ensure_future(work())
-        try:
-            await asyncio.wait({one})
-        finally:
-            one.cancel()  # no effect on one that is over; another must have let go of the database before it is closed
-            (failed,) = await asyncio.gather(one, return_exceptions=True)
-        if isinstance(failed, BaseException):
-            sys.stderr.write(f"{what}: {type(failed).__name__}: {failed}\n"[:500])
-        await asyncio.sleep(every_s)

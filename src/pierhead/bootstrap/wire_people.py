@@ -4,13 +4,11 @@ Every registry of a platform looks: what another one did holds here within a sec
 here: the rules (`usecases/withdraw_person`).
 """
 
-import asyncio
-import sys
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
 from pierhead.adapters.db import Database, DatabaseWithdrawals
+from pierhead.bootstrap.repeating import beside
 from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.usecases.exchange_token import ExchangeDesk
 from pierhead.usecases.federate import FederatedPeople, Federation
@@ -22,8 +20,6 @@ from pierhead.usecases.withdraw_person import PeopleDesk, catch_up
 
 _EVERY_S: Final = 0.5
 _LONGEST_S: Final = 15.0
-_QUIET_S: Final = 30.0
-"""What goes wrong at every look is told once in this time."""
 
 
 async def people_desk(
@@ -60,29 +56,3 @@ def follow_people(at: PeopleDesk, opened: AsyncExitStack) -> None:
 def ask_again(reconfirming: Reconfirming, every_s: float, opened: AsyncExitStack) -> None:
     """Ask the provider again about those who are due, until `opened` closes."""
     beside(reconfirming.reconfirm, min(every_s / 4, _LONGEST_S), "asking the identity provider again", opened)
-
-
-def beside(work: Callable[[], Awaitable[None]], every_s: float, what: str, opened: AsyncExitStack) -> None:
-    """Do that again and again until `opened` closes. What fails is said on stderr, and begun anew."""
-    working = asyncio.create_task(_for_ever(work, every_s, what))
-
-    async def end() -> None:
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
-
-    opened.push_async_callback(end)
-
-
-async def _for_ever(work: Callable[[], Awaitable[None]], every_s: float, what: str) -> None:
-    loop, told_at = asyncio.get_running_loop(), float("-inf")
-    while True:
-        one = asyncio.ensure_future(work())
-        try:
-            await asyncio.wait({one})
-        finally:
-            one.cancel()  # no effect on one that is over; another must have let go of the database before it is closed
-            (failed,) = await asyncio.gather(one, return_exceptions=True)
-        if isinstance(failed, BaseException) and loop.time() - told_at > _QUIET_S:
-            told_at = loop.time()
-            sys.stderr.write(f"{what}: {type(failed).__name__}: {failed}\n"[:500])
-        await asyncio.sleep(every_s)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field, replace
 
 import pytest
+from tests.unit.sign_in_only import SignInOnly
 
 from pierhead.core.errors import Unauthenticated, UpstreamUnreachable
 from pierhead.core.federation import Stated
 from pierhead.usecases.federate import Arrived, FederatedPeople, Federation, sign_in_elsewhere
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
 from pierhead.usecases.memory_sign_in import MemoryPeople, MemorySeal
-from pierhead.usecases.ports_exchange import Credential
 from pierhead.usecases.ports_sign_in import Attempt, SignedIn, Vouched
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +20,7 @@ GOOD = {"state": "state-1", "code": "code-1", "iss": ISSUER}
 
 
 @dataclass
-class Provider:
+class Provider(SignInOnly):
     """Says yes to one code."""
 
     issuer: str = ISSUER
@@ -41,18 +41,6 @@ class Provider:
         if self.is_away:
             raise UpstreamUnreachable("away", code="identity-provider-unreachable")
         return Vouched(Stated("u-1", frozenset({"data-eng"})), "sub-1", "", self.proved_at)
-
-    async def again(self, grant: str, subject: str) -> Vouched:
-        raise AssertionError("nobody gave a grant")
-
-    async def logged_out(self, token: str) -> str:
-        raise AssertionError("nobody logs out")
-
-    async def exchanged(self, token: str, audience: str) -> Credential:
-        raise AssertionError("nobody exchanges")
-
-    def name_of(self, subject: str) -> str:
-        raise AssertionError("nobody logs out")
 
 
 class World:

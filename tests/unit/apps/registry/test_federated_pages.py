@@ -7,6 +7,7 @@ import pytest
 from starlette.applications import Starlette
 from tests.approving import APPROVERS, proposal
 from tests.pages import hidden
+from tests.unit.sign_in_only import SignInOnly
 from tests.web_site import build
 
 from pierhead.apps.registry.web.attempts import Attempts
@@ -18,7 +19,6 @@ from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Terms
 from pierhead.usecases.memory_approvals import MemoryApprovals
 from pierhead.usecases.memory_sign_in import MemoryPeople, MemorySeal
-from pierhead.usecases.ports_exchange import Credential
 from pierhead.usecases.ports_sign_in import Attempt, Vouched
 
 pytestmark = pytest.mark.anyio
@@ -28,7 +28,7 @@ ISSUER = "https://login.example"
 
 
 @dataclass
-class Provider:
+class Provider(SignInOnly):
     """Answers every question with alice."""
 
     issuer: str = ISSUER
@@ -47,18 +47,6 @@ class Provider:
         assert code == "code-1"
         self.proved = attempt
         return Vouched(Stated("alice", frozenset({"data-eng"})), "alice", "", self.proved_at)
-
-    async def again(self, grant: str, subject: str) -> Vouched:
-        raise AssertionError("nobody gave a grant")
-
-    async def logged_out(self, token: str) -> str:
-        raise AssertionError("nobody logs out")
-
-    async def exchanged(self, token: str, audience: str) -> Credential:
-        raise AssertionError("nobody exchanges")
-
-    def name_of(self, subject: str) -> str:
-        raise AssertionError("nobody logs out")
 
 
 class Company:
