@@ -190,7 +190,7 @@ async def test_an_mcp_client_signs_in_once_for_every_server(company: tuple[Up, I
         assert "orders" in second
         assert person.signed_in == 1
         person.browser.base_url = platform.url
-        made = call_rows(person.browser)
+        made = eventually(lambda: call_rows(person.browser), "alice sees her calls")
     assert {row["principal"] for row in made} == {"alice"}
 
 

@@ -120,9 +120,10 @@ class DuckdbEngine:
         self, opened: Generator[Rows], cursor: duckdb.DuckDBPyConnection, batches: Batches, seconds: float
     ) -> Rows | None:
         """The next batch; at the end of its time, or cancelled, the statement is interrupted and waited for."""
+        left = batches.seconds_left()  # before the step begins: one that has begun is waited for
         step = asyncio.ensure_future(self._in_thread(functools.partial(next, opened, None)))
         try:
-            return await asyncio.wait_for(asyncio.shield(step), batches.seconds_left())
+            return await asyncio.wait_for(asyncio.shield(step), left)
         except (TimeoutError, asyncio.CancelledError) as ended:
             await _interrupted(cursor, step)
             if isinstance(ended, asyncio.CancelledError):
