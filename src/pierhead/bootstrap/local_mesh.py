@@ -17,7 +17,7 @@ from pierhead.adapters.local_authority import LIFE_S, Authority, replace_file, w
 from pierhead.adapters.processes import Child
 from pierhead.adapters.system import SystemClock
 from pierhead.bootstrap.fleet import Fleet
-from pierhead.bootstrap.mesh_settings import MeshSettings, WorkloadSettings, refuse_half_meshed
+from pierhead.bootstrap.mesh_settings import AGENT, MeshSettings, WorkloadSettings, refuse_half_meshed
 from pierhead.bootstrap.settings import Settings
 from pierhead.bootstrap.wire_commands import Console
 from pierhead.bootstrap.wire_mesh import gateway_configuration, rows_in
@@ -27,7 +27,6 @@ from pierhead.core.workload import trust_domain_of
 
 NAME: Final = "envoy"
 _DOMAIN: Final = "pierhead.local"
-_SURFACE: Final = "agent"
 _LONGEST_SOCKET: Final = 100
 _RENEWED_AFTER_S: Final = LIFE_S / 3
 _LISTENER: Final = "type.googleapis.com/envoy.config.listener.v3.Listener"
@@ -194,5 +193,5 @@ def _domain(workload: str) -> str:
 def _workloads(mesh: MeshSettings, fleet: Fleet, domain: str, environment: str) -> dict[str, WorkloadSettings]:
     """Those that are registered; and the fleet's others, as agents where this platform stands."""
     ours = [workload for workload in sorted(fleet.workloads) if _domain(workload) == domain]
-    agent = WorkloadSettings(surface=_SURFACE, environment=environment)  # pyright: ignore[reportCallIssue] - a default
+    agent = WorkloadSettings(surface=AGENT, environment=environment)  # pyright: ignore[reportCallIssue] - a default
     return {**dict.fromkeys(ours, agent), **mesh.workloads}

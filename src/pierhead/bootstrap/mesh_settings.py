@@ -4,6 +4,7 @@ Everything is off until it is said. What is said in part does not start. Not her
 """
 
 import json
+from collections.abc import Iterable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,6 +15,8 @@ from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.workload import Registration, is_trust_domain, trust_domain_of
 
 SOCKET: Final = "unix:"
+AGENT: Final = "agent"
+"""The surface of a workload that the fleet file lists and the settings do not place."""
 
 
 class WorkloadSettings(BaseModel):
@@ -75,6 +78,11 @@ class MeshSettings(BaseModel):
     @property
     def sidecar_addresses(self) -> frozenset[str]:
         return frozenset() if not self.sidecar or self.sidecar_socket else frozenset({self.sidecar})
+
+
+def registered(mesh: MeshSettings, listed: Iterable[str], environment: str) -> dict[str, Registration]:
+    """Where every workload stands: as the settings say, and a fleet file's others as agents where this platform is."""
+    return {**dict.fromkeys(listed, Registration(AGENT, environment)), **mesh.registered}
 
 
 def refuse_half_meshed(mesh: MeshSettings) -> None:

@@ -42,6 +42,7 @@ from pierhead.bootstrap.declared_policy import judged_fleet
 from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.keys import Keys, derived
+from pierhead.bootstrap.mesh_settings import MeshSettings, registered
 from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.settings import RegistrySettings, Settings
@@ -54,6 +55,7 @@ from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import WORKING_DAYS, Gate
 from pierhead.core.rule import parse_who
 from pierhead.core.snapshot import CompanyPolicies
+from pierhead.core.workload import Registered
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.count_approvals import ApprovalCounts
 from pierhead.usecases.declare_absence import DutyDesk
@@ -93,8 +95,14 @@ class RegistrySetting:
     notify: NotifySettings = field(default_factory=lambda: Settings().notify)
     sign_in: SignInSettings = field(default_factory=lambda: Settings().sign_in)
     approvals: ApprovalSettings = field(default_factory=lambda: Settings().approvals)
+    mesh: MeshSettings = field(default_factory=lambda: Settings().mesh)
     fleet_file: Path | None = None
     """Where `fleet` stands, if its company policies are to be followed while the registry runs."""
+
+    @property
+    def registered(self) -> Registered:
+        """Where every workload stands."""
+        return registered(self.mesh, self.fleet.workloads, self.environment)
 
 
 @dataclass(frozen=True, slots=True)

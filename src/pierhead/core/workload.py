@@ -5,11 +5,12 @@ Not here: how an identity is proved (`adapters/spiffe`), and what it may do (`po
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pierhead.core.errors import Invalid
-from pierhead.core.identity import Workload
+from pierhead.core.identity import Caller, Workload
 
 _LONGEST: Final = 2048
 _DOMAIN: Final = r"[a-z0-9._-]{1,255}"
@@ -31,6 +32,22 @@ class Registration:
     surface: str
     environment: str
     interactive: bool = False
+
+
+Registered = Mapping[str, Registration]
+"""SPIFFE ID to where it stands."""
+
+NOWHERE: Final = Registration("", "")
+"""Where a workload stands that nobody registered: whatever is open in some place only is closed to it."""
+
+
+def standing(caller: Caller, registered: Registered) -> Caller:
+    """The caller where their calls come from: through a workload, that is where it is registered."""
+    program = caller.workload
+    if program is None:
+        return caller
+    place = registered.get(program.spiffe_id, NOWHERE)
+    return replace(caller, surface=place.surface, environment=place.environment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,16 @@ record. Above: the API. Not here: composing what is proposed (`propose_policy`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import islice
 from typing import Final, cast
 
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.errors import NotFound
-from pierhead.core.identity import ANONYMOUS, Anonymous, Both, Caller, Principal, User, Workload, label
+from pierhead.core.identity import ANONYMOUS, Anonymous, Both, Caller, Principal, User, Workload, workload
 from pierhead.core.snapshot import Age, Snapshot
+from pierhead.core.workload import Registered, Registration, standing
 from pierhead.usecases.explain_decision import explain_decision
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.ports_records import CallerUse, Records
@@ -30,12 +32,16 @@ Groups = Mapping[str, frozenset[str]]
 
 
 class Moved(StrEnum):
-    """What a change means for whom it touches."""
+    """What a change means for whom it touches: what widens stands first, here and wherever changes are told."""
 
     GAINS = "gains"
+    ASKS_NO_MORE = "need not ask"
     LOSES = "loses"
     ASKS = "must ask"
-    ASKS_NO_MORE = "need not ask"
+
+
+_ORDER: Final = {moved: place for place, moved in enumerate(Moved)}
+_UNREGISTERED: Final = "a workload that is not registered here (mesh.workloads), so nobody knows where it stands"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Unjudged:
 class Simulation:
     """What came of it. `changes` are of recorded calls, `reach` of everyone known, whether they called or not.
 
-    `is_cut`: there was more than is judged at once.
+    Both begin with what widens. `is_cut`: there was more than is judged at once.
     """
 
     judged: int
@@ -82,11 +88,21 @@ class Known:
     """Who is known by name: people with their groups, now and as proposed, and workloads.
 
     `before` and `after` need not hold whoever signs in elsewhere: they have the groups of their last recorded call.
+    `registered` is where each workload stands.
     """
 
     before: Groups
     after: Groups
     workloads: frozenset[str]
+    registered: Registered = field(default_factory=dict[str, Registration])
+
+
+@dataclass(slots=True)
+class Progress:
+    """How many of its decisions a simulation has made; others read it while it runs."""
+
+    done: int = 0
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,36 +137,82 @@ async def _groups_then(records: Records, call_id: str, person: str) -> frozenset
     return None
 
 
-def simulate(replay: Replay, known: Known, now: Snapshots, proposal: Proposal, at: Caller) -> Simulation:
-    """Both sides of every recorded use and of everyone who is known.
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The policy in force, the one that is proposed, and where people stand under both.
 
-    `at` says where callers stand: its environment and, for those who never called, its surface.
+    `at` says so by its environment and, for those who never called, its surface; workloads stand where they are
+    registered.
     """
-    judging = _Judging(_Unconditional(now), _Unconditional(proposal), proposal, at)
-    changes: list[Change] = []
-    unjudged: dict[tuple[str, str], int] = {}
-    judged = 0
+
+    now: Snapshots
+    proposal: Proposal
+    at: Caller
+
+
+def simulate(replay: Replay, known: Known, sides: Sides, progress: Progress | None = None) -> Simulation:
+    """Both sides of every recorded use and of everyone who is known. `progress` is written while it goes on."""
+    judging = _Judging(_Unconditional(sides.now), _Unconditional(sides.proposal), sides, known.registered)
+    questions = tuple(islice(_questions(judging, known), MOST_DECISIONS + 1))
+    progress = progress or Progress()
+    progress.total = len(replay.uses) + len(questions[:MOST_DECISIONS])
+    replayed = _Replayed()
     for use in replay.uses:
-        sides = _principals(use, replay, known)
-        if sides is None:
-            key = (use.person, "nobody here knows the groups that they have")
-            unjudged[key] = unjudged.get(key, 0) + use.calls
-            continue
-        judged += use.calls
-        for key in judging.unknown(use):
-            unjudged[key] = unjudged.get(key, 0) + use.calls
-        change = judging.change(sides, use.surface, use.server, use.tool)
-        changes += [replace(change, calls=use.calls, last_at=use.last_at)] if change else []
-    reach, is_cut = _reach(judging, known)
-    told = tuple(Unjudged(what, calls, why) for (what, why), calls in unjudged.items())
-    untold = tuple(Unjudged(name, 0, "its tools are known once it runs") for name in proposal.untold)
-    return Simulation(judged, tuple(changes), reach, told + untold, is_cut or replay.is_cut)
+        _replay(use, _principals(use, replay, known), judging, replayed)
+        progress.done += 1
+    reach: list[Change] = []
+    for who, server, tool in questions[:MOST_DECISIONS]:
+        change = judging.change(who, sides.at.surface, server, tool)
+        reach += [change] if change else []
+        progress.done += 1
+    told = (*replayed.told(), *_unknown_beforehand(sides.proposal, known))
+    is_cut = replay.is_cut or len(questions) > MOST_DECISIONS
+    return Simulation(replayed.judged, _in_order(replayed.changes), _in_order(reach), told, is_cut)
 
 
-_Sides = tuple[Principal, Principal]
+@dataclass(slots=True)
+class _Replayed:
+    changes: list[Change] = field(default_factory=list[Change])
+    unjudged: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    judged: int = 0
+
+    def leave(self, use: CallerUse, what: str, why: str) -> None:
+        self.unjudged[what, why] = self.unjudged.get((what, why), 0) + use.calls
+
+    def told(self) -> Iterator[Unjudged]:
+        return (Unjudged(what, calls, why) for (what, why), calls in self.unjudged.items())
 
 
-def _principals(use: CallerUse, replay: Replay, known: Known) -> _Sides | None:
+def _replay(use: CallerUse, who: "_Who | None", judging: "_Judging", into: _Replayed) -> None:
+    if who is None:
+        into.leave(use, use.person, "nobody here knows the groups that they have")
+        return
+    program = workload(who[0])
+    if program is not None and program.spiffe_id not in judging.registered:
+        into.leave(use, program.spiffe_id, _UNREGISTERED)
+        return
+    into.judged += use.calls
+    for what, why in judging.unknown(use):
+        into.leave(use, what, why)
+    change = judging.change(who, use.surface, use.server, use.tool)
+    into.changes += [replace(change, calls=use.calls, last_at=use.last_at)] if change else []
+
+
+def _unknown_beforehand(proposal: Proposal, known: Known) -> Iterator[Unjudged]:
+    """What nobody can tell of this proposal, whoever called."""
+    yield from (Unjudged(name, 0, "its tools are known once it runs") for name in proposal.untold)
+    yield from (Unjudged(name, 0, _UNREGISTERED) for name in sorted(known.workloads - known.registered.keys()))
+
+
+def _in_order(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """What widens first; then by the number of calls."""
+    return tuple(sorted(changes, key=lambda each: (_ORDER[each.moved], -each.calls, each.who, each.server, each.tool)))
+
+
+_Who = tuple[Principal, Principal]
+
+
+def _principals(use: CallerUse, replay: Replay, known: Known) -> _Who | None:
     """The caller, as they are now and as they would be; None for a person whose groups nobody knows."""
     program = Workload(use.principal.removeprefix(f"{use.person} via "))
     if not use.person:
@@ -207,15 +269,15 @@ def _conditions(tool: Tool | None) -> tuple[str, ...]:
 class _Judging:
     now: _Unconditional
     proposed: _Unconditional
-    proposal: Proposal
-    at: Caller
+    sides: Sides
+    registered: Registered
 
     def unknown(self, use: CallerUse) -> Iterator[tuple[str, str]]:
         """What the record cannot tell of a use: whatever is decided on arguments, where that differs."""
-        settings = self.proposal.settings.get(use.server)
+        settings = self.sides.proposal.settings.get(use.server)
         if settings:
             yield use.server, f"its {', '.join(settings)} differ; what they decide on arguments is not in the record"
-        before, after = (self._conditions_of(use, each) for each in (self.now.policy, self.proposal))
+        before, after = (self._conditions_of(use, each) for each in (self.now.policy, self.proposed.policy))
         if before != after:
             named = "; ".join(after) or "none any more"
             yield f"{use.server}.{use.tool}", f"its conditions on arguments, which are not in the record: {named}"
@@ -224,15 +286,15 @@ class _Judging:
         server = under.current().servers.get(use.server)
         return _conditions(server.tools.get(use.tool) if server else None)
 
-    def change(self, sides: _Sides, surface: str, server: str, tool: str) -> Change | None:
+    def change(self, who: _Who, surface: str, server: str, tool: str) -> Change | None:
         """How the two decisions differ; None where they do not."""
-        before, _ = self._decided(sides[0], surface, (server, tool), self.now)
-        after, why = self._decided(sides[1], surface, (server, tool), self.proposed)
+        first, then = (standing(replace(self.sides.at, principal=one, surface=surface), self.registered) for one in who)
+        before, _ = self._decided(first, (server, tool), self.now)
+        after, why = self._decided(then, (server, tool), self.proposed)
         moved = _moved(before, after)
-        return None if moved is None else Change(label(sides[0]), surface, server, tool, moved, before, after, why)
+        return None if moved is None else Change(first.name, first.surface, server, tool, moved, before, after, why)
 
-    def _decided(self, who: Principal, surface: str, what: tuple[str, str], under: Snapshots) -> tuple[str, str]:
-        caller = replace(self.at, principal=who, surface=surface)
+    def _decided(self, caller: Caller, what: tuple[str, str], under: Snapshots) -> tuple[str, str]:
         try:
             found = explain_decision(caller, *what, under)
         except NotFound as absent:
@@ -250,29 +312,18 @@ def _moved(before: str, after: str) -> Moved | None:
     return Moved.ASKS if after == "approval" else Moved.ASKS_NO_MORE
 
 
-def _reach(judging: _Judging, known: Known) -> tuple[tuple[Change, ...], bool]:
-    """Everyone who is known, on every tool of what changes."""
-    found: list[Change] = []
-    for count, (sides, server, tool) in enumerate(_questions(judging, known)):
-        if count == MOST_DECISIONS:
-            return tuple(found), True
-        change = judging.change(sides, judging.at.surface, server, tool)
-        found += [change] if change else []
-    return tuple(found), False
-
-
-def _questions(judging: _Judging, known: Known) -> Iterator[tuple[_Sides, str, str]]:
-    """Each principal with the servers that change; people whose groups change, with every server."""
-    now, proposed = judging.now.current(), judging.proposal.current()
+def _questions(judging: _Judging, known: Known) -> Iterator[tuple[_Who, str, str]]:
+    """Everyone who is known, on every tool of the servers that change; whose groups change, on every server."""
+    now, proposed, proposal = judging.now.current(), judging.proposed.current(), judging.sides.proposal
     people = sorted(known.before.keys() | known.after.keys())
     for name in people:
         sides = _people(name, known.before.get(name, frozenset()), known)
         is_same = known.before.get(name) == known.after.get(name)
-        servers = judging.proposal.servers if is_same else sorted(proposed.servers)
+        servers = proposal.servers if is_same else sorted(proposed.servers)
         yield from ((sides, server, tool) for server in servers for tool in _tools(server, now, proposed))
-    for spiffe_id in sorted(known.workloads):
+    for spiffe_id in sorted(known.workloads & known.registered.keys()):
         program = Workload(spiffe_id)
-        for server in judging.proposal.servers:
+        for server in proposal.servers:
             yield from (((program, program), server, tool) for tool in _tools(server, now, proposed))
 
 

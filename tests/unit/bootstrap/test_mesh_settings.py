@@ -5,18 +5,29 @@ from pathlib import Path
 
 import pytest
 
+from pierhead.bootstrap.mesh_settings import registered
 from pierhead.bootstrap.running import bound_path
 from pierhead.bootstrap.settings import read_settings
 from pierhead.core.errors import Misconfigured
 from pierhead.core.workload import Registration
 
 CHAT = "spiffe://corp.example/ns/chat/sa/assistant"
+DOMAIN = {"PIERHEAD__MESH__TRUST_DOMAIN": "corp.example"}
 
 
 def test_without_a_word_of_it_there_is_no_mesh() -> None:
     mesh = read_settings({}, None, {}).settings.mesh
     assert (mesh.trust_domain, mesh.registered, mesh.sidecar_socket) == ("", {}, None)
     assert mesh.sidecar_addresses == frozenset()
+
+
+def test_what_the_fleet_file_lists_and_the_settings_do_not_place_is_an_agent_of_this_platform() -> None:
+    place = {CHAT: {"surface": "chat", "environment": "production"}}
+    mesh = read_settings({}, None, {"PIERHEAD__MESH__WORKLOADS": json.dumps(place)} | DOMAIN).settings.mesh
+    assert registered(mesh, [CHAT, f"{CHAT}/2"], "test") == {
+        CHAT: Registration("chat", "production"),
+        f"{CHAT}/2": Registration("agent", "test"),
+    }
 
 
 def test_workloads_are_registered_in_the_file(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from pierhead.core.catalog import Step
 from pierhead.core.errors import Invalid
 from pierhead.core.identity import Caller, User
 from pierhead.core.rule import parse_who
-from pierhead.core.snapshot import NO_POLICIES, PolicyText
+from pierhead.core.snapshot import NO_POLICIES, Age, PolicyText, Snapshot
+from pierhead.core.workload import Registration
 from pierhead.usecases import simulate_policy
 from pierhead.usecases.advance_server import StepAsked, take_step
 from pierhead.usecases.memory_records import MemoryRecords
@@ -22,7 +23,7 @@ from pierhead.usecases.ports_records import CallRow, KeptFact
 from pierhead.usecases.propose_policy import Proposal, propose_policy
 from pierhead.usecases.publish_manifest import publish_manifest
 from pierhead.usecases.publish_policy import PolicySource, publish_policy
-from pierhead.usecases.simulate_policy import Known, Moved, Simulation, recorded, simulate
+from pierhead.usecases.simulate_policy import Known, Moved, Progress, Sides, Simulation, recorded, simulate
 from pierhead.usecases.trust_fleet import enter_fleet
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +49,7 @@ TAKES = {"type": "object", "properties": {"limit": {"type": "integer"}}}
 OPEN = replace(TOOL, policy=parse_who(f"everyone or workload:{ROBOT}"), input_schema=TAKES)
 PEOPLE = {"alice": frozenset({"data-eng"}), "bob": frozenset({"ads"})}
 AT = caller(ALICE)
+REGISTERED = {ROBOT: Registration("agent", "production")}
 
 
 async def in_force(*, stops_the_clock: bool = False) -> PolicySource:
@@ -71,7 +73,7 @@ def row(principal: str = "alice", server: str = "warehouse", tool: str = "run_qu
 
 
 def known(after: Mapping[str, frozenset[str]] = PEOPLE, *workloads: str) -> Known:
-    return Known(PEOPLE, after, frozenset(workloads))
+    return Known(PEOPLE, after, frozenset(workloads), REGISTERED)
 
 
 async def simulated(
@@ -84,7 +86,7 @@ async def simulated(
     source, people = await in_force(), who or known()
     proposal = await propose_policy(documents, source)
     replay = await recorded(MemoryRecords(list(rows), dict(kept or {})), NOW - 60, documents, people)
-    return simulate(replay, people, source.served, proposal, at)
+    return simulate(replay, people, Sides(source.served, proposal, at))
 
 
 def told(found: Simulation) -> list[tuple[str, Moved, int]]:
@@ -121,6 +123,56 @@ async def test_a_workload_that_loses_its_row_is_told() -> None:
     assert [(each.who, each.moved) for each in found.reach] == [(ROBOT, Moved.LOSES)]
 
 
+PRODUCTION = {"warehouse": {**WAREHOUSE, "access": {"workloads": [ROBOT], "environments": ["production"]}}}
+
+
+@pytest.mark.parametrize(("environment", "moved"), [("production", []), ("experimental", [Moved.LOSES])])
+async def test_a_workload_stands_in_its_own_environment_and_not_in_the_askers(
+    environment: str, moved: list[Moved]
+) -> None:
+    who = replace(known(PEOPLE, ROBOT), registered={ROBOT: Registration("agent", environment)})
+    found = await simulated(PRODUCTION, row(ROBOT), row(f"alice via {ROBOT}"), who=who)
+    assert [each.moved for each in found.changes if each.who == ROBOT] == moved
+    assert [each.moved for each in found.reach if each.who == ROBOT] == moved
+    assert [(each.who, each.moved) for each in found.changes if "via" in each.who] == [
+        (f"alice via {ROBOT}", Moved.LOSES)
+    ]
+
+
+async def test_a_workload_that_nobody_registered_is_not_judged() -> None:
+    who = replace(known(PEOPLE, ROBOT), registered={})
+    found = await simulated(PRODUCTION, row(ROBOT), row(f"alice via {ROBOT}"), row(), who=who)
+    assert (found.judged, {each.who for each in (*found.changes, *found.reach)}) == (1, {"alice"})
+    assert [(each.what, each.calls) for each in found.unjudged] == [(ROBOT, 2), (ROBOT, 0)]
+    assert all("not registered" in each.why for each in found.unjudged)
+
+
+async def test_what_widens_stands_first_and_then_the_busiest() -> None:
+    rows = (row(), row("bob", decision="refuse"), row("bob", decision="refuse", call_id="2"), row(ROBOT))
+    found = await simulated({"warehouse": {**WAREHOUSE, "access": "group:ads"}}, *rows, row(ROBOT, call_id="3"))
+    assert told(found) == [("bob", Moved.GAINS, 2), (ROBOT, Moved.LOSES, 2), ("alice", Moved.LOSES, 1)]
+    assert [each.moved for each in found.reach] == [Moved.GAINS, Moved.LOSES]
+
+
+async def test_its_progress_can_be_seen_while_it_runs() -> None:
+    source, progress = await in_force(), Progress()
+    proposal = await propose_policy({"warehouse": {**WAREHOUSE, "access": "everyone"}}, source)
+    seen: list[tuple[int, int]] = []
+
+    class Watched:
+        def current(self) -> Snapshot:
+            return source.served.current()
+
+        def age(self) -> Age:
+            seen.append((progress.done, progress.total))
+            return source.served.age()
+
+    replay = await recorded(MemoryRecords([row()]), NOW - 60, ["warehouse"], known())
+    simulate(replay, known(), Sides(Watched(), proposal, AT), progress)
+    assert (progress.done, progress.total) == (3, 3)
+    assert {(0, 3), (1, 3), (2, 3)} <= set(seen)
+
+
 async def test_a_person_through_a_workload_is_judged_as_both() -> None:
     documents = {"warehouse": {**WAREHOUSE, "access": {"groups": ["data-eng"]}}}
     found = await simulated(documents, row(f"alice via {ROBOT}"))
@@ -135,7 +187,7 @@ async def test_a_tool_that_would_ask_and_one_that_would_ask_no_more_are_told_apa
     source, uses = await in_force(), MemoryRecords([row(server="clock", tool="now")])
     asks = await propose_policy(asking, source)
     as_it_is = replace(asks, snapshot=source.served.current())
-    found = simulate(await recorded(uses, 0, asking, known()), known(), asks, as_it_is, AT)
+    found = simulate(await recorded(uses, 0, asking, known()), known(), Sides(asks, as_it_is, AT))
     assert told(found) == [("alice", Moved.ASKS_NO_MORE, 1)]
 
 
@@ -205,7 +257,7 @@ async def test_a_server_that_was_stopped_stays_stopped() -> None:
     source = await in_force(stops_the_clock=True)
     proposal = await propose_policy({"clock": CLOCK}, source)
     replay = await recorded(MemoryRecords([row(server="clock", tool="now")]), 0, ["clock"], known())
-    found = simulate(replay, known(), source.served, proposal, AT)
+    found = simulate(replay, known(), Sides(source.served, proposal, AT))
     assert (found.changes, found.reach, proposal.untold) == ((), (), ())
 
 
@@ -254,7 +306,7 @@ async def test_other_company_policies_are_judged_on_every_server_and_kept_nowher
     assert proposal.servers == ("clock", "warehouse")
     known = Known(PEOPLE, PEOPLE, frozenset())
     replay = await recorded(MemoryRecords([row(server="clock", tool="now"), row()]), NOW - 60, proposal.servers, known)
-    found = simulate(replay, known, source.served, proposal, AT)
+    found = simulate(replay, known, Sides(source.served, proposal, AT))
     assert [(each.who, each.server, each.moved, each.why) for each in found.changes] == [
         ("alice", "clock", Moved.LOSES, "clocks are frozen")
     ]

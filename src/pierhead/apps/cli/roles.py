@@ -47,6 +47,7 @@ def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool
         database_url=settings.database.url.get_secret_value(),
         sign_in=settings.sign_in,
         approvals=settings.approvals,
+        mesh=settings.mesh,
         fleet_file=fleet,
     )
 

@@ -174,6 +174,7 @@ def _site(adapters: RegistryAdapters) -> Site:
         admins=ADMINS,
         surface=setting.surface,
         environment=setting.environment,
+        registered=setting.registered,
         data=adapters.data,
         registry=adapters.registry,
         feed=adapters.policy,

@@ -9,6 +9,9 @@ from tests.openapi_answers import validator
 from tests.web_site import PUBLIC_URL, TestSite, build
 
 from pierhead.apps.registry import openapi
+from pierhead.core.reach import EVERY, Row
+from pierhead.core.rule import parse_who
+from pierhead.core.workload import Registration
 from pierhead.usecases.grant_tokens import Grant, issue
 from pierhead.usecases.ports_registry import Revision
 
@@ -51,6 +54,39 @@ class Asking:
 @pytest.fixture
 def site() -> Asking:
     return Asking()
+
+
+# -- where a workload stands
+
+AGENT = "spiffe://corp.example/agent"
+
+
+def placed(site: Asking, **access: frozenset[str]) -> None:
+    """The agent is registered in production, and the warehouse open to it and data-eng there alone."""
+    registered = site.world.site.registered
+    assert isinstance(registered, dict)
+    registered[AGENT] = Registration("agent", "production")
+    who = parse_who(f"group:data-eng or workload:{AGENT}")
+    row = Row("warehouse", who, access.get("surfaces", EVERY), frozenset({"production"}), EVERY)
+    snapshot = site.world.site.snapshots.current()
+    server = snapshot.servers["warehouse"]
+    tool = replace(server.tools["run_query"], policy=who)
+    servers = {**snapshot.servers, "warehouse": replace(server, tools={**server.tools, "run_query": tool})}
+    site.move_policy(servers=servers, rows={**snapshot.rows, "warehouse": (row,)})
+
+
+async def test_a_workload_is_judged_in_its_own_environment_and_not_in_the_askers(site: Asking) -> None:
+    placed(site, surfaces=frozenset({"agent"}))
+    for who in ({"workload": AGENT}, {"workload": AGENT, "user": "alice"}):
+        assert (await site.authorize("frank", **QUESTION, **who))["decision"] == "permit"
+    for who in ({"user": "alice"}, {"workload": AGENT, "surface": "ide"}, {"workload": f"{AGENT}/other"}):
+        assert (await site.authorize("frank", **QUESTION, **who))["decision"] == "refuse"
+
+
+async def test_who_can_judges_each_workload_where_it_stands(site: Asking) -> None:
+    placed(site)
+    said = (await site.who_can("frank", "server=warehouse&tool=run_query")).json()
+    assert [(each["name"], each["kind"]) for each in said["callers"]] == [(AGENT, "workload")]
 
 
 # -- many at once

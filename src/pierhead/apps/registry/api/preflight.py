@@ -2,8 +2,8 @@
 
 The answer comes from the rules that decide calls (`explain_decision`). Asking for oneself tells no more than calling
 would; asking for others is for platform admins, who are told every reason. Where the asker says they are (surface,
-channel) is part of the question and proves nothing. Kept is what came out (`decisions`), never the arguments. Not
-here: who else may (`who_can`).
+channel) is part of the question and proves nothing; a workload stands where it is registered. Kept is what came out
+(`decisions`), never the arguments. Not here: who else may (`who_can`).
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from pierhead.apps.registry.decisions import VALID_S, Decided
 from pierhead.core.call import Arguments, Parsed, digest
 from pierhead.core.errors import Forbidden, NotFound, PierheadError
 from pierhead.core.identity import Both, Caller, Principal, User, Workload
+from pierhead.core.workload import standing
 from pierhead.usecases.explain_decision import UNREAD, explain_decision, explain_to_caller
 
 Spiffe = Annotated[str, Field(pattern=r"^spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]{1,255}){1,16}$")]
@@ -111,14 +112,14 @@ def _form(decided: Decided) -> Mapping[str, object]:
 
 def _subject(asked: Asked, question: Question) -> Caller:
     """Whom the question is about: the asker, unless it names another."""
-    surface = question.surface or asked.caller.surface
     is_own = not question.workload and question.user in {"", asked.caller.name}
     if is_own:
-        return replace(asked.caller, surface=surface, channel=question.channel)
+        return replace(asked.caller, surface=question.surface or asked.caller.surface, channel=question.channel)
     if asked.caller.groups.isdisjoint(asked.site.admins):
         groups = " or ".join(sorted(asked.site.admins))
         raise Forbidden("you may not ask for others", hint=f"leave out user and workload, or ask one of {groups}")
-    return replace(asked.caller, principal=_other(asked, question), surface=surface, channel=question.channel)
+    subject = standing(replace(asked.caller, principal=_other(asked, question)), asked.site.registered)
+    return replace(subject, surface=question.surface or subject.surface, channel=question.channel)
 
 
 def _arguments(question: Question) -> Arguments:

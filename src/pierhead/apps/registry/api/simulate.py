@@ -12,7 +12,7 @@ from pydantic import Field
 from pierhead.apps.registry.api.answers import Asked, moment
 from pierhead.apps.registry.api.bodies import Name, Strict, read_body
 from pierhead.apps.registry.api.record import seconds_back
-from pierhead.apps.registry.web.policy_tools import Proposed, simulated
+from pierhead.apps.registry.web.policy_tools import Proposed, prepared
 from pierhead.core.snapshot import PolicyText
 from pierhead.usecases.simulate_policy import Change, Simulation
 
@@ -46,8 +46,8 @@ async def simulate_policy(asked: Asked) -> object:
     since = max(0.0, asked.site.now() - seconds_back(question.since))
     policies = question.policies
     texts = None if policies is None else tuple(PolicyText(each.name, each.text) for each in policies)
-    found = await simulated(asked.site, asked.caller, Proposed(question.servers, people, since, texts))
-    return simulation_form(found, since, asked.site.snapshots.current().revision)
+    ready = await prepared(asked.site, asked.caller, Proposed(question.servers, people, since, texts))
+    return simulation_form(await ready.run(), since, asked.site.snapshots.current().revision)
 
 
 def simulation_form(found: Simulation, since: float, revision: int) -> dict[str, object]:

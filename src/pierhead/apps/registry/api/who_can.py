@@ -11,6 +11,7 @@ from pierhead.apps.registry.api.answers import Asked
 from pierhead.core.catalog import Server
 from pierhead.core.errors import Forbidden, Invalid, NotFound
 from pierhead.core.identity import Principal, User, Workload, label
+from pierhead.core.workload import standing
 from pierhead.usecases.explain_decision import explain_decision
 
 
@@ -76,7 +77,7 @@ def _may(asked: Asked, principal: Principal, server: Server, tool: str) -> Mappi
     """What they would be told, unless it is no."""
     if not server.is_callable:
         return None
-    subject = replace(asked.caller, principal=principal)
+    subject = standing(replace(asked.caller, principal=principal), asked.site.registered)
     explained = explain_decision(subject, server.name, tool, asked.site.snapshots)
     if explained.decision == "refuse":
         return None

@@ -13,8 +13,8 @@ from pierhead.core.errors import Forbidden
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.snapshot import CompanyPolicies, PolicyText
-from pierhead.usecases.propose_policy import propose_policy
-from pierhead.usecases.simulate_policy import Groups, Known, Simulation, recorded, simulate
+from pierhead.usecases.propose_policy import Proposal, propose_policy
+from pierhead.usecases.simulate_policy import Groups, Known, Progress, Sides, Simulation, recorded, simulate
 
 Documents = Mapping[str, Mapping[str, Json]]
 
@@ -57,17 +57,34 @@ def require_whole_view(site: Site, caller: Caller, asked: Proposed) -> None:
         )
 
 
-async def simulated(site: Site, caller: Caller, asked: Proposed) -> Simulation:
-    """What it would change. Errors: Invalid, for entries that cannot be read; Forbidden."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A proposal that was read and may be simulated: nothing can refuse it any more."""
+
+    site: Site
+    since: float
+    proposal: Proposal
+    known: Known
+    at: Caller
+
+    async def run(self, progress: Progress | None = None) -> Simulation:
+        """Everything in the record that it touches, and everyone known."""
+        replay = await recorded(self.site.records, self.since, self.proposal.servers, self.known)
+        sides = Sides(self.site.snapshots, self.proposal, self.at)
+        return await asyncio.to_thread(simulate, replay, self.known, sides, progress)
+
+
+async def prepared(site: Site, caller: Caller, asked: Proposed) -> Prepared:
+    """What is asked, ready to run. Errors: Invalid, for what cannot be read; Forbidden."""
     require_whole_view(site, caller, asked)
     company = None if asked.policies is None else await asyncio.to_thread(_declared, site, asked.policies)
     proposal = await propose_policy(asked.servers, site.registry.source, company)
     people = known_people(site)
     proposed = proposal.current().rows
     workloads = {name for server in proposal.servers for row in proposed.get(server, ()) for name in row.who.workloads}
-    known = Known(people, asked.people if asked.people is not None else people, known_workloads(site) | workloads)
-    replay = await recorded(site.records, asked.since, proposal.servers, known)
-    return await asyncio.to_thread(simulate, replay, known, site.snapshots, proposal, _standing(site, caller))
+    after = people if asked.people is None else asked.people
+    known = Known(people, after, known_workloads(site) | workloads, site.registered)
+    return Prepared(site, asked.since, proposal, known, _standing(site, caller))
 
 
 def _declared(site: Site, policies: tuple[PolicyText, ...]) -> CompanyPolicies:
@@ -76,5 +93,5 @@ def _declared(site: Site, policies: tuple[PolicyText, ...]) -> CompanyPolicies:
 
 
 def _standing(site: Site, caller: Caller) -> Caller:
-    """Where those stand who are judged: as callers of this port do."""
+    """Where people stand who are judged: as callers of this port do."""
     return Caller(caller.principal, site.surface, site.environment, "")

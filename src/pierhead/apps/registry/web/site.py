@@ -20,6 +20,7 @@ from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.ai_client import AiClient
 from pierhead.core.fatigue import Thresholds
 from pierhead.core.identity import Caller, User
+from pierhead.core.workload import Registered, Registration
 from pierhead.usecases.ai_clients import AI_CLIENTS
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.declare_absence import DutyDesk
@@ -69,6 +70,8 @@ class Site:
     enrolments: EnrolmentDesk
     duty: DutyDesk
     people: PeopleDesk
+    registered: Registered = field(default_factory=dict[str, Registration])
+    """Where workloads stand; one that is not here stands nowhere."""
     ai_clients: tuple[AiClient, ...] = AI_CLIENTS
     reauthenticate_s: float = 900.0
     """How old a sign-in may be to approve with, on a page."""
