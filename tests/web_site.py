@@ -423,7 +423,15 @@ ANSWERS = {
 
 
 def some_records() -> MemoryRecords:
-    """A month of calls: busier on weekdays, a few refusals and failures, all made by rule."""
+    """A month of calls, for a site to go on from."""
+    rows = list(_month())
+    chain = ChainState(records=len(rows) * 2, verified_to=NOW - 20, broken="")
+    return MemoryRecords(rows, {row.call_id: facts_of(row) for row in rows[:20]}, chain)
+
+
+@cache
+def _month() -> tuple[CallRow, ...]:
+    """Busier on weekdays, a few refusals and failures, all made by rule."""
     rows: list[CallRow] = []
     for day in range(30):
         start = NOW - day * 86_400
@@ -431,8 +439,7 @@ def some_records() -> MemoryRecords:
         busy = (3 if weekday in {0, 6} else 14) + (day * 7) % 5
         rows.extend(_call(day, number, start - number * 1700) for number in range(busy))
     rows[0] = replace(rows[0], outcome="running", duration_ms=None)
-    chain = ChainState(records=len(rows) * 2, verified_to=NOW - 20, broken="")
-    return MemoryRecords(rows, {row.call_id: facts_of(row) for row in rows[:20]}, chain)
+    return tuple(rows)
 
 
 _USES = (

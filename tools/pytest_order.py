@@ -13,11 +13,11 @@ import pytest
 _SKIPPED: Final = "Skipped: component "
 # They need Maven and two Javas: tested wherever those are, named as missing wherever not.
 _WHEN_PRESENT: Final = ("trino", "presto")
-MISSING: Final = pytest.StashKey[dict[str, list[str]]]()
+_MARK: Final = "missing_component"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[MISSING] = {}
+    config.pluginmanager.register(_Account())
 
 
 @pytest.hookimpl(trylast=True)
@@ -34,44 +34,58 @@ def _is_slow(item: pytest.Item) -> bool:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    _account(item.config, report)
+    _judge(report)
     return report
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     report = yield
-    _account(collector.config, report)
+    _judge(report)
     return report
 
 
-def _account(config: pytest.Config, report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Note a skip for want of a component, and fail it where components are required."""
+def _judge(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Mark a skip for want of a component, and fail it where components are required.
+
+    The mark travels with the report: a worker judges, and the process that started it tells of it at the end.
+    """
     if not report.skipped or not isinstance(report.longrepr, tuple):
         return
     reason = report.longrepr[2]
     if not reason.startswith(_SKIPPED):
         return
     component = reason.removeprefix(_SKIPPED)
-    config.stash[MISSING].setdefault(component, []).append(report.nodeid)
+    vars(report)[_MARK] = component
     if os.environ.get("PIERHEAD_REQUIRE") == "all" and not component.startswith(_WHEN_PRESENT):
         report.outcome = "failed"
         report.longrepr = f"required component is missing: {component}"
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What was missing, and what that left untested."""
-    missing = config.stash[MISSING]
-    if not missing:
-        return
-    terminalreporter.section("missing components")
-    for component, tests in sorted(missing.items()):
-        terminalreporter.line(f"{component}: left {len(tests)} untested")
-        for test in tests:
-            terminalreporter.line(f"    {test}")
+class _Account:
+    """What was missing in this run, heard from every worker."""
+
+    def __init__(self) -> None:
+        self._missing: dict[str, dict[str, None]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._note(report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self._note(report)
+
+    def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
+        component = vars(report).get(_MARK)
+        if component:
+            self._missing.setdefault(component, {})[report.nodeid] = None  # each worker collects each module
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self._missing:
+            return
+        terminalreporter.section("missing components")
+        for component, tests in sorted(self._missing.items()):
+            terminalreporter.line(f"{component}: left {len(tests)} untested")
+            for test in tests:
+                terminalreporter.line(f"    {test}")

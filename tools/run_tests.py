@@ -22,6 +22,9 @@ _COVERAGE: Final = (
 )
 
 
+#: One process a core of the machine that CI has; a file's tests stay together and in order.
+WORKERS: Final = ("-n", "2", "--dist", "loadfile")
+
 #: What DuckDB's binding says of itself when an interpreter ends; it would bury the summary.
 _BINDING: Final = ("nanobind: ", " - leaked ", " - ... skipped", "See https://nanobind")
 
@@ -43,7 +46,7 @@ def run(program: Sequence[str], given: Mapping[str, str]) -> int:
 def command(arguments: Sequence[str]) -> list[str]:
     """Pytest with our plug-in; coverage only where everything runs."""
     coverage = () if arguments else _COVERAGE
-    return [sys.executable, "-m", "pytest", "-p", "tools.pytest_order", *coverage, *arguments]
+    return [sys.executable, "-m", "pytest", "-p", "tools.pytest_order", *WORKERS, *coverage, *arguments]
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:

@@ -227,7 +227,11 @@ def test_a_backup_that_was_touched_is_refused(home: Path, tmp_path: Path, change
     assert not (tmp_path / "new" / "pierhead.db").exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", gzip.compress(b"no tar"), os.urandom(4000)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", gzip.compress(b"no tar"), os.urandom(4000)],
+    ids=["empty", "text", "compressed", "random"],
+)
 def test_what_is_no_backup_is_refused(home: Path, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "b.tar.gz"
     path.write_bytes(content)

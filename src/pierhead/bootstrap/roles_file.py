@@ -8,7 +8,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from pierhead.bootstrap.document import parse_document, read_document
 from pierhead.bootstrap.plugins import databases
@@ -16,7 +16,9 @@ from pierhead.bootstrap.secret_references import Secrets
 from pierhead.bootstrap.variables import roles_with_variables
 from pierhead.bootstrap.yaml_edit import has_content, with_value
 from pierhead.core.errors import Misconfigured
-from pierhead.sdk.database import Queries
+
+if TYPE_CHECKING:
+    from pierhead.sdk.database import Queries  # loads the protocol stack
 
 _NAME: Final = "roles.yaml"
 _KEY: Final = "roles"
@@ -42,13 +44,13 @@ def read_roles(path: Path) -> Roles:
     return checked(path, values)
 
 
-def read_queries(path: Path) -> Queries:
+def read_queries(path: Path) -> "Queries":
     """The curated queries in that file, checked with its roles. Errors: Misconfigured (`bad-roles`)."""
     read_roles(path)
     return _queries(path, read_document(path).values)
 
 
-def _queries(path: Path, values: Mapping[str, object]) -> Queries:
+def _queries(path: Path, values: Mapping[str, object]) -> "Queries":
     queries = values.get(_QUERIES, {})
     if not isinstance(queries, dict):
         raise _bad(f"{path}: queries is no mapping", "write a name for each query, with its sql below")

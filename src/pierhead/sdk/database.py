@@ -7,9 +7,10 @@ Not here: engines, policy and schema, which are the plug-in's own.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from pierhead.sdk.server import Server
+if TYPE_CHECKING:
+    from pierhead.sdk.server import Server  # loads the protocol stack
 
 Roles = Mapping[str, object]
 """The `roles` of a source as they are written, by name."""
@@ -55,7 +56,7 @@ class Database(Protocol):
     """One database. `server` declares its tools; everything but that needs `open` first."""
 
     @property
-    def server(self) -> Server: ...
+    def server(self) -> "Server": ...
 
     async def open(self) -> None:
         """Read the schema, compile the roles. Errors: Misconfigured, UpstreamUnreachable."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tools.components import missing_packages, node_is_current
 from tools.findings import ROOT
-from tools.run_tests import command, environment, run
+from tools.run_tests import WORKERS, command, environment, run
 
 TESTS = """
 import pytest
@@ -23,7 +23,7 @@ def test_skipped_otherwise(): pytest.skip("not on this system")
 """
 
 
-def _run(tmp_path: Path, text: str, **variables: str) -> tuple[int, str]:
+def _run(tmp_path: Path, text: str, *more: str, **variables: str) -> tuple[int, str]:
     (tmp_path / "test_some.py").write_text(text, encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = slow: x\n", encoding="utf-8")
     done = subprocess.run(
@@ -38,6 +38,7 @@ def _run(tmp_path: Path, text: str, **variables: str) -> tuple[int, str]:
             "-p",
             "no:cacheprovider",
             str(tmp_path),
+            *more,
         ],
         cwd=tmp_path,
         env={"PYTHONPATH": str(ROOT), "PATH": "", **variables},
@@ -55,8 +56,9 @@ def test_fast_tests_run_first_and_the_last_line_is_the_summary(tmp_path: Path) -
     assert said.strip().splitlines()[-1].startswith("2 passed, 2 skipped")
 
 
-def test_a_missing_component_is_named_with_what_it_left_untested(tmp_path: Path) -> None:
-    _, said = _run(tmp_path, TESTS)
+@pytest.mark.parametrize("workers", [(), WORKERS], ids=["alone", "by workers"])
+def test_a_missing_component_is_named_with_what_it_left_untested(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    _, said = _run(tmp_path, TESTS, *workers)
     assert "engine: no program `engine` on the path: left 1 untested" in said
     assert "test_without_its_engine" in said
     assert "not on this system" not in said
@@ -68,9 +70,12 @@ def test_a_missing_component_fails_where_all_are_required(tmp_path: Path) -> Non
     assert said.strip().splitlines()[-1].startswith("1 failed, 2 passed, 1 skipped")
 
 
-def test_a_module_that_misses_its_component_fails_where_all_are_required(tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", [(), WORKERS], ids=["alone", "by workers"])
+def test_a_module_that_misses_its_component_fails_where_all_are_required(
+    tmp_path: Path, workers: tuple[str, ...]
+) -> None:
     module = 'import pytest\npytest.skip("component engine: none", allow_module_level=True)\n'
-    code, said = _run(tmp_path, module, PIERHEAD_REQUIRE="all")
+    code, said = _run(tmp_path, module, *workers, PIERHEAD_REQUIRE="all")
     assert code != 0
     assert "required component is missing: engine: none" in said
 

@@ -4,8 +4,9 @@ Not here: what any command does.
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 
@@ -40,7 +41,7 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configu
 def run(app: typer.Typer) -> int:
     """Run the command line; the exit code."""
     try:
-        code = app(standalone_mode=False)
+        code = _commands(app)(standalone_mode=False)
     except PierheadError as error:
         explain(error.message, error.code, error.hint, f"{_DOCS} ({error.code})")
         return numbers(error).exit
@@ -54,6 +55,12 @@ def run(app: typer.Typer) -> int:
         sys.stderr.close()  # whoever read our output has gone, and reads no complaint either
         return 1
     return code if isinstance(code, int) else 0
+
+
+@cache
+def _commands(app: typer.Typer) -> Callable[..., object]:
+    """The parser of a command line: made once, since it reads the signature of every command."""
+    return typer.main.get_command(app)
 
 
 def _misused(wrong: TyperException) -> int:
