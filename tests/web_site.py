@@ -48,6 +48,8 @@ from pierhead.usecases.memory_sign_in import KnownPeople, MemoryDocuments, Memor
 from pierhead.usecases.ports_approvals import ApprovalLimits
 from pierhead.usecases.ports_data import DataAnswer
 from pierhead.usecases.ports_records import CallRow, ChainState, KeptFact, ProcessState
+from pierhead.usecases.ports_registry import Revision
+from pierhead.usecases.read_roles import roles_in
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 from pierhead.usecases.remember_choice import ChoiceBook
 from pierhead.usecases.withdraw_person import CurrentPeople, PeopleDesk
@@ -528,8 +530,15 @@ def facts_of(row: CallRow) -> tuple[KeptFact, ...]:
 
 
 def declare(site: TestSite, name: str, **members: Any) -> None:
-    """Declare more of a server than the sample does."""
+    """Declare more of a server than the sample does; its roles are in force at once."""
     catalogue = site.site.registry.catalogue
     assert isinstance(catalogue, MemoryCatalogue)
     entry = catalogue.kept_entries[name]
-    catalogue.kept_entries[name] = replace(entry, document={**entry.document, **members})
+    document = {**entry.document, **members}
+    catalogue.kept_entries[name] = replace(entry, document=document)
+    if "roles" in members:
+        now = site.site.snapshots.current()
+        servers = {**now.servers, name: replace(now.servers[name], roles=roles_in(document))}
+        site.site.registry.served.put(
+            Revision(now.revision + 1, "", "{}"), replace(now, revision=now.revision + 1, servers=servers)
+        )

@@ -49,6 +49,20 @@ def test_what_the_api_permits_is_what_a_call_permits(platform: Up) -> None:
         assert ("warehouse" in usable) == (decision == "permit")
 
 
+def test_the_role_on_the_demo_source_is_read_ahead(platform: Up) -> None:
+    wanted = {"weather": "approval", "flights": "refuse", "nowhere": "refuse"}
+    headers = {"authorization": f"Bearer {platform.token('alice')}"}
+    with httpx2.Client(base_url=platform.url, headers=headers, trust_env=False, timeout=WITHIN_S) as http:
+        questions = [
+            {"server": "warehouse", "tool": "delete_rows", "arguments": {"table": table, "filter": "x = 1"}}
+            for table in wanted
+        ]
+        answer = http.post("/api/v1/authorize/batch", json={"questions": questions}).json()
+
+    assert [each["decision"] for each in answer["decisions"]] == list(wanted.values())
+    assert answer["decisions"][0]["approval"] == {"class": "approve"}
+
+
 def test_every_tool_of_every_real_server_is_as_the_document_says(platform: Up) -> None:
     token = platform.token("frank")
     names = [each["name"] for each in ask(platform, token, "GET /api/v1/servers")["servers"]]

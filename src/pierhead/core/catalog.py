@@ -10,6 +10,7 @@ from typing import Final
 
 from pierhead.core.approval import Approval
 from pierhead.core.bounds import UNBOUNDED, Bounds
+from pierhead.core.data_role import DataRole
 from pierhead.core.rule import Who
 from pierhead.core.usage import Minutes
 
@@ -192,6 +193,8 @@ class Server:
     """To know of a server is no right: who may reach it is never a matter of this."""
     key: str = ""
     """The id of the key that its own process holds (`server_key`); empty for a process of the platform."""
+    roles: tuple[DataRole, ...] | None = None
+    """Of a data server: who may do what with its tables. None: its tools are for all whom its policy admits."""
 
     @property
     def is_callable(self) -> bool:

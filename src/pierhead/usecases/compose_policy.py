@@ -17,6 +17,7 @@ from pierhead.core.rule import Who
 from pierhead.usecases.check_guest import host_of
 from pierhead.usecases.ports_catalogue import Entry, Origin, Version
 from pierhead.usecases.ports_declared import Declarations, DeclaredServer
+from pierhead.usecases.read_roles import roles_in
 from pierhead.usecases.restrict_access import restricted_narrowing, restricted_rows
 from pierhead.usecases.wire_forms import Manifest
 
@@ -75,6 +76,7 @@ def compose(
         tools={tool.name: tool for tool in tools},
         notice=notice(version),
         instructions=version.manifest.instructions,
+        roles=roles_in(entry.document),
     )
     return Composed(server, rows)
 

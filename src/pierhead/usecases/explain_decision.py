@@ -1,7 +1,8 @@
 """Why may I, or why may I not: every rule that took part, in both layers.
 
-Uses the very rules and the very `decide` of a call, so that the explanation cannot differ from what happens. Who
-may ask about whom is decided above. Not here: wording for a terminal or a page.
+Uses the very rules and the very `decide` of a call, so that the explanation cannot differ from what happens, and
+what the roles of a data server say (`told_by_roles`). Who may ask about whom is decided above. Not here: wording for a
+terminal or a page.
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from pierhead.core.catalog import Discovery, Server
 from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller
 from pierhead.core.policy import ApprovalNeeded, Match, Permit, Question, Refusal, decide, refuse
-from pierhead.usecases.match_rules import REACH, REACH_AND_USE, SnapshotRules
+from pierhead.usecases.match_rules import REACH, REACH_AND_USE
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.resolve import live_server, no_such_server, resolve
+from pierhead.usecases.told_by_roles import ToldByRoles, whole_rules
 
 UNREAD: Final = Opaque(digest="", size=0)
 
@@ -48,11 +50,11 @@ def explain_decision(
 
     Errors: NotFound, alike for what is not there and what is not live; PolicyExpired.
     """
-    rules = SnapshotRules(snapshots, REACH_AND_USE)
+    rules = whole_rules(snapshots)
     snapshot = snapshots.current()
     if not tool:
         found = live_server(server, snapshot, snapshots.age())
-        reasons = rules.reach(caller, server)
+        reasons = tuple(rules.reach(caller, server))
         return _reach(caller, found, reasons, snapshot.revision)
     call = Call(id="", server=server, tool=tool, arguments=arguments, era="", client="")
     request = resolve(call, caller, snapshot, snapshots.age())
@@ -96,7 +98,7 @@ def _reach(caller: Caller, server: Server, reasons: tuple[Match, ...], revision:
     )
 
 
-def _use(request: Request, rules: SnapshotRules) -> Explanation:
+def _use(request: Request, rules: ToldByRoles) -> Explanation:
     decision = decide(request, rules.matches(request), REACH_AND_USE)
     match decision:
         case Permit():

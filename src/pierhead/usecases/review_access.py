@@ -97,6 +97,7 @@ def _live_tools(snapshots: Snapshots, name: str) -> list[Tool]:
 def _of_tool(name: str, tool: Tool, also: Who | None, snapshots: Snapshots) -> Iterator[Grant]:
     """Who gets through; `also` is whom the server itself demands."""
     server = snapshots.current().servers[name]
+    also = also or _demanded(server)
     for row in snapshots.current().rows.get(name, ()):
         for holder in holders(row.who, tool.policy, tool.narrowed, also):
             found = _decided(holder, row, server, tool, snapshots)
@@ -113,6 +114,19 @@ def _of_tool(name: str, tool: Tool, also: Who | None, snapshots: Snapshots) -> I
                     environments=_places(row.environments),
                     bounds=(*_channels(row), *tool.bounds.told(), *tool.narrowed_bounds.told()),
                 )
+
+
+def _demanded(server: Server) -> Who | None:
+    """Whoever holds some role of a data server; None where the server asks for none."""
+    named = [role.who for role in server.roles or ()]
+    if server.roles is None or None in named:
+        return None
+    every = [who for who in named if who is not None]
+    return Who(
+        frozenset[str]().union(*(who.groups for who in every)),
+        frozenset[str]().union(*(who.users for who in every)),
+        frozenset[str]().union(*(who.workloads for who in every)),
+    )
 
 
 def _decided(holder: Holder, row: Row, server: Server, tool: Tool, snapshots: Snapshots) -> Explanation | None:

@@ -19,6 +19,7 @@ from pierhead.core.reach import EVERY, Every, Only, Row
 from pierhead.core.rule import parse_who
 from pierhead.core.snapshot import NO_POLICIES, CompanyPolicies, PolicyText, Snapshot, SnapshotChange
 from pierhead.core.usage import Minutes
+from pierhead.usecases.role_forms import roles_from_form, roles_to_form
 
 Form = dict[str, object]
 _Value = TypeVar("_Value")
@@ -129,6 +130,7 @@ def server_to_form(server: Server) -> Form:
         "instructions": server.instructions,
         "discovery": str(server.discovery),
         "key": server.key,
+        "roles": roles_to_form(server.roles),
         "tools": [tool_to_form(tool) for tool in server.tools.values()],
     }
 
@@ -152,6 +154,7 @@ def server_from_form(form: object) -> Server:
         instructions=members.take("instructions", str),
         discovery=members.choose("discovery", Discovery),
         key=members.take("key", str),
+        roles=roles_from_form(members.take_any("roles")),
         tools={tool.name: tool for tool in tools},
     )
     members.done()

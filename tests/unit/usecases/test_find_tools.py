@@ -18,6 +18,8 @@ from pierhead.core.snapshot import Expired, Snapshot
 from pierhead.usecases.find_tools import PastUse, ToolFinder, ToolIndex, words
 from pierhead.usecases.match_rules import REACH_AND_USE, Remembered, SnapshotRules
 from pierhead.usecases.memory import MemorySnapshots
+from pierhead.usecases.read_roles import roles_in
+from pierhead.usecases.told_by_roles import ToldByRoles
 
 ME = caller()
 BOB = caller(User(ISSUER, "bob", frozenset({"ads"})))
@@ -203,3 +205,16 @@ def test_a_tool_is_found_quickly_among_20_000() -> None:
         spent.append(min(tries))
     print(f"20,000 tools: {max(spent) * 1000:.1f} ms at most")
     assert max(spent) < 0.05
+
+
+def test_tools_that_a_role_keeps_back_are_neither_found_nor_described() -> None:
+    roles = roles_in({"kind": "sql", "roles": {"reader": {"tables": ["x"], "operations": ["read"], "sql": False}}})
+    snapshot = Snapshot(3, {"warehouse": replace(FLEET[0], roles=roles)}, ROWS)
+    snapshots = MemorySnapshots(snapshot)
+    found = ToolFinder(snapshots, ToldByRoles(Remembered(SnapshotRules(snapshots, REACH_AND_USE), 1000)), PastUse())
+    found.take(snapshot, ToolIndex.of(snapshot))
+
+    assert names(found, "") == ["warehouse.list_tables"]
+    with pytest.raises(NotFound):
+        found.describe("warehouse", "run_query", ME)
+    assert found.describe("warehouse", "list_tables", ME)[1].name == "list_tables"

@@ -28,6 +28,7 @@ from pierhead.usecases.find_tools import PastUse, ToolFinder
 from pierhead.usecases.match_rules import REACH, REACH_AND_USE, Remembered, SnapshotRules
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
+from pierhead.usecases.told_by_roles import ToldByRoles
 
 __all__ = ["parts", "program"]
 
@@ -70,8 +71,9 @@ def _listener(outside: GatewayAdapters) -> Listener:
 
 
 def _finder(snapshots: Snapshots) -> ToolFinder:
-    """The desk shows what both layers permit, as every list of tools does; calls meet the second at the server."""
-    return ToolFinder(snapshots, Remembered(SnapshotRules(snapshots, REACH_AND_USE), _REMEMBERED_TOOLS), PastUse())
+    """The desk shows what both layers and roles permit, as every list does; calls meet the last two at the server."""
+    rules = Remembered(SnapshotRules(snapshots, REACH_AND_USE), _REMEMBERED_TOOLS)
+    return ToolFinder(snapshots, ToldByRoles(rules), PastUse())
 
 
 def program(outside: GatewayAdapters, checks: dict[str, Check]) -> Program:

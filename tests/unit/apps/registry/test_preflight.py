@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 from tests.openapi_answers import validator
-from tests.web_site import PUBLIC_URL, TestSite, build
+from tests.web_site import PUBLIC_URL, TestSite, build, declare
 
 from pierhead.apps.registry import openapi
 from pierhead.core.reach import EVERY, Row
@@ -263,3 +263,59 @@ async def test_search_finds_by_what_the_caller_is_shown_and_nothing_else(
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "search=" + "a" * 201, "serach=x"])
 async def test_a_page_that_cannot_be_asked_for_is_refused(site: Asking, query: str) -> None:
     assert (await site.ask("alice", "GET /api/v1/servers", f"/servers?{query}")).status_code == 400
+
+
+# -- roles of data servers
+
+READER = {"reader": {"tables": ["flights"], "operations": ["read"], "sql": False}}
+WRITER = {"writer": {"tables": {"flights": {"operations": ["read", "create"]}}, "groups": ["ads"]}}
+
+
+async def test_what_a_role_does_not_do_is_not_permitted_ahead(site: Asking) -> None:
+    declare(site.world, "warehouse", roles=READER)
+
+    hidden = await site.ask("alice", "POST /api/v1/authorize", "/authorize", QUESTION)
+    read = await site.authorize("alice", server="warehouse", tool="describe_table", arguments={"table": "flights"})
+    other = await site.authorize("alice", server="warehouse", tool="describe_table", arguments={"table": "pay"})
+
+    assert hidden.status_code == 404
+    assert read["decision"] == "permit"
+    assert other["decision"] == "refuse"
+    assert {"policy": "warehouse.roles", "effect": "forbid", "question": "use"}.items() <= other["reasons"][-1].items()
+    assert other["reasons"][-1]["text"] == "your role here, reader, does not read table 'pay'"
+
+
+async def test_who_holds_no_role_is_refused_ahead_also_when_asked_about(site: Asking) -> None:
+    declare(site.world, "warehouse", roles=WRITER)
+    told = "you hold no role on this source: ask its owner for one"
+
+    own = await site.authorize("alice", **QUESTION)
+    anothers = await site.authorize("frank", user="alice", **QUESTION)
+    batch = await site.ask("alice", "POST /api/v1/authorize/batch", "/authorize/batch", {"questions": [QUESTION]})
+
+    for answer in (own, anothers, batch.json()["decisions"][0]):
+        assert (answer["decision"], answer["reasons"][-1]["text"]) == ("refuse", told)
+
+
+async def test_lists_of_what_one_can_use_leave_out_what_roles_keep_back(site: Asking) -> None:
+    async def usable(person: str) -> set[str]:
+        answer = await site.ask(person, "GET /api/v1/me/servers", "/me/servers")
+        return {
+            tool["name"] for each in answer.json()["servers"] if each["name"] == "warehouse" for tool in each["tools"]
+        }
+
+    assert "run_query" in await usable("alice")
+    declare(site.world, "warehouse", roles=READER)
+    assert "run_query" not in await usable("alice")
+    assert "list_tables" in await usable("alice")
+
+
+async def test_who_can_reads_the_roles(site: Asking) -> None:
+    async def names() -> set[str]:
+        return {
+            each["name"] for each in (await site.who_can("frank", "server=warehouse&tool=run_query")).json()["callers"]
+        }
+
+    assert "alice" in await names()
+    declare(site.world, "warehouse", roles=READER)
+    assert "alice" not in await names()

@@ -17,17 +17,14 @@ from pierhead.core.approval import Approval
 from pierhead.core.catalog import DataClass, Effect, Server, Stage, Tool
 from pierhead.core.errors import Invalid
 from pierhead.core.health import Health
-from pierhead.core.identity import Party
-from pierhead.core.policy import Match, Question, RuleEffect
+from pierhead.core.policy import Question
 from pierhead.core.snapshot import Snapshot
 from pierhead.core.usage import Minutes
 from pierhead.usecases.explain_decision import Explanation, explain_decision
-from pierhead.usecases.kept_back_by_roles import kept_back
 from pierhead.usecases.list_tools import list_tools
-from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
-from pierhead.usecases.ports_catalogue import Entry
 from pierhead.usecases.ports_records import ProcessState
 from pierhead.usecases.rights import is_owner
+from pierhead.usecases.told_by_roles import whole_rules
 
 _LONGEST_NAME: Final = 128
 _UNREPORTED: Final = ProcessState(state="", reason="", since=0.0)
@@ -118,8 +115,7 @@ async def server(asked: Asked) -> object:
         entry = await entry_seen(asked, name)
         found = found or undeployed(asked, entry, await versions_seen(asked, entry))
     process = (await asked.site.processes.states()).get(name, _UNREPORTED)
-    declared = await asked.site.registry.catalogue.entry(name)
-    tools = [_tool(asked, found, tool, declared) for tool in _shown_tools(asked, found)]
+    tools = [_tool(asked, found, tool) for tool in _shown_tools(asked, found)]
     shown = [each for each in tools if asked.sees_all or each.may_use]
     known = await figures(asked, name, found.version)
     return {
@@ -253,16 +249,11 @@ def _shown_tools(asked: Asked, each: Server) -> tuple[Tool, ...]:
 
 def _usable(asked: Asked, each: Server) -> tuple[Tool, ...]:
     snapshots = asked.site.snapshots
-    return list_tools(each.name, asked.caller, snapshots, SnapshotRules(snapshots, REACH_AND_USE))
+    return list_tools(each.name, asked.caller, snapshots, whole_rules(snapshots))
 
 
-def _tool(asked: Asked, each: Server, tool: Tool, declared: Entry | None) -> ToolForm:
-    """As the rules decide, and as the server's own roles do."""
+def _tool(asked: Asked, each: Server, tool: Tool) -> ToolForm:
     use = _explained(asked, each, tool.name)
-    kept = kept_back(declared.document, tool.name, asked.caller) if declared and use.decision != "refuse" else ""
-    if kept:
-        forbids = Match(RuleEffect.FORBID, Question.USE, Party.PERSON, f"{each.name}.roles", kept)
-        use = replace(use, decision="refuse", sentence=kept, reasons=(*use.reasons, forbids))
     return ToolForm(
         name=tool.name,
         description=tool.description,

@@ -15,15 +15,14 @@ from pierhead.core.errors import NotFound, Refused
 from pierhead.core.identity import Caller
 from pierhead.core.review import Review, sign_off_of
 from pierhead.core.token_weight import token_weight
-from pierhead.usecases.kept_back_by_roles import kept_back
 from pierhead.usecases.list_tools import list_tools
-from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
 from pierhead.usecases.official_forms import OFFICIAL, moment
 from pierhead.usecases.official_listing import Item
 from pierhead.usecases.ports_official import Standing
 from pierhead.usecases.read_reviews import gate_states
 from pierhead.usecases.record_figures import DAYS, Figures, Kept, figures_of
 from pierhead.usecases.report_impact import METHOD
+from pierhead.usecases.told_by_roles import whole_rules
 
 _EFFECTS: Final = tuple(Effect)
 _RECORD: Final = "registry"
@@ -108,7 +107,7 @@ def record(asked: Asked, caller: Caller, item: Item, *, whole: bool) -> Mapping[
     members |= {"owner": server.owner, "support": server.support, "kind": server.kind, "dataClass": server.data_class}
     if server.version != standing.version:
         return members
-    usable = [each for each in _usable(asked, caller, server) if not kept_back(document, each.name, caller)]
+    usable = _usable(asked, caller, server)
     highest = max((_EFFECTS.index(tool.effect) for tool in usable), default=None)
     return {
         **members,
@@ -134,7 +133,7 @@ def _usable(asked: Asked, caller: Caller, server: Server) -> tuple[Tool, ...]:
     """As `tools/list` would show them; none of a server that takes no calls."""
     snapshots = asked.eyes.site.snapshots
     try:
-        return list_tools(server.name, caller, snapshots, SnapshotRules(snapshots, REACH_AND_USE))
+        return list_tools(server.name, caller, snapshots, whole_rules(snapshots))
     except (NotFound, Refused):
         return ()
 

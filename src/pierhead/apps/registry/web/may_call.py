@@ -18,8 +18,8 @@ from pierhead.core.identity import Caller, Principal
 from pierhead.core.policy import ApprovalNeeded, Decision, Match, Permit, Refusal, decide
 from pierhead.core.rule import Who
 from pierhead.core.snapshot import EMPTY, Snapshot
-from pierhead.usecases.match_rules import REACH_AND_USE, SnapshotRules
-from pierhead.usecases.ports import Snapshots
+from pierhead.usecases.ports import Rules, Snapshots
+from pierhead.usecases.told_by_roles import whole_rules
 
 _NO_ARGUMENTS: Final = Opaque(digest="", size=0)
 _VIEWERS: Final = 256
@@ -51,7 +51,7 @@ def may_call(server: Server, tool: Tool, caller: Caller, snapshots: Snapshots) -
         return MayView("refuse", f"{server.name} is {server.stage}: nobody can call it", server.whom_to_ask, ())
     if tool.withheld:
         return MayView("refuse", tool.withheld, server.whom_to_ask, ())
-    match _decided(server, tool, caller, SnapshotRules(snapshots, REACH_AND_USE), snapshots.current().revision):
+    match _decided(server, tool, caller, whole_rules(snapshots), snapshots.current().revision):
         case Permit(reasons=reasons):
             return MayView("permit", "you may call it", "", _rules(reasons))
         case ApprovalNeeded(approval=approval, reasons=reasons):
@@ -60,7 +60,7 @@ def may_call(server: Server, tool: Tool, caller: Caller, snapshots: Snapshots) -
             return MayView("refuse", sentence, whom, _rules(reasons))
 
 
-def _decided(server: Server, tool: Tool, caller: Caller, rules: SnapshotRules, revision: int) -> Decision:
+def _decided(server: Server, tool: Tool, caller: Caller, rules: Rules, revision: int) -> Decision:
     call = Call(id="", server=server.name, tool=tool.name, arguments=_NO_ARGUMENTS, era="", client="")
     request = ToolRequest(call, caller, server, tool, revision)
     return decide(request, rules.matches(request), rules.questions)
@@ -130,24 +130,26 @@ def _changed(before: Snapshot, after: Snapshot) -> frozenset[str]:
 
 
 def _counted(servers: Iterable[Server], caller: Caller, snapshots: Snapshots) -> dict[str, int]:
-    rules, revision = SnapshotRules(snapshots, REACH_AND_USE), snapshots.current().revision
+    rules, current = whole_rules(snapshots), snapshots.current()
     live = (server for server in servers if server.is_callable)
     counts = {
-        server.name: _count(server, caller, rules, revision) for server in live if rules.reach(caller, server.name)
+        server.name: _count(server, caller, rules, current) for server in live if rules.reach(caller, server.name)
     }
     return {name: count for name, count in counts.items() if count}
 
 
-def _count(server: Server, caller: Caller, rules: SnapshotRules, revision: int) -> int:
+def _count(server: Server, caller: Caller, rules: Rules, current: Snapshot) -> int:
     """Tools that are declared alike are decided once: nothing else of a tool is read by a rule."""
     answers: dict[_Alike, bool] = {}
     count = 0
     for tool in server.tools.values():
         declared = (tool.policy, tool.narrowed, tool.approval, tool.effect, tool.withheld)
-        named = tool.name if rules.snapshots.current().policies.texts else ""
+        named = tool.name if current.policies.texts or server.roles is not None else ""
         alike = (*declared, tool.bounds, tool.narrowed_bounds, named)
         if alike not in answers:
-            refused = bool(tool.withheld) or isinstance(_decided(server, tool, caller, rules, revision), Refusal)
+            refused = bool(tool.withheld) or isinstance(
+                _decided(server, tool, caller, rules, current.revision), Refusal
+            )
             answers[alike] = not refused
         count += answers[alike]
     return count

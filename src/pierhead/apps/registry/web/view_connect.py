@@ -15,7 +15,8 @@ from pierhead.core.policy import refuse
 from pierhead.usecases.client_snippets import snippets_of
 from pierhead.usecases.export_policy import EXPORTS, Exported, compile_fleet, export
 from pierhead.usecases.list_tools import is_usable
-from pierhead.usecases.match_rules import REACH, REACH_AND_USE, SnapshotRules
+from pierhead.usecases.match_rules import REACH
+from pierhead.usecases.told_by_roles import whole_rules
 
 _FIRST: Final = "claude-code"
 _MOST: Final = 100
@@ -92,7 +93,7 @@ def connect_view(site: Site, viewer: Viewer, query: Mapping[str, str]) -> Connec
 
 def _usable(site: Site, viewer: Viewer) -> dict[str, str]:
     """The servers of which the viewer may use a tool, with what they are for."""
-    caller, rules = viewer.caller(site), SnapshotRules(site.snapshots, REACH_AND_USE)
+    caller, rules = viewer.caller(site), whole_rules(site.snapshots)
     snapshot = site.snapshots.current()
 
     def may(server: Server) -> bool:

@@ -20,7 +20,6 @@ from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.token_weight import token_weight
 from pierhead.core.usage import Minutes
-from pierhead.usecases.kept_back_by_roles import kept_back
 from pierhead.usecases.ports_catalogue import Entry, Origin, Version
 from pierhead.usecases.ports_records import CallRow, Filter, ProcessState
 
@@ -118,8 +117,7 @@ async def server_view(site: Site, viewer: Viewer, name: str) -> ServerView:
         raise NotFound(f"no server {name!r}", hint="see the list of servers")
     caller, sees_all = viewer.caller(site), viewer.sees_all(site)
     wanted = Filter(since=0.0, principal="" if sees_all else viewer.person, server=name, limit=_LAST_CALLS)
-    document: Mapping[str, Json] = entry.document if entry else {}
-    tools = tuple(_tool(server, tool, document, caller, site) for tool in server.tools.values())
+    tools = tuple(_tool(server, tool, caller, site) for tool in server.tools.values())
     return ServerView(
         name=name,
         title=server.title,
@@ -203,7 +201,7 @@ def _texts(value: Json) -> tuple[str, ...]:
     return tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
 
 
-def _tool(server: Server, tool: Tool, document: Mapping[str, Json], caller: Caller, site: Site) -> ToolView:
+def _tool(server: Server, tool: Tool, caller: Caller, site: Site) -> ToolView:
     return ToolView(
         name=tool.name,
         description=tool.description,
@@ -217,17 +215,10 @@ def _tool(server: Server, tool: Tool, document: Mapping[str, Json], caller: Call
         idempotent=tool.idempotent,
         withheld=tool.withheld,
         tokens=token_weight(tool.name, tool.description, (tool.input_schema, tool.output_schema)),
-        you=_you(server, tool, document, caller, site),
+        you=may_call(server, tool, caller, site.snapshots),
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
     )
-
-
-def _you(server: Server, tool: Tool, document: Mapping[str, Json], caller: Caller, site: Site) -> MayView:
-    """What the rules say, and where they permit it, what the server's roles keep back."""
-    found = may_call(server, tool, caller, site.snapshots)
-    kept = kept_back(document, tool.name, caller) if found.decision != "refuse" else ""
-    return MayView("refuse", kept, server.whom_to_ask, found.rules) if kept else found
 
 
 async def _use(site: Site, name: str) -> UseView:
