@@ -143,12 +143,12 @@ async def test_new_files_serve_without_a_new_start_and_an_old_bundle_lets_nobody
         later = Authority.new(DOMAIN, WallClock())
         place.write(later, later.bundle)
         assert place.rig.outside.tls is not None
-        place.rig.outside.tls.clock = MemoryClock(time.monotonic() + 2)
+        place.rig.outside.tls.followed.clock = MemoryClock(time.monotonic() + 2)
         assert (await place.call(later.svid(TRIAGE), later.bundle)).status_code == 200
         with pytest.raises(httpx2.TransportError):
             await place.call(place.authority.svid(TRIAGE), later.bundle)
         (tmp_path / "own.key").write_text("half of a new key")
-        place.rig.outside.tls.clock = MemoryClock(time.monotonic() + 4)
+        place.rig.outside.tls.followed.clock = MemoryClock(time.monotonic() + 4)
         assert (await place.call(later.svid(TRIAGE), later.bundle)).status_code == 200
         assert place.rig.outside.tls.problem
 

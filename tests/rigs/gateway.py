@@ -188,7 +188,7 @@ class Rig:
 
     def open_connections(self) -> int:
         origin = next(iter(self.snapshots.current().servers.values())).upstream.removeprefix("http://127.0.0.1:")
-        return self.outside.upstreams.open_connections(("127.0.0.1", int(origin.partition("/")[0])))
+        return self.outside.upstreams.open_connections(("127.0.0.1", int(origin.partition("/")[0]), ""))
 
 
 @contextlib.asynccontextmanager

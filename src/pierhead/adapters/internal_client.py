@@ -7,7 +7,7 @@ Not here: which request means what (the commands know).
 import http.client
 import json
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from urllib.parse import urlencode, urlsplit
@@ -41,6 +41,8 @@ class InternalClient:
 
     registry_url: str
     bearer: bytes = field(repr=False)
+    tls: Callable[[], ssl.SSLContext] | None = None
+    """Our TLS of each moment, which speaks with the registry alone; None on its own machine."""
 
     def get(self, path: str, query: Mapping[str, object] | None = None) -> Any:  # noqa: ANN401 - JSON, read by the caller
         """The JSON document at `/internal/v1` + path. Errors: UpstreamUnreachable; what the registry says."""
@@ -53,7 +55,8 @@ class InternalClient:
 
     def _ask(self, method: str, path: str, body: bytes | None) -> object:
         headers = {"authorization": f"Bearer {self.bearer.decode()}", "content-type": "application/json"}
-        return _sent(self.registry_url, (method, f"/internal/v1{path}", body, headers), _TIMEOUT_S)[0]
+        way = None if self.tls is None else self.tls()
+        return _sent(self.registry_url, (method, f"/internal/v1{path}", body, headers), _TIMEOUT_S, way)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +78,23 @@ class ApiClient:
         """The same with its entity tag, for a change that must find it as it was."""
         sent = {"authorization": f"Bearer {self.token}", "content-type": "application/json", **(headers or {})}
         content = None if body is None else json.dumps(body).encode()
-        return _sent(self.public_url, (method, f"/api/v1{path}", content, sent), _API_TIMEOUT_S, self.trust)
+        way = ssl.create_default_context(cafile=self.trust) if self.trust else None
+        return _sent(self.public_url, (method, f"/api/v1{path}", content, sent), _API_TIMEOUT_S, way)
 
 
 _Sent = tuple[str, str, bytes | None, Mapping[str, str]]
 
 
-def _connection(url: str, timeout_s: float, trust: str) -> http.client.HTTPConnection:
+def _connection(url: str, timeout_s: float, tls: ssl.SSLContext | None) -> http.client.HTTPConnection:
     parts = urlsplit(url)
     if parts.scheme != "https":
         return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
-    context = ssl.create_default_context(cafile=trust or None)
+    context = tls or ssl.create_default_context()
     return http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout_s, context=context)
 
 
-def _sent(url: str, request: _Sent, timeout_s: float, trust: str = "") -> tuple[object, str]:
-    parts, connection = urlsplit(url), _connection(url, timeout_s, trust)
+def _sent(url: str, request: _Sent, timeout_s: float, tls: ssl.SSLContext | None) -> tuple[object, str]:
+    parts, connection = urlsplit(url), _connection(url, timeout_s, tls)
     method, path, body, headers = request
     try:
         connection.request(method, f"{parts.path}{path}", body, dict(headers))

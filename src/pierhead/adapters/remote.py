@@ -5,7 +5,8 @@ nothing else; what it refuses comes back with its own code. A bearer key opens t
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, cast
 from urllib.parse import quote
@@ -38,6 +39,8 @@ from pierhead.usecases.wire_forms import Manifest, manifest_to_form
 _PREFIX: Final = "/internal/v1"
 ENROLLED: Final = "/enrolled/v1"
 _ANSWER_S: Final = 10.0
+#: What runs under the certificate before this one may finish.
+_WAYS: Final = 2
 _KINDS: Final[Mapping[int, type[PierheadError]]] = {
     400: Invalid,
     401: Unauthenticated,
@@ -55,11 +58,19 @@ class Registry:
     client: httpx2.AsyncClient = field(repr=False)
 
     @classmethod
-    def at(cls, url: str, key: bytes, prefix: str = _PREFIX) -> "Registry":
-        """`prefix` is where the same is asked with another key: a server that its team runs has one of its own."""
+    def at(
+        cls, url: str, key: bytes, prefix: str = _PREFIX, tls: Callable[[], ssl.SSLContext] | None = None
+    ) -> "Registry":
+        """`prefix` is where the same is asked with another key: a server that its team runs has one of its own.
+
+        `tls` is our TLS of each moment, which speaks with the registry alone; None for what every client has.
+        """
         headers = {"authorization": f"Bearer {key.decode()}", "content-type": "application/json"}
         timeout = httpx2.Timeout(_ANSWER_S, connect=1.0)
-        return cls(httpx2.AsyncClient(base_url=url + prefix, headers=headers, timeout=timeout, trust_env=False))
+        way = None if tls is None else _Renewed(tls)
+        return cls(
+            httpx2.AsyncClient(base_url=url + prefix, headers=headers, timeout=timeout, trust_env=False, transport=way)
+        )
 
     async def close(self) -> None:
         await self.client.aclose()
@@ -144,6 +155,30 @@ class Registry:
         if not answer.is_success:
             raise _refusal(answer)
         return cast("dict[str, Any]", orjson.loads(answer.content)) if answer.content else {}
+
+
+class _Renewed(httpx2.AsyncBaseTransport):
+    """Connections under the certificate of now. Those under an older one finish what they carry, and carry no more."""
+
+    def __init__(self, tls: Callable[[], ssl.SSLContext]) -> None:
+        self._tls = tls
+        self._under: ssl.SSLContext | None = None
+        self._ways: list[httpx2.AsyncHTTPTransport] = []
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        now = self._tls()
+        if now is not self._under:
+            self._under = now
+            self._ways.append(httpx2.AsyncHTTPTransport(verify=now, trust_env=False))
+        way = self._ways[-1]
+        while len(self._ways) > _WAYS:
+            await self._ways.pop(0).aclose()
+        return await way.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        ways, self._ways, self._under = self._ways, [], None
+        for way in ways:
+            await way.aclose()
 
 
 def _asker(caller: Caller) -> dict[str, object]:

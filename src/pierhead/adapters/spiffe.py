@@ -17,6 +17,7 @@ from joserfc.jwk import ECKey, Key, RSAKey
 
 from pierhead.core.errors import Invalid, Unauthenticated
 from pierhead.core.identity import Workload
+from pierhead.core.peer import PeerIds
 from pierhead.core.token_parts import header_and_claims, strict_object
 from pierhead.core.workload import Proven, Registration, trust_domain_of
 from pierhead.usecases.ports import Clock
@@ -29,6 +30,7 @@ _LONGEST_LIFE_S: Final = 3600.0
 _SKEW_S: Final = 60
 _READ_EVERY_S: Final = 5.0
 _SMALLEST_RSA: Final = 2048
+_MOST_PEERS: Final = 1000
 _DIGEST_LENGTH: Final = 64
 _HEX: Final = frozenset("0123456789abcdef")
 _TYPES: Final = frozenset({"JWT", "JOSE"})
@@ -127,6 +129,51 @@ class Workloads:
         return self._keys.get(key_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """Which of the platform's own programs a certificate names, that our TLS found good for its connection."""
+
+    ids: PeerIds
+    clock: Clock
+    _known: dict[bytes, tuple[str, float]] = field(default_factory=dict[bytes, tuple[str, float]], repr=False)
+
+    def role(self, certificate: bytes) -> str:
+        """Its role. A connection may outlive the certificate that it began with: each request is judged.
+
+        Errors: Unauthenticated (`bad-svid`, `svid-expired`, `not-a-peer`).
+        """
+        known = self._known.get(certificate)
+        if known is None:
+            known = self._read(certificate)
+            if len(self._known) >= _MOST_PEERS:
+                self._known.clear()
+            self._known[certificate] = known
+        role, until = known
+        if self.clock.now() >= until:
+            raise _expired()
+        return role
+
+    def is_role(self, certificate: bytes, role: str) -> bool:
+        """Whether whoever showed it is the one program of that role."""
+        try:
+            return self.role(certificate) == role
+        except Unauthenticated:
+            return False
+
+    def _read(self, certificate: bytes) -> tuple[str, float]:
+        spiffe_id, until = _svid(certificate, self.clock.now())
+        role = self.ids.role_of(spiffe_id)
+        if not role:
+            hint = "see mesh.gateway_id, peers.registry_id and peers.server_id"
+            raise Unauthenticated(f"{spiffe_id[:128]} is no program of this platform", hint=hint, code="not-a-peer")
+        return role, until
+
+
+def spiffe_id_in(certificate: bytes, now: float) -> str:
+    """The SPIFFE ID that a certificate (DER) names. Errors: Unauthenticated."""
+    return _svid(certificate, now)[0]
+
+
 def _svid(certificate: bytes, now: float) -> tuple[str, float]:
     """The SPIFFE ID of a leaf certificate, and when it ends. Errors: Unauthenticated."""
     try:
@@ -140,8 +187,12 @@ def _svid(certificate: bytes, now: float) -> tuple[str, float]:
         raise Unauthenticated("the certificate names no one workload", hint=_HINT, code="bad-svid")
     until = read.not_valid_after_utc.timestamp()
     if now >= until:
-        raise Unauthenticated("the X.509-SVID has expired", hint="connect again with a new one", code="svid-expired")
+        raise _expired()
     return uris[0], until
+
+
+def _expired() -> Unauthenticated:
+    return Unauthenticated("the X.509-SVID has expired", hint="connect again with a new one", code="svid-expired")
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

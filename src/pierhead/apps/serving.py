@@ -8,10 +8,12 @@ import contextlib
 import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Generator, Sequence
+import ssl
+from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
 from typing import Any, Final, Literal, cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 #: Longer than a gateway keeps a pooled connection (60 s), so that the pool never meets one that we just closed.
 KEEP_ALIVE_S: Final = 75
@@ -21,6 +23,32 @@ KEEP_ALIVE_S: Final = 75
 _COLLECTED_AFTER: Final = 20_000
 
 Application = Callable[..., Awaitable[None]]
+
+SHOWN: Final = "pierhead.certificate"
+"""The extension of a request's scope that holds the certificate (DER) which its client showed to our own TLS."""
+
+
+def shown_on(scope: MutableMapping[str, Any]) -> bytes | None:
+    """The certificate that came with this request's connection; None where there was none, or no TLS of ours."""
+    extensions = scope.get("extensions")
+    found: object = extensions.get(SHOWN) if extensions else None
+    return found if isinstance(found, bytes) else None
+
+
+class ShowingProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, but a request says which certificate its connection's client showed."""
+
+    _shown: bytes | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast("asyncio.Transport", transport))
+        encrypted = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
+        self._shown = encrypted.getpeercert(binary_form=True) if encrypted is not None else None
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._shown is not None:
+            cast("dict[str, object]", self.scope)["extensions"] = {SHOWN: self._shown}
 
 
 class Server(uvicorn.Server):
@@ -57,12 +85,14 @@ async def serve(
     *,
     drain_s: float,
     lifespan: Literal["on", "off"],
+    tls: ssl.SSLContext | None = None,
 ) -> None:
     """Serve until `stopping` is set: no new connections then, and calls get `drain_s` seconds to finish.
 
+    `tls` is that of the listener; None where it speaks plain HTTP.
     Errors: whatever the application raises at its start.
     """
-    server = server_of(application, drain_s=drain_s, http="httptools", lifespan=lifespan)
+    server = server_of(application, drain_s=drain_s, http=ShowingProtocol, lifespan=lifespan, **secured(tls))
     spare_collections()
     serving = asyncio.create_task(server.serve(list(sockets)))
     stopped = asyncio.create_task(stopping.wait())
@@ -70,6 +100,15 @@ async def serve(
     server.should_exit = True
     stopped.cancel()
     await serving
+
+
+def secured(tls: ssl.SSLContext | None) -> dict[str, Any]:
+    """What uvicorn is told of a listener's TLS."""
+
+    def given(*_: object) -> ssl.SSLContext | None:
+        return tls
+
+    return {} if tls is None else {"ssl_context_factory": given}
 
 
 def spare_collections() -> None:

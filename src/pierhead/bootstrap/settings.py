@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pierhead.bootstrap.approval_settings import ApprovalSettings
 from pierhead.bootstrap.mesh_settings import MeshSettings, refuse_half_meshed
 from pierhead.bootstrap.notify_settings import NotifySettings, check_notify
+from pierhead.bootstrap.peer_settings import PeerSettings, refuse_half_peered
 from pierhead.bootstrap.sign_in_settings import SignInSettings, check_sign_in, secret_of
 from pierhead.bootstrap.tls_settings import TlsSettings, refuse_half_tls
 from pierhead.core.catalog import DataClass
@@ -166,6 +167,7 @@ class Settings(_Section):
     mesh: MeshSettings = MeshSettings()  # pyright: ignore[reportCallIssue]
     sign_in: SignInSettings = SignInSettings()  # pyright: ignore[reportCallIssue]
     tls: TlsSettings = TlsSettings()  # pyright: ignore[reportCallIssue]
+    peers: PeerSettings = PeerSettings()  # pyright: ignore[reportCallIssue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +337,7 @@ def unknown_setting(where: str, name: str, known: Mapping[str, object]) -> Misco
 
 def _refuse_half_secured(settings: Settings) -> None:
     refuse_half_meshed(settings.mesh)
+    refuse_half_peered(settings.peers, settings.mesh)
     refuse_half_tls(settings.tls, settings.platform.url, settings.mesh.trust_domain)
     place = settings.platform
     if place.host not in LOOPBACK and not settings.sign_in.is_elsewhere:

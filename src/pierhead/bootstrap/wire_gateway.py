@@ -17,8 +17,10 @@ from pierhead.bootstrap.mesh_settings import MeshSettings
 from pierhead.bootstrap.settings import Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.bootstrap.tls_settings import TlsSettings
+from pierhead.bootstrap.wire_peers import Secured, require_secured_url
 from pierhead.bootstrap.wire_sign_in import company_issuer, own_issuer
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
+from pierhead.core.peer import REGISTRY
 from pierhead.usecases.ports import Audit, Clock, Ids, Snapshots
 
 _KEYS_PATH = "/oauth/jwks"
@@ -63,15 +65,25 @@ class GatewayAdapters:
 
 
 def gateway_adapters(
-    setting: GatewaySetting, *, snapshots: Snapshots, audit: Audit, clock: Clock, ids: Ids
+    setting: GatewaySetting,
+    *,
+    snapshots: Snapshots,
+    audit: Audit,
+    clock: Clock,
+    ids: Ids,
+    secured: Secured | None = None,
 ) -> GatewayAdapters:
-    """Everything the gateway needs of the outside; raises Misconfigured rather than start half-secured."""
+    """Everything the gateway needs of the outside; raises Misconfigured rather than start half-secured.
+
+    `secured` is its TLS with registry and servers; None where they all are on one machine.
+    """
     if len(setting.assertion_key) < _SHORTEST_KEY:
         raise Misconfigured("the assertion key is shorter than 32 bytes", hint="delete it; a new one is made at start")
     public = urlsplit(setting.public_url)
     if public.scheme not in {"http", "https"} or not public.netloc or public.path:
         raise Misconfigured(f"no public address: {setting.public_url!r}", hint="set it like http://127.0.0.1:8420")
-    registry, upstreams = _origin(setting.registry_url), Pools(Deadlines())
+    require_secured_url(setting.registry_url, secured)
+    registry, upstreams = _origin(setting.registry_url), Pools(Deadlines(), secured)
 
     async def fetch_keys() -> bytes:
         return await _fetch(upstreams, registry, _KEYS_PATH)
@@ -111,9 +123,9 @@ def _bundle(file: Path | None) -> bytes:
 
 def _origin(url: str) -> Origin:
     parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname or not parts.port:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not parts.port:
         raise Misconfigured(f"no registry address: {url!r}", hint="set it like http://127.0.0.1:8421")
-    return parts.hostname, parts.port
+    return parts.hostname, parts.port, REGISTRY if parts.scheme == "https" else ""
 
 
 async def _fetch(upstreams: Pools, origin: Origin, path: str) -> bytes:

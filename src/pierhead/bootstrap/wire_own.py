@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from pierhead.adapters.assertion import Verifier
 from pierhead.adapters.remote import ENROLLED, Registry
 from pierhead.bootstrap.plugins import own_server
-from pierhead.bootstrap.wire_server import ServerParts, Stand, hosted, parts_of, state_key
+from pierhead.bootstrap.wire_server import ServerParts, Stand, host_in, hosted, parts_of, state_key
 from pierhead.bootstrap.wire_shared import Subscription, share_with
 from pierhead.core.enrolment import Enrolment
 from pierhead.core.errors import Misconfigured
@@ -56,7 +56,6 @@ async def own_parts(setting: OwnSetting) -> ServerParts:
         )
         beside = share_with(registry, subscription, setting.data, opened)
         verifier = Verifier(bytes.fromhex(enrolment.assertion), server.name, beside.clock)
-        host, _ = setting.listens
         stand = Stand(
             name=server.name,
             data=setting.data,
@@ -64,7 +63,7 @@ async def own_parts(setting: OwnSetting) -> ServerParts:
             upstream=enrolment.listens,
             refresh_s=setting.refresh_s,
             state_key=state_key(verifier.key),
-            names=LOCAL | {f"[{host}]" if ":" in host else host},
+            names=LOCAL | {host_in(enrolment.listens)},
         )
         return parts_of(hosted(server, stand, beside, verifier), beside, opened.pop_all())
     raise AssertionError("unreachable")  # the stack above swallows nothing

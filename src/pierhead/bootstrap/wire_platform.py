@@ -26,6 +26,7 @@ from pierhead.bootstrap.reporting import PREFIX, Reporting, Talk
 from pierhead.bootstrap.running import Running, bound, free_ports, hold, prepare_directory
 from pierhead.bootstrap.settings import Resolved, Settings
 from pierhead.bootstrap.watching import Place
+from pierhead.core.errors import Misconfigured
 
 if TYPE_CHECKING:
     from pierhead.bootstrap.local_mesh import LocalMesh
@@ -77,6 +78,7 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk, *, mesh: b
     Errors: Misconfigured; Invalid (`policy-case-failed`); before anything was started.
     """
     settings = resolved.settings
+    _require_no_peers(settings)
     data = settings.platform.data.resolve()
     path = (fleet_path or demo_fleet()).resolve()
     fleet = fleet_file.load(path, data)
@@ -118,6 +120,13 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk, *, mesh: b
         reporting=reporting,
         mesh=local,
     )
+
+
+def _require_no_peers(settings: Settings) -> None:
+    """Errors: Misconfigured."""
+    if settings.peers.are_used:
+        message = "the section peers is set, and `pierhead up` runs everything on this machine's loopback"
+        raise Misconfigured(message, hint="leave it out, or start each program: pierhead run", code="bad-setting")
 
 
 def _local(settings: Settings, fleet: Fleet) -> "LocalMesh":

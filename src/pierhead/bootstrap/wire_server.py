@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, cast
+from urllib.parse import urlsplit
 
 from pierhead.adapters.assertion import Verifier
 from pierhead.adapters.internal_client import InternalClient
@@ -19,7 +20,8 @@ from pierhead.bootstrap.plugins import build_server
 from pierhead.bootstrap.settings import Settings
 from pierhead.bootstrap.variables import with_variables
 from pierhead.bootstrap.wire_guard import Guard, GuestSetting, guard_before, publish_news
-from pierhead.bootstrap.wire_shared import Endless, Shared, share
+from pierhead.bootstrap.wire_peers import require_secured_url
+from pierhead.bootstrap.wire_shared import Endless, RegistryPlace, Shared, share
 from pierhead.core.catalog import Tool
 from pierhead.core.health import Condition, Dependency
 from pierhead.core.snapshot import AgeLimits
@@ -30,6 +32,7 @@ from pierhead.sdk.needs import LookedAt
 from pierhead.sdk.server import Server
 from pierhead.usecases.check_guest import GuestRules, check_guest
 from pierhead.usecases.health_forms import dependency_to_form, manifest_digest
+from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.ports_catalogue import Origin
 from pierhead.usecases.tell_state import LatestState
 from pierhead.usecases.wire_forms import Manifest
@@ -43,7 +46,7 @@ class ServerSetting:
 
     entry: FleetServer
     data: Path
-    registry_url: str
+    registry: RegistryPlace
     upstream: str
     limits: AgeLimits
     relist_s: float = 300.0
@@ -52,6 +55,11 @@ class ServerSetting:
     fleet: Path | None = None
     """The file that it follows while it runs; None for what no file declares."""
     refresh_s: float = 30.0
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The hosts that its gateway may call it by."""
+        return LOCAL | {host_in(self.upstream)}
 
     @property
     def settings(self) -> Mapping[str, object]:
@@ -65,7 +73,7 @@ class ServerSetting:
 
 
 def entry_named(
-    name: str, fleet: Path | None, registry_url: str, settings: Settings
+    name: str, fleet: Path | None, registry: RegistryPlace, settings: Settings
 ) -> tuple[FleetServer, GuestRules | None]:
     """The entry of one server, and what it is held to: of the fleet file, or of the registry if no file names it.
 
@@ -75,9 +83,16 @@ def entry_named(
     declared = load(fleet, data).servers.get(name) if fleet is not None else None
     if declared is not None:
         return declared, None
-    told = InternalClient(registry_url, Keys.at(data).read("internal.key")).get(f"/entries/{name}")
+    require_secured_url(registry.url, registry.secured)
+    told = InternalClient(registry.url, Keys.at(data).read("internal.key"), registry.tls).get(f"/entries/{name}")
     rules = None if told["origin"] == Origin.FLEET else settings.registry.guest_rules
     return EntryDeclarations().read(name, told["document"]), rules
+
+
+def host_in(upstream: str) -> str:
+    """The host of an address, as the header `Host` spells it."""
+    host = urlsplit(upstream).hostname or ""
+    return f"[{host}]" if ":" in host else host
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,8 @@ class ServerParts:
     told: Callable[[], Mapping[str, object]]
     """What the server says of its own health."""
     closing: AsyncExitStack = field(repr=False)
+    audit: Audit
+    clock: Clock
 
 
 @dataclass(slots=True)
@@ -144,7 +161,7 @@ async def server_parts(setting: ServerSetting) -> ServerParts:
     Errors: Misconfigured; UpstreamUnreachable, for a guest that does not start.
     """
     async with AsyncExitStack() as opened:
-        beside = share(_writer(setting), setting.data, setting.registry_url, setting.limits, opened)
+        beside = share(_writer(setting), setting.data, setting.registry, setting.limits, opened)
         verifier = _verifier(setting, beside.clock)
         if setting.entry.guest is None:
             made = _own(setting, beside, verifier)
@@ -163,6 +180,8 @@ def parts_of(made: Made, beside: Shared, closing: AsyncExitStack) -> ServerParts
         is_loaded=lambda: beside.policy.is_loaded,
         told=lambda: _told(made),
         closing=closing,
+        audit=beside.journal,
+        clock=beside.clock,
     )
 
 
@@ -185,7 +204,9 @@ def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> Made:
     entry = setting.entry
     server = build_server(entry.kind, entry.name, setting.settings)
     sealing = state_key(verifier.key)
-    stand = Stand(entry.name, setting.data, entry.description, setting.upstream, setting.refresh_s, sealing)
+    stand = Stand(
+        entry.name, setting.data, entry.description, setting.upstream, setting.refresh_s, sealing, setting.names
+    )
     made = hosted(server, stand, beside, verifier)
     return replace(made, endless=(*_followed(setting, server), *made.endless))
 
@@ -245,7 +266,8 @@ async def _guest(
     guard = await guard_before(guarded, states, opened)
     guard.governance = _governance(beside, name, guard.tools)
     front = guest_front(name, _GUEST_VERSION, guard.tools, guard.guest)
-    application = host_guest(front, guard.tools, guard.governance, verifier, state_key(verifier.key))
+    sealing = state_key(verifier.key)
+    application = host_guest(front, guard.tools, guard.governance, verifier, sealing, setting.names)
 
     def manifest() -> Manifest:
         return _manifest(setting, _GUEST_VERSION, tuple(tool.declared() for tool in guard.tools.values()))

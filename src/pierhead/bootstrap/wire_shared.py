@@ -4,6 +4,7 @@ Not here: what each adds (`wire_gateway`, `wire_server`).
 """
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from pierhead.adapters.snapshot_signature import SnapshotVerifier
 from pierhead.adapters.system import SystemClock, SystemIds
 from pierhead.bootstrap.company_policies import engine
 from pierhead.bootstrap.keys import Keys
+from pierhead.bootstrap.wire_peers import Secured, require_secured_url
 from pierhead.core.snapshot import AgeLimits
 from pierhead.usecases.follow_policy import FollowedPolicy, follow_policy
 from pierhead.usecases.ship_facts import Shipping, ship_facts
@@ -47,10 +49,23 @@ class Shared:
         return follow, ship
 
 
-def share(writer: str, data: Path, registry_url: str, limits: AgeLimits, opened: AsyncExitStack) -> Shared:
+@dataclass(frozen=True, slots=True)
+class RegistryPlace:
+    """Where the registry is, and our TLS with it: None on its own machine."""
+
+    url: str
+    secured: Secured | None = None
+
+    @property
+    def tls(self) -> Callable[[], ssl.SSLContext] | None:
+        return None if self.secured is None else self.secured.towards_registry()
+
+
+def share(writer: str, data: Path, place: RegistryPlace, limits: AgeLimits, opened: AsyncExitStack) -> Shared:
     """Open all of it; `opened` lets go of it, the journal last. Errors: Misconfigured."""
+    require_secured_url(place.url, place.secured)
     keys = Keys.at(data)
-    registry = Registry.at(registry_url, keys.read("internal.key"))
+    registry = Registry.at(place.url, keys.read("internal.key"), tls=place.tls)
     return share_with(registry, Subscription(writer, keys.read("snapshot.pub"), limits), data, opened)
 
 

@@ -77,10 +77,11 @@ def host_guest(
     governance: Governance,
     verifier: Verifier,
     state_key: bytes | None = None,
+    names: frozenset[str] = LOCAL,
 ) -> Application:
     """The application of a guard: `front` forwards to a guest, governed exactly as an SDK server is."""
     _seal(front, state_key)
-    return _host(front, tools, governance, _Way(verifier, None, LOCAL))
+    return _host(front, tools, governance, _Way(verifier, None, names))
 
 
 @dataclass(frozen=True, slots=True)

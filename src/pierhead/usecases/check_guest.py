@@ -28,7 +28,7 @@ _LAST_PORT: Final = 65_535
 _LONGEST_URL: Final = 2_000
 REGISTRABLE: Final = frozenset({"http", "stdio", "python", "sql"})
 """The kinds that anyone may register: guests, a server that its team runs, a database that the operator set aside."""
-_PLACE: Final = re.compile(r"http://([a-z0-9.-]+|\[[0-9a-f:.]+\]):(\d{1,5})/mcp")
+_PLACE: Final = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\]):(\d{1,5})/mcp")
 _SET_ASIDE: Final = re.compile(r"\$\{([^}]*)\}")
 _OPERATORS: Final = ("contract", "cursor_key")
 """What of a database's settings names files or holds secrets of the platform."""
@@ -156,7 +156,10 @@ def _place_faults(url: object, rules: GuestRules) -> Iterator[tuple[str, str]]:
     """The gateway goes there with what people send: only to hosts that the operator names, wherever they lie."""
     host = host_of(url) if isinstance(url, str) else ""
     if not host:
-        yield "its url is no address of a server of yours", "write http://HOST:PORT/mcp, in lower case"
+        yield (
+            "its url is no address of a server of yours",
+            "write http://HOST:PORT/mcp or https://HOST:PORT/mcp, in lower case",
+        )
     elif host not in rules.allowed_hosts:
         yield (
             f"its host {host} is not one that servers may run on",

@@ -31,6 +31,7 @@ from pierhead.usecases.registry_desk import RegistryDesk, entry_of, put_in_force
 from pierhead.usecases.rights import is_owner, person_of, require
 
 _CALLS: Final = frozenset({"call-started", "call-refused"})
+_AT_ITS_DOOR: Final = frozenset({"sign-in-failed"})
 _ENDS: Final = frozenset({"call-finished", "call-lost"})
 
 
@@ -108,14 +109,15 @@ async def server_of_bearer(bearer: str, registry: RegistryDesk) -> ServerKey:
 
 
 def check_own_facts(server: str, lines: Sequence[bytes]) -> None:
-    """A server's process tells of its own calls and of nothing else.
+    """A server's process tells of its own calls, of whom it turned away at its door, and of nothing else.
 
     Errors: Invalid (`record-unreadable`); Forbidden (`not-its-own`).
     """
     for line in lines:
         fact = _fact(line)
-        kind = fact.get("kind")
-        if kind not in _ENDS and not (kind in _CALLS and fact.get("server") == server):
+        kind, about = fact.get("kind"), fact.get("server")
+        is_its_own = kind in _ENDS or (kind in _CALLS and about == server)
+        if not is_its_own and not (kind in _AT_ITS_DOOR and about in {server, ""}):
             raise not_its_own(server)
 
 

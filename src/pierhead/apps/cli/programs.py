@@ -7,7 +7,8 @@ import typer
 
 from pierhead.apps.cli.frame import ConfigOption, DataOption, settings_of
 
-_Port = Annotated[int, typer.Option(help="The loopback port to listen on.")]
+_Port = Annotated[int, typer.Option(help="The port to listen on.")]
+_Host = Annotated[str, typer.Option(help="The address to listen on: loopback, unless the section peers is set.")]
 _Registry = Annotated[str, typer.Option("--registry", help="The URL of the registry's internal API.")]
 _Fleet = Annotated[Path, typer.Option("--fleet", help="The fleet file.")]
 _PublicUrl = Annotated[str | None, typer.Option("--public-url", help="The URL that clients use.")]
@@ -46,6 +47,7 @@ def up(
 def registry(
     fleet: _Fleet,
     port: _Port = 8421,
+    host: _Host = "127.0.0.1",
     data: DataOption = None,
     public_url: _PublicUrl = None,
     config: ConfigOption = None,
@@ -55,9 +57,10 @@ def registry(
 
     Example: pierhead run registry --fleet fleet.yaml --data /srv/pierhead --port 8421
     """
-    from pierhead.apps.cli.roles import run_registry  # noqa: PLC0415
+    from pierhead.apps.cli.roles import Where, run_registry  # noqa: PLC0415
 
-    run_registry(settings_of(data, config, public_url=public_url).settings, fleet, port, supervised=supervised)
+    settings = settings_of(data, config, public_url=public_url).settings
+    run_registry(settings, fleet, Where(host, port), supervised=supervised)
 
 
 @run_app.command("gateway")
@@ -88,6 +91,7 @@ def server(
     name: Annotated[str, typer.Argument(help="The server's name in the fleet file, or in the registry.")],
     registry: _Registry,
     port: _Port,
+    host: _Host = "127.0.0.1",
     fleet: Annotated[Path | None, typer.Option("--fleet", help="The fleet file, if it names the server.")] = None,
     data: DataOption = None,
     public_url: _PublicUrl = None,
@@ -98,10 +102,10 @@ def server(
 
     Example: pierhead run server warehouse --fleet fleet.yaml --registry http://127.0.0.1:8421 --port 8501
     """
-    from pierhead.apps.cli.roles import run_server  # noqa: PLC0415
+    from pierhead.apps.cli.roles import Where, run_server  # noqa: PLC0415
 
     resolved = settings_of(data, config, public_url=public_url)
-    run_server(resolved.settings, fleet, name, registry, port, supervised=supervised)
+    run_server(resolved.settings, fleet, name, registry, Where(host, port), supervised=supervised)
 
 
 @run_app.command("own")

@@ -7,6 +7,8 @@ do (`apps/gateway`, `apps/registry`, `apps/server`), what they are made of (`boo
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,25 +17,41 @@ from pierhead.bootstrap import fleet as fleet_file
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import bound, bound_path, end_with_parent, prepare_directory
 from pierhead.bootstrap.settings import Settings
+from pierhead.core.errors import Misconfigured
+from pierhead.core.peer import GATEWAY, REGISTRY, role_of_server
 from pierhead.core.snapshot import AgeLimits
+from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
 if TYPE_CHECKING:
     from pierhead.apps.gateway.run import Door, Program
     from pierhead.apps.server import Program as ServerProgram
     from pierhead.bootstrap.mesh_settings import MeshSettings
+    from pierhead.bootstrap.wire_peers import Secured
     from pierhead.bootstrap.wire_server import ServerParts
     from pierhead.bootstrap.wire_shared import Shared
     from pierhead.core.enrolment import Enrolment
 
 _GRACE_S: Final = 5.0
+_SIGN_IN_WINDOW_S: Final = 1.0
 
 
-def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where a program listens. A host that is not loopback is for programs with certificates alone."""
+
+    host: str
+    port: int
+
+
+def run_registry(settings: Settings, fleet: Path, where: Where, *, supervised: bool) -> None:
     """Errors: Misconfigured."""
     from pierhead.apps import registry  # noqa: PLC0415 - see the docstring
+    from pierhead.bootstrap.wire_peers import require_secured_host, secured  # noqa: PLC0415
     from pierhead.bootstrap.wire_registry import RegistrySetting  # noqa: PLC0415
 
     place = settings.platform
+    own = secured(settings, REGISTRY)
+    require_secured_host(where.host, own)
     _tie(settings, supervised=supervised)
     data = place.data.resolve()
     setting = RegistrySetting(
@@ -52,7 +70,7 @@ def run_registry(settings: Settings, fleet: Path, port: int, *, supervised: bool
     )
 
     async def main() -> None:
-        await registry.run(setting, bound("127.0.0.1", port))
+        await registry.run(setting, bound(where.host, where.port), own)
 
     serving.run(main)
 
@@ -61,9 +79,11 @@ def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> N
     """Errors: Misconfigured."""
     from pierhead.apps import gateway  # noqa: PLC0415 - see the docstring
     from pierhead.bootstrap.wire_gateway import GatewaySetting, gateway_adapters  # noqa: PLC0415
-    from pierhead.bootstrap.wire_shared import share  # noqa: PLC0415
+    from pierhead.bootstrap.wire_peers import secured  # noqa: PLC0415
+    from pierhead.bootstrap.wire_shared import RegistryPlace, share  # noqa: PLC0415
 
     place = settings.platform
+    own = secured(settings, GATEWAY)
     _tie(settings, supervised=supervised)
     data = place.data.resolve()
     setting = GatewaySetting(
@@ -79,9 +99,9 @@ def run_gateway(settings: Settings, registry_url: str, *, supervised: bool) -> N
 
     async def main() -> None:
         async with AsyncExitStack() as opened:
-            shared = share(place.gateway, data, registry_url, _limits(settings), opened)
+            shared = share(place.gateway, data, RegistryPlace(registry_url, own), _limits(settings), opened)
             outside = gateway_adapters(
-                setting, snapshots=shared.policy, audit=shared.journal, clock=shared.clock, ids=shared.ids
+                setting, snapshots=shared.policy, audit=shared.journal, clock=shared.clock, ids=shared.ids, secured=own
             )
             program = gateway.program(outside, {"journal": lambda: shared.journal.failure})
             public, diagnostics = bound(place.host, place.port), bound("127.0.0.1", place.diagnostics_port)
@@ -105,20 +125,24 @@ def _doors(mesh: "MeshSettings", program: "Program") -> "list[Door]":
 
 
 def run_server(
-    settings: Settings, fleet: Path | None, name: str, registry_url: str, port: int, *, supervised: bool
+    settings: Settings, fleet: Path | None, name: str, registry_url: str, where: Where, *, supervised: bool
 ) -> None:
     """Errors: Misconfigured; NotFound, for a name that neither fleet file nor registry has; UpstreamUnreachable."""
-    from pierhead.bootstrap.wire_server import ServerSetting, entry_named, server_parts  # noqa: PLC0415 - see the docstring
+    from pierhead.bootstrap.wire_peers import require_secured_host, secured  # noqa: PLC0415 - see the docstring
+    from pierhead.bootstrap.wire_server import ServerSetting, entry_named, server_parts  # noqa: PLC0415
+    from pierhead.bootstrap.wire_shared import RegistryPlace  # noqa: PLC0415
 
     data = settings.platform.data.resolve()
-    entry, rules = entry_named(name, fleet, registry_url, settings)
+    own = secured(settings, role_of_server(name))
+    require_secured_host(where.host, own)
+    registry = RegistryPlace(registry_url, own)
+    entry, rules = entry_named(name, fleet, registry, settings)
     _tie(settings, supervised=supervised)
-    upstream = f"http://127.0.0.1:{port}/mcp"
     setting = ServerSetting(
         entry,
         data,
-        registry_url,
-        upstream,
+        registry,
+        _upstream(where, own),
         _limits(settings),
         settings.registry.relist_s,
         rules,
@@ -127,10 +151,19 @@ def run_server(
     )
 
     async def main() -> None:
-        program = _program(name, await server_parts(setting), settings)
-        await program.run(bound("127.0.0.1", port))
+        program = _program(name, await server_parts(setting), settings, own)
+        await program.run(bound(where.host, where.port))
 
     serving.run(main)
+
+
+def _upstream(where: Where, own: "Secured | None") -> str:
+    """The address at which the gateway reaches a server. Errors: Misconfigured, for one that names no machine."""
+    if ip_address(where.host).is_unspecified:
+        message = f"--host {where.host} is no address that the gateway could call"
+        raise Misconfigured(message, hint="name the address that this machine is reached by", code="bad-setting")
+    host = f"[{where.host}]" if ":" in where.host else where.host
+    return f"{'http' if own is None else 'https'}://{host}:{where.port}/mcp"
 
 
 def run_own(settings: Settings, code: str, enrolment: "Enrolment", host: str, port: int) -> None:
@@ -139,20 +172,25 @@ def run_own(settings: Settings, code: str, enrolment: "Enrolment", host: str, po
     Errors: Misconfigured, for a credential or code that is none.
     """
     from pierhead.bootstrap.wire_own import OwnSetting, own_parts  # noqa: PLC0415 - see the docstring
+    from pierhead.bootstrap.wire_peers import secured  # noqa: PLC0415
 
+    own = secured(settings, role_of_server(enrolment.server))
+    if enrolment.listens.startswith("https:") != (own is not None):
+        message = f"the entry says {enrolment.listens}, and the section peers is {'set' if own else 'not set'}"
+        raise Misconfigured(message, hint="see docs/how-to/spread-over-machines.md", code="half-secured")
     data = settings.platform.data.resolve()
     setting = OwnSetting(code, enrolment, data, _limits(settings), settings.serve.refresh_s)
     prepare_directory(data)
 
     async def main() -> None:
         listener = bound(host, port or setting.listens[1])
-        program = _program(enrolment.server, await own_parts(setting), settings)
+        program = _program(enrolment.server, await own_parts(setting), settings, own)
         await program.run(listener)
 
     serving.run(main)
 
 
-def _program(name: str, parts: "ServerParts", settings: Settings) -> "ServerProgram":
+def _program(name: str, parts: "ServerParts", settings: Settings, own: "Secured | None") -> "ServerProgram":
     from pierhead.apps import server  # noqa: PLC0415 - see the docstring
 
     return server.Program(
@@ -164,6 +202,8 @@ def _program(name: str, parts: "ServerParts", settings: Settings) -> "ServerProg
         told=parts.told,
         closing=parts.closing,
         drain_s=settings.shutdown.drain_s,
+        secured=own,
+        failed=FailedSignIns(parts.audit, parts.clock, _SIGN_IN_WINDOW_S),
     )
 
 

@@ -87,7 +87,7 @@ def program(outside: GatewayAdapters, checks: dict[str, Check]) -> Program:
     async def tick() -> None:
         at.open_messages.decide_again()
         servers = outside.snapshots.current().servers.values()
-        origins = [origin for server in servers if (origin := origin_of(server.upstream)) is not None]
+        origins = [origin for server in servers if (origin := origin_of(server)) is not None]
         outside.upstreams.retain([outside.registry, *origins])
         await at.failed_sign_ins.flush()
 

@@ -18,6 +18,7 @@ from pierhead.core.call import Ran
 from pierhead.core.catalog import Server
 from pierhead.core.errors import UpstreamUnreachable
 from pierhead.core.identity import Caller
+from pierhead.core.peer import role_of_server
 from pierhead.core.policy import Permit
 
 _PASSED: Final = frozenset(
@@ -81,7 +82,7 @@ class Exchange:
         Errors: UpstreamUnreachable, also for answers no server of ours gives; ToolTimedOut.
         """
         server, inbound = permit.request.server, self._inbound
-        origin, start = _address(server.upstream, inbound.target)
+        origin, start = _address(server.name, server.upstream, inbound.target)
         request = self._request(start, server, permit.request.call.id)
         self._attention.begin()
         answer = None
@@ -152,18 +153,19 @@ def _has_body_of(answer: Answer, kinds: tuple[bytes, ...]) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _address(upstream: str, target: bytes = b"") -> tuple[Origin, bytes]:
+def _address(name: str, upstream: str, target: bytes = b"") -> tuple[Origin, bytes]:
     """Where a server listens, and how a request to it goes on after its HTTP method."""
     url = urlsplit(upstream)
-    if url.scheme != "http" or not url.hostname or not url.port:
+    if url.scheme not in {"http", "https"} or not url.hostname or not url.port:
         raise UpstreamUnreachable("the server has not said where it listens", hint="try again in a few seconds")
     place = target or (url.path or "/").encode("ascii")
-    return (url.hostname, url.port), b" %b HTTP/1.1\r\nhost: %b\r\n" % (place, url.netloc.encode("ascii"))
+    role = role_of_server(name) if url.scheme == "https" else ""
+    return (url.hostname, url.port, role), b" %b HTTP/1.1\r\nhost: %b\r\n" % (place, url.netloc.encode("ascii"))
 
 
-def origin_of(upstream: str) -> Origin | None:
+def origin_of(server: Server) -> Origin | None:
     """The origin of a server's address; None where it has none yet."""
     try:
-        return _address(upstream)[0]
+        return _address(server.name, server.upstream)[0]
     except UpstreamUnreachable:
         return None

@@ -14,7 +14,7 @@ from typing import Final
 
 from pierhead.apps.authenticate import Credentials, Listener, Sidecar, in_channel
 from pierhead.apps.gateway.answers import Visit, accept, answer, tell
-from pierhead.apps.gateway.asgi import Receive, Scope, Send, shown_on
+from pierhead.apps.gateway.asgi import Receive, Scope, Send
 from pierhead.apps.gateway.data import DataExchange, check_kind, read_request
 from pierhead.apps.gateway.desk import CALL, Desk, in_band, onward
 from pierhead.apps.gateway.edge import (
@@ -36,6 +36,7 @@ from pierhead.apps.gateway.metrics import Tally
 from pierhead.apps.gateway.open_messages import OpenMessage, OpenMessages
 from pierhead.apps.gateway.streams import Upstreams
 from pierhead.apps.problem import MODERN
+from pierhead.apps.serving import shown_on
 from pierhead.core.approval import Ticket
 from pierhead.core.call import Call, Opaque
 from pierhead.core.errors import Forbidden, Invalid, PierheadError, ToolTimedOut, Unauthenticated, UpstreamUnreachable

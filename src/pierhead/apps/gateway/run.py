@@ -11,14 +11,12 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from pierhead.apps.gateway.asgi import SHOWN
 from pierhead.apps.probes import Probes
-from pierhead.apps.serving import Application, Server, server_of, spare_collections
+from pierhead.apps.serving import Application, Server, ShowingProtocol, secured, server_of, spare_collections
 from pierhead.core.errors import RecordFailed
 
 _HEAD_BYTES: Final = 40 * 1024
@@ -34,19 +32,16 @@ Door = tuple[Application, socket.socket]
 """What is served on one more bound socket."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, but a request must be here whole within 30 s, and its head within 40 KiB."""
+class BoundedProtocol(ShowingProtocol):
+    """The protocol of our listeners, but a request must be here whole within 30 s, and its head within 40 KiB."""
 
     _due = float("inf")
     _in_head = True
     _head_bytes = 0
     _looking: asyncio.TimerHandle | None = None
-    _shown: bytes | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(cast("asyncio.Transport", transport))
-        encrypted = cast("ssl.SSLObject | None", transport.get_extra_info("ssl_object"))
-        self._shown = encrypted.getpeercert(binary_form=True) if encrypted is not None else None
+        super().connection_made(transport)
         self._due = self.loop.time() + _REQUEST_S
         self._looking = self.loop.call_later(_LOOK_S, self._look)
 
@@ -65,8 +60,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._due = self.loop.time() + _REQUEST_S
         self._in_head = True
         super().on_message_begin()
-        if self._shown is not None:
-            cast("dict[str, object]", self.scope)["extensions"] = {SHOWN: self._shown}
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -149,17 +142,8 @@ def _front(application: Application, tls: ssl.SSLContext | None) -> Server:
         http=BoundedProtocol,
         limit_concurrency=_CONNECTIONS,
         lifespan="off",
-        ssl_context_factory=None if tls is None else _always(tls),
+        **secured(tls),
     )
-
-
-def _always(tls: ssl.SSLContext) -> Callable[..., ssl.SSLContext]:
-    """What uvicorn asks for a listener's TLS."""
-
-    def given(*_: object) -> ssl.SSLContext:
-        return tls
-
-    return given
 
 
 async def _recorded(server: uvicorn.Server) -> None:

@@ -13,7 +13,8 @@ from typing import Final, Protocol
 from pierhead.apps.gateway.asgi import Receive, Send
 from pierhead.core.errors import UpstreamUnreachable
 
-Origin = tuple[str, int]
+Origin = tuple[str, int, str]
+"""Host, port, and the role that whoever listens there proves over TLS, if it speaks TLS."""
 HeaderList = list[tuple[bytes, bytes]]
 
 _SSE: Final = b"text/event-stream"

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Router
 
+from pierhead.apps.registry.asked_by_servers import WAITING
 from pierhead.apps.registry.internal import (
     SPEAKER,
     Internal,
@@ -34,19 +35,6 @@ from pierhead.usecases.wire_forms import manifest_from_form
 
 PREFIX: Final = "/enrolled/v1"
 _SCHEME: Final = "Bearer "
-#: Of what servers ask about approvals and plans, that which is checked to be about one server.
-_ASKED: Final = (
-    "POST /approvals",
-    "POST /approvals/mine",
-    "POST /approvals/{id}/confirm",
-    "POST /approvals/{id}/wait",
-    "POST /approvals/{id}/cancel",
-    "POST /approvals/{id}/spend",
-    "POST /approvals/{id}/finish",
-    "POST /plans",
-    "GET /plans/{id}",
-    "POST /plans/{id}/use",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +49,7 @@ class Enrolled:
             "POST /facts": self.take,
             "POST /servers/{server}/manifest": self.manifest,
             "POST /servers/{server}/state": self.internal.state,
-            **{name: self.internal.approvals[name] for name in _ASKED},
+            **{name: self.internal.approvals[name] for name in WAITING},
         }
         return OwnRoutes(self.internal.registry, router_of(routes))
 

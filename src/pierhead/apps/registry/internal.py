@@ -15,10 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, Router
 
+from pierhead.apps.peers import role_on
 from pierhead.apps.problem import MODERN, http_status
+from pierhead.apps.registry.asked_by_servers import WITH_CERTIFICATE
 from pierhead.core.errors import Forbidden, Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
+from pierhead.core.peer import server_in
 from pierhead.core.scope import EVERY, REGISTRY
-from pierhead.usecases.enrol_server import not_its_own
+from pierhead.usecases.enrol_server import check_own_facts, not_its_own
 from pierhead.usecases.grant_tokens import Grant, TokenDesk, issue
 from pierhead.usecases.health_forms import health_to_form, probe_from_form, probe_to_form
 from pierhead.usecases.ports import Clock
@@ -96,7 +99,7 @@ class Internal:
             "GET /impact": self.impact,
             **self.approvals,
         }
-        return KeyedRoutes(self.key, router_of(routes))
+        return KeyedRoutes(self.key, router_of(routes), router_of({name: routes[name] for name in WITH_CERTIFICATE}))
 
     async def snapshot(self, request: Request) -> Response:
         """The signed revision, and what people no longer have: at once if there is news, else after `wait_s`.
@@ -122,9 +125,13 @@ class Internal:
         writer, lines = await lines_read(request)
         if not _WRITER.fullmatch(writer):
             raise Invalid(f"no such writer: {writer[:80]!r}", hint="gateway, gateway-REPLICA or server-NAME")
+        if not speaks_for_all(request):
+            require_own(request, writer.removeprefix("server-"))
+            check_own_facts(request.scope[SPEAKER], lines)
         return json_answer({"acknowledged": await take_facts(writer, lines, self.facts)})
 
     async def manifest(self, request: Request) -> Response:
+        require_own(request, request.path_params["server"])
         manifest = manifest_from_form(await body_read(request))
         await publish_manifest(request.path_params["server"], manifest, self.registry)
         return Response(status_code=204)
@@ -157,6 +164,7 @@ class Internal:
         return json_answer({"entries": told, "seen": seen})
 
     async def entry(self, request: Request) -> Response:
+        require_own(request, request.path_params["server"])
         entry = await entry_of(request.path_params["server"], self.registry)
         versions = await self.registry.catalogue.versions(entry.name)
         current = next((version for version in versions if version.version == entry.current), None)
@@ -250,10 +258,14 @@ class Internal:
 
 @dataclass(frozen=True, slots=True)
 class KeyedRoutes:
-    """Plain ASGI around the routes: the key first, for every path alike; then refusals as JSON."""
+    """Plain ASGI around the routes: the key first, for every path alike; then refusals as JSON.
+
+    A server that proved by its certificate which one it is speaks for itself alone, whatever key it holds.
+    """
 
     key: bytes = field(repr=False)
     routes: Router
+    of_servers: Router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         presented = dict(scope["headers"]).get(b"authorization", b"")
@@ -261,8 +273,9 @@ class KeyedRoutes:
             refused = Unauthenticated("the internal API needs the internal key", hint="it is keys/internal.key")
             await problem(refused)(scope, receive, send)
             return
-        scope[SPEAKER] = EVERY_SERVER
-        await self.routes(scope, receive, send)
+        own = server_in(role_on(scope))
+        scope[SPEAKER] = own or EVERY_SERVER
+        await (self.of_servers if own else self.routes)(scope, receive, send)
 
 
 def speaks_for_all(request: Request) -> bool:

@@ -1,6 +1,6 @@
 """What servers ask for to reach their systems as the caller: part of /internal/v1, behind its key.
 
-Below: `usecases/exchange_token`, which says for what. A server that its team runs is not given any: nothing but its
+Below: `usecases/exchange_token`, which says for what. A server that its team runs has no such route: nothing but its
 own word would say who calls. Not here: the provider.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pierhead.apps.registry.internal import Endpoint, body_read, json_answer, members_of, speaks_for_all
+from pierhead.apps.registry.internal import Endpoint, body_read, json_answer, members_of, require_own
 from pierhead.usecases.exchange_token import ExchangeDesk, Wanted
 from pierhead.usecases.ports_exchange import no_exchange
 
@@ -27,7 +27,8 @@ class InternalExchange:
     async def exchange(self, request: Request) -> Response:
         body = await body_read(request)
         server, issuer, person, call_id = members_of(body, server=str, issuer=str, person=str, call_id=str)
-        if self.desk is None or not speaks_for_all(request):
+        require_own(request, server)
+        if self.desk is None:
             raise no_exchange(server)
         made = await self.desk.exchange(Wanted(server, issuer, person, call_id))
         return json_answer({"authorization": made.authorization, "expires_at": made.expires_at})

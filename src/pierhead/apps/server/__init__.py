@@ -5,6 +5,7 @@ supervisor. Not here: what the server does (its plug-in), how parts are made (`b
 """
 
 import asyncio
+import contextlib
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -14,8 +15,11 @@ from typing import Any, Final
 
 import orjson
 
+from pierhead.apps.peers import PeersOnly
 from pierhead.apps.serving import Application, serve, stop_on_signals
-from pierhead.core.errors import PierheadError, UpstreamUnreachable
+from pierhead.bootstrap.wire_peers import Secured, may_call_servers
+from pierhead.core.errors import PierheadError, RecordFailed, UpstreamUnreachable
+from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
 _RETRY_S: Final = 0.2
 
@@ -28,7 +32,8 @@ class Program:
     """One server, ready to run.
 
     `endless` run beside it until it stops (following policy, shipping facts, a guest's supervisor); `publish` tells
-    the registry what this server offers; `closing` holds what is let go at the end, the journal last.
+    the registry what this server offers; `closing` holds what is let go at the end, the journal last. `secured` is its
+    TLS, by which the gateway alone gets in; None where it listens on loopback. `failed` keeps record of all others.
     """
 
     name: str
@@ -39,6 +44,8 @@ class Program:
     told: Callable[[], Mapping[str, object]]
     closing: AsyncExitStack
     drain_s: float
+    secured: Secured | None
+    failed: FailedSignIns
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, listener: socket.socket) -> None:
@@ -47,11 +54,23 @@ class Program:
         async with self.closing:
             beside = [asyncio.ensure_future(work()) for work in (*self.endless, self._publish)]
             try:
-                await serve(self._front, [listener], self.stopping, drain_s=self.drain_s, lifespan="on")
+                await self._serve(listener)
             finally:
+                with contextlib.suppress(RecordFailed):
+                    await self.failed.flush(at_the_end=True)
                 for task in beside:
                     task.cancel()
                 await asyncio.gather(*beside, return_exceptions=True)
+
+    async def _serve(self, listener: socket.socket) -> None:
+        application: Application = self._front
+        if self.secured is not None:
+            application = PeersOnly(self._front, self.secured.role, may_call_servers, self._turned_away)
+        tls = None if self.secured is None else self.secured.listening()
+        await serve(application, [listener], self.stopping, drain_s=self.drain_s, lifespan="on", tls=tls)
+
+    async def _turned_away(self, reason: str) -> None:
+        await self.failed.record(reason, self.name, "")
 
     async def _publish(self) -> None:
         """Until the registry took the manifest: it may start after us. What it refuses is said once, in the log."""

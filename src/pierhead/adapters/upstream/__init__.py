@@ -2,20 +2,33 @@
 
 Knows HTTP/1.1 framing (httptools reads the answers), deadlines, backpressure and when a connection may be used
 again. Knows nothing of MCP, callers or policy; redirects and cookies are just bytes. A connection belongs to no
-caller. Below: asyncio. Above: `apps/gateway` through the shapes it declares, wired by `bootstrap/wire_gateway`.
+caller. Below: asyncio; one answer as it comes (`answer`). Above: `apps/gateway` through the shapes it declares, wired
+by `bootstrap/wire_gateway`.
 """
 
 import asyncio
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol, cast
 
 import httptools
 
-from pierhead.core.errors import PierheadError, ToolTimedOut, UpstreamUnreachable
+from pierhead.adapters.upstream.answer import Answer
+from pierhead.core.errors import ToolTimedOut, UpstreamUnreachable
 
-Origin = tuple[str, int]
-"""Host and port of one server."""
+Origin = tuple[str, int, str]
+"""Host and port of one server, and the role that it proves over TLS; an empty one where it speaks plain HTTP."""
+
+
+class Secured(Protocol):
+    """TLS towards our own programs, each of which proves its role."""
+
+    def context(self) -> ssl.SSLContext:
+        """That of this moment; another one once our certificate is another. Errors: PierheadError."""
+        ...
+
+    def is_role(self, certificate: bytes, role: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +41,6 @@ class Deadlines:
     sweep_s: float = 0.25
 
 
-_BUFFER: Final = 64 * 1024
 _HEADER_BYTES: Final = 64 * 1024
 _HEADER_COUNT: Final = 200
 _NO_BODY: Final = frozenset({204, 304})
@@ -43,72 +55,6 @@ class _Parser(Protocol):
 
 class _Garbage(Exception):
     """The bytes are no answer we would pass on."""
-
-
-class Answer:
-    """One answer, as far as it has come. `status` and `headers` stand once `Pool.send` returned it."""
-
-    __slots__ = ("_chunks", "_connection", "_error", "_held", "_waiter", "complete", "headers", "status")
-
-    def __init__(self, connection: "_Connection") -> None:
-        self.status = 0
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.complete = False
-        self._chunks: list[bytes] = []
-        self._held = 0
-        self._error: PierheadError | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._connection = connection
-
-    def take(self) -> bytes:
-        """The body bytes that came since the last time; reading goes on if it was stopped."""
-        if not self._chunks:
-            return b""
-        body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
-        if self._held >= _BUFFER and not self.complete:
-            self._connection.resume()
-        self._held = 0
-        return body
-
-    async def more(self) -> None:
-        """Wait until there is more to take, or the end.
-
-        Errors: UpstreamUnreachable when the server closes early or sends no HTTP; ToolTimedOut.
-        """
-        if not self._chunks and not self.complete and self._error is None:
-            self._waiter = self._connection.loop.create_future()
-            await self._waiter
-        if self._error is not None:
-            raise self._error
-
-    def close(self) -> None:
-        """Be done with it: a connection whose answer has not ended is closed, never kept."""
-        if not self.complete:
-            self._connection.abort()
-
-    def begin(self, status: int) -> None:
-        self.status = status
-        self._wake()
-
-    def add(self, body: bytes) -> bool:
-        """Take body bytes in; False when reading should stop until they are taken."""
-        self._chunks.append(body)
-        self._held += len(body)
-        self._wake()
-        return self._held < _BUFFER
-
-    def end(self, error: PierheadError | None = None) -> None:
-        if error is None:
-            self.complete = True
-        elif not self.complete and self._error is None:
-            self._error = error
-        self._wake()
-
-    def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
 
 
 class _Connection(asyncio.Protocol):
@@ -128,11 +74,18 @@ class _Connection(asyncio.Protocol):
         self._finished: Answer | None = None
         self._closed = False
         self._dirty = False
+        self.secured_by: ssl.SSLContext | None = None
         self._transport: asyncio.Transport
 
     @property
     def is_usable(self) -> bool:
         return not self._closed and not self._transport.is_closing()
+
+    @property
+    def shown(self) -> bytes | None:
+        """The certificate (DER) of the other end."""
+        encrypted = cast("ssl.SSLObject | None", self._transport.get_extra_info("ssl_object"))
+        return encrypted.getpeercert(binary_form=True) if encrypted is not None else None
 
     def start(self, request: bytes, deadline: float, *, head_only: bool) -> Answer:
         answer = self.answer = Answer(self)
@@ -259,6 +212,7 @@ class Pool:
 
     origin: Origin
     deadlines: Deadlines
+    secured: Secured | None = None
     _idle: list[_Connection] = field(default_factory=list[_Connection])
     _busy: set[_Connection] = field(default_factory=set[_Connection])
     _sweeper: asyncio.TimerHandle | None = None
@@ -314,20 +268,37 @@ class Pool:
         return len(self._idle) + len(self._busy)
 
     def _kept(self) -> _Connection | None:
+        if not self._idle:
+            return None
+        context = self._context()
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_usable:
+            if connection.is_usable and connection.secured_by is context:
                 return connection
+            connection.abort()  # one that was opened with a certificate of ours that is replaced is not used again
         return None
+
+    def _context(self) -> ssl.SSLContext | None:
+        """Errors: UpstreamUnreachable, where one end is secured and the other is not."""
+        *_, role = self.origin
+        if (self.secured is None) != (not role):
+            message = "the server speaks plain HTTP, the gateway TLS" if self.secured else "the server speaks TLS alone"
+            raise UpstreamUnreachable(message, hint="set the section peers for both", code="upstream-unsecured")
+        return self.secured.context() if self.secured is not None else None
 
     async def _connect(self) -> _Connection:
         loop = asyncio.get_running_loop()
-        host, port = self.origin
+        (host, port, role), context = self.origin, self._context()
         try:
             async with asyncio.timeout(self.deadlines.connect_s):
-                _, connection = await loop.create_connection(lambda: _Connection(self, loop), host, port)
+                _, connection = await loop.create_connection(lambda: _Connection(self, loop), host, port, ssl=context)
         except (OSError, TimeoutError):
             raise UpstreamUnreachable("the server cannot be reached", hint="try again in a few seconds") from None
+        if self.secured is not None and not self.secured.is_role(connection.shown or b"", role):
+            connection.abort()
+            message = "whoever listens at the server's address is another program"
+            raise UpstreamUnreachable(message, hint="see its certificate", code="upstream-impostor")
+        connection.secured_by = context
         return connection
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -350,6 +321,8 @@ class Pools:
     """One pool per server, made on first use."""
 
     deadlines: Deadlines = field(default_factory=Deadlines)
+    secured: Secured | None = None
+    """None where servers listen on this machine alone, in plain HTTP."""
     _pools: dict[Origin, Pool] = field(default_factory=dict[Origin, Pool])
 
     async def send(
@@ -358,7 +331,7 @@ class Pools:
         """As `Pool.send`, to that server."""
         pool = self._pools.get(origin)
         if pool is None:
-            pool = self._pools[origin] = Pool(origin, self.deadlines)
+            pool = self._pools[origin] = Pool(origin, self.deadlines, self.secured)
         return await pool.send(request, first_byte_s=first_byte_s, repeatable=repeatable, head_only=head_only)
 
     def retain(self, origins: Iterable[Origin]) -> None:
