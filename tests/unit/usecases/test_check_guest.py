@@ -155,13 +155,18 @@ def test_not_even_a_host_outside_takes_calls_without_the_operators_word() -> Non
 @pytest.mark.parametrize(
     "url",
     [
-        *("http://mcp.corp.example/mcp", "https://mcp.corp.example:9000/mcp", "http://mcp.corp.example:9000/other"),
+        *("http://mcp.corp.example/mcp", "ftp://mcp.corp.example:9000/mcp", "http://mcp.corp.example:9000/other"),
         *("http://mcp.corp.example:0/mcp", "http://mcp.corp.example:65536/mcp", "http://a@mcp.corp.example:9/mcp"),
         *("http://MCP.corp.example:9000/mcp", "http://mcp.corp.example:9000/mcp?x=1", 7, None),
     ],
 )
 def test_the_place_of_a_server_is_written_in_one_way(url: object) -> None:
     assert "http://HOST:PORT/mcp" in refusal({"kind": "python", "url": url}).hint
+
+
+def test_a_server_may_be_called_over_tls() -> None:
+    rules = GuestRules((), frozenset({"mcp.corp.example"}))
+    check_guest("shop", {"kind": "python", "url": "https://mcp.corp.example:9000/mcp"}, rules)
 
 
 @pytest.mark.parametrize("url", [{"env": "PIERHEAD_GUEST__SHOP__URL"}, "${PIERHEAD_GUEST__SHOP__URL}"])
