@@ -118,6 +118,8 @@ class Shop:
     store: MemoryApprovals
     desk: ApprovalDesk
     audit: MemoryAudit
+    clock: MemoryClock
+    snapshots: MemorySnapshots
     asked: list[ElicitRequestFormParams] = field(default_factory=list[ElicitRequestFormParams])
 
     def http(self, user: str = "alice", program: str = "", *, interactive: bool = True) -> httpx2.AsyncClient:
@@ -185,10 +187,14 @@ def acting(action: Any) -> Answering:
 
 
 @asynccontextmanager
-async def running_shop(key: bytes | None = KEY, store: MemoryApprovals | None = None) -> AsyncGenerator[Shop]:
+async def running_shop(
+    key: bytes | None = KEY,
+    store: MemoryApprovals | None = None,
+    build: Callable[[list[str]], Server] = shop,
+) -> AsyncGenerator[Shop]:
     """One process of the server; another one over the same `store` is its replica."""
     ran: list[str] = []
-    server, clock, audit = shop(ran), MemoryClock(), MemoryAudit()
+    server, clock, audit = build(ran), MemoryClock(), MemoryAudit()
     store = store or MemoryApprovals(clock)
     desk = replace(desk_over(store, limit=20), choices=ChoiceBook(MemoryChoices(), clock, MemoryIds()))
     rows = (Row("shop", parse_who(f"everyone or workload:{CHAT}"), EVERY, EVERY, EVERY),)
@@ -196,7 +202,7 @@ async def running_shop(key: bytes | None = KEY, store: MemoryApprovals | None = 
     governance = govern("shop", server.tools, snapshots, DeskApprovals(desk, Beat(store)), audit, clock)
     application = host(server, governance, SaidCaller(), key)
     async with lifespan(application), serving(application) as port:
-        yield Shop(port, ran, store, desk, audit)
+        yield Shop(port, ran, store, desk, audit, clock, snapshots)
 
 
 def told(result: Any) -> dict[str, Any]:

@@ -29,10 +29,10 @@ from pierhead.core.errors import PierheadError
 from pierhead.core.schema_bounds import DEEPEST, MOST_PARTS, outside_reference, parts, pattern_fault
 from pierhead.core.waiting_tools import WAITING_TOOLS
 from pierhead.sdk.authorize import Declaration
-from pierhead.sdk.protocol import tool_result
 from pierhead.sdk.result import failure, widened
 from pierhead.sdk.schema import held_against
 from pierhead.sdk.tool import Arguments
+from pierhead.sdk.wire import tool_result
 
 _LIST_TTL_MS: Final = 60_000
 #: An empty registry: a `$ref` that points outside the schema is an error, and nothing is fetched.

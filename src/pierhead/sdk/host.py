@@ -29,6 +29,8 @@ from pierhead.sdk.protocol import ADMISSION, Governed
 from pierhead.sdk.routes import Request, Routing, refusal, send_reply
 from pierhead.sdk.server import Server
 from pierhead.sdk.short import Short
+from pierhead.sdk.task_seal import TaskSeal
+from pierhead.sdk.tasks import Tasks
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -63,9 +65,10 @@ def host(
     `names` are the hosts that requests may be addressed to, at any port: one that runs elsewhere than its gateway has
     a name of its own.
     """
-    short = Short(server.tools, governance, orjson.dumps(server.low_level.server_info_stamp))
+    tasks = Tasks(governance, TaskSeal.of(governance.server, state_key))
+    short = Short(server.tools, governance, orjson.dumps(server.low_level.server_info_stamp), tasks)
     _seal(server.low_level, state_key)
-    door = _host(server.low_level, server.tools, governance, _Way(verifier, short, names))
+    door = _host(server.low_level, server.tools, tasks, _Way(verifier, short, names))
     if server.routes is None:
         return door
     return _Paths(door, verifier, Routing(server.routes, server.tools, governance))
@@ -81,7 +84,8 @@ def host_guest(
 ) -> Application:
     """The application of a guard: `front` forwards to a guest, governed exactly as an SDK server is."""
     _seal(front, state_key)
-    return _host(front, tools, governance, _Way(verifier, None, names))
+    tasks = Tasks(governance, TaskSeal.of(governance.server, state_key))
+    return _host(front, tools, tasks, _Way(verifier, None, names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +103,17 @@ class _Way:
         )
 
 
-def _host(
-    front: LowLevelServer[Any], tools: Mapping[str, DeclaredTool], governance: Governance, way: _Way
-) -> Application:
+def _host(front: LowLevelServer[Any], tools: Mapping[str, DeclaredTool], tasks: Tasks, way: _Way) -> Application:
+    governance = tasks.governance
     front.get_tool_input_schema = _seen(tools, governance)
     # An author's tests host one server many times: the governance of the last host is the one in force.
     front.middleware[:] = [kept for kept in front.middleware if not isinstance(kept, Governed)]
-    front.middleware.append(Governed(governance, tools, front.server_info_stamp))
+    front.middleware.append(Governed(governance, tools, front.server_info_stamp, tasks))
     stack = front.streamable_http_app(
         streamable_http_path=_PATH, max_request_body_size=LARGEST_BODY, transport_security=way.security()
     )
     names = frozenset(name.encode() for name in way.names)
-    return _Door(AuthContextMiddleware(stack), way.verifier, way.short, names)
+    return _Door(AuthContextMiddleware(stack), way.verifier, way.short, names, tasks)
 
 
 def _seal(front: LowLevelServer[Any], key: bytes | None) -> None:
@@ -149,10 +152,11 @@ class _Door:
     verifier: Verifier
     short: Short | None
     names: frozenset[bytes]
+    tasks: Tasks
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.stack(scope, receive, send)
+            await self.stack(scope, self._draining(receive), send)
             return
         # Blanks around a value are no part of it; the HTTP parser leaves those behind it.
         scope["headers"] = [(name, value.strip(_BLANKS)) for name, value in scope["headers"]]
@@ -173,6 +177,17 @@ class _Door:
             await self.stack(scope, _replay(body, receive), send)
         finally:
             _ADMITTED.reset(token)
+
+    def _draining(self, receive: Receive) -> Receive:
+        """What the server itself is told: before what its tools stand on is let go, calls of tasks have ended."""
+
+        async def next_message() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self.tasks.drained()
+            return message
+
+        return next_message
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,28 +5,31 @@ plain functions (`usecases`). Not here: HTTP (`host`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import anyio
-import orjson
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.shared.exceptions import MCPError
-from mcp_types import SERVER_INFO_META_KEY, CallToolResult, InputRequiredResult
+from mcp_types import METHOD_NOT_FOUND, SERVER_INFO_META_KEY, InputRequiredResult
 from mcp_types.methods import serialize_server_result
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import BaseModel
 
+from pierhead.core import waiting_tools as three
 from pierhead.core.call import Outcome, Ran, Waiting
 from pierhead.core.errors import Invalid, PierheadError, ToolTimedOut, Unauthenticated
 from pierhead.core.policy import Permit
-from pierhead.core.wire_codes import numbers
+from pierhead.core.task_id import tool_in
 from pierhead.sdk.governance import Admission, DeclaredTool, Governance
 from pierhead.sdk.question import AskedInClient
 from pierhead.sdk.result import Answer, approval_required, failure, timed_out
+from pierhead.sdk.task_seal import Handle
+from pierhead.sdk.task_told import EXTENSION, declares, no_such_task, undeclared
+from pierhead.sdk.tasks import Begun, Poll, Tasks
 from pierhead.sdk.tool import CALLER
 from pierhead.sdk.waiting import TOOLS, OwnApprovals, WaitingTool
-from pierhead.usecases.ports import Upstream
+from pierhead.sdk.wire import as_dict, protocol_error, tool_result
+from pierhead.usecases.call_tool import recording_refusals
 
 #: Where the host puts the Admission of a message, in its ASGI scope.
 ADMISSION: Final = "pierhead.admission"
@@ -41,6 +44,7 @@ class Governed:
     governance: Governance
     tools: Mapping[str, DeclaredTool]
     server_info: Mapping[str, Any]
+    tasks: Tasks
 
     async def __call__(self, ctx: Context, call_next: CallNext) -> HandlerResult:
         admission = admission_of(ctx)
@@ -52,6 +56,10 @@ class Governed:
                     return await self._list(ctx, call_next, admission)
                 case "initialize" | "server/discover":
                     return await self._greet(ctx, call_next, admission)
+                case "tasks/get" | "tasks/update" | "tasks/cancel" if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS:
+                    return await self._task(ctx, call_next, admission)
+                case "subscriptions/listen" if _wants_news_of_tasks(ctx) and not declares(ctx.params or {}):
+                    raise undeclared()
                 case _:
                     self.governance.reachable(admission.caller)
                     return await call_next(ctx)
@@ -65,6 +73,10 @@ class Governed:
         if result is None:
             return None
         told = as_dict(result)
+        if ctx.method == "server/discover" and self.tasks.are_offered:
+            able = told["capabilities"]
+            extensions = {**able.get("extensions", {}), EXTENSION: dict[str, Any]()}
+            told = {**told, "capabilities": {**able, "extensions": extensions}}
         return told if told.get("instructions", signed) == signed else {**told, "instructions": signed}
 
     async def _list(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
@@ -84,16 +96,20 @@ class Governed:
         governance, caller, client = self.governance, admission.caller, client_of(ctx)
         call = governance.call(admission, name, ctx.protocol_version, client)
         asked = AskedInClient(governance.approvals, governance.audit, governance.clock, ctx, client)
+        upstream = Begun(_Onwards(ctx, call_next))
         try:
-            upstream: Upstream = _Onwards(ctx, call_next)
             tool = self.tools.get(name) or TOOLS.get(name)
             if tool is not None and governance.may_see(name, caller):
                 call, values = await governance.read(call, caller, tool, {} if raw is None else raw)
                 if isinstance(tool, WaitingTool):
-                    upstream = OwnApprovals(governance.approvals, governance.waits, values)
+                    upstream = Begun(OwnApprovals(governance.approvals, governance.waits, values))
             outcome = await governance.run(call, caller, upstream, asked)
         except (Invalid, ToolTimedOut) as failed:
             return self._own(ctx, tool_result(failure(failed)))
+        if isinstance(outcome, Waiting) and not upstream.is_begun and asked.question is None and _follows_tasks(ctx):
+            task = self.tasks.offered(outcome, {} if raw is None else raw, caller)
+            if task is not None:
+                return self._stamped(task)
         return self._told(ctx, outcome, asked.question)
 
     def _told(self, ctx: Context, outcome: Outcome, question: InputRequiredResult | None) -> HandlerResult:
@@ -106,13 +122,54 @@ class Governed:
                 waits = tool_result(approval_required(outcome))
                 return self._own(ctx, waits if question is None else as_dict(question))
 
+    async def _task(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
+        """What is asked of a task; one that we did not make is an extension's own, where the server has one."""
+        self.governance.reachable(admission.caller)
+        params = ctx.params or {}
+        task_id = params.get("taskId")
+        if isinstance(task_id, str) and tool_in(task_id):
+            if not declares(params):
+                raise undeclared()
+            return self._stamped(await self._about_task(ctx, call_next, admission, task_id))
+        try:
+            return await call_next(ctx)
+        except MCPError as refused:
+            if refused.error.code == METHOD_NOT_FOUND:
+                raise no_such_task() from None
+            raise
+
+    async def _about_task(
+        self, ctx: Context, call_next: CallNext, admission: Admission, task_id: str
+    ) -> dict[str, Any]:
+        governance, caller = self.governance, admission.caller
+        call = governance.call(admission, tool_in(task_id), ctx.protocol_version, client_of(ctx))
+        async with recording_refusals(call, caller, governance.audit):
+            handle, tool = self.tasks.seal.opened(task_id, caller), self.tools.get(call.tool)
+            if handle is None or tool is None or not governance.may_see(call.tool, caller):
+                raise no_such_task()
+        if ctx.method == "tasks/get":
+            params = {"name": call.tool, "arguments": handle.arguments, "_meta": (ctx.params or {})["_meta"]}
+            onwards = _Onwards(replace(ctx, method="tools/call", params=params), call_next)
+            return await self.tasks.polled(Poll(handle, call, caller, tool, onwards))
+        if ctx.method == "tasks/cancel":
+            await self._withdraw(ctx, handle, admission)
+        return {"resultType": "complete"}
+
+    async def _withdraw(self, ctx: Context, handle: Handle, admission: Admission) -> None:
+        """As `approvals_cancel`. What is past withdrawing goes on: the client is told so when it asks."""
+        governance, caller, tool = self.governance, admission.caller, TOOLS[three.CANCEL]
+        call = governance.call(admission, three.CANCEL, ctx.protocol_version, client_of(ctx))
+        call, values = await governance.read(call, caller, tool, {"id": handle.approval})
+        await governance.run(call, caller, OwnApprovals(governance.approvals, governance.waits, values))
+
     def _own(self, ctx: Context, told: dict[str, Any]) -> HandlerResult:
         """An answer of our own in the form of its revision, as `mcp` finishes those of its handlers."""
         version = ctx.protocol_version
         result = serialize_server_result("tools/call", version, told)
-        if version in MODERN_PROTOCOL_VERSIONS:
-            result["_meta"] = {SERVER_INFO_META_KEY: dict(self.server_info)}
-        return result
+        return self._stamped(result) if version in MODERN_PROTOCOL_VERSIONS else result
+
+    def _stamped(self, result: dict[str, Any]) -> dict[str, Any]:
+        return {**result, "_meta": {SERVER_INFO_META_KEY: dict(self.server_info)}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,25 +209,13 @@ def admission_of(ctx: Context) -> Admission:
     return found
 
 
-def protocol_error(error: PierheadError) -> MCPError:
-    """`error` as JSON-RPC: its number, its message, and code and hint as data."""
-    return MCPError(code=numbers(error).json_rpc, message=error.message, data={"code": error.code, "hint": error.hint})
+def _follows_tasks(ctx: Context) -> bool:
+    return ctx.protocol_version in MODERN_PROTOCOL_VERSIONS and declares(ctx.params or {})
 
 
-def tool_result(answer: Answer) -> dict[str, Any]:
-    """An answer as the wire form of a complete tool result."""
-    text = answer.encoded.decode()
-    result: dict[str, Any] = {"content": [{"type": "text", "text": text}], "isError": answer.is_error}
-    if not answer.is_error:
-        result["structuredContent"] = orjson.loads(answer.encoded)
-    return as_dict(CallToolResult.model_validate(result))
-
-
-def as_dict(result: HandlerResult) -> dict[str, Any]:
-    """What a handler returned, in wire form."""
-    if isinstance(result, BaseModel):
-        return result.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return result or {}
+def _wants_news_of_tasks(ctx: Context) -> bool:
+    wanted = (ctx.params or {}).get("notifications")
+    return isinstance(wanted, Mapping) and "taskIds" in wanted
 
 
 def client_of(ctx: Context) -> str:

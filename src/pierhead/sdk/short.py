@@ -17,10 +17,12 @@ from pierhead.core.call import Outcome, Ran, Waiting
 from pierhead.core.errors import Invalid, PierheadError, ToolTimedOut
 from pierhead.core.policy import Permit
 from pierhead.sdk.governance import Admission, Governance
-from pierhead.sdk.protocol import protocol_error
 from pierhead.sdk.result import Answer, approval_required, failure, timed_out
+from pierhead.sdk.task_told import declares
+from pierhead.sdk.tasks import Begun, Tasks
 from pierhead.sdk.tool import CALLER, BoundTool
 from pierhead.sdk.watch import Watch
+from pierhead.sdk.wire import error_body, protocol_error
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -44,6 +46,7 @@ class _ShortCall:
     tool: BoundTool
     arguments: dict[str, Any]
     client: str
+    follows_tasks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Short:
     governance: Governance
     server_info: bytes
     """What `mcp` stamps on each result, as JSON."""
+    tasks: Tasks
 
     async def answer(
         self, headers: Mapping[bytes, bytes], body: bytes, admission: Admission, receive: Receive, send: Send
@@ -93,13 +97,14 @@ class Short:
         ours = tool.is_plain and not tool.mirrors_headers and request["method"] == "tools/call"
         if not (ours and headers.get(b"mcp-name") == tool.name.encode()):
             return None
-        return _ShortCall(request["id"], tool, cast("dict[str, Any]", arguments), _client(meta))
+        return _ShortCall(request["id"], tool, cast("dict[str, Any]", arguments), _client(meta), declares(params))
 
     async def _respond(self, short: _ShortCall, admission: Admission) -> _Answered:
         call = self.governance.call(admission, short.tool.name, ERA, short.client)
         try:
             call, values = await self.governance.read(call, admission.caller, short.tool, short.arguments)
-            outcome = await self.governance.run(call, admission.caller, _Body(short.tool, values))
+            body = Begun(_Body(short.tool, values))
+            outcome = await self.governance.run(call, admission.caller, body)
         except (Invalid, ToolTimedOut) as failed:
             return self._complete(short.id, failure(failed))
         except PierheadError as refused:
@@ -107,6 +112,10 @@ class Short:
         except MCPError as failed:
             return _failed(short.id, failed)
         if isinstance(outcome, Waiting):
+            may_follow = short.follows_tasks and not body.is_begun
+            task = self.tasks.offered(outcome, short.arguments, admission.caller) if may_follow else None
+            if task is not None:
+                return self._result(short.id, orjson.dumps(task)[1:-1])
             return self._complete(short.id, approval_required(outcome))
         return self._complete(short.id, cast("Answer", outcome.result))
 
@@ -114,11 +123,14 @@ class Short:
         """A complete result; the structured content is spliced in as it was encoded, once."""
         text = orjson.dumps(answer.encoded.decode())
         structured = b"" if answer.is_error else b'"structuredContent":%b,' % answer.encoded
-        return 200, (
-            b'{"jsonrpc":"2.0","id":%b,"result":{"content":[{"type":"text","text":%b}],%b"isError":%b,'
-            b'"resultType":"complete","_meta":{"io.modelcontextprotocol/serverInfo":%b}}}'
-            % (orjson.dumps(request_id), text, structured, b"true" if answer.is_error else b"false", self.server_info)
-        )
+        is_error = b"true" if answer.is_error else b"false"
+        content = b'"content":[{"type":"text","text":%b}],%b"isError":%b,"resultType":"complete"'
+        return self._result(request_id, content % (text, structured, is_error))
+
+    def _result(self, request_id: str | int, members: bytes) -> _Answered:
+        """A result of these members of JSON."""
+        whole = b'{"jsonrpc":"2.0","id":%b,"result":{%b,"_meta":{"io.modelcontextprotocol/serverInfo":%b}}}'
+        return 200, whole % (orjson.dumps(request_id), members, self.server_info)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +168,7 @@ async def _unless_gone(work: Awaitable[_Answered], receive: Receive) -> "_Answer
 
 def _failed(request_id: str | int, error: MCPError) -> _Answered:
     """The error as `mcp` itself would send it."""
-    body = {
-        "jsonrpc": "2.0",
-        "id": request_id,
-        "error": error.error.model_dump(mode="json", by_alias=True, exclude_none=True),
-    }
+    body = {"jsonrpc": "2.0", "id": request_id, "error": error_body(error)}
     return ERROR_CODE_HTTP_STATUS.get(error.error.code, 200), orjson.dumps(body)
 
 

@@ -16,7 +16,7 @@ import orjson
 from pierhead.apps.gateway.asgi import Message, Send
 from pierhead.apps.gateway.edge import Fields
 from pierhead.apps.gateway.envelope import Envelope
-from pierhead.apps.gateway.strict_json import parse
+from pierhead.apps.gateway.strict_json import is_object, parse
 from pierhead.apps.problem import MODERN
 from pierhead.core.approval import Approval
 from pierhead.core.errors import Invalid
@@ -34,7 +34,9 @@ _PATIENCE_S: Final = 0.05
 _TTL_MS: Final = 300_000
 _PREFIX: Final = "io.modelcontextprotocol/"
 _INFO: Final = f"{_PREFIX}serverInfo"
-_STATELESS: Final = {f"{_PREFIX}protocolVersion": MODERN, f"{_PREFIX}clientCapabilities": dict[str, Any]()}
+_CAPABILITIES: Final = f"{_PREFIX}clientCapabilities"
+_TASKS: Final = f"{_PREFIX}tasks"
+_STATELESS: Final = {f"{_PREFIX}protocolVersion": MODERN, _CAPABILITIES: dict[str, Any]()}
 _METHODS_OWN: Final = frozenset({400, 404})
 
 INSTRUCTIONS: Final = (
@@ -226,9 +228,18 @@ def onward(found: Envelope, fields: Fields, body: bytes) -> Onward:
     params: dict[str, Any] = {**message["params"], "name": tool, "arguments": given}
     kept = {name: value for name, value in fields.items() if not name.startswith(b"mcp-param-")}
     kept |= {b"mcp-name": _header(tool), b"mcp-method": b"tools/call", b"mcp-protocol-version": MODERN.encode()}
-    if found.era != MODERN:
-        params["_meta"] = {**params.get("_meta", {}), **_STATELESS}
+    params["_meta"] = _asked_here(params["_meta"]) if found.era == MODERN else {**params.get("_meta", {}), **_STATELESS}
     return Onward(server, kept, orjson.dumps({**message, "params": params}))
+
+
+def _asked_here(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """The `_meta` without tasks: one server's task could not be polled at the desk, which is not told whose it is."""
+    capabilities = meta.get(_CAPABILITIES)
+    extensions = capabilities.get("extensions") if is_object(capabilities) else None
+    if not is_object(capabilities) or not is_object(extensions):
+        return {**meta}
+    kept = {name: value for name, value in extensions.items() if name != _TASKS}
+    return {**meta, _CAPABILITIES: {**capabilities, "extensions": kept}}
 
 
 def in_band(send: Send) -> Send:

@@ -15,6 +15,8 @@ class Governed(Enum):
 
     TOOL = auto()
     """Decided by name, recorded before and after."""
+    TASK = auto()
+    """A call of the tool that the task's name says, as the server will hold it to: decided and recorded as that."""
     READ = auto()
     """Content leaves the server: recorded before and after, under the method's name."""
     PASSED = auto()
@@ -51,9 +53,9 @@ def _rows() -> tuple[Method, ...]:
         # modern only
         Method("server/discover", True, False, passed, repeatable=True),
         Method("subscriptions/listen", True, False, passed, listens=True),
-        Method("tasks/get", True, False, passed, target="taskId"),
+        Method("tasks/get", True, False, Governed.TASK, target="taskId"),
         Method("tasks/update", True, False, passed, target="taskId"),
-        Method("tasks/cancel", True, False, passed, target="taskId"),
+        Method("tasks/cancel", True, False, read, target="taskId"),
         # legacy only
         Method("initialize", False, True, passed),
         Method("ping", False, True, passed),

@@ -42,6 +42,7 @@ from pierhead.core.call import Call, Opaque
 from pierhead.core.errors import Forbidden, Invalid, PierheadError, ToolTimedOut, Unauthenticated, UpstreamUnreachable
 from pierhead.core.identity import Caller
 from pierhead.core.policy import ApprovalNeeded
+from pierhead.core.task_id import tool_in
 from pierhead.usecases.call_tool import call_tool, recording_refusals
 from pierhead.usecases.list_tools import reachable_server
 from pierhead.usecases.memory import NoApprovals
@@ -245,7 +246,7 @@ class Relay:
         """The use case of this kind of message, with the exchange as its upstream."""
         at = self._at
         ports = Ports(at.snapshots, at.rules, self._approvals, at.audit, at.clock, exchange)
-        if method.governed is Governed.TOOL:
+        if method.governed is Governed.TOOL or (method.governed is Governed.TASK and call.tool != method.name):
             await call_tool(call, caller, ports)
         else:
             await relay_message(call, caller, ports, recorded=method.governed is Governed.READ)
@@ -307,8 +308,18 @@ def _inbound(visit: Visit, caller: Caller, method: Method, body: bytes, digest: 
 
 
 def _call_of(visit: Visit, caller: Caller, found: Envelope) -> Call:
-    tool = found.target if found.method.governed is Governed.TOOL else found.method.name
-    return _call(visit, caller, tool, Opaque(found.digest, found.size), found.client or visit.user_agent)
+    return _call(visit, caller, _called(found), Opaque(found.digest, found.size), found.client or visit.user_agent)
+
+
+def _called(found: Envelope) -> str:
+    """The tool that is called; of any other message, and of a task that is none of ours, its method."""
+    match found.method.governed:
+        case Governed.TOOL:
+            return found.target
+        case Governed.TASK:
+            return tool_in(found.target) or found.method.name
+        case _:
+            return found.method.name
 
 
 def _call(visit: Visit, caller: Caller, tool: str, arguments: Opaque, client: str) -> Call:
