@@ -37,12 +37,14 @@ from pierhead.usecases.declare_absence import DutyDesk
 from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.find_client import Clients
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
+from pierhead.usecases.hear_in_browser import PushDesk
 from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemoryIds
 from pierhead.usecases.memory_approvals import MemoryApprovals
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.memory_data import MemoryData
 from pierhead.usecases.memory_duty import MemoryAbsences, MemoryChoices
 from pierhead.usecases.memory_health import MemoryHealths
+from pierhead.usecases.memory_push import MemoryBrowsers
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
 from pierhead.usecases.memory_sign_in import KnownPeople, MemoryDocuments, MemoryPeople, MemorySignIn
 from pierhead.usecases.ports_approvals import ApprovalLimits
@@ -55,6 +57,7 @@ from pierhead.usecases.remember_choice import ChoiceBook
 from pierhead.usecases.withdraw_person import CurrentPeople, PeopleDesk
 
 PUBLIC_URL = "http://127.0.0.1:8420"
+PUSH_KEY = "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8"
 NOW = 1_795_000_000.0
 PEOPLE = KnownPeople(
     {
@@ -188,6 +191,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         ),
         duty=duty,
         people=PeopleDesk(MemoryPeople(), known.served, desk, None),
+        push=PushDesk(MemoryBrowsers(), clock, PUSH_KEY, ("push.example",)),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]
     app = Starlette(routes=routes)

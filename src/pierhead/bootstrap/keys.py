@@ -9,6 +9,7 @@ import hmac
 import json
 import secrets
 import stat
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from pierhead.core.errors import Misconfigured
 _MASTER: Final = "assertion.key"
 VALUES: Final = "values.key"
 """What servers make digests of values with: each has its own, derived from it."""
+PUSH: Final = "push.key"
+"""What messages to browsers are signed with: 32 bytes, in base64url, as tools for web push write it (RFC 8292)."""
 
 _LENGTH: Final = 32
 
@@ -121,6 +124,13 @@ def _signing_key() -> bytes:
     return Ed25519PrivateKey.generate().private_bytes_raw()
 
 
+def _push_key() -> bytes:
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key  # noqa: PLC0415 - as above
+
+    number = generate_private_key(SECP256R1()).private_numbers().private_value
+    return urlsafe_b64encode(number.to_bytes(_LENGTH)).rstrip(b"=")
+
+
 def _public_half(private: bytes) -> bytes:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - first start
 
@@ -136,4 +146,5 @@ _MAKERS: Final[Mapping[str, Callable[[], bytes]]] = {
     VALUES: _random,
     "cursor.key": _random,
     "people.key": _random,
+    PUSH: _push_key,
 }

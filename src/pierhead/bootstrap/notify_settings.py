@@ -4,7 +4,7 @@ Not here: reading settings (`settings`), sending (`wire_notices`).
 """
 
 import base64
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -18,6 +18,20 @@ def _pairs(given: object) -> object:
         return given
     lines = (line.strip().rpartition("=") for line in given.splitlines() if line.strip())
     return {name: address for name, _, address in lines}
+
+
+def _lines(given: object) -> object:
+    """A list; from the environment a text with one item a line."""
+    return tuple(line.strip() for line in given.splitlines() if line.strip()) if isinstance(given, str) else given
+
+
+PUSH_SERVICES: Final = (
+    "fcm.googleapis.com",
+    "updates.push.services.mozilla.com",
+    ".push.apple.com",
+    ".notify.windows.com",
+)
+"""Those of Chrome, Firefox, Safari and Edge."""
 
 
 class NotifySettings(BaseModel):
@@ -36,6 +50,14 @@ class NotifySettings(BaseModel):
         default_factory=dict[str, str], description="e-mail addresses of people and groups, by name"
     )
 
+    push_contact: str = Field(
+        "", description="where push services reach you, mailto: or https:; empty: no browser is told of approvals"
+    )
+    push_services: Annotated[tuple[str, ...], BeforeValidator(_lines)] = Field(
+        PUSH_SERVICES, description="hosts that browsers may be reached at; with a dot first, all below"
+    )
+    push_key: SecretStr = Field(SecretStr(""), description="signs what is sent there; empty: a key of the platform")
+
     @property
     def key(self) -> bytes:
         """The bytes that sign. Errors: Misconfigured (`bad-setting`)."""
@@ -52,7 +74,7 @@ class NotifySettings(BaseModel):
     @property
     def tells_people(self) -> bool:
         """Whether approvals are told to anybody outside the pages."""
-        return bool(self.url or self.smtp_url)
+        return bool(self.url or self.smtp_url or self.push_contact)
 
 
 def check_notify(given: NotifySettings, allowed_hosts: tuple[str, ...]) -> None:
@@ -65,6 +87,14 @@ def check_notify(given: NotifySettings, allowed_hosts: tuple[str, ...]) -> None:
             raise Misconfigured("notify.url is no https address", hint=hint, code="bad-setting")
     if given.smtp_url:
         _check_mail(given)
+    if given.push_contact and not _is_contact(given.push_contact):
+        message = "notify.push_contact is no mailto: or https: address"
+        raise Misconfigured(message, hint="write mailto:mcp@example.com", code="bad-setting")
+
+
+def _is_contact(text: str) -> bool:
+    scheme, _, rest = text.partition(":")
+    return (scheme == "mailto" and _is_address(rest)) or (scheme == "https" and bool(urlsplit(text).hostname))
 
 
 def _check_mail(given: NotifySettings) -> None:

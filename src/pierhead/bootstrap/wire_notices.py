@@ -13,10 +13,11 @@ from pierhead.adapters.foreign.webhook import Webhook
 from pierhead.adapters.system import SystemIds
 from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.repeating import for_ever
+from pierhead.bootstrap.wire_push import browser_notices
 from pierhead.bootstrap.wire_registry import RegistryAdapters
-from pierhead.usecases.address_notices import AddressBook, MailBook
+from pierhead.usecases.address_notices import AddressBook, BrowserBook, MailBook
 from pierhead.usecases.deliver_notices import NoticeDesk, deliver_notices
-from pierhead.usecases.ports_notices import MAIL, WEBHOOK, Notifier
+from pierhead.usecases.ports_notices import BROWSER, MAIL, WEBHOOK, Notifier
 from pierhead.usecases.remind_reviewers import ReminderDesk, remind_reviewers
 
 _EVERY_S: Final = 15.0
@@ -39,24 +40,30 @@ async def tell_for_ever(adapters: RegistryAdapters, every_s: float = _EVERY_S) -
 
 async def deliver_for_ever(adapters: RegistryAdapters, every_s: float = _DELIVER_S) -> None:
     """Until cancelled: send what is due, wait. Ends at once where nothing is ever sent."""
-    notifiers = _notifiers(adapters)
-    if not notifiers:
-        return
-    notify = adapters.setting.notify
+    desk = notice_desk(adapters)
+    if desk.notifiers:
+        await for_ever(lambda: deliver_notices(desk), every_s, "notices")
+
+
+def notice_desk(adapters: RegistryAdapters) -> NoticeDesk:
+    """The outbox, every channel that is set up, and where people are reached by it."""
+    notifiers, notify = _notifiers(adapters), adapters.setting.notify
     mail = MailBook(notify.addresses, notify.mail_domain) if MAIL in notifiers else None
-    addresses = AddressBook(adapters.desk.people, mail, WEBHOOK in notifiers, adapters.duty.absences)
-    desk = NoticeDesk(DatabaseNotices(adapters.database), notifiers, addresses, adapters.clock)
-    await for_ever(lambda: deliver_notices(desk), every_s, "notices")
+    browsers = BrowserBook(adapters.push.browsers, adapters.desk.terms.people_of) if adapters.push else None
+    addresses = AddressBook(adapters.desk.people, mail, WEBHOOK in notifiers, adapters.duty.absences, browsers)
+    return NoticeDesk(DatabaseNotices(adapters.database), notifiers, addresses, adapters.clock)
 
 
 def _notifiers(adapters: RegistryAdapters) -> dict[str, Notifier]:
     """Every channel that is set up."""
-    notify = adapters.setting.notify
+    notify, allowed = adapters.setting.notify, adapters.setting.rules.guest_rules.allowed_hosts
     found: dict[str, Notifier] = {}
     if notify.url:
-        found[WEBHOOK] = Webhook(notify.url, notify.key, adapters.setting.rules.guest_rules.allowed_hosts)
+        found[WEBHOOK] = Webhook(notify.url, notify.key, allowed)
     if notify.smtp_url:
         found[MAIL] = _mail(notify)
+    if adapters.push:
+        found[BROWSER] = browser_notices(notify, adapters.keys, adapters.push, adapters.approvals, allowed)
     return found
 
 

@@ -50,6 +50,7 @@ from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk, decision_news, duty_desk
 from pierhead.bootstrap.wire_clients import known_clients
 from pierhead.bootstrap.wire_people import exchange_desk, people_desk
+from pierhead.bootstrap.wire_push import push_desk
 from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import WORKING_DAYS, Gate
@@ -63,6 +64,7 @@ from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.exchange_token import ExchangeDesk
 from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
+from pierhead.usecases.hear_in_browser import PushDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_official import Standings
@@ -137,6 +139,8 @@ class RegistryAdapters:
     """None where people sign in here."""
     duty: DutyDesk
     counts: ApprovalCounts
+    push: PushDesk | None
+    """None where no browser is told of approvals."""
 
 
 def _company(fleet: Fleet) -> CompanyPolicies:
@@ -195,6 +199,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         exchanges=exchange_desk(federation, people, setting.sign_in, desk.audit),
         duty=duty,
         counts=asking.counts,
+        push=push_desk(setting.notify, keys, database),
     )
 
 

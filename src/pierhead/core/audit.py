@@ -16,6 +16,7 @@ from pierhead.core.audit_policy import PolicyFact
 from pierhead.core.audit_reviews import ReviewFact
 from pierhead.core.audit_sign_in import SignInFailed, SignInSucceeded, TokenIssued, TokenRevoked
 from pierhead.core.break_glass import GlassBroken
+from pierhead.core.browser import BrowserAdded, BrowserEnded
 from pierhead.core.call import Call, Request
 from pierhead.core.choice import ChoiceEnded, ChoiceRemembered
 from pierhead.core.identity import Caller
@@ -276,6 +277,8 @@ Fact = (
     | AbsenceEnded
     | ChoiceRemembered
     | ChoiceEnded
+    | BrowserAdded
+    | BrowserEnded
     | EnrolmentFact
 )
 

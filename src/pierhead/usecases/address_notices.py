@@ -4,12 +4,13 @@ A name that is an e-mail address is one; others are looked up, or get the compan
 of its own, which then stands for its members. Not here: when a notice leaves (`deliver_notices`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pierhead.usecases.ports_duty import Absences
-from pierhead.usecases.ports_notices import MAIL, WEBHOOK, Readers
+from pierhead.usecases.ports_notices import BROWSER, MAIL, WEBHOOK, Readers
+from pierhead.usecases.ports_push import Browsers
 
 
 class Members(Protocol):
@@ -37,6 +38,19 @@ class MailBook:
 
 
 @dataclass(frozen=True, slots=True)
+class BrowserBook:
+    """Where the people of one issuer hear in a browser."""
+
+    browsers: Browsers
+    issuer: str
+
+    async def of(self, names: Iterable[str]) -> Sequence[str]:
+        """The ids of their browsers."""
+        wanted = frozenset(names)
+        return [each.id for each in await self.browsers.of(self.issuer, wanted)] if wanted else []
+
+
+@dataclass(frozen=True, slots=True)
 class AddressBook:
     """Fills `Addresses`. Without `mail` nobody is written to; `webhook` is whether there is one."""
 
@@ -44,12 +58,18 @@ class AddressBook:
     mail: MailBook | None
     webhook: bool
     absences: Absences | None = None
+    browsers: BrowserBook | None = None
 
     async def places(self, readers: Readers, now: float) -> Sequence[tuple[str, str]]:
         found = [(WEBHOOK, "")] if self.webhook else []
+        if self.mail is None and self.browsers is None:
+            return tuple(found)
+        reached = await self._without_the_away(readers, now)
         if self.mail is not None:
-            reached = await self._without_the_away(readers, now)
             found += [(MAIL, address) for address in self._mailed(reached, self.mail)]
+        if self.browsers is not None:
+            known = (name for name in self._named(reached, frozenset()) if self.members.groups(name) is not None)
+            found += [(BROWSER, browser) for browser in await self.browsers.of(known)]
         return tuple(dict.fromkeys(found))
 
     async def _without_the_away(self, readers: Readers, now: float) -> Readers:

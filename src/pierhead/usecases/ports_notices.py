@@ -1,8 +1,8 @@
 """What is told to people outside the pages, as it is kept until it was delivered, and how it leaves.
 
-Filled by `adapters/db/notices` and, one channel each, `adapters/foreign/webhook` and `adapters/foreign/mail`; in tests
-by `usecases/memory_notices`. Not here: what is worth telling (`remind_reviewers`, `tell_approvals`), whom a notice
-reaches (`address_notices`), when a delivery is tried again (`deliver_notices`).
+Filled by `adapters/db/notices` and, one channel each, `adapters/foreign/webhook`, `adapters/foreign/mail` and
+`usecases/push_notice`; in tests by `usecases/memory_notices`. Not here: what is worth telling (`remind_reviewers`,
+`tell_approvals`), whom a notice reaches (`address_notices`), when a delivery is tried again (`deliver_notices`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,6 +17,7 @@ PEOPLE: Final = ""
 """No channel yet: the notice is for `readers`, and becomes one copy for each place where they are reached."""
 WEBHOOK: Final = "webhook"
 MAIL: Final = "mail"
+BROWSER: Final = "browser"
 
 
 @dataclass(frozen=True, slots=True)

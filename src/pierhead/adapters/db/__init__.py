@@ -5,6 +5,7 @@ Only the registry opens it. Below: the ports `ports_approvals`, `ports_plans`, `
 """
 
 from pierhead.adapters.db.approvals import DatabaseApprovals, expire_for_ever
+from pierhead.adapters.db.browsers import DatabaseBrowsers
 from pierhead.adapters.db.calls import DatabaseRecords
 from pierhead.adapters.db.catalogue import DatabaseCatalogue
 from pierhead.adapters.db.decision_news import DatabaseDecisionNews
@@ -25,6 +26,7 @@ __all__ = [
     "DatabaseAbsences",
     "DatabaseApprovals",
     "DatabaseAudit",
+    "DatabaseBrowsers",
     "DatabaseCatalogue",
     "DatabaseChoices",
     "DatabaseDecisionNews",

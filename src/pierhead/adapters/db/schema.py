@@ -228,6 +228,21 @@ CHOICES = Table(
     Index(None, "person", "expires_at"),
 )
 
+BROWSERS = Table(
+    "browsers",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Index(None, "issuer", "person"),
+)
+"""Where people hear of approvals by web push; what is sent there must be signed by a key that is not kept here."""
+
 PLANS = Table(
     "plans",
     METADATA,

@@ -7,6 +7,7 @@ nowhere either. A failure becomes an answer to the one request that met it: the 
 
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -105,10 +106,13 @@ class OutwardTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(502, headers={"content-type": "application/json"}, content=body, request=request)
 
 
-async def outward(url: str, *, guarded: bool, allowed: frozenset[str]) -> OutwardTransport:
+async def outward(
+    url: str, *, guarded: bool, allowed: frozenset[str], trust: ssl.SSLContext | None = None
+) -> OutwardTransport:
     """Resolve the host of `url` and check where it lies.
 
-    Shapes: not `guarded`: wherever it lies; `allowed` are hosts that may lie inside.
+    Shapes: not `guarded`: wherever it lies; `allowed` are hosts that may lie inside; without `trust` certificates are
+    checked against the system's store.
     Errors: Unreachable.
     """
     parsed = httpx2.URL(url)
@@ -120,7 +124,7 @@ async def outward(url: str, *, guarded: bool, allowed: frozenset[str]) -> Outwar
                 f"{parsed.host} is {inside[0]}, inside the network;"
                 " an administrator may put the host into registry.allowed_hosts"
             )
-    return OutwardTransport(parsed, addresses, httpx2.AsyncHTTPTransport(trust_env=False))
+    return OutwardTransport(parsed, addresses, httpx2.AsyncHTTPTransport(verify=trust or True, trust_env=False))
 
 
 async def resolved(host: str, port: int) -> list[str]:

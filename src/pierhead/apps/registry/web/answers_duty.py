@@ -60,16 +60,15 @@ async def review_glass_form(site: Site, viewer: Viewer, request: Request, form: 
 
 async def away_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:
     """The end of a day, in UTC: no time of day is asked for, and none is guessed."""
-    del request
     try:
         until = datetime.fromisoformat(form.get("until", "")).replace(hour=23, minute=59, tzinfo=UTC).timestamp()
     except ValueError:
-        return await shown_you(site, viewer, Filled(form, {"until": "Name the last day."}))
+        return await shown_you(site, viewer, request, Filled(form, {"until": "Name the last day."}))
     wanted = Absence("", "", form.get("deputy", "").strip(), 0.0, until, form.get("reason", "").strip())
     try:
         await declare_absence(wanted, viewer.caller(site), site.duty)
     except Invalid as refused:
-        return await shown_you(site, viewer, Filled(form, problem=_sentence(refused)))
+        return await shown_you(site, viewer, request, Filled(form, problem=_sentence(refused)))
     return "/you"
 
 
@@ -78,7 +77,7 @@ async def back_form(site: Site, viewer: Viewer, request: Request, form: Mapping[
     try:
         await end_absence(str(request.path_params["id"]), viewer.caller(site), site.admins, site.duty)
     except Invalid as refused:
-        return await shown_you(site, viewer, Filled(problem=_sentence(refused)))
+        return await shown_you(site, viewer, request, Filled(problem=_sentence(refused)))
     return "/you"
 
 
@@ -88,7 +87,7 @@ async def forget_form(site: Site, viewer: Viewer, request: Request, form: Mappin
     try:
         await revoke_choice(str(request.path_params["id"]), who, site.approvals)
     except Invalid as refused:
-        return await shown_you(site, viewer, Filled(problem=_sentence(refused)))
+        return await shown_you(site, viewer, request, Filled(problem=_sentence(refused)))
     return "/you"
 
 

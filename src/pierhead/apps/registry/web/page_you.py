@@ -1,4 +1,4 @@
-"""A person's own page: when they are away, who stands in for whom, what they need not confirm again."""
+"""A person's own page: when they are away, who stands in, where they hear, what they need not confirm again."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.inputs import BLANK, Filled, area, faults, form, submit, text
+from pierhead.apps.registry.web.page_browsers import Heard, browsers, heard
 from pierhead.apps.registry.web.parts import absolute, empty, exact_json, facts, folded, titled, visible
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.core.absence import Absence
@@ -22,22 +23,23 @@ class YouView:
     absences: tuple[Absence, ...]
     stands_in: tuple[Absence, ...]
     choices: tuple[Choice, ...]
+    browsers: tuple[Heard, ...]
     now: float
 
 
 async def you_page(site: Site, viewer: Viewer, request: Request) -> Shown:
-    del request
-    return await shown_you(site, viewer)
+    return await shown_you(site, viewer, request)
 
 
-async def shown_you(site: Site, viewer: Viewer, filled: Filled = BLANK) -> Shown:
+async def shown_you(site: Site, viewer: Viewer, request: Request, filled: Filled = BLANK) -> Shown:
     """The page, with what became of a form that could not be taken."""
-    view = await you_view(site, viewer)
+    view = await you_view(site, viewer, request)
     token = site.sessions.form_token(viewer.session)
-    return Shown("You", view, lambda: _you(view, token, filled))
+    key = site.push.key if site.push else ""
+    return Shown("You", view, lambda: _you(view, key, token, filled))
 
 
-async def you_view(site: Site, viewer: Viewer) -> YouView:
+async def you_view(site: Site, viewer: Viewer, request: Request) -> YouView:
     now, name = site.now(), viewer.person
     lasting = await site.duty.absences.open(now)
     held = await site.approvals.choices.held(name)
@@ -47,16 +49,19 @@ async def you_view(site: Site, viewer: Viewer) -> YouView:
         absences=tuple(each for each in lasting if each.person == name),
         stands_in=tuple(each for each in lasting if each.deputy == name),
         choices=tuple(each for each in held if each.issuer == site.tokens.terms.people_of),
+        browsers=await heard(site, viewer, request),
         now=now,
     )
 
 
-def _you(view: YouView, token: str, filled: Filled) -> h.Node:
+def _you(view: YouView, key: str, token: str, filled: Filled) -> h.Node:
     return [
         heading(h.bdi[visible(view.person)], h.p(class_="quiet")["In ", visible(", ".join(view.groups) or "no group")]),
         faults(filled),
         h.div(class_="split")[
-            h.div(class_="stack wide")[_absences(view, token), _choices(view, token)],
+            h.div(class_="stack wide")[
+                _absences(view, token), browsers(view.browsers, key, token), _choices(view, token)
+            ],
             h.aside(class_="stack wide side", aria_label="Your absence")[_away(token, filled), _stands_in(view)],
         ],
     ]

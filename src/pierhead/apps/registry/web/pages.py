@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from pierhead.apps.problem import MODERN, http_status
 from pierhead.apps.registry import openapi
 from pierhead.apps.registry.forms import form_of, query_of
-from pierhead.apps.registry.web import page_authorize, page_federated, page_sign_in
+from pierhead.apps.registry.web import page_authorize, page_browsers, page_federated, page_sign_in
 from pierhead.apps.registry.web.answers import answer_form, cancel_form, remark_form, settle_form
 from pierhead.apps.registry.web.answers_duty import away_form, back_form, break_form, forget_form, review_glass_form
 from pierhead.apps.registry.web.changes import (
@@ -37,6 +37,7 @@ from pierhead.apps.registry.web.page_approval import approval_page, confirming_p
 from pierhead.apps.registry.web.page_approvals import approvals_page
 from pierhead.apps.registry.web.page_audit import audit_page, call_page
 from pierhead.apps.registry.web.page_batch import batch_form, batch_page
+from pierhead.apps.registry.web.page_browsers import end_form
 from pierhead.apps.registry.web.page_connect import connect_page
 from pierhead.apps.registry.web.page_data import data_page, statement_page
 from pierhead.apps.registry.web.page_docs import docs
@@ -99,6 +100,7 @@ FORMS: Final[Mapping[str, FormOf]] = {
     "/approvals/{id}/settle": settle_form,
     "/approvals/{id}/break-glass": break_form,
     "/approvals/{id}/review": review_glass_form,
+    "/you/browsers/{id}/end": end_form,
     "/you/absences": away_form,
     "/you/absences/{id}/end": back_form,
     "/you/choices/{id}/revoke": forget_form,
@@ -145,6 +147,7 @@ class Web:
             self._route("/sign-in/callback", partial(page_federated.come_back, self.site)),
             self._route("/sign-out", self._leave, "POST"),
             self._route("/-/look", self._choose_look, "POST"),
+            self._route("/you/browsers", self._hear, "POST"),
             self._route("/docs", self._docs),
             self._route(f"{_DATA}.json", partial(self._statement, is_twin=True), "POST"),
             self._route(_DATA, partial(self._statement, is_twin=False), "POST"),
@@ -234,9 +237,19 @@ class Web:
 
     async def _leave(self, request: Request) -> Response:
         check_form(request, await form_of(request), self.site.sessions.read(request), self.site.sessions)
+        viewer = self._viewer(request)
+        if viewer is not None:
+            await page_browsers.end_here(self.site, viewer, request)
         response = RedirectResponse("/sign-in", 303)
         response.delete_cookie(COOKIE)
+        response.delete_cookie(page_browsers.COOKIE)
         return response
+
+    async def _hear(self, request: Request) -> Response:
+        viewer = self._signed_in(request)
+        form = await form_of(request)
+        check_form(request, form, viewer.session, self.site.sessions)
+        return await page_browsers.add_browser(self.site, viewer, request, form)
 
     async def _choose_look(self, request: Request) -> Response:
         form = await form_of(request)

@@ -28,6 +28,7 @@ from pierhead.usecases.discover import may_know
 from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.federate import Federation
 from pierhead.usecases.grant_tokens import TokenDesk
+from pierhead.usecases.hear_in_browser import PushDesk
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.ports_data import DataLane
 from pierhead.usecases.ports_health import Healths
@@ -76,6 +77,8 @@ class Site:
     reauthenticate_s: float = 900.0
     """How old a sign-in may be to approve with, on a page."""
     thresholds: Thresholds = field(default_factory=Thresholds)
+    push: PushDesk | None = None
+    """Where people let a browser tell them; None where none does."""
     namespace: str = ""
     """What stands before a server's name in the public registry; empty where there is none."""
     known: KnownServers = field(default_factory=KnownServers)

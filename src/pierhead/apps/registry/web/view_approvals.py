@@ -17,13 +17,12 @@ from pierhead.apps.registry.approval_shown import (
     whole_of,
 )
 from pierhead.apps.registry.web.site import Site, Viewer
-from pierhead.core.approval import ApprovalState
 from pierhead.usecases.answer_approval import seen_approval
 from pierhead.usecases.ports_approvals import ApprovalFilter, Everyone, Seer
+from pierhead.usecases.waiting_for import waiting_for
 
 _OPEN_SHOWN: Final = 50
 _CLOSED_SHOWN: Final = 20
-_COUNTED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +79,7 @@ async def approval_view(site: Site, viewer: Viewer, approval_id: str) -> Approva
 
 async def approvals_waiting(site: Site, viewer: Viewer) -> int:
     """How many wait for a decision of the viewer's, counted up to a hundred."""
-    sight = await _sight(site, viewer)
-    wanted = ApprovalFilter(Seer(viewer.person, sight.groups), frozenset({ApprovalState.PENDING}), limit=_COUNTED)
-    return sum(line_of(each, sight).may_decide for each in await site.approvals.store.listed(wanted))
+    return await waiting_for(viewer.person, viewer.groups, site.approvals)
 
 
 async def _sight(site: Site, viewer: Viewer) -> Sight:
