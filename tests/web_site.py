@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from joserfc.jwk import RSAKey
@@ -38,6 +38,7 @@ from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.find_client import Clients
 from pierhead.usecases.grant_tokens import Terms, TokenDesk
 from pierhead.usecases.hear_in_browser import PushDesk
+from pierhead.usecases.hear_inbox import Ears, OwnNews
 from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemoryIds
 from pierhead.usecases.memory_approvals import MemoryApprovals
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
@@ -47,7 +48,7 @@ from pierhead.usecases.memory_health import MemoryHealths
 from pierhead.usecases.memory_push import MemoryBrowsers
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
 from pierhead.usecases.memory_sign_in import KnownPeople, MemoryDocuments, MemoryPeople, MemorySignIn
-from pierhead.usecases.ports_approvals import ApprovalLimits
+from pierhead.usecases.ports_approvals import ApprovalLimits, Written
 from pierhead.usecases.ports_data import DataAnswer
 from pierhead.usecases.ports_records import CallRow, ChainState, KeptFact, ProcessState
 from pierhead.usecases.ports_registry import Revision
@@ -157,7 +158,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
     clock, audit, store = MemoryClock(NOW), MemoryAudit(), MemorySignIn()
     described = Clients(store, MemoryDocuments({}), clock, {}, frozenset())
     records = some_records()
-    known = registry(SERVERS, ROWS, clock)
+    known, news = registry(SERVERS, ROWS, clock), OwnNews()
     people = CurrentPeople(PEOPLE, known.served, public_url)
     desk = TokenDesk(store, described, token_signer(), people, audit, clock, Terms(public_url))
     duty = DutyDesk(MemoryAbsences(dict(ABSENCES)), people, parse_who("nobody"), clock, MemoryIds())
@@ -183,7 +184,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
             known, public_url, b"p" * 32, lambda label: label.encode().ljust(32), lambda n: b"c" * n
         ),
         approvals=replace(
-            desk_over(MemoryApprovals(clock, {each.id: each for each in APPROVALS})),
+            desk_over(MemoryApprovals(clock, {each.id: each for each in APPROVALS}, tell=partial(_tell, news.ears))),
             people=people,
             duties=duty,
             choices=ChoiceBook(MemoryChoices({"cho_1": CHOICE}), clock, MemoryIds()),
@@ -191,11 +192,20 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         ),
         duty=duty,
         people=PeopleDesk(MemoryPeople(), known.served, desk, None),
+        news=news,
         push=PushDesk(MemoryBrowsers(), clock, PUSH_KEY, ("push.example",)),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]
     app = Starlette(routes=routes)
     return TestSite(site, app, clock, audit, store, records)
+
+
+def _tell(ears: Ears, written: Written, now: float) -> tuple[()]:
+    """Nobody outside is told; whoever looks hears of it."""
+    assert now
+    for record in written.records:
+        ears.tell(record.people, record.approvers)
+    return ()
 
 
 def some_health() -> MemoryHealths:

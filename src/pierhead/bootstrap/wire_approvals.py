@@ -14,6 +14,7 @@ from pierhead.adapters.db import (
     DatabaseApprovals,
     DatabaseChoices,
     DatabaseDecisionNews,
+    DatabaseInboxNews,
     expire_for_ever,
 )
 from pierhead.adapters.system import RandomIds, SystemClock, SystemIds
@@ -78,6 +79,13 @@ def approval_desk(database: Database, catalogue: Catalogue, duty: DutyDesk, sett
 def decision_news(database: Database, opened: AsyncExitStack) -> DatabaseDecisionNews:
     """Where servers wait for decisions, until `opened` closes."""
     news = DatabaseDecisionNews(database)
+    opened.push_async_callback(news.close)
+    return news
+
+
+def inbox_news(database: Database, opened: AsyncExitStack) -> DatabaseInboxNews:
+    """Where pages hear that approvals changed, until `opened` closes."""
+    news = DatabaseInboxNews(database)
     opened.push_async_callback(news.close)
     return news
 

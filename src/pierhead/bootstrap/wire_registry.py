@@ -20,6 +20,7 @@ from pierhead.adapters.db import (
     DatabaseDecisionNews,
     DatabaseFacts,
     DatabaseHealths,
+    DatabaseInboxNews,
     DatabaseManifests,
     DatabasePeople,
     DatabasePlans,
@@ -47,7 +48,7 @@ from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.policy_cases import require_good
 from pierhead.bootstrap.settings import RegistrySettings, Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
-from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk, decision_news, duty_desk
+from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk, decision_news, duty_desk, inbox_news
 from pierhead.bootstrap.wire_clients import known_clients
 from pierhead.bootstrap.wire_people import exchange_desk, people_desk
 from pierhead.bootstrap.wire_push import push_desk
@@ -139,6 +140,7 @@ class RegistryAdapters:
     """None where people sign in here."""
     duty: DutyDesk
     counts: ApprovalCounts
+    inbox_news: DatabaseInboxNews
     push: PushDesk | None
     """None where no browser is told of approvals."""
 
@@ -199,6 +201,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
         exchanges=exchange_desk(federation, people, setting.sign_in, desk.audit),
         duty=duty,
         counts=asking.counts,
+        inbox_news=inbox_news(database, opened),
         push=push_desk(setting.notify, keys, database),
     )
 

@@ -13,6 +13,7 @@ from pierhead.adapters.db.duties import DatabaseAbsences, DatabaseChoices
 from pierhead.adapters.db.engine import Database, open_database, pending_of, reach_database, upgrade
 from pierhead.adapters.db.facts import DatabaseAudit, DatabaseFacts
 from pierhead.adapters.db.health import DatabaseHealths
+from pierhead.adapters.db.inbox_news import DatabaseInboxNews
 from pierhead.adapters.db.notices import DatabaseNotices
 from pierhead.adapters.db.oauth import DatabaseSignIn
 from pierhead.adapters.db.people import DatabasePeople, DatabaseWithdrawals
@@ -32,6 +33,7 @@ __all__ = [
     "DatabaseDecisionNews",
     "DatabaseFacts",
     "DatabaseHealths",
+    "DatabaseInboxNews",
     "DatabaseManifests",
     "DatabaseNotices",
     "DatabasePeople",

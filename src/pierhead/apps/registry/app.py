@@ -188,6 +188,7 @@ def _site(adapters: RegistryAdapters) -> Site:
         reauthenticate_s=setting.approvals.reauthenticate_s,
         thresholds=setting.approvals.thresholds,
         people=adapters.people,
+        news=adapters.inbox_news,
         push=adapters.push,
     )
 

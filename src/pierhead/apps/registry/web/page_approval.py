@@ -13,6 +13,7 @@ from pierhead.apps.registry.approval_shown import ApprovalWhole
 from pierhead.apps.registry.web.card import change, consequences, counting, question, reason, until
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.inputs import BLANK, Filled, area, faults, form, submit
+from pierhead.apps.registry.web.live import approval_mark, watching
 from pierhead.apps.registry.web.page_approval_duty import decided_how, glass, remember
 from pierhead.apps.registry.web.page_approvals import needs, state_badge
 from pierhead.apps.registry.web.parts import (
@@ -60,6 +61,7 @@ def _card(view: ApprovalView, token: str, filled: Filled) -> h.Node:
     known = view.approval
     return [
         _head(view),
+        watching(f"/approvals/{known.line.id}/stream", approval_mark(view)) if known.line.state in _COUNTED else None,
         faults(filled),
         _state(view),
         h.div(class_="split")[

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from pierhead.apps.registry.approval_shown import ApprovalLine
 from pierhead.apps.registry.web.card import question
 from pierhead.apps.registry.web.frame import heading
+from pierhead.apps.registry.web.live import inbox_mark, staying
 from pierhead.apps.registry.web.parts import (
     Column,
     Tone,
@@ -48,8 +49,14 @@ CLASSES: Final = {
 
 
 async def approvals_page(site: Site, viewer: Viewer, request: Request) -> Shown:
-    view = await approvals_view(site, viewer, request.query_params.get("before", ""))
-    return Shown("Approvals", view, lambda: _approvals(view))
+    before = request.query_params.get("before", "")
+    view = await approvals_view(site, viewer, before)
+    waiting = f" ({len(view.yours)})" if view.yours else ""
+    return Shown(f"Approvals{waiting}", view, lambda: _approvals(view) if before else _staying(view))
+
+
+def _staying(view: ApprovalsView) -> h.Node:
+    return staying("/approvals/stream", inbox_mark(view), _approvals(view))
 
 
 def state_badge(state: ApprovalState) -> h.Element:

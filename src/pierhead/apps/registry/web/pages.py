@@ -31,6 +31,7 @@ from pierhead.apps.registry.web.changes import (
     suspend_form,
 )
 from pierhead.apps.registry.web.frame import LOOKS, STATIC, Around, document, heading
+from pierhead.apps.registry.web.live import live, mark_of_approval, mark_of_inbox
 from pierhead.apps.registry.web.page_access import access_page
 from pierhead.apps.registry.web.page_admin import admin_page
 from pierhead.apps.registry.web.page_approval import approval_page, confirming_page
@@ -148,6 +149,8 @@ class Web:
             self._route("/sign-out", self._leave, "POST"),
             self._route("/-/look", self._choose_look, "POST"),
             self._route("/you/browsers", self._hear, "POST"),
+            self._route("/approvals/stream", self._live),
+            self._route("/approvals/{id}/stream", self._live),
             self._route("/docs", self._docs),
             self._route(f"{_DATA}.json", partial(self._statement, is_twin=True), "POST"),
             self._route(_DATA, partial(self._statement, is_twin=False), "POST"),
@@ -239,11 +242,20 @@ class Web:
         check_form(request, await form_of(request), self.site.sessions.read(request), self.site.sessions)
         viewer = self._viewer(request)
         if viewer is not None:
+            self.site.streams.end(viewer.session.id)
             await page_browsers.end_here(self.site, viewer, request)
         response = RedirectResponse("/sign-in", 303)
         response.delete_cookie(COOKIE)
         response.delete_cookie(page_browsers.COOKIE)
         return response
+
+    async def _live(self, request: Request) -> Response:
+        """Whether the inbox, or one approval, has changed, as long as it is looked at."""
+        viewer, approval_id = self._signed_in(request), str(request.path_params.get("id", ""))
+        marked = partial(mark_of_approval, approval_id=approval_id) if approval_id else mark_of_inbox
+        if approval_id:
+            await marked(self.site, viewer)  # what is hidden is not found, before anything is told
+        return live(self.site, viewer, partial(self._viewer, request), partial(marked, self.site))
 
     async def _hear(self, request: Request) -> Response:
         viewer = self._signed_in(request)

@@ -16,6 +16,7 @@ from pierhead.apps.registry.web.attempts import Attempts
 from pierhead.apps.registry.web.known_servers import KnownServer, KnownServers
 from pierhead.apps.registry.web.may_call import CallableTools
 from pierhead.apps.registry.web.session import Session, Sessions
+from pierhead.apps.registry.web.streams import Streams
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.ai_client import AiClient
 from pierhead.core.fatigue import Thresholds
@@ -29,6 +30,7 @@ from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.federate import Federation
 from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.hear_in_browser import PushDesk
+from pierhead.usecases.hear_inbox import InboxNews
 from pierhead.usecases.ports import Snapshots
 from pierhead.usecases.ports_data import DataLane
 from pierhead.usecases.ports_health import Healths
@@ -71,6 +73,8 @@ class Site:
     enrolments: EnrolmentDesk
     duty: DutyDesk
     people: PeopleDesk
+    news: InboxNews
+    """Of changes of approvals, for pages that stay up to date."""
     registered: Registered = field(default_factory=dict[str, Registration])
     """Where workloads stand; one that is not here stands nowhere."""
     ai_clients: tuple[AiClient, ...] = AI_CLIENTS
@@ -81,6 +85,7 @@ class Site:
     """Where people let a browser tell them; None where none does."""
     namespace: str = ""
     """What stands before a server's name in the public registry; empty where there is none."""
+    streams: Streams = field(default_factory=Streams)
     known: KnownServers = field(default_factory=KnownServers)
     callable_tools: CallableTools = field(default_factory=CallableTools)
 
