@@ -173,8 +173,7 @@ async def registry_adapters(setting: RegistrySetting, opened: AsyncExitStack) ->
     federated = federation.people if federation else None
     desk = _desk(setting, database, signer, CurrentPeople(federated or _known(setting), policy, _issuer(setting)))
     people = await people_desk(database, clock, policy, desk, federated)
-    asking = _approval_setting(setting)
-    duty = duty_desk(database, desk.people, asking)
+    duty = duty_desk(database, desk.people, asking := _approval_setting(setting))
     return RegistryAdapters(
         setting=setting,
         keys=keys,
