@@ -141,7 +141,7 @@ def _writing(role: DataRole, arguments: _Arguments | None, operation: str, also:
         return _lacks(role, f"name table {table!r}", "unknown-table")
     for needed in (operation, also):
         if needed not in found.operations:
-            return _lacks(role, f"{needed} rows of {table}", "operation-not-granted")
+            return _lacks(role, f"{needed} rows of {table!r}", "operation-not-granted")
     if arguments.get("dry_run") is True:
         return _NOTHING
     return _asking(found.approval(operation).before, found.approval(also).before)

@@ -43,7 +43,8 @@ def query_of(request: Request) -> dict[str, str]:
 
     Errors: NotGranted `invalid_request`.
     """
-    return members(request.url.query)
+    encoded: bytes = request.scope["query_string"]
+    return members(encoded.decode("latin-1")) if encoded else {}
 
 
 def members(encoded: str) -> dict[str, str]:

@@ -1,14 +1,17 @@
 """Pre-flight beyond one question: many at once, why an answer was as it was, who else may, what one can use."""
 
+import gc
 from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
 from tests.openapi_answers import validator
+from tests.unit.samples import ALICE
 from tests.web_site import PUBLIC_URL, TestSite, build, declare
 
 from pierhead.apps.registry import openapi
+from pierhead.core.identity import ANONYMOUS, Both, Principal, Workload
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
 from pierhead.core.workload import Registration
@@ -19,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 DOCUMENT = openapi.document(PUBLIC_URL)
 QUESTION = {"server": "warehouse", "tool": "run_query"}
+BOB = replace(ALICE, subject="bob")
 
 
 class Asking:
@@ -174,15 +178,39 @@ async def test_a_decision_says_when_policy_moved_on(site: Asking) -> None:
 
 
 async def test_only_the_last_decisions_are_kept(site: Asking) -> None:
-    decisions, snapshots = site.world.site.decisions, site.world.site.snapshots
+    decisions, now = site.world.site.decisions, site.world.clock.now()
     first = await site.authorize("alice", **QUESTION)
     kept = decisions.find(first["decision_id"])
     assert kept
-    others = [decisions.keep(kept.asker, kept.subject, "", kept.explained) for _ in range(30_000)]
+    for number in range(30_000):
+        decisions.keep(f"id-{number}", now, ALICE, kept.told)
 
-    assert snapshots.current().revision == kept.explained.revision
     assert decisions.find(first["decision_id"]) is None
-    assert decisions.find(others[0].id) is others[0]
+    oldest = decisions.find("id-0")
+    assert oldest
+    assert oldest.told == kept.told
+
+
+async def test_decisions_that_are_kept_are_nothing_for_the_collector_of_garbage(site: Asking) -> None:
+    await site.authorize("alice", **QUESTION)
+    kept = site.world.site.decisions._kept  # pyright: ignore[reportPrivateUsage] - what is held is the point
+    gc.collect()
+
+    assert not any(gc.is_tracked(each) for each in kept.values())
+
+
+@pytest.mark.parametrize("other", [ANONYMOUS, Workload(ALICE.subject), Both(ALICE, Workload("spiffe://x/a")), BOB])
+def test_a_decision_is_for_who_asked_and_nobody_like_them(site: Asking, other: Principal) -> None:
+    decisions = site.world.site.decisions
+    decisions.keep("one", site.world.clock.now(), ALICE, {})
+    decisions.keep("none", site.world.clock.now(), ANONYMOUS, {})
+    found, nobodys = decisions.find("one"), decisions.find("none")
+    assert found
+    assert nobodys
+
+    assert found.was_for(replace(ALICE, groups=frozenset()))
+    assert not found.was_for(other)
+    assert not nobodys.was_for(ANONYMOUS)
 
 
 # -- who can

@@ -14,12 +14,12 @@ from pydantic import Field
 
 from pierhead.apps.registry.api.answers import Asked, moment, reasons_of
 from pierhead.apps.registry.api.bodies import Name, Strict, read_body
-from pierhead.apps.registry.decisions import VALID_S, Decided
+from pierhead.apps.registry.decisions import VALID_S, new_id
 from pierhead.core.call import Arguments, Parsed, digest
 from pierhead.core.errors import Forbidden, NotFound, PierheadError
 from pierhead.core.identity import Both, Caller, Principal, User, Workload
 from pierhead.core.workload import standing
-from pierhead.usecases.explain_decision import UNREAD, explain_decision, explain_to_caller
+from pierhead.usecases.explain_decision import UNREAD, Explanation, explain_decision, explain_to_caller
 
 Spiffe = Annotated[str, Field(pattern=r"^spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]{1,255}){1,16}$")]
 
@@ -49,7 +49,7 @@ async def authorize(asked: Asked) -> object:
     not live and not the asker's to know.
     """
     asked.query()
-    return _form(_decide(asked, await read_body(Question, asked, "authorize")))
+    return _decide(asked, await read_body(Question, asked, "authorize"))
 
 
 async def authorize_batch(asked: Asked) -> object:
@@ -66,47 +66,50 @@ async def decision(asked: Asked) -> object:
     """
     asked.query()
     found = asked.site.decisions.find(str(asked.request.path_params["id"]))
-    if found is None or not (asked.sees_all or found.asker == asked.caller.principal):
+    if found is None or not (asked.sees_all or found.was_for(asked.caller.principal)):
         raise NotFound("no such decision, too old, or not yours to see", hint="decisions are kept for an hour")
-    return {
-        **_form(found),
-        "at": moment(found.at),
-        "subject": found.subject.name,
-        "server": found.explained.server,
-        "tool": found.explained.tool,
-        "surface": found.subject.surface,
-        "channel": found.channel,
-        "is_current": found.explained.revision == asked.site.snapshots.current().revision,
-    }
+    is_current = found.told["policy_version"] == asked.site.snapshots.current().revision
+    return {**found.told, "at": moment(found.at), "is_current": is_current}
 
 
 def _answered(asked: Asked, question: Question) -> Mapping[str, object]:
     try:
-        return _form(_decide(asked, question))
+        return _decide(asked, question)
     except PierheadError as error:
         return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
 
 
-def _decide(asked: Asked, question: Question) -> Decided:
+def _decide(asked: Asked, question: Question) -> Mapping[str, object]:
     subject = _subject(asked, question)
     explain = explain_to_caller if subject.principal == asked.caller.principal else explain_decision
     try:
         explained = explain(subject, question.server, question.tool, asked.site.snapshots, _arguments(question))
     except NotFound:
         raise NotFound("no such server or tool, or not to be seen", hint="GET /api/v1/me lists yours") from None
-    return asked.site.decisions.keep(asked.caller.principal, subject, question.channel, explained)
+    return _kept(asked, subject, question.channel, explained)
 
 
-def _form(decided: Decided) -> Mapping[str, object]:
-    explained = decided.explained
-    content: dict[str, object] = {"decision": explained.decision, "decision_id": decided.id}
+def _kept(asked: Asked, subject: Caller, channel: str, explained: Explanation) -> Mapping[str, object]:
+    """The answer, which its asker may ask about by its id."""
+    decisions, decision_id = asked.site.decisions, new_id()
+    at = decisions.clock.now()
+    told = _form(decision_id, at, explained)
+    about = {"subject": subject.name, "server": explained.server, "tool": explained.tool}
+    decisions.keep(
+        decision_id, at, asked.caller.principal, {**told, **about, "surface": subject.surface, "channel": channel}
+    )
+    return told
+
+
+def _form(decision_id: str, at: float, explained: Explanation) -> Mapping[str, object]:
+    content: dict[str, object] = {"decision": explained.decision, "decision_id": decision_id}
     if explained.decision == "approval":
         content["approval"] = {"class": explained.approval}
     return {
         **content,
         "reasons": reasons_of(explained),
         "policy_version": explained.revision,
-        "valid_until": moment(decided.at + VALID_S),
+        "valid_until": moment(at + VALID_S),
     }
 
 
