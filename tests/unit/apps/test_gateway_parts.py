@@ -1,17 +1,24 @@
 """The gateway's small parts: the error table, places before a server, the probes, what is counted."""
 
 import asyncio
-from collections.abc import Iterator
+import gc
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
+from tests.unit.samples import SERVER
 
+from pierhead.apps.gateway import Following
 from pierhead.apps.gateway.lanes import Bounds, Lane, Lanes
 from pierhead.apps.gateway.metrics import Tally, family
+from pierhead.apps.gateway.streams import Origin
 from pierhead.apps.probes import Probes, Readiness
 from pierhead.apps.problem import http_status, json_rpc
 from pierhead.core import errors
 from pierhead.core.errors import Invalid, LimitExceeded, NotFound, PierheadError
+from pierhead.core.snapshot import EMPTY, Snapshot
 from pierhead.core.wire_codes import numbers
+from pierhead.usecases.memory import MemorySnapshots
 
 pytestmark = pytest.mark.anyio
 
@@ -142,3 +149,40 @@ def test_the_histogram_counts_each_call_once_and_up_to_its_bucket() -> None:
         for sample in metric.samples
     }
     assert (samples["0.01"], samples["0.2"], samples["0.5"], samples["300.0"], samples["+Inf"]) == (1, 1, 2, 2, 3)
+
+
+# -- what a new revision means beside decisions
+
+
+class Pools:
+    """Pools of connections, as far as they are told which to keep."""
+
+    def __init__(self) -> None:
+        self.kept: list[set[Origin]] = []
+
+    def retain(self, origins: Iterable[Origin]) -> None:
+        self.kept.append(set(origins))
+
+
+def test_the_addresses_of_a_fleet_are_gone_through_once_a_revision() -> None:
+    registry = ("127.0.0.1", 9, "")
+    one, two = (replace(SERVER, name=f"s{port}", upstream=f"http://127.0.0.1:{port}/mcp") for port in (1, 2))
+    snapshots, pools = MemorySnapshots(EMPTY), Pools()
+    following = Following(snapshots, pools, registry)
+    before = gc.get_threshold()
+    try:
+        following.look()
+        snapshots.snapshot = Snapshot(1, {"s1": one, "s2": two}, {})
+        for _ in range(3):
+            following.look()
+        assert gc.get_freeze_count() > 0  # the first policy is spared every later collection
+        snapshots.snapshot = Snapshot(2, {"s1": one, "new": replace(SERVER, name="new", upstream="")}, {})
+        following.look()
+        following.look()
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+    assert pools.kept == [
+        {registry, ("127.0.0.1", 1, ""), ("127.0.0.1", 2, "")},
+        {registry, ("127.0.0.1", 1, "")},
+    ]

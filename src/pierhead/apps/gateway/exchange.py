@@ -152,7 +152,7 @@ def _has_body_of(answer: Answer, kinds: tuple[bytes, ...]) -> bool:
     return any(name == b"content-type" and value.lower().startswith(kinds) for name, value in answer.headers)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)  # more than any fleet has servers: going through them all must not push out each other
 def _address(name: str, upstream: str, target: bytes = b"") -> tuple[Origin, bytes]:
     """Where a server listens, and how a request to it goes on after its HTTP method."""
     url = urlsplit(upstream)
