@@ -21,6 +21,7 @@ from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.apps.registry.web.attempts import Attempts
 from pierhead.apps.registry.web.pages import Web
 from pierhead.apps.registry.web.session import Sessions
+from pierhead.apps.registry.web.simulations import Simulations, Started
 from pierhead.apps.registry.web.site import Site
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.absence import Absence
@@ -55,6 +56,7 @@ from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.read_roles import roles_in
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 from pierhead.usecases.remember_choice import ChoiceBook
+from pierhead.usecases.simulate_policy import Change, Moved, Progress, Simulation, Unjudged
 from pierhead.usecases.withdraw_person import CurrentPeople, PeopleDesk
 
 PUBLIC_URL = "http://127.0.0.1:8420"
@@ -168,6 +170,7 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
         federation=None,
         attempts=Attempts(b"k" * 32, clock, public_url),
         tickets=Tickets(clock),
+        simulations=Simulations(clock, some_simulations()),
         snapshots=known.served,
         records=records,
         processes=MemoryProcesses(STATES),
@@ -206,6 +209,26 @@ def _tell(ears: Ears, written: Written, now: float) -> tuple[()]:
     for record in written.records:
         ears.tell(record.people, record.approvers)
     return ()
+
+
+def some_simulations() -> dict[str, Started]:
+    """Of alice's: one that is done, one that is under way."""
+    lost = "no rule lets bob reach it as a person"
+    changes = (
+        Change(
+            "bob", "ide", "warehouse", "run_query", Moved.GAINS, "refuse", "permit", "bob may use it", 12, NOW - 900
+        ),
+        Change("alice", "ide", "airflow", "clear_task", Moved.ASKS_NO_MORE, "approval", "permit", "", 3, NOW - 7200),
+        Change("bob", "ide", "presto", "run_query", Moved.LOSES, "permit", "refuse", lost, 41, NOW - 60),
+        Change("alice via spiffe://corp/chat", "chat", "time", "convert_time", Moved.ASKS, "permit", "approval", ""),
+    )
+    untold = (Unjudged("warehouse", 58, "its roles differ; what they decide on arguments is not in the record"),)
+    found = Simulation(114, changes[:3], changes, untold, is_cut=True)
+    done = Started("sim_done", "alice", NOW - 7 * 86_400, NOW - 60, 7, ("airflow", "presto", "time", "warehouse"))
+    done.progress, done.found = Progress(190, 190), found
+    running = Started("sim_running", "alice", NOW - 90 * 86_400, NOW - 2, 7, ("warehouse",))
+    running.progress = Progress(41_250, 100_000)
+    return {done.id: done, running.id: running}
 
 
 def some_health() -> MemoryHealths:

@@ -143,10 +143,12 @@ def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     assert "cannot make the data directory" in refused("--data", str(tmp_path / "file" / "data"))
 
 
-def test_a_broken_fleet_file_is_refused_with_its_line(tmp_path: Path) -> None:
+def test_a_broken_fleet_file_is_refused_with_its_place(tmp_path: Path) -> None:
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text("servers:\n  x:\n    kind: sqll\n")
-    assert "line 3: server x is of kind 'sqll'" in refused("--data", str(tmp_path / "d"), "--fleet", str(fleet))
+    assert "line 3, column 11: server x is of kind 'sqll'" in refused(
+        "--data", str(tmp_path / "d"), "--fleet", str(fleet)
+    )
 
 
 def test_a_server_that_cannot_start_stops_the_start_and_nothing_stays(tmp_path: Path) -> None:

@@ -40,6 +40,9 @@ PAGES = {
     "audit-empty": "/audit?server=spark",
     "call": "/calls/0199-00-02",
     "access": "/access",
+    "simulate-not-yours": "/access/simulate",
+    "simulation": "/access/simulations/sim_done",
+    "simulation-running": "/access/simulations/sim_running",
     "why": "/why",
     "why-permit": "/why?server=warehouse&tool=run_query",
     "why-ask": "/why?server=airflow&tool=clear_task",
@@ -92,6 +95,7 @@ def test_what_auditors_alone_see_is_for_everyone_too(browser: Browser, url: str,
     seen = {
         "access-all": "/access",
         "access-table": "/access?table=flights",
+        "simulate": "/access/simulate",
         "why-other": WHY_BOB,
         "fatigue": "/approvals/fatigue",
     }

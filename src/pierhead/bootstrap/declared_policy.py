@@ -10,7 +10,7 @@ from functools import reduce
 from pathlib import Path
 
 from pierhead.bootstrap.company_policies import declared_policies
-from pierhead.bootstrap.fleet import Fleet, FleetServer, load
+from pierhead.bootstrap.fleet import Fleet, FleetServer, load, located
 from pierhead.bootstrap.plugins import build_server
 from pierhead.bootstrap.policy_cases import read_cases, require_good
 from pierhead.bootstrap.secret_references import Secrets
@@ -20,7 +20,7 @@ from pierhead.core.catalog import Server, Stage, Tool
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
 from pierhead.core.snapshot import Age, Fresh, Snapshot
 from pierhead.usecases.judge_cases import Judged, judge_cases
-from pierhead.usecases.publish_policy import check_narrowing
+from pierhead.usecases.publish_policy import UnknownNarrowing, check_narrowing
 from pierhead.usecases.wire_forms import Manifest
 
 
@@ -51,7 +51,7 @@ def declared_policy(fleet: Fleet) -> Declared:
         except (Misconfigured, UpstreamUnreachable) as unbuilt:
             servers[name], untold[name] = _server(entry, ()), f"{name} cannot be built here: {unbuilt.message}"
         else:
-            check_narrowing(entry, Manifest(entry.version, entry.description, "", tools))
+            _check(entry, tools, fleet)
             servers[name] = _server(entry, tools)
     rows = {name: entry.rows for name, entry in fleet.servers.items()}
     return Declared(
@@ -98,7 +98,16 @@ def _together(one: Fleet, other: Fleet) -> Fleet:
         servers={**one.servers, **other.servers},
         tests=(*one.tests, *other.tests),
         policies=(*one.policies, *other.policies),
+        document=None,
     )
+
+
+def _check(entry: FleetServer, tools: tuple[Tool, ...], fleet: Fleet) -> None:
+    """Errors: Invalid (`unknown-narrowing`), with the place in the file."""
+    try:
+        check_narrowing(entry, Manifest(entry.version, entry.description, "", tools))
+    except UnknownNarrowing as fault:
+        raise located(fault, fleet.document) from None
 
 
 def _server(entry: FleetServer, tools: Iterable[Tool]) -> Server:

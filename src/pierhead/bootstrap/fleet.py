@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, ValidationError
 
@@ -31,7 +31,7 @@ from pierhead.bootstrap.declared import (
     Strict,
     frozen,
 )
-from pierhead.bootstrap.document import Document, broken, read_document
+from pierhead.bootstrap.document import Document, Mark, broken, read_document
 from pierhead.bootstrap.fleet_views import View, ViewName
 from pierhead.bootstrap.plugins import server_kinds
 from pierhead.core.audience import Audience
@@ -39,6 +39,7 @@ from pierhead.core.claims import Claims, parse_claims
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.json import Json
 from pierhead.core.snapshot import PolicyText
+from pierhead.usecases.publish_policy import UnknownNarrowing
 
 __all__ = ["GUEST_KINDS", "Fleet", "FleetServer", "Guest", "load"]
 
@@ -55,8 +56,10 @@ class Fleet:
     """Each server as it is written, as plain JSON: what the registry keeps of it."""
     views: Mapping[str, Audience] = field(hash=False)
     tests: tuple[Path, ...] = ()
-    policies: tuple[PolicyText, ...] = ()
     """The files of cases that its policy must pass (`policy_cases`)."""
+    policies: tuple[PolicyText, ...] = ()
+    document: Document | None = field(default=None, hash=False, compare=False)
+    """Where each member stands in the file."""
 
 
 def _stated(claims: dict[str, object]) -> dict[str, object]:
@@ -94,25 +97,88 @@ def load(path: Path, data: Path | None = None) -> Fleet:
     Errors: Misconfigured (`bad-fleet`), every fault with its line.
     """
     document = read_document(path)
-    file, faults = _checked(_File, document, document.values, ())
-    servers: dict[str, AnyModel] = {}
-    for name, entry in (file.servers if file else {}).items():
-        model, found = _server(document, name, entry)
-        faults += found
-        if model:
-            servers[name] = model
-    if file is None or faults:
-        raise _gathered(path, faults)
+    file, servers = _read(document, _File, document.values)
     return Fleet(
         people={name: frozenset(person.groups) for name, person in file.people.items()},
         claims={name: parse_claims(person.claims) for name, person in file.people.items() if person.claims},
         workloads=frozenset(file.workloads),
         servers={name: frozen(name, model, file.servers[name], data) for name, model in servers.items()},
-        documents={name: json.loads(json.dumps(entry, default=str)) for name, entry in file.servers.items()},
+        documents=_plain(file.servers),
         views={name: view.audience() for name, view in file.views.items()},
         tests=tuple(path.parent / named for named in file.tests),
         policies=read_texts(path, file.policies),
+        document=document,
     )
+
+
+class _Part(_File):
+    servers: dict[Name, dict[str, Any]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a text says of people, servers and policies; None where it does not speak of them."""
+
+    people: Mapping[str, frozenset[str]] | None = field(hash=False)
+    documents: Mapping[str, Mapping[str, Json]] = field(hash=False)
+    policies: tuple[tuple[str, Mark], ...] | None
+    """The files that it names, and where."""
+
+
+def read_part(document: Document, in_force: Mapping[str, Mapping[str, Json]]) -> Part:
+    """A fleet file, or a part of one: an entry that names no kind changes members of the one in force.
+
+    Errors: Misconfigured (`bad-fleet`), every fault with its place.
+    """
+    given = document.values.get("servers")
+    entries = cast("Mapping[str, object]", given if isinstance(given, dict) else {})
+    whole = {name: _completed(entry, in_force.get(name, {})) for name, entry in entries.items()}
+    file, _ = _read(document, _Part, {**document.values, **({"servers": whole} if whole else {})})
+    named = tuple((name, document.mark(("policies", place))) for place, name in enumerate(file.policies))
+    return Part(
+        people={name: frozenset(person.groups) for name, person in file.people.items()} or None,
+        documents=_plain(file.servers),
+        policies=named if "policies" in document.values else None,
+    )
+
+
+def located(fault: UnknownNarrowing, document: Document | None) -> Invalid:
+    """The same fault with its place in the file, where there is one."""
+    if document is None:
+        return fault
+    line, column = document.mark(("servers", fault.server, "tools", fault.tool))
+    message = f"{document.path}, line {line}, column {column}: {fault.message}"
+    return Invalid(message, hint=fault.hint, code=fault.code)
+
+
+def _completed(entry: object, in_force: Mapping[str, Json]) -> object:
+    if not isinstance(entry, dict) or "kind" in entry:
+        return cast("object", entry)
+    return {**in_force, **cast("dict[str, object]", entry)}
+
+
+FileModel = TypeVar("FileModel", bound=_File)
+
+
+def _read(
+    document: Document, model: type[FileModel], values: Mapping[str, object]
+) -> tuple[FileModel, dict[str, AnyModel]]:
+    """The file and its servers, each held to its kind. Errors: Misconfigured (`bad-fleet`)."""
+    file, faults = _checked(model, document, values, ())
+    servers: dict[str, AnyModel] = {}
+    for name, entry in (file.servers if file else {}).items():
+        read, found = _server(document, name, entry)
+        faults += found
+        if read:
+            servers[name] = read
+    if file is None or faults:
+        raise _gathered(document.path, faults)
+    return file, servers
+
+
+def _plain(entries: Mapping[str, Mapping[str, object]]) -> dict[str, Mapping[str, Json]]:
+    """As they are written, as plain JSON."""
+    return {name: json.loads(json.dumps(entry, default=str)) for name, entry in entries.items()}
 
 
 _Faults = list[Misconfigured]
@@ -123,9 +189,9 @@ def _server(document: Document, name: str, entry: Mapping[str, object]) -> tuple
     kinds = MODELS.keys() | set(server_kinds())
     kind = entry.get("kind")
     if kind not in kinds:
-        line = document.line((*place, "kind"))
+        mark = document.value_mark((*place, "kind"))
         what = f"server {name} is of kind {kind!r}" if "kind" in entry else f"server {name} has no kind"
-        return None, [broken(document.path, line, what, f"allowed: {', '.join(sorted(kinds))}")]
+        return None, [broken(document.path, mark, what, f"allowed: {', '.join(sorted(kinds))}")]
     if kind in MODELS:
         return _checked(MODELS[str(kind)], document, entry, place)
     model, faults = _checked(PluginModel, document, entry, place)
@@ -139,7 +205,7 @@ def _misspelt(document: Document, entry: Mapping[str, object], place: tuple[str,
         near = difflib.get_close_matches(key, common, n=1, cutoff=0.75)
         if near:
             what = f"unknown key {'.'.join((*place, key))}"
-            yield broken(document.path, document.line((*place, key)), what, f"did you mean {near[0]}?")
+            yield broken(document.path, document.mark((*place, key)), what, f"did you mean {near[0]}?")
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -156,17 +222,18 @@ def _checked(
 
 def _fault(document: Document, place: tuple[str | int, ...], error: Any, model: type[BaseModel]) -> Misconfigured:  # noqa: ANN401 - pydantic's own mapping
     where = (*place, *error["loc"])
-    line = document.line(where)
+    mark = document.mark(where)
     name = ".".join(str(part) for part in where if not str(part).startswith(("function-", "_", "str", "[key]")))
     if error["type"] == "extra_forbidden":
         known = _known(model, error["loc"][:-1])
         near = difflib.get_close_matches(str(where[-1]), known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"allowed here: {', '.join(known)}"
-        return broken(document.path, line, f"unknown key {name}", hint)
+        return broken(document.path, mark, f"unknown key {name}", hint)
     if error["type"] == "missing":
-        return broken(document.path, line, f"{name} is missing", f"add {error['loc'][-1]}")
+        return broken(document.path, mark, f"{name} is missing", f"add {error['loc'][-1]}")
     what = str(error["msg"]).removeprefix("Value error, ")
-    return broken(document.path, line, f"{name}: {what[:1].lower()}{what[1:]}", "see docs/how-to/write-a-fleet-file.md")
+    told, hint = f"{name}: {what[:1].lower()}{what[1:]}", "see docs/how-to/write-a-fleet-file.md"
+    return broken(document.path, document.value_mark(where), told, hint)
 
 
 def _known(model: type[BaseModel], inside: Iterable[str | int]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, cast
 from pydantic import Field, StringConstraints, ValidationError
 
 from pierhead.bootstrap.declared import Channel, Group, Name, Spiffe, Strict
-from pierhead.bootstrap.document import Document, broken, read_document
+from pierhead.bootstrap.document import Document, Mark, broken, read_document
 from pierhead.core.claims import Claims
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.identity import ANONYMOUS, Both, Caller, Principal, User, Workload
@@ -67,24 +67,24 @@ def _read(path: Path, people: People, claims: Mapping[str, Claims]) -> Iterator[
     except ValidationError as invalid:
         raise _fault(document, invalid) from None
     for place, written in enumerate(file.cases):
-        line = document.line(("cases", place))
+        mark = document.mark(("cases", place))
         asker = written.asker if isinstance(written.asker, _Asker) else _Asker(person=written.asker)
         yield PolicyCase(
             name=written.case,
-            place=f"{path.name}, line {line}",
+            place=f"{path.name}, line {mark[0]}",
             caller=Caller(
-                _principal(asker, people, claims, (path, line)), asker.surface, asker.environment, "", asker.channel
+                _principal(asker, people, claims, (path, mark)), asker.surface, asker.environment, "", asker.channel
             ),
             server=written.server,
             tool=written.tool,
-            arguments=_plain(written.arguments, (path, line)),
+            arguments=_plain(written.arguments, (path, mark)),
             expect=written.expect,
             rule=written.rule,
             reason=written.reason,
         )
 
 
-def _plain(arguments: Mapping[str, Any], at: tuple[Path, int]) -> Mapping[str, Json]:
+def _plain(arguments: Mapping[str, Any], at: tuple[Path, Mark]) -> Mapping[str, Json]:
     """Arguments as a call would carry them: YAML has dates, JSON has none."""
     try:
         return cast("Mapping[str, Json]", json.loads(json.dumps(arguments, allow_nan=False)))
@@ -92,7 +92,7 @@ def _plain(arguments: Mapping[str, Any], at: tuple[Path, int]) -> Mapping[str, J
         raise broken(*at, "the arguments hold what JSON cannot", "put dates and odd values in quotes") from None
 
 
-def _principal(asker: _Asker, people: People, claims: Mapping[str, Claims], at: tuple[Path, int]) -> Principal:
+def _principal(asker: _Asker, people: People, claims: Mapping[str, Claims], at: tuple[Path, Mark]) -> Principal:
     program = Workload(asker.workload) if asker.workload else None
     if asker.person is None and asker.groups is None:
         return program or ANONYMOUS
@@ -108,7 +108,7 @@ def _fault(document: Document, invalid: ValidationError) -> Misconfigured:
     first = invalid.errors()[0]
     where = tuple(part for part in first["loc"] if not (isinstance(part, str) and part.startswith(("_", "function-"))))
     name = ".".join(str(part) for part in where)
-    return broken(document.path, document.line(where), f"{name or 'the file'}: {first['msg'].lower()}", _HINT)
+    return broken(document.path, document.value_mark(where), f"{name or 'the file'}: {first['msg'].lower()}", _HINT)
 
 
 def require_good(judged: Iterable[Judged]) -> None:

@@ -189,24 +189,28 @@ def _text(form: Mapping[str, object]) -> str:
     return json.dumps(form, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
+class UnknownNarrowing(Invalid):
+    """A narrowing that fits nothing: of that tool of that server, which whoever has the file finds in it."""
+
+    def __init__(self, server: str, tool: str, message: str, hint: str) -> None:
+        super().__init__(message, hint=hint, code="unknown-narrowing")
+        self.server, self.tool = server, tool
+
+
 def check_narrowing(declared: DeclaredServer, manifest: Manifest) -> None:
     """A narrowing that fits no tool narrows nothing, and its author believes that it does.
 
-    Errors: Invalid (`unknown-narrowing`).
+    Errors: UnknownNarrowing.
     """
     known = {tool.name: tool for tool in manifest.tools}
     unknown = sorted({*declared.narrowed, *declared.narrowed_bounds} - known.keys())
     if unknown:
-        raise Invalid(
-            f"the fleet narrows tools that {declared.name} does not have: {', '.join(unknown)}",
-            hint=f"its tools are {', '.join(sorted(known)) or 'none'}",
-            code="unknown-narrowing",
+        message = f"the fleet narrows tools that {declared.name} does not have: {', '.join(unknown)}"
+        raise UnknownNarrowing(
+            declared.name, unknown[0], message, f"its tools are {', '.join(sorted(known)) or 'none'}"
         )
     for name, bounds in declared.narrowed_bounds.items():
         taken = argument_names(known[name])
         if missing := sorted(set(unread(bounds.when, taken))):
-            raise Invalid(
-                f"the fleet narrows {declared.name}.{name} by what it is never given: {', '.join(missing)}",
-                hint=f"it takes {', '.join(sorted(taken)) or 'nothing'}",
-                code="unknown-narrowing",
-            )
+            message = f"the fleet narrows {declared.name}.{name} by what it is never given: {', '.join(missing)}"
+            raise UnknownNarrowing(declared.name, name, message, f"it takes {', '.join(sorted(taken)) or 'nothing'}")

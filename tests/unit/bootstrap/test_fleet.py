@@ -78,22 +78,44 @@ def test_an_empty_list_of_surfaces_means_none_and_a_missing_one_all(tmp_path: Pa
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("access:", "acess:", "line 10: unknown key servers.warehouse.acess"),
+        ("access:", "acess:", "line 10, column 5: unknown key servers.warehouse.acess"),
         ("  warehouse:", "  register:", "'register' is no name of a server"),
-        ("groups: [data-eng]}\nservers", "group: [data-eng]}\nservers", "line 3: people.alice.groups is missing"),
-        ("kind: sql", "kind: sqll", "line 6: server warehouse is of kind 'sqll' | allowed: http, python, sql, stdio"),
-        ("group:data-eng", "grp:data-eng", "line 11: servers.warehouse.tools.run_query.policy"),
-        ("owner: data-platform", "owner: 7", "line 8: servers.warehouse.owner"),
-        ("    owner: data-platform\n", "", "line 5: servers.warehouse.owner is missing"),
-        ("kind: sql\n", "kind: sql\n    kind: sql\n", "line 7: kind stands here twice"),
+        (
+            "groups: [data-eng]}\nservers",
+            "group: [data-eng]}\nservers",
+            "line 3, column 3: people.alice.groups is missing",
+        ),
+        (
+            "kind: sql",
+            "kind: sqll",
+            "line 6, column 11: server warehouse is of kind 'sqll' | allowed: http, python, sql, stdio",
+        ),
+        ("group:data-eng", "grp:data-eng", "line 11, column 33: servers.warehouse.tools.run_query.policy"),
+        ("owner: data-platform", "owner: 7", "line 8, column 12: servers.warehouse.owner"),
+        ("    owner: data-platform\n", "", "line 5, column 3: servers.warehouse.owner is missing"),
+        ("kind: sql\n", "kind: sql\n    kind: sql\n", "line 7, column 5: kind stands here twice"),
         ("url: sqlite:///warehouse.db", "url: [", "line 9"),
-        ("groups: [data-eng]}\nservers", "groups: [], claims: {subject: x}}\nservers", "line 3: people.alice.claims:"),
-        ("groups: [data-eng]}\nservers", "groups: [], claims: {x: 1.5}}\nservers", "line 3: people.alice.claims:"),
-        ("groups: [data-eng]}\nservers", "groups: &g [data-eng]}\n  bob: {groups: *g}\nservers", "line 4: an alias"),
-        ("people:", "1: 2\npeople:", "line 2: key 1 is not a text"),
+        (
+            "groups: [data-eng]}\nservers",
+            "groups: [], claims: {subject: x}}\nservers",
+            "line 3, column 23: people.alice.claims:",
+        ),
+        (
+            "groups: [data-eng]}\nservers",
+            "groups: [], claims: {x: 1.5}}\nservers",
+            "line 3, column 23: people.alice.claims:",
+        ),
+        (
+            "groups: [data-eng]}\nservers",
+            "groups: &g [data-eng]}\n  bob: {groups: *g}\nservers",
+            "line 4, column 17: an alias",
+        ),
+        ("people:", "1: 2\npeople:", "line 2, column 1: key 1 is not a text"),
     ],
 )
-def test_a_fault_names_its_line_and_what_is_allowed(tmp_path: Path, before: str, after: str, said: str) -> None:
+def test_a_fault_names_its_line_and_column_and_what_is_allowed(
+    tmp_path: Path, before: str, after: str, said: str
+) -> None:
     assert before in GOOD
     assert said in faults(tmp_path, GOOD.replace(before, after, 1))
 
@@ -119,7 +141,7 @@ def test_a_guest_tool_without_a_policy_does_not_load(tmp_path: Path) -> None:
 def test_a_program_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
     tools = "tools: {now: {policy: everyone, effect: read, minutes_saved: 1}}"
     guest = f"servers:\n  time: {{kind: stdio, command: [no-such-program], owner: o, support: s, {tools}}}\n"
-    assert "line 2: servers.time.command: no program 'no-such-program'" in faults(tmp_path, guest)
+    assert "line 2, column 23: servers.time.command: no program 'no-such-program'" in faults(tmp_path, guest)
 
 
 def remote(members: str) -> str:

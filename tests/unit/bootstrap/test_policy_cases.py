@@ -129,11 +129,11 @@ cases:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("expect: permit", "expect: allow", r"cases.yaml, line 8: cases.0.expect"),
-        ("as: alice", "as: zoe", r"line 3: zoe has no groups"),
+        ("expect: permit", "expect: allow", r"cases.yaml, line 8, column 13: cases.0.expect"),
+        ("as: alice", "as: zoe", r"line 3, column 5: zoe has no groups"),
         ("tool: run_query", "tol: run_query", r"cases.0.tol"),
         ("sql: SELECT 1", "day: 2026-01-01", r"the arguments hold what JSON cannot"),
-        (CASES, "cases: []", r"line 1: cases"),
+        (CASES, "cases: []", r"line 1, column 1: cases"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_with_its_line(folder: Path, before: str, after: str, told: str) -> None:

@@ -32,6 +32,7 @@ from pierhead.apps.registry.official.wiring import Official, OfficialSetting, Op
 from pierhead.apps.registry.web.attempts import Attempts
 from pierhead.apps.registry.web.pages import Web
 from pierhead.apps.registry.web.session import Sessions
+from pierhead.apps.registry.web.simulations import Simulations
 from pierhead.apps.registry.web.site import Site
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.bootstrap.plugins import ai_clients
@@ -167,6 +168,7 @@ def _site(adapters: RegistryAdapters) -> Site:
         federation=adapters.federation,
         attempts=Attempts(session_key, adapters.clock, setting.public_url),
         tickets=Tickets(adapters.clock),
+        simulations=Simulations(adapters.clock),
         snapshots=adapters.policy,
         records=adapters.records,
         processes=adapters.states,

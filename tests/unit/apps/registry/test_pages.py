@@ -23,6 +23,7 @@ pytestmark = pytest.mark.anyio
 FILLED = {
     "{name}": "warehouse",
     "/calls/{id}": "/calls/0199-00-02",
+    "/access/simulations/{id}": "/access/simulations/sim_done",
     "/reviews/{id}": f"/reviews/{SPARK_REVIEW}",
     "/approvals/{id}": f"/approvals/{WAITING.id}",
     "/approvals/{id}/approve": f"/approvals/{WAITING.id}/approve",

@@ -315,9 +315,9 @@ async def test_a_fault_stands_beside_its_field_and_before_the_form(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("kind: http\nkind: http\n", "Line 2: kind stands here twice."),
-        ("a: &x 1\nb: *x\n", "Line 2: an alias (*name)."),
-        ("- 1\n", "Line 1: the entry is not a mapping."),
+        ("kind: http\nkind: http\n", "Line 2, column 1: kind stands here twice."),
+        ("a: &x 1\nb: *x\n", "Line 2, column 4: an alias (*name)."),
+        ("- 1\n", "Line 1, column 1: the entry is not a mapping."),
         ("[" * 5000, "It is nested too deeply."),
         ("- " * 5000, "It is nested too deeply."),
         ("a: " + "x" * 40_000, "It is longer than 32,768 characters."),

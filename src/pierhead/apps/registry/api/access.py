@@ -3,19 +3,15 @@
 For auditors; for owners, of what they own. Not here: what a grant is (`usecases/review_access`).
 """
 
-import csv
-import io
-from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import Response
 
-from pierhead.apps.registry.api.answers import HEADERS, Asked, moment
+from pierhead.apps.registry.api.answers import Asked, moment
+from pierhead.apps.registry.api.tables import csv_file
 from pierhead.apps.registry.web.access import Access, Question, access
 from pierhead.core.errors import Invalid
 from pierhead.usecases.review_access import Grant
-
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 async def access_review(asked: Asked) -> object:
@@ -59,23 +55,11 @@ def grant_form(grant: Grant) -> dict[str, object]:
 
 
 def csv_answer(found: Access) -> Response:
-    """The same as a table; no cell of it is a formula, whoever opens it."""
-    written = io.StringIO()
-    rows = [grant_form(each) for each in found.grants]
-    writer = csv.writer(written)
-    writer.writerow(_COLUMNS)
-    writer.writerows([_cell(row, name) for name in _COLUMNS] for row in rows)
-    headers = {**HEADERS, "content-disposition": 'attachment; filename="access-review.csv"'}
-    return Response(written.getvalue(), 200, headers, media_type="text/csv; charset=utf-8")
+    """The same as a table."""
+    return csv_file("access-review.csv", _COLUMNS, map(grant_form, found.grants))
 
 
 _COLUMNS: Final = (
     *("who", "kind", "server", "tool", "effect", "decision", "approval", "surfaces", "environments", "bounds"),
     *("role", "operations", "owner", "last_used"),
 )
-
-
-def _cell(row: Mapping[str, object], name: str) -> str:
-    value = row[name]
-    text = "; ".join(map(str, value)) if isinstance(value, list) else str(value or "")  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - of texts
-    return f"'{text}" if text.startswith(_FORMULAS) else text

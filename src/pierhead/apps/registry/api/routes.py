@@ -23,7 +23,7 @@ from pierhead.apps.registry.api.changes import changes, stream
 from pierhead.apps.registry.api.health import health
 from pierhead.apps.registry.api.preflight import authorize, authorize_batch, decision
 from pierhead.apps.registry.api.record import call, calls, impact
-from pierhead.apps.registry.api.simulate import simulate_policy
+from pierhead.apps.registry.api.simulate import simulate_policy, simulation
 from pierhead.apps.registry.api.who_can import who_can
 from pierhead.core.errors import Invalid, NotFound, PierheadError
 
@@ -75,6 +75,7 @@ ROUTES: Final[Mapping[str, Endpoint]] = {
     "GET /api/v1/who-can": who_can,
     "GET /api/v1/access": access_review,
     "POST /api/v1/policy/simulate": simulate_policy,
+    "GET /api/v1/policy/simulations/{id}": simulation,
     "GET /api/v1/calls": calls,
     "GET /api/v1/calls/{id}": call,
     "GET /api/v1/impact": impact,

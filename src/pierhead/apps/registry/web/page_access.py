@@ -111,7 +111,10 @@ def _page(view: AccessView) -> h.Node:
         heading(
             "Access",
             h.p(class_="read quiet")["Who can use a tool or reach a table, through anything, by the rules in force."],
-            h.p(class_="row")[to("/why", "Why may I, or why may I not?")],
+            h.p(class_="row")[
+                to("/why", "Why may I, or why may I not?"),
+                to("/access/simulate", "What would another policy change?") if view.may_ask else None,
+            ],
         ),
         h.div(class_="split")[
             h.div(class_="stack wide")[_grants(view)],

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.problem import MODERN, http_status
 from pierhead.apps.registry import openapi
-from pierhead.apps.registry.forms import form_of, query_of
+from pierhead.apps.registry.forms import form_of, query_of, upload_of
 from pierhead.apps.registry.web import page_authorize, page_browsers, page_federated, page_sign_in
 from pierhead.apps.registry.web.answers import answer_form, cancel_form, remark_form, settle_form
 from pierhead.apps.registry.web.answers_duty import away_form, back_form, break_form, forget_form, review_glass_form
@@ -51,6 +51,8 @@ from pierhead.apps.registry.web.page_review import review_page
 from pierhead.apps.registry.web.page_reviews import reviews_page
 from pierhead.apps.registry.web.page_server import server_page
 from pierhead.apps.registry.web.page_servers import servers_page
+from pierhead.apps.registry.web.page_simulate import LARGEST, simulate_form, simulate_page
+from pierhead.apps.registry.web.page_simulation import simulation_page
 from pierhead.apps.registry.web.page_why import why_page
 from pierhead.apps.registry.web.page_you import you_page
 from pierhead.apps.registry.web.parts import to
@@ -80,6 +82,8 @@ PAGES: Final[Mapping[str, PageOf]] = {
     "/calls/{id}": call_page,
     "/impact": impact_page,
     "/access": access_page,
+    "/access/simulate": simulate_page,
+    "/access/simulations/{id}": simulation_page,
     "/why": why_page,
     "/connect": connect_page,
     "/-/parts": parts_page,
@@ -106,8 +110,12 @@ FORMS: Final[Mapping[str, FormOf]] = {
     "/you/absences/{id}/end": back_form,
     "/you/choices/{id}/revoke": forget_form,
     "/admin/suspend": suspend_form,
+    "/access/simulate": simulate_form,
 }
 """Path to what a form sent there does, for those who are signed in: each checks by itself who may."""
+
+_UPLOADS: Final = {"/access/simulate": LARGEST}
+"""The forms that take files, and how large they may be."""
 
 _LOOK_COOKIE: Final = "pierhead_look"
 _YEAR_S: Final = 365 * 86_400
@@ -188,7 +196,8 @@ class Web:
     async def _form(self, form_of_page: FormOf, request: Request) -> Response:
         """A form from one of our pages: on to where it leads, or back with what must change."""
         viewer = self._signed_in(request)
-        form = await form_of(request)
+        largest = _UPLOADS.get(request.url.path)
+        form = await (form_of(request) if largest is None else upload_of(request, largest))
         check_form(request, form, viewer.session, self.site.sessions)
         done = await form_of_page(self.site, viewer, request, form)
         self.site.known.forget()

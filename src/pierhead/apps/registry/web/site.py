@@ -16,6 +16,7 @@ from pierhead.apps.registry.web.attempts import Attempts
 from pierhead.apps.registry.web.known_servers import KnownServer, KnownServers
 from pierhead.apps.registry.web.may_call import CallableTools
 from pierhead.apps.registry.web.session import Session, Sessions
+from pierhead.apps.registry.web.simulations import Simulations
 from pierhead.apps.registry.web.streams import Streams
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.ai_client import AiClient
@@ -56,6 +57,7 @@ class Site:
     """Where people sign in, if that is not here; then the built-in sign-in is off."""
     attempts: Attempts
     tickets: Tickets
+    simulations: Simulations
     snapshots: Snapshots
     records: Records
     processes: Processes
