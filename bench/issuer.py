@@ -32,6 +32,7 @@ class Issuer:
             "sub": subject,
             "groups": list(groups),
             "client_id": "bench",
+            "scope": "mcp",
             "iat": now,
             "exp": now + LIFETIME_S,
             "jti": secrets.token_hex(8),

@@ -29,6 +29,7 @@ from pierhead.core.catalog import Stage
 from pierhead.core.identity import Caller, User
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import Who
+from pierhead.core.scope import WHOLE
 from pierhead.sdk.governance import govern
 from pierhead.sdk.host import host
 from pierhead.usecases.memory import MemorySnapshots, NoApprovals, snapshot_of
@@ -114,7 +115,8 @@ def _governed(journal: Journal) -> _Side:
 
     def headers() -> list[tuple[bytes, bytes]]:
         call_id = ids.new()
-        assertion = minter.mint(Caller(_ALICE, "ide", "local", call_id), server.name, call_id, _DIGEST)
+        caller = Caller(_ALICE, "ide", "local", call_id, scopes=WHOLE)
+        assertion = minter.mint(caller, server.name, call_id, _DIGEST)
         return [*_HEADERS, (b"pierhead-assertion", assertion)]
 
     return _Side("sdk.pierhead", application, headers)

@@ -23,6 +23,7 @@ from pierhead.core.catalog import Stage
 from pierhead.core.identity import Both, User, Workload
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
+from pierhead.core.scope import WHOLE
 from pierhead.sdk.asking import ask_for
 from pierhead.sdk.governance import govern
 from pierhead.sdk.host import ASSERTION_HEADER, host
@@ -75,7 +76,7 @@ class SaidCaller:
         user = User(ISSUER, said["user"], frozenset({"data-eng"}))
         principal = Both(user, Workload(said["program"])) if said["program"] else user
         call_id = f"call-{self.count}"
-        return Caller(principal, "ide", "prod", call_id, interactive=said["interactive"]), call_id
+        return Caller(principal, "ide", "prod", call_id, scopes=WHOLE, interactive=said["interactive"]), call_id
 
 
 def shop(ran: list[str]) -> Server:

@@ -135,7 +135,7 @@ async def test_every_method_and_http_method_refuses_without_credentials() -> Non
                 answer = await rig.client.post(url, content=message(method), headers=headers(method))
                 assert answer.status_code == 401, method
                 where = f"{rig.url}/.well-known/oauth-protected-resource/mcp/{name}"
-                assert answer.headers["www-authenticate"] == f'Bearer resource_metadata="{where}", scope="mcp"'
+                assert answer.headers["www-authenticate"] == f'Bearer resource_metadata="{where}", scope="{name}.read"'
             for verb in ("GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
                 assert (await rig.client.request(verb, url)).status_code == 401, verb
 

@@ -294,6 +294,24 @@ def test_that_a_person_sits_there_travels_with_each_caller_apart(interactive: bo
     assert verifier(clock).verify(minter.mint(sits, "warehouse", "call-1", BODY), BODY)[0] == sits
 
 
+@pytest.mark.parametrize(
+    ("scopes", "told"),
+    [
+        ({"mcp"}, {"mcp"}),
+        ({"mcp", "payroll.read"}, {"mcp"}),
+        ({"warehouse.read", "payroll.write", "registry:admin"}, {"warehouse.read"}),
+        ({"mcp.read", "warehouse.write"}, {"warehouse.read", "warehouse.write"}),
+        ({"payroll.write"}, set[str]()),
+        (set[str](), set[str]()),
+    ],
+)
+def test_a_server_learns_of_a_tokens_scopes_what_concerns_it_alone(scopes: set[str], told: set[str]) -> None:
+    clock, minter = MemoryClock(), Minter(b"m" * 32, MemoryClock())
+    minter.mint(replace(ALICE, scopes=frozenset({"mcp"})), "warehouse", "call-0", BODY)
+    header = minter.mint(replace(ALICE, scopes=frozenset(scopes)), "warehouse", "call-1", BODY)
+    assert verifier(clock).verify(header, BODY)[0].scopes == told
+
+
 def test_an_assertion_is_for_one_server_one_body_and_a_short_time() -> None:
     clock = MemoryClock()
     header = minted(clock)
@@ -345,6 +363,7 @@ def test_even_with_the_key_an_assertion_must_be_whole() -> None:
         "sfc": "ide",
         "env": "local",
         "chn": "",
+        "sc": "mcp",
         "bd": BODY,
     }
     assert verifier(clock).verify(forged(whole), BODY)

@@ -16,6 +16,7 @@ from pierhead.core.errors import Unauthenticated
 from pierhead.core.identity import Workload
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
+from pierhead.core.scope import WHOLE
 from pierhead.core.token_parts import header_and_claims
 from pierhead.core.workload import Registration
 from pierhead.usecases.memory import MemoryClock
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.anyio
 
 NOW = 1_700_000_000
 AUDIENCE = "http://127.0.0.1:8420/mcp/warehouse"
-PLACE = Registration("chat", "production", interactive=True)
+PLACE = Registration("chat", "production", interactive=True, scopes=WHOLE)
 
 
 class Bundle:

@@ -65,6 +65,7 @@ def claims(url: str, **changes: Any) -> dict[str, Any]:
         "sub": "alice",
         "groups": ["data-eng"],
         "client_id": "rig",
+        "scope": "mcp",
         "iat": now,
         "exp": now + 600,
         "jti": "t-1",

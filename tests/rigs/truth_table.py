@@ -16,6 +16,7 @@ from pierhead.core.catalog import Server as Listed
 from pierhead.core.identity import ANONYMOUS, Both, Caller, Principal, User, Workload
 from pierhead.core.reach import EVERY, Every, Row
 from pierhead.core.rule import parse_who
+from pierhead.core.scope import WHOLE
 from pierhead.core.snapshot import PolicyText, Snapshot
 from pierhead.usecases.memory import snapshot_of
 
@@ -54,7 +55,7 @@ class Case:
     def caller(self, issuer: str) -> Caller:
         """Whom every proof of this case amounts to."""
         place = WORKLOADS.get(self.workload, {"surface": "ide", "environment": "local"})
-        return Caller(self._principal(issuer), place["surface"], place["environment"], "truth", self.told)
+        return Caller(self._principal(issuer), place["surface"], place["environment"], "truth", self.told, WHOLE)
 
     def _principal(self, issuer: str) -> Principal:
         user = User(issuer, self.user, self.groups) if self.user else None

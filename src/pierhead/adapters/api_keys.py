@@ -21,6 +21,7 @@ from pierhead.core.api_key import ISSUER, ApiKey, check_key
 from pierhead.core.claims import claims_form, parse_claims
 from pierhead.core.errors import Invalid, Misconfigured, Unauthenticated
 from pierhead.core.identity import Caller, User
+from pierhead.core.scope import WHOLE
 from pierhead.usecases.ports import Clock, Ids
 
 _LIST: Final = "keys-1"  # another number would be another form
@@ -121,7 +122,8 @@ class KeyVerifier:
         del body_digest
         key = check_key(_credential(header), self.keys, self.clock.now())
         call_id = self.ids.new()
-        return Caller(User(ISSUER, key.id, frozenset(), key.claims), self.surface, self.environment, call_id), call_id
+        holder = User(ISSUER, key.id, frozenset(), key.claims)
+        return Caller(holder, self.surface, self.environment, call_id, scopes=WHOLE), call_id
 
 
 def _credential(header: bytes) -> bytes:

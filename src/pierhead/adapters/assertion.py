@@ -18,6 +18,7 @@ import orjson
 from pierhead.core.claims import Claims, claims_form, parse_claims
 from pierhead.core.errors import Invalid, Unauthenticated
 from pierhead.core.identity import ANONYMOUS, Both, Caller, Principal, User, Workload
+from pierhead.core.scope import ALL, covers, offered
 from pierhead.core.server_key import assertion_label
 from pierhead.usecases.ports import Clock
 
@@ -30,7 +31,7 @@ _TYPE: Final = "pierhead+jwt"
 _JOSE: Final = urlsafe_b64encode(orjson.dumps({"alg": "HS256", "typ": _TYPE})).rstrip(b"=")
 _LONGEST: Final = 16 * 1024
 _CALLERS_KNOWN: Final = 4096
-_TEXTS: Final = ("aud", "jti", "sub", "sub_iss", "wl", "sfc", "env", "chn", "bd")
+_TEXTS: Final = ("aud", "jti", "sub", "sub_iss", "wl", "sfc", "env", "chn", "sc", "bd")
 
 
 def server_key(master: bytes, server: str, key_id: str = "") -> bytes:
@@ -41,7 +42,7 @@ def server_key(master: bytes, server: str, key_id: str = "") -> bytes:
     return hmac.digest(master, b"server:" + assertion_label(server, key_id).encode(), "sha256")
 
 
-_Known = tuple[Principal, str, str, str, bool, str, str]
+_Known = tuple[Principal, str, str, str, bool, frozenset[str], str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Minter:
 
         `key_id` is that of the credential its process holds, if it is not the platform's.
         """
-        who = (caller.principal, caller.surface, caller.environment, caller.channel, caller.interactive)
+        who = (caller.principal, caller.surface, caller.environment, caller.channel, caller.interactive, caller.scopes)
         known = (*who, server, key_id)
         key, shared = self._known.get(known) or self._learn(known, caller)
         now = int(self.clock.now())
@@ -85,6 +86,7 @@ class Minter:
             "sfc": caller.surface,
             "env": caller.environment,
             "chn": caller.channel,
+            "sc": _narrowed(caller.scopes, server),
             "ia": caller.interactive,
         }
         if user and user.claims:
@@ -140,7 +142,13 @@ class Verifier:
         self._spend(texts["jti"], expires + SKEW_S, now)
         principal = _principal(texts, claims.get("groups"), claims.get("claims"))
         caller = Caller(
-            principal, texts["sfc"], texts["env"], texts["jti"], texts["chn"], interactive=claims.get("ia") is True
+            principal,
+            texts["sfc"],
+            texts["env"],
+            texts["jti"],
+            texts["chn"],
+            scopes=frozenset(texts["sc"].split()),
+            interactive=claims.get("ia") is True,
         )
         return caller, texts["jti"]
 
@@ -169,6 +177,13 @@ class Verifier:
         if not assertion_id or assertion_id in self._seen:
             _refuse("replayed")
         self._seen[assertion_id] = until
+
+
+def _narrowed(scopes: frozenset[str], server: str) -> str:
+    """What of a caller's scopes concerns one server: no server learns what else a token is good for."""
+    if ALL in scopes:
+        return ALL
+    return " ".join(scope for scope in offered(server) if covers(scopes, scope))
 
 
 def _texts(claims: dict[str, object]) -> dict[str, str]:

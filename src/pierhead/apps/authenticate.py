@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from pierhead.core.errors import Invalid, Unauthenticated
 from pierhead.core.identity import Both, Caller, User
+from pierhead.core.scope import of_both
 from pierhead.core.workload import CHATS, Proven
 
 
@@ -157,7 +158,8 @@ class Listener:
             return caller, identity.expires_at
         place = proven.registration
         if token is None or is_workload:
-            return Caller(proven.workload, place.surface, place.environment, correlation_id), proven.until
+            caller = Caller(proven.workload, place.surface, place.environment, correlation_id, scopes=place.scopes)
+            return caller, proven.until
         identity = await self.tokens.verify(token, audience)
         both = Both(identity.user, proven.workload)
         until = min(identity.expires_at, proven.until)
@@ -166,7 +168,7 @@ class Listener:
             place.surface,
             place.environment,
             correlation_id,
-            scopes=identity.scopes,
+            scopes=of_both(identity.scopes, place.scopes),
             interactive=place.interactive and identity.client in self.interactive,
         )
         return caller, until

@@ -11,7 +11,9 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from pierhead.bootstrap.scope_settings import Scopes
 from pierhead.core.errors import Invalid, Misconfigured
+from pierhead.core.scope import ALL, WHOLE
 from pierhead.core.workload import Registration, is_trust_domain, trust_domain_of
 
 SOCKET: Final = "unix:"
@@ -27,6 +29,7 @@ class WorkloadSettings(BaseModel):
     surface: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="surface of every call through the workload")
     environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$", description="environment of every call through it")
     interactive: bool = Field(False, description="whether a person sits before it who can answer in their own name")
+    scopes: Scopes = Field((ALL,), description="what its proofs are good for: `mcp`, `mcp.read`, or scopes of servers")
 
 
 def _table(given: object) -> object:
@@ -61,7 +64,7 @@ class MeshSettings(BaseModel):
     def registered(self) -> dict[str, Registration]:
         """The workloads by SPIFFE ID."""
         return {
-            name: Registration(place.surface, place.environment, place.interactive)
+            name: Registration(place.surface, place.environment, place.interactive, frozenset(place.scopes))
             for name, place in self.workloads.items()
         }
 
@@ -82,7 +85,7 @@ class MeshSettings(BaseModel):
 
 def registered(mesh: MeshSettings, listed: Iterable[str], environment: str) -> dict[str, Registration]:
     """Where every workload stands: as the settings say, and a fleet file's others as agents where this platform is."""
-    return {**dict.fromkeys(listed, Registration(AGENT, environment)), **mesh.registered}
+    return {**dict.fromkeys(listed, Registration(AGENT, environment, scopes=WHOLE)), **mesh.registered}
 
 
 def refuse_half_meshed(mesh: MeshSettings) -> None:

@@ -10,18 +10,16 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from pierhead.bootstrap.scope_settings import Scopes, words
 from pierhead.core.errors import Misconfigured
 from pierhead.core.federation import ClaimMapping
+from pierhead.core.scope import ALL
 
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 _TYPES: Final = frozenset({"at+jwt", "jwt"})
 _FOR_CLIENTS: Final = frozenset({"clients", "client_hosts", "interactive_clients"})
 """What does not depend on where people sign in."""
-
-
-def _words(given: object) -> object:
-    return tuple(given.split()) if isinstance(given, str) else given
 
 
 def _pairs(given: object) -> object:
@@ -32,7 +30,7 @@ def _pairs(given: object) -> object:
     return {theirs: ours for theirs, _, ours in lines}
 
 
-_Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+_Words = Annotated[tuple[str, ...], BeforeValidator(words)]
 _Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 
 
@@ -64,6 +62,10 @@ class SignInSettings(BaseModel):
     algorithms: _Words = Field(("RS256",), description="how the provider signs: RS256, ES256")
     audience: str = Field("", description="an audience of the provider's tokens that stands for all of Pierhead")
     token_types: _Words = Field(("at+jwt",), description="the types of the provider's access tokens: at+jwt, jwt")
+    token_scopes: Scopes = Field(
+        (ALL,),
+        description="what the provider's plain tokens are good for besides the scopes they name: `mcp` is everything",
+    )
     lifetime_s: float = Field(
         43200, ge=60, le=604800, description="seconds after which people sign in again and their groups are read anew"
     )

@@ -27,6 +27,7 @@ def company_issuer(sign_in: SignInSettings, clock: Clock) -> Issuer | None:
         mapping=sign_in.mapping,
         types=frozenset(sign_in.token_types) | {f"application/{kind}" for kind in sign_in.token_types},
         audience=sign_in.audience,
+        scopes=frozenset(sign_in.token_scopes),
     )
 
 

@@ -120,8 +120,9 @@ class Caller:
     `surface` (ide, chat, channel, agent) and `environment` come from the registration and the listener,
     never from the request; `correlation_id` ties the facts of one call together. `channel` is told by an attested
     chat surface and by nobody else; empty is no channel, which opens nothing. `scopes` are those of the token they
-    came with, and hold it back (`core/scope`); none is the least. `interactive` says that a person sits before the
-    surface and answers in their own name: the operator registered it so, and it was proven.
+    came with, and hold it back (`core/scope`); none is the least: who needs no token says so, with `WHOLE`.
+    `interactive` says that a person sits before the surface and answers in their own name: the operator registered it
+    so, and it was proven.
     """
 
     principal: Principal

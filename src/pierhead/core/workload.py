@@ -26,12 +26,14 @@ CHATS: Final = frozenset({"chat", "channel"})
 class Registration:
     """Where a workload stands: the surface and environment of every call that comes through it.
 
-    `interactive` says that a person sits before it, who can answer a question in their own name.
+    `interactive` says that a person sits before it, who can answer a question in their own name. `scopes` are those of
+    its own proofs (`core/scope`), which hold back also a person who comes through it.
     """
 
     surface: str
     environment: str
     interactive: bool = False
+    scopes: frozenset[str] = frozenset()
 
 
 Registered = Mapping[str, Registration]

@@ -15,6 +15,7 @@ from pierhead.core.errors import Invalid
 from pierhead.core.foreseen import NOTHING_FORESEEN, Foreseen
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
+from pierhead.core.scope import ALL
 from pierhead.core.snapshot import Age, Snapshot
 from pierhead.core.waiting_tools import WAITING_TOOLS
 from pierhead.sdk.asking import MayAsk
@@ -23,6 +24,7 @@ from pierhead.sdk.tool import Arguments, as_json
 from pierhead.sdk.waiting import Waits
 from pierhead.usecases.call_tool import call_tool, recording_refusals
 from pierhead.usecases.compose_policy import CHANGED
+from pierhead.usecases.hold_to_scope import hold_call
 from pierhead.usecases.list_tools import list_tools, may_use, reachable_server
 from pierhead.usecases.match_rules import REACH_AND_USE, Remembered, SnapshotRules
 from pierhead.usecases.memory import NoApprovals
@@ -207,6 +209,8 @@ class Governance:
     async def run(self, call: Call, caller: Caller, upstream: Upstream, asked: Approvals | None = None) -> Outcome:
         """Carry the call through `call_tool`. `asked` are approvals that the caller can be asked for at once."""
         approvals = asked or self.approvals
+        if ALL not in caller.scopes:
+            await hold_call(call, caller, self.snapshots, self.rules, self.audit)
         may_ask = MayAsk(upstream, approvals)
         ports = Ports(self.snapshots, self.rules, approvals, self.audit, self.clock, may_ask)
         return await call_tool(call, caller, ports)

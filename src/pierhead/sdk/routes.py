@@ -16,6 +16,7 @@ from pierhead.core.errors import PierheadError, ToolFailed
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.policy import Permit
+from pierhead.core.scope import ScopeMissing, step_up
 from pierhead.sdk.governance import Admission, DeclaredTool, Governance
 from pierhead.sdk.problem import MEDIA_TYPE, problem
 from pierhead.sdk.result import timed_out
@@ -240,6 +241,8 @@ def refusal(error: PierheadError) -> Reply:
     headers = [(b"content-type", MEDIA_TYPE)]
     if status == 401:  # noqa: PLR2004 - the one status that must say how to sign in
         headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, ScopeMissing):
+        headers.append((b"www-authenticate", step_up(error)))
     return Reply(status, headers, body)
 
 

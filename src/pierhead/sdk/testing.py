@@ -23,6 +23,7 @@ from pierhead.core.errors import Unauthenticated
 from pierhead.core.identity import Caller, User
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
+from pierhead.core.scope import WHOLE
 from pierhead.sdk.governance import govern
 from pierhead.sdk.host import ASSERTION_HEADER, Application, Message, host
 from pierhead.sdk.server import Server
@@ -57,7 +58,7 @@ class MemoryVerifier:
         self.count += 1
         call_id = f"call-{self.count}"
         user = User(_ISSUER, said["user"], frozenset(said["groups"]), parse_claims(said.get("claims", {})))
-        return Caller(user, "ide", "test", call_id), call_id
+        return Caller(user, "ide", "test", call_id, scopes=WHOLE), call_id
 
 
 @dataclass(slots=True)

@@ -121,14 +121,19 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
             return decision
         case ApprovalNeeded():
             return await spend_or_wait(decision, approvals)
-        case Refusal(question=Question.USE, code="definition_drift"):
-            raise Forbidden(decision.sentence, hint=decision.whom_to_ask, code="definition_drift")
-        case Refusal(question=Question.USE):
-            raise no_such_tool(call.tool)
         case Refusal():
-            raise unreachable(call.server, decision, snapshot)
+            raise refused(decision, call, snapshot)
         case _:
             assert_never(decision)
+
+
+def refused(refusal: Refusal, call: Call, snapshot: Snapshot) -> Forbidden | NotFound:
+    """What a caller reads of a refusal: of a tool that is not theirs no more than of one that is not there."""
+    if refusal.question is not Question.USE:
+        return unreachable(call.server, refusal, snapshot)
+    if refusal.code == "definition_drift":
+        return Forbidden(refusal.sentence, hint=refusal.whom_to_ask, code=refusal.code)
+    return no_such_tool(call.tool)
 
 
 async def spend_or_wait(needed: ApprovalNeeded, approvals: Approvals) -> Permit | Waiting:

@@ -18,7 +18,7 @@ from typing import Final
 from pierhead.core.audit_sign_in import SignInFailed, TokenIssued, TokenRevoked
 from pierhead.core.claims import claims_form
 from pierhead.core.errors import NotFound
-from pierhead.core.scope import granted
+from pierhead.core.scope import granted, is_within
 from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.ports_sign_in import (
     Client,
@@ -33,6 +33,7 @@ from pierhead.usecases.ports_sign_in import (
 from pierhead.usecases.register_client import NotGranted, fingerprint, is_registered_redirect
 
 _RESOURCE: Final = re.compile(r"/mcp(/[a-z0-9][a-z0-9_-]{0,62})?|/api/v1|/r/me")
+_LONGEST_SCOPE: Final = 2048
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -115,12 +116,14 @@ def scopes_of(asked: str, resource: str, issuer: str) -> str:
 def check_request(asked: AuthorizationRequest, challenge_method: str, issuer: str) -> None:
     """The rules of an authorization request whose client and redirect are already known to be good.
 
-    Errors: NotGranted, `invalid_request` or `invalid_target`.
+    Errors: NotGranted, `invalid_request`, `invalid_target` or `invalid_scope`.
     """
     if challenge_method != "S256" or not _CHALLENGE.fullmatch(asked.challenge):
         raise NotGranted(
             "code_challenge with code_challenge_method=S256 is required", hint="use PKCE with S256 (RFC 7636)"
         )
+    if len(asked.scope) > _LONGEST_SCOPE:
+        raise NotGranted("scope is too long", hint="ask for what you need first", code="invalid_scope")
     if not is_resource(asked.resource, issuer):
         raise NotGranted(
             "resource must name one server of this platform",
@@ -219,10 +222,11 @@ async def refresh(token: str, resource: str, client: Client, at: TokenDesk, scop
 
 def _no_more(asked: str, family: RefreshToken, issuer: str) -> str:
     """The scopes of the next access token: those that are asked for, if the family has them (RFC 6749, section 6)."""
+    had = scopes_of(family.scope, family.resource, issuer)  # of a family from before scopes: as if it asked for none
     if not asked:
-        return family.scope
+        return had
     wanted = scopes_of(asked, family.resource, issuer)
-    if not set(wanted.split()) <= set(scopes_of(family.scope, family.resource, issuer).split()):
+    if not is_within(wanted, had):
         raise NotGranted("scope is wider than what was granted", hint="sign in again for more", code="invalid_scope")
     return wanted
 

@@ -9,6 +9,7 @@ from pierhead.bootstrap.mesh_settings import registered
 from pierhead.bootstrap.running import bound_path
 from pierhead.bootstrap.settings import read_settings
 from pierhead.core.errors import Misconfigured
+from pierhead.core.scope import WHOLE
 from pierhead.core.workload import Registration
 
 CHAT = "spiffe://corp.example/ns/chat/sa/assistant"
@@ -25,8 +26,8 @@ def test_what_the_fleet_file_lists_and_the_settings_do_not_place_is_an_agent_of_
     place = {CHAT: {"surface": "chat", "environment": "production"}}
     mesh = read_settings({}, None, {"PIERHEAD__MESH__WORKLOADS": json.dumps(place)} | DOMAIN).settings.mesh
     assert registered(mesh, [CHAT, f"{CHAT}/2"], "test") == {
-        CHAT: Registration("chat", "production"),
-        f"{CHAT}/2": Registration("agent", "test"),
+        CHAT: Registration("chat", "production", scopes=WHOLE),
+        f"{CHAT}/2": Registration("agent", "test", scopes=WHOLE),
     }
 
 
@@ -35,7 +36,7 @@ def test_workloads_are_registered_in_the_file(tmp_path: Path) -> None:
     place = f'[mesh.workloads."{CHAT}"]\nsurface = "chat"\nenvironment = "production"\ninteractive = true\n'
     file.write_text(f'[mesh]\ntrust_domain = "corp.example"\nsidecar = "unix:/run/sidecar.sock"\n{place}')
     mesh = read_settings({}, file, {}).settings.mesh
-    assert mesh.registered == {CHAT: Registration("chat", "production", interactive=True)}
+    assert mesh.registered == {CHAT: Registration("chat", "production", interactive=True, scopes=WHOLE)}
     assert (mesh.sidecar_socket, mesh.sidecar_addresses) == (Path("/run/sidecar.sock"), frozenset())
 
 
@@ -47,7 +48,7 @@ def test_workloads_are_registered_in_the_environment_as_json() -> None:
         "PIERHEAD__MESH__SIDECAR": "10.0.0.7",
     }
     mesh = read_settings({}, None, environment).settings.mesh
-    assert mesh.registered == {CHAT: Registration("chat", "production")}
+    assert mesh.registered == {CHAT: Registration("chat", "production", scopes=WHOLE)}
     assert mesh.sidecar_addresses == {"10.0.0.7"}
 
 

@@ -16,6 +16,7 @@ from pierhead.core.errors import Invalid, ToolFailed
 from pierhead.core.identity import User
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
+from pierhead.core.scope import WHOLE
 from pierhead.sdk.governance import govern
 from pierhead.sdk.host import LARGEST_UPLOAD, host
 from pierhead.sdk.routes import Calls, Done, Prepared, Reply, Request
@@ -252,7 +253,7 @@ async def test_an_assertion_is_good_for_its_own_request_alone(
     asserted: tuple[Any, Minter], method: str, target: bytes, headers: dict[bytes, bytes], status: int
 ) -> None:
     application, minter = asserted
-    caller = Caller(User("https://memory.example", "ann", frozenset({"staff"})), "ide", "test", "call-1")
+    caller = Caller(User("https://memory.example", "ann", frozenset({"staff"})), "ide", "test", "call-1", scopes=WHOLE)
     bound = request_digest("GET", b"/api/v1/hello?a=1", {b"prefer": b"count=exact"}, b"")
     assertion = minter.mint(caller, "speaker", "call-1", bound)
     sent: list[Any] = []

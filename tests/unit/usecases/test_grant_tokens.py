@@ -99,7 +99,7 @@ async def test_a_code_becomes_a_token_for_one_person_and_one_server(world: World
     assert (claims["iss"], claims["aud"], claims["sub"]) == (ISSUER, RESOURCE, "alice")
     assert claims["groups"] == ["all", "data-eng"]
     assert claims["exp"] - claims["iat"] == tokens.expires_in == 600
-    assert world.audit.facts == [TokenIssued(claims["jti"], "alice", "client-1", RESOURCE)]
+    assert world.audit.facts == [TokenIssued(claims["jti"], "alice", "client-1", RESOURCE, "mcp")]
     assert "claims" not in claims
 
 
@@ -215,16 +215,56 @@ async def test_a_family_from_before_scopes_reads(world: World) -> None:
     old = RefreshToken(world.desk.terms.digest("old"), "family", CLIENT.id, "alice", REGISTRY, world.clock.seconds + 60)
     await world.store.add_refresh_token(old)
     tokens = await refresh("old", "", CLIENT, world.desk)
-    assert (tokens.scope, "scope" in json.loads(tokens.access)) == ("", False)
+    assert tokens.scope == json.loads(tokens.access)["scope"] == "registry:read"
     with pytest.raises(NotGranted):
         await refresh(tokens.refresh, "", CLIENT, world.desk, "registry:write")
 
 
-async def test_a_token_for_a_server_has_no_scopes(world: World) -> None:
-    code = await grant_code(replace(ASKED, scope="registry:admin"), "alice", world.desk)
+@pytest.mark.parametrize(
+    ("asked", "granted"),
+    [
+        ("", "mcp"),
+        ("mcp", "mcp"),
+        ("warehouse.read", "warehouse.read"),
+        ("warehouse.write openid warehouse.read", "warehouse.read warehouse.write"),
+        ("payroll.write registry:admin", "warehouse.read"),
+    ],
+)
+async def test_a_token_for_a_server_has_scopes_of_that_server(world: World, asked: str, granted: str) -> None:
+    code = await grant_code(replace(ASKED, scope=asked), "alice", world.desk)
     tokens = await exchange_code(CodeExchange(code, VERIFIER, REDIRECT, RESOURCE), CLIENT, world.desk)
-    assert tokens.scope == ""
-    assert "scope" not in json.loads(tokens.access)
+    assert tokens.scope == json.loads(tokens.access)["scope"] == granted
+
+
+@pytest.mark.parametrize("more", ["warehouse.write", "warehouse.read warehouse.write", "mcp", "mcp warehouse.read"])
+async def test_no_refresh_widens_a_token_for_a_server(world: World, more: str) -> None:
+    code = await grant_code(replace(ASKED, scope="warehouse.read"), "alice", world.desk)
+    first = await exchange_code(CodeExchange(code, VERIFIER, REDIRECT, RESOURCE), CLIENT, world.desk)
+    with pytest.raises(NotGranted) as refused:
+        await refresh(first.refresh, "", CLIENT, world.desk, more)
+    assert refused.value.code == "invalid_scope"
+    for same in ("", "warehouse.read", "payroll.write", "openid"):
+        assert (await refresh(first.refresh, "", CLIENT, world.desk, same)).scope == "warehouse.read"
+
+
+async def test_a_token_for_everything_is_refreshed_for_less_and_for_everything_again(world: World) -> None:
+    first = await world.tokens()
+    less = await refresh(first.refresh, "", CLIENT, world.desk, "warehouse.read")
+    assert (first.scope, less.scope) == ("mcp", "warehouse.read")
+    assert (await refresh(less.refresh, "", CLIENT, world.desk)).scope == "mcp"
+
+
+async def test_a_family_for_a_server_from_before_scopes_goes_on_as_if_it_asked_for_none(world: World) -> None:
+    old = RefreshToken(world.desk.terms.digest("old"), "family", CLIENT.id, "alice", RESOURCE, world.clock.seconds + 60)
+    await world.store.add_refresh_token(old)
+    assert (await refresh("old", "", CLIENT, world.desk)).scope == "mcp"
+
+
+def test_a_scope_without_end_is_refused() -> None:
+    check_request(replace(ASKED, scope="x" * 2048), "S256", ISSUER)
+    with pytest.raises(NotGranted) as refused:
+        check_request(replace(ASKED, scope="x" * 2049), "S256", ISSUER)
+    assert refused.value.code == "invalid_scope"
 
 
 async def test_a_refresh_token_of_another_client_or_after_its_family_grants_nothing(world: World) -> None:

@@ -55,6 +55,8 @@ class Issuer:
     types: frozenset[str] = _TYPES
     audience: str = ""
     """An audience that a foreign issuer uses for all of this platform; empty: each resource is its own."""
+    scopes: frozenset[str] = frozenset()
+    """What a foreign issuer's tokens are good for besides the scopes that they name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ def _foreign(claims: dict[str, object], issuer: Issuer, mapping: ClaimMapping, t
     audiences = audiences_of(claims)
     is_for_all = bool(issuer.audience) and issuer.audience in audiences
     user = User(issuer.name, stated.subject, stated.groups)
-    return Identity(user, client, audiences, *times, is_for_all, scopes_of(claims))
+    return Identity(user, client, audiences, *times, is_for_all, scopes_of(claims) | issuer.scopes)
 
 
 def _claims(value: object) -> Claims:

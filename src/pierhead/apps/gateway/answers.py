@@ -12,13 +12,14 @@ from typing import Final
 import orjson
 
 from pierhead.apps.gateway.asgi import Receive, Scope, Send
-from pierhead.apps.gateway.edge import Fields
+from pierhead.apps.gateway.edge import DESK, Fields, server_of
 from pierhead.apps.gateway.envelope import ASSUMED
 from pierhead.apps.gateway.exchange import Exchange
 from pierhead.apps.gateway.streams import Attention
 from pierhead.apps.problem import http_status, json_rpc
 from pierhead.core.errors import PierheadError, Unauthenticated
 from pierhead.core.problem import MEDIA_TYPE, problem
+from pierhead.core.scope import ScopeMissing, least
 
 _LONGEST_AGENT: Final = 64
 _ANY_PAGE: Final = ((b"access-control-allow-origin", b"*"), (b"cache-control", b"no-store"))
@@ -59,6 +60,11 @@ class Visit:
         self.extra: Mapping[str, object] = {}
         self.exchange: Exchange | None = None
         self.attention = Attention(receive)
+
+    @property
+    def entered(self) -> str:
+        """The server whose door they came through, also where the desk has led them on to another."""
+        return DESK if server_of(self.scope["raw_path"]) == DESK else self.server or DESK
 
     @property
     def user_agent(self) -> str:
@@ -105,7 +111,9 @@ async def accept(visit: Visit) -> None:
 def _more(visit: Visit, error: PierheadError) -> list[tuple[bytes, bytes]]:
     headers: list[tuple[bytes, bytes]] = [] if visit.official_path is None else [*_ANY_PAGE]
     if isinstance(error, Unauthenticated):
-        headers.append((b"www-authenticate", challenge(visit.public_url, visit.server or "", error)))
+        headers.append((b"www-authenticate", challenge(visit.public_url, visit.entered, error)))
+    if isinstance(error, ScopeMissing):
+        headers.append((b"www-authenticate", step_up(visit.public_url, visit.entered, error)))
     if error.code == "method-not-allowed":
         is_message = visit.server is not None and visit.data_path is None
         headers.append((b"allow", b"POST" if is_message else b"GET, HEAD, POST, PUT, PATCH, DELETE"))
@@ -113,9 +121,18 @@ def _more(visit: Visit, error: PierheadError) -> list[tuple[bytes, bytes]]:
 
 
 def challenge(public_url: str, server: str, error: Unauthenticated) -> bytes:
-    """Where to sign in (RFC 9728); the same for servers that exist and servers that do not."""
-    place = f"/mcp/{server}" if server else "/mcp"
-    text = f'Bearer resource_metadata="{public_url}/.well-known/oauth-protected-resource{place}", scope="mcp"'
+    """Where to sign in (RFC 9728), and for how little; the same for servers that exist and servers that do not."""
+    text = _way(public_url, server, least(server))
     if error.code != "no-credentials":
         text += ', error="invalid_token"'
     return text.encode("ascii")
+
+
+def step_up(public_url: str, server: str, error: ScopeMissing) -> bytes:
+    """What to ask for besides (RFC 6750, section 3.1), at the door that the client came through."""
+    return f'{_way(public_url, server, error.needed)}, error="insufficient_scope"'.encode("ascii")
+
+
+def _way(public_url: str, server: str, scope: str) -> str:
+    place = f"/mcp/{server}" if server else "/mcp"
+    return f'Bearer resource_metadata="{public_url}/.well-known/oauth-protected-resource{place}", scope="{scope}"'

@@ -20,6 +20,7 @@ from pierhead.core.call import Call, Opaque
 from pierhead.core.errors import Invalid, NotFound, UpstreamUnreachable
 from pierhead.core.identity import Caller
 from pierhead.core.policy import Permit
+from pierhead.core.scope import step_up_of
 from pierhead.usecases.list_tools import reachable_server
 from pierhead.usecases.ports import Rules, Snapshots
 
@@ -31,7 +32,7 @@ _PASSED: Final = frozenset({*BOUND_HEADERS, b"user-agent", b"traceparent", b"tra
 _QUERY: Final = re.compile(rb"[!-~]*")
 _LONGEST_S: Final = 65.0
 _PROBLEM: Final = b"application/problem+json"
-_UNAUTHORIZED, _REDIRECT, _NOT_MODIFIED, _CLIENT_FAULT, _SERVER_FAULT = 401, 300, 304, 400, 500
+_UNAUTHORIZED, _FORBIDDEN, _REDIRECT, _NOT_MODIFIED, _CLIENT_FAULT, _SERVER_FAULT = 401, 403, 300, 304, 400, 500
 # A server's words are its own: on our origin they may run nothing and be framed by nobody.
 _GUARDED: Final = (
     (b"content-security-policy", b"sandbox; frame-ancestors 'none'"),
@@ -77,6 +78,8 @@ class DataExchange(Exchange):
     def _judge(self, answer: Answer) -> None:
         """What a server's routes answer may pass; that it does not know its gateway is no answer to a client."""
         status = answer.status
+        if status == _FORBIDDEN:
+            _tell_scopes(answer)
         if status == _UNAUTHORIZED:
             self.alarm = status
             raise UpstreamUnreachable("the server refused its gateway", code="upstream-refused-gateway")
@@ -84,6 +87,16 @@ class DataExchange(Exchange):
             raise UpstreamUnreachable("the server sent a redirect", code="upstream-garbage")
         if status >= _SERVER_FAULT and (b"content-type", _PROBLEM) not in answer.headers:
             raise UpstreamUnreachable("the server failed", hint="try again later", code="upstream-failed")
+
+
+def _tell_scopes(answer: Answer) -> None:
+    """The server alone knows which tool a request stands for; where to get another token is told here.
+
+    Errors: ScopeMissing.
+    """
+    for name, value in answer.headers:
+        if name == b"www-authenticate" and (missing := step_up_of(value)) is not None:
+            raise missing
 
 
 def _target(visit: Visit) -> bytes:

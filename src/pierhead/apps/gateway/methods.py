@@ -19,6 +19,8 @@ class Governed(Enum):
     """A call of the tool that the task's name says, as the server will hold it to: decided and recorded as that."""
     READ = auto()
     """Content leaves the server: recorded before and after, under the method's name."""
+    DATA = auto()
+    """As a read; which tool it stands for, and so which scope it needs, is known to the server alone."""
     PASSED = auto()
     """Carried; recorded only when refused (docs/reference/unaudited.md)."""
     DROPPED = auto()
@@ -86,7 +88,7 @@ FAREWELL: Final = Method("DELETE", False, True, Governed.PASSED)
 """A legacy client's listening stream, and the end of its MCP session."""
 
 DATA: Final[Mapping[str, Method]] = {
-    verb: Method(f"data/{verb.lower()}", True, True, Governed.READ, repeatable=verb in ("GET", "HEAD"))
+    verb: Method(f"data/{verb.lower()}", True, True, Governed.DATA, repeatable=verb in ("GET", "HEAD"))
     for verb in ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
 }
 """A request of the data lane, by its HTTP method: which tool it stands for is known to the server alone."""

@@ -42,8 +42,10 @@ from pierhead.core.call import Call, Opaque
 from pierhead.core.errors import Forbidden, Invalid, PierheadError, ToolTimedOut, Unauthenticated, UpstreamUnreachable
 from pierhead.core.identity import Caller
 from pierhead.core.policy import ApprovalNeeded
+from pierhead.core.scope import ALL
 from pierhead.core.task_id import tool_in
 from pierhead.usecases.call_tool import call_tool, recording_refusals
+from pierhead.usecases.hold_to_scope import hold_call, hold_read
 from pierhead.usecases.list_tools import reachable_server
 from pierhead.usecases.memory import NoApprovals
 from pierhead.usecases.ports import Audit, Clock, Ids, Ports, Rules, Snapshots
@@ -53,6 +55,7 @@ from pierhead.usecases.relay_message import relay_message
 _LOG: Final = logging.getLogger("pierhead.gateway")
 _NO_BODY: Final = hashlib.sha256(b"").hexdigest()
 _VERSIONS: Final = frozenset({"1.1", "1.0"})
+_RECORDED: Final = frozenset({Governed.READ, Governed.DATA})
 _LISTENS: Final = {"GET": STREAM, "DELETE": FAREWELL}
 
 
@@ -247,9 +250,13 @@ class Relay:
         at = self._at
         ports = Ports(at.snapshots, at.rules, self._approvals, at.audit, at.clock, exchange)
         if method.governed is Governed.TOOL or (method.governed is Governed.TASK and call.tool != method.name):
+            if ALL not in caller.scopes:
+                await hold_call(call, caller, at.snapshots, at.desk.finder.rules, at.audit)
             await call_tool(call, caller, ports)
-        else:
-            await relay_message(call, caller, ports, recorded=method.governed is Governed.READ)
+            return
+        if method.governed is Governed.READ:
+            await hold_read(call, caller, at.snapshots, at.rules, at.audit)
+        await relay_message(call, caller, ports, recorded=method.governed in _RECORDED)
 
     async def _lane(self, visit: Visit, method: Method, call: Call, caller: Caller) -> Lane:
         """A place before the server; unknown names share one lane, so that they cannot multiply."""

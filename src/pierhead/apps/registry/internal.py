@@ -20,7 +20,7 @@ from pierhead.apps.problem import MODERN, http_status
 from pierhead.apps.registry.asked_by_servers import WITH_CERTIFICATE
 from pierhead.core.errors import Forbidden, Invalid, LimitExceeded, NotFound, PierheadError, Unauthenticated
 from pierhead.core.peer import server_in
-from pierhead.core.scope import EVERY, REGISTRY
+from pierhead.core.scope import ALL, EVERY, REGISTRY
 from pierhead.usecases.enrol_server import check_own_facts, not_its_own
 from pierhead.usecases.grant_tokens import Grant, TokenDesk, issue
 from pierhead.usecases.health_forms import health_to_form, probe_from_form, probe_to_form
@@ -203,7 +203,7 @@ class Internal:
         if not 0 < ttl_s <= _LONGEST_TOKEN_S:
             raise Invalid("a token lives 1 s to 24 h", hint="ask for a shorter time")
         resource = " ".join(await self._resources(server))
-        scope = EVERY if self.desk.terms.issuer + REGISTRY in resource.split(" ") else ""
+        scope = f"{ALL} {EVERY}" if self.desk.terms.issuer + REGISTRY in resource.split(" ") else ALL
         token, expires_at = await issue(Grant(person, resource, _CLIENT, _CLIENT, ttl_s, scope), self.desk)
         return json_answer({"token": token, "expires_at": expires_at})
 

@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from pierhead.apps.registry.forms import body_of, form_of
 from pierhead.core.errors import LimitExceeded, RecordFailed, UpstreamUnreachable
-from pierhead.core.scope import LEVELS, READ
+from pierhead.core.scope import ALL, LEVELS, READ, offered
 from pierhead.usecases.grant_tokens import CodeExchange, TokenDesk, Tokens, exchange_code, refresh, revoke
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_sign_in import Client
@@ -139,7 +139,7 @@ class MachineSide:
                 "token_endpoint_auth_methods_supported": list(AUTHENTICATIONS),
                 "revocation_endpoint_auth_methods_supported": list(AUTHENTICATIONS),
                 "code_challenge_methods_supported": ["S256"],
-                "scopes_supported": list(LEVELS),
+                "scopes_supported": [*LEVELS, ALL, *offered("")],
                 "authorization_response_iss_parameter_supported": True,
                 "client_id_metadata_document_supported": True,
             }
@@ -151,7 +151,8 @@ class MachineSide:
         if name is not None and not _NAME.fullmatch(name):
             return answer({"error": "not_found", "error_description": "no such resource"}, 404)
         resource = f"{issuer}/mcp/{name}" if name else f"{issuer}/mcp"
-        return self._resource(resource, f"{name} on Pierhead" if name else "Pierhead")
+        scopes = list(offered(name or ""))
+        return self._resource(resource, f"{name} on Pierhead" if name else "Pierhead", scopes_supported=scopes)
 
     async def protected_api(self, request: Request) -> Response:
         """RFC 9728 for the REST API."""

@@ -562,7 +562,10 @@ async def test_resource_metadata_is_alike_for_servers_that_exist_and_those_that_
 
     assert known["resource"] == RESOURCE
     assert known["authorization_servers"] == [PUBLIC_URL]
-    assert {**unknown, "resource": 0, "resource_name": 0} == {**known, "resource": 0, "resource_name": 0}
+    own = {"resource": 0, "resource_name": 0, "scopes_supported": 0}
+    assert {**unknown, **own} == {**known, **own}
+    assert known["scopes_supported"] == ["warehouse.read", "warehouse.write"]
+    assert unknown["scopes_supported"] == ["nothing-here.read", "nothing-here.write"]
     assert malformed.status_code == 404
 
 

@@ -679,7 +679,7 @@ async def test_the_way_to_a_token_names_the_least_that_is_needed(made: World) ->
         found = (await http.get("/.well-known/oauth-protected-resource/r/me")).json()
         assert found["scopes_supported"] == [scopes.READ]
         issuer = (await http.get("/.well-known/oauth-authorization-server")).json()
-        assert issuer["scopes_supported"] == [scopes.READ, scopes.WRITE, scopes.ADMIN]
+        assert issuer["scopes_supported"] == [*scopes.LEVELS, "mcp", "mcp.read", "mcp.write"]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"status":"deleted","status":"active"}', b'{"status":1}', b"{}"])

@@ -12,6 +12,7 @@ import orjson
 
 from pierhead.apps.registry.web.site import Site, Viewer
 from pierhead.core.errors import Forbidden, Invalid, NotFound, PierheadError, ToolTimedOut, UpstreamUnreachable
+from pierhead.core.scope import least
 from pierhead.usecases.grant_tokens import Grant, issue
 from pierhead.usecases.ports_data import DataQuestion
 
@@ -53,7 +54,8 @@ class Asking:
 
     async def _issued(self) -> str:
         resource = f"{self.site.public_url}/mcp/{self.server}"
-        grant = Grant(self.viewer.person, resource, CLIENT, f"page-{secrets.token_urlsafe(8)}", _TOKEN_S)
+        family, scope = f"page-{secrets.token_urlsafe(8)}", least(self.server)  # pages read, and do nothing else
+        grant = Grant(self.viewer.person, resource, CLIENT, family, _TOKEN_S, scope)
         self._token, _ = await issue(grant, self.site.tokens)
         return self._token
 

@@ -18,11 +18,12 @@ from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.parts import Tone, facts, notice, titled
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.core.errors import Invalid
-from pierhead.core.scope import ADMIN, READ, WRITE
+from pierhead.core.scope import ADMIN, ALL, READ, WRITE
 from pierhead.usecases.grant_tokens import AuthorizationRequest, check_request, grant_code, scopes_of, server_of
 from pierhead.usecases.register_client import NotGranted, is_loopback, is_registered_redirect, redirect_host
 
 _CALLS: Final = "It can then call what you may call, and nothing you may not. Each call is recorded."
+_HELD: Final = "It can then do what stands below, as far as you may yourself, and nothing else. Each call is recorded."
 _MEANING: Final[Mapping[str, str]] = {
     READ: "read the registry as you see it",
     WRITE: "publish servers, and change the status of your own",
@@ -100,7 +101,7 @@ def _consent(view: ConsentView) -> h.Node:
     return h.div(class_="narrow stack wide")[
         heading(
             ["Let ", h.bdi[view.client], f" use {target} as {view.person}?"],
-            h.p(class_="quiet")[_CALLS if not view.scopes else "It can then do what stands below, as you."],
+            h.p(class_="quiet")[_HELD if _is_held(view) else _CALLS],
         ),
         _local_warning(view),
         facts(
@@ -109,7 +110,7 @@ def _consent(view: ConsentView) -> h.Node:
                 *([("Described at", h.code[view.described_at])] if view.described_at else []),
                 ("Your answer goes to", [h.code[view.returns_to], f", {where}" if view.is_this_machine else None]),
                 ("Server" if view.server else "For use of", h.code[view.resource]),
-                *([("It may", h.ul[(h.li[_MEANING[scope]] for scope in view.scopes)])] if view.scopes else []),
+                *([("It may", h.ul[(h.li[_meaning(scope)] for scope in view.scopes)])] if _is_held(view) else []),
                 ("For", f"{view.minutes} minutes at a time, renewed for up to {view.days} days"),
             ]
         ),
@@ -122,6 +123,21 @@ def _consent(view: ConsentView) -> h.Node:
             h.p(class_="read quiet")["Decline. Nothing is granted, and closing this page does the same."],
         ),
     ]
+
+
+def _is_held(view: ConsentView) -> bool:
+    """Whether the client would be held back from a part of what the person may do."""
+    return bool(view.scopes) and ALL not in view.scopes
+
+
+def _meaning(scope: str) -> h.Node:
+    """A scope in words; of tools with the word that clients and errors name it by."""
+    if scope in _MEANING:
+        return _MEANING[scope]
+    server, _, kind = scope.rpartition(".")
+    whose = "every server" if server == ALL else server
+    deed = "that only read" if kind == "read" else "that change or delete things"
+    return [f"use the tools of {whose} {deed} (", h.code[scope], ")"]
 
 
 def _local_warning(view: ConsentView) -> h.Node:
