@@ -1,0 +1,73 @@
+"""A knowledge server's settings: what the fleet file says of it, parsed once into frozen values."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pierhead.sdk import Caller, Misconfigured
+
+# Read and enforced by the platform, before a call comes here.
+_OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools"})
+EVERYONE: Final = "everyone"
+
+Holds = Literal["documentation", "runbooks", "incidents"]
+"""What a source is for: incidents are past ones, with the analyses of their causes."""
+
+
+class SourceSettings(BaseModel):
+    """One folder of Markdown, HTML, PDF and plain text; a git checkout tells besides who edited what."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Path
+    holds: Holds = "documentation"
+    readers: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Groups that may read it in the place it comes from, or `everyone`: whoever reaches this server."""
+    url: str = ""
+    """Where people read a document of it: `https://wiki.example/{path}`."""
+    owner: str = ""
+
+    @field_validator("url")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        if url and (not url.startswith(("https://", "http://")) or "{path}" not in url):
+            raise ValueError("write it as https://host/{path}")
+        return url
+
+    def is_open_to(self, caller: Caller) -> bool:
+        """Whether the caller may read this source: one group of theirs is enough."""
+        return EVERYONE in self.readers or not caller.groups.isdisjoint(self.readers)
+
+
+class KnowledgeSettings(BaseModel):
+    """`ownership` is a file that says whose things are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    owner: str
+    support: str
+    description: str = ""
+    sources: Annotated[dict[str, SourceSettings], Field(min_length=1)]
+    ownership: Path | None = None
+    refresh_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+
+    @classmethod
+    def parse(cls, name: str, written: Mapping[str, object]) -> "KnowledgeSettings":
+        """Read a server's entry of the fleet file. Errors: Misconfigured, naming each fault."""
+        own = {key: value for key, value in written.items() if key not in _OF_THE_PLATFORM}
+        try:
+            chosen = cls.model_validate({**own, "name": name})
+        except ValidationError as invalid:
+            faults = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors())
+            raise _bad(faults) from None
+        for source, its in chosen.sources.items():
+            if not its.folder.is_dir():
+                raise _bad(f"sources.{source}.folder: there is no folder {its.folder.name}")
+        return chosen
+
+
+def _bad(faults: str) -> Misconfigured:
+    return Misconfigured(faults, hint="correct the server's entry in the fleet file", code="bad-knowledge-settings")
