@@ -40,6 +40,7 @@ from pierhead.usecases.advance_server import StepAsked, take_step
 from pierhead.usecases.check_guest import NOTHING_ALLOWED
 from pierhead.usecases.follow_policy import FollowedPolicy
 from pierhead.usecases.ports_catalogue import Change
+from pierhead.usecases.ports_review import NO_KEYS, NOBODY
 from pierhead.usecases.publish_manifest import publish_manifest
 from pierhead.usecases.publish_policy import PolicySource, publish_policy
 from pierhead.usecases.publish_version import new_version
@@ -102,7 +103,7 @@ def desk_on(database: Database) -> RegistryDesk:
         ServedPolicy(),
         trusts_fleet=True,
     )
-    return RegistryDesk(source, rights, SystemIds())
+    return RegistryDesk(source, rights, SystemIds(), NO_KEYS, NOBODY)
 
 
 async def fill(desk: RegistryDesk, servers: int, tools: int) -> None:

@@ -23,6 +23,7 @@ from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_catalogue import Entry, Move, Origin, Version
 from pierhead.usecases.ports_declared import DeclaredTool
 from pierhead.usecases.ports_registry import Revision
+from pierhead.usecases.ports_review import NO_KEYS, NOBODY
 from pierhead.usecases.publish_policy import PolicySource, publish_policy
 from pierhead.usecases.registry_desk import RegistryDesk, binding
 from pierhead.usecases.rights import Rights
@@ -165,7 +166,7 @@ def registry(servers: Iterable[Server], rows: Iterable[Row], clock: Clock) -> Re
         _keep(server, access.get(server.name, "nobody"), source, clock.now())
     _put_more(source, clock.now())
     at_once(publish_policy(source, "fleet"))
-    return RegistryDesk(source, RIGHTS, Ids())
+    return RegistryDesk(source, RIGHTS, Ids(), NO_KEYS, NOBODY)
 
 
 def document_of(server: Server, access: str) -> dict[str, Json]:

@@ -12,6 +12,7 @@ from pierhead.adapters.db import Database, DatabaseCatalogue, DatabaseFacts, Dat
 from pierhead.core.audit import EntryChanged, ServerMoved, ServerPublished
 from pierhead.core.catalog import Stage, Step
 from pierhead.core.errors import Conflict
+from pierhead.core.packet import Bill, Part, PartKind, Report, Scan, Statement, Told
 from pierhead.core.review import Binding, ChangeClass, Comment, Gate, Review, SignOff, Verdict
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.ports_catalogue import Catalogue, Change, Entry, Move, Origin, Version
@@ -46,12 +47,13 @@ REVIEW = Review(
     submitted_at=NOW,
     required=frozenset({Gate.SECURITY, Gate.GENAI}),
     due_at=((Gate.GENAI, NOW + 1), (Gate.SECURITY, NOW + 2)),
-    sign_offs=(SignOff(Gate.GENAI, Verdict.APPROVE, "erin", NOW, "réad", ("a",), ("https://x",), NOW + 9),),
+    sign_offs=(SignOff(Gate.GENAI, Verdict.APPROVE, "erin", NOW, "réad", ("a",), ("https://x",), NOW + 9, "sign-in"),),
     comments=(Comment("dave", NOW, "why? ☕"),),
     closed_at=None,
     lock=0,
     registered_by="bob",
     owner="data-platform",
+    packet_digest="p" * 64,
 )
 MOVE = Move("warehouse", "1", Step.SUBMIT, Stage.REGISTERED, Stage.IN_REVIEW, "bob", NOW, "please")
 
@@ -86,6 +88,31 @@ def test_what_is_kept_is_what_comes_back(tell: Tell) -> None:
         assert await catalogue.review("r1") == replace(REVIEW, lock=1)
         assert list(await catalogue.reviews()) == list(await catalogue.reviews("warehouse"))
         assert list(await catalogue.open_reviews()) == [replace(REVIEW, lock=1)]
+
+    tell(story)
+
+
+def test_parts_of_a_packet_come_back_each_in_place_of_the_one_before(tell: Tell) -> None:
+    def part(kind: PartKind, told: Told, bound: str = "b") -> Part:
+        return Part(bound, "warehouse", "1", kind, "d" * 64, 3, told, "bób ☕", NOW)
+
+    async def story(catalogue: Catalogue) -> None:
+        parts = [
+            (part(PartKind.TESTS, Report(1, 1, 0)), b"\x00one"),
+            (part(PartKind.SBOM, Bill("x ☕", "1.6", 2)), b"sbom"),
+            (part(PartKind.SCAN, Scan("x", 1, 2, 3), bound="other"), b"scan"),
+            (part(PartKind.SIGNATURE, Statement(("1" * 64, "2" * 64))), b"sig"),
+        ]
+        await catalogue.change(Change((FACT,), versions=(VERSION,), parts=tuple(parts)), NOW)
+        again = part(PartKind.TESTS, Report(2, 0, 0))
+        await catalogue.change(Change((FACT,), parts=((again, b"\xfftwo"),)), NOW)
+        assert list(await catalogue.packet("b")) == [parts[1][0], parts[3][0], again]
+        assert await catalogue.part("b", PartKind.TESTS) == b"\xfftwo"
+        assert await catalogue.part("other", PartKind.SCAN) == b"scan"
+        assert (await catalogue.part("other", PartKind.TESTS), list(await catalogue.packet("c"))) == (None, [])
+        with pytest.raises(Conflict):
+            await catalogue.change(Change((FACT,), versions=(VERSION,), parts=((again, b"late"),)), NOW)
+        assert await catalogue.part("b", PartKind.TESTS) == b"\xfftwo"
 
     tell(story)
 

@@ -23,6 +23,7 @@ from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.memory_keys import MemoryServerKeys
 from pierhead.usecases.ports_declared import DeclaredTool
 from pierhead.usecases.ports_registry import Revision
+from pierhead.usecases.ports_review import NO_KEYS, NOBODY, Vetting
 from pierhead.usecases.publish_manifest import publish_manifest
 from pierhead.usecases.publish_policy import PolicySource, publish_policy
 from pierhead.usecases.registry_desk import RegistryDesk
@@ -178,7 +179,9 @@ class Kept:
         self.facts.append(fact)
 
 
-def desk_in_memory(kept: Kept, *, trusts_fleet: bool = True, clock: MemoryClock | None = None) -> RegistryDesk:
+def desk_in_memory(
+    kept: Kept, *, trusts_fleet: bool = True, clock: MemoryClock | None = None, vetting: Vetting = NOBODY
+) -> RegistryDesk:
     """A registry desk over `kept` and an empty catalogue whose facts join those of `kept`."""
     source = PolicySource(
         catalogue=MemoryCatalogue(facts=kept.facts),
@@ -191,7 +194,7 @@ def desk_in_memory(kept: Kept, *, trusts_fleet: bool = True, clock: MemoryClock 
         trusts_fleet=trusts_fleet,
         own_hosts=RIGHTS.guests.allowed_hosts,
     )
-    return RegistryDesk(source, RIGHTS, MemoryIds())
+    return RegistryDesk(source, RIGHTS, MemoryIds(), NO_KEYS, vetting)
 
 
 async def fleet_in_memory(kept: Kept, *, trusts_fleet: bool = True, clock: MemoryClock | None = None) -> RegistryDesk:

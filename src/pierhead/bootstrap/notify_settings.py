@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pierhead.core.errors import Misconfigured
 
 
-def _pairs(given: object) -> object:
+def pairs(given: object) -> object:
     """From the environment one `NAME=ADDRESS` a line."""
     if not isinstance(given, str):
         return given
@@ -46,7 +46,7 @@ class NotifySettings(BaseModel):
     smtp_password: SecretStr = Field(SecretStr(""), description="that user's password")
     mail_from: str = Field("", description="the sender's address")
     mail_domain: str = Field("", description="makes NAME@DOMAIN of a name; empty: only of names that are addresses")
-    addresses: Annotated[dict[str, str], BeforeValidator(_pairs)] = Field(
+    addresses: Annotated[dict[str, str], BeforeValidator(pairs)] = Field(
         default_factory=dict[str, str], description="e-mail addresses of people and groups, by name"
     )
 
@@ -61,20 +61,25 @@ class NotifySettings(BaseModel):
     @property
     def key(self) -> bytes:
         """The bytes that sign. Errors: Misconfigured (`bad-setting`)."""
-        text = self.secret.get_secret_value()
-        try:
-            key = base64.b64decode(text.removeprefix("whsec_"), validate=True) if text.startswith("whsec_") else b""
-        except ValueError:
-            key = b""
-        if len(key) not in range(24, 65):
-            message = "notify.url is set, and notify.secret is no `whsec_` with 24 to 64 bytes in base64"
-            raise Misconfigured(message, hint="make one: echo whsec_$(openssl rand -base64 32)", code="bad-setting")
-        return key
+        return webhook_key(self.secret, "notify.url", "notify.secret")
 
     @property
     def tells_people(self) -> bool:
         """Whether approvals are told to anybody outside the pages."""
         return bool(self.url or self.smtp_url or self.push_contact)
+
+
+def webhook_key(secret: SecretStr, address: str, named: str) -> bytes:
+    """The bytes that sign what goes to `address`, of the setting `named`. Errors: Misconfigured (`bad-setting`)."""
+    text = secret.get_secret_value()
+    try:
+        key = base64.b64decode(text.removeprefix("whsec_"), validate=True) if text.startswith("whsec_") else b""
+    except ValueError:
+        key = b""
+    if len(key) not in range(24, 65):
+        message = f"{address} is set, and {named} is no `whsec_` with 24 to 64 bytes in base64"
+        raise Misconfigured(message, hint="make one: echo whsec_$(openssl rand -base64 32)", code="bad-setting")
+    return key
 
 
 def check_notify(given: NotifySettings, allowed_hosts: tuple[str, ...]) -> None:

@@ -19,6 +19,7 @@ from pierhead.bootstrap.approval_settings import ApprovalSettings
 from pierhead.bootstrap.mesh_settings import MeshSettings, refuse_half_meshed
 from pierhead.bootstrap.notify_settings import NotifySettings, check_notify
 from pierhead.bootstrap.peer_settings import PeerSettings, refuse_half_peered
+from pierhead.bootstrap.review_settings import ReviewSettings, check_review
 from pierhead.bootstrap.sign_in_settings import SignInSettings, check_sign_in, secret_of
 from pierhead.bootstrap.tls_settings import TlsSettings, refuse_half_tls
 from pierhead.core.catalog import DataClass
@@ -162,6 +163,7 @@ class Settings(_Section):
     backup: BackupSettings = BackupSettings()  # pyright: ignore[reportCallIssue]
     serve: ServeSettings = ServeSettings()  # pyright: ignore[reportCallIssue]
     registry: RegistrySettings = RegistrySettings()  # pyright: ignore[reportCallIssue]
+    review: ReviewSettings = ReviewSettings()  # pyright: ignore[reportCallIssue]
     notify: NotifySettings = NotifySettings()  # pyright: ignore[reportCallIssue]
     approvals: ApprovalSettings = ApprovalSettings()  # pyright: ignore[reportCallIssue]
     mesh: MeshSettings = MeshSettings()  # pyright: ignore[reportCallIssue]
@@ -352,6 +354,7 @@ def _refuse_half_secured(settings: Settings) -> None:
         message = f"registry.allowed_commands: {invalid.message}"
         raise Misconfigured(message, hint=invalid.hint, code="bad-setting") from None
     check_notify(settings.notify, settings.registry.allowed_hosts)
+    check_review(settings.review, settings.registry.allowed_hosts)
     if settings.policy.expired_s <= settings.policy.stale_s:
         message = "policy.expired_s must be larger than policy.stale_s"
         raise Misconfigured(message, hint="a policy is stale first, expired later", code="bad-setting")

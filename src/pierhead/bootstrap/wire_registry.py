@@ -32,7 +32,9 @@ from pierhead.adapters.db import (
     DatabaseStates,
     open_database,
 )
+from pierhead.adapters.foreign.vetting import VettingHook
 from pierhead.adapters.oidc import Tokens
+from pierhead.adapters.packet_keys import PinnedKeys
 from pierhead.adapters.sealed import KeySeal
 from pierhead.adapters.snapshot_signature import SnapshotSigner
 from pierhead.adapters.system import RandomIds, SystemClock, SystemIds
@@ -46,6 +48,7 @@ from pierhead.bootstrap.keys import Keys, derived
 from pierhead.bootstrap.mesh_settings import MeshSettings, registered
 from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.policy_cases import require_good
+from pierhead.bootstrap.review_settings import ReviewSettings
 from pierhead.bootstrap.settings import RegistrySettings, Settings
 from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.bootstrap.wire_approvals import ApprovalSetting, approval_desk, decision_news, duty_desk, inbox_news
@@ -69,6 +72,7 @@ from pierhead.usecases.hear_in_browser import PushDesk
 from pierhead.usecases.memory_sign_in import KnownPeople
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_official import Standings
+from pierhead.usecases.ports_review import NOBODY, Vetting
 from pierhead.usecases.ports_sign_in import People
 from pierhead.usecases.publish_policy import Composition, PolicySource, publish_policy
 from pierhead.usecases.registry_desk import RegistryDesk
@@ -96,6 +100,7 @@ class RegistrySetting:
     """Empty: SQLite in the data directory."""
     rules: RegistrySettings = field(default_factory=lambda: Settings().registry)
     notify: NotifySettings = field(default_factory=lambda: Settings().notify)
+    review: ReviewSettings = field(default_factory=lambda: Settings().review)
     sign_in: SignInSettings = field(default_factory=lambda: Settings().sign_in)
     approvals: ApprovalSettings = field(default_factory=lambda: Settings().approvals)
     mesh: MeshSettings = field(default_factory=lambda: Settings().mesh)
@@ -293,7 +298,20 @@ def _registry(
         own_hosts=rights.guests.allowed_hosts,
         composition=Composition(company=company),
     )
-    return RegistryDesk(source, rights, SystemIds(), review_days(setting.rules))
+    return RegistryDesk(
+        source,
+        rights,
+        SystemIds(),
+        signatures=PinnedKeys.read(setting.review.key_texts()),
+        vetting=_vetting(setting.review, rights),
+        review_days=review_days(setting.rules),
+    )
+
+
+def _vetting(review: ReviewSettings, rights: Rights) -> Vetting:
+    if not review.webhook_url:
+        return NOBODY
+    return VettingHook(review.webhook_url, review.key, rights.guests.allowed_hosts, review.webhook_s)
 
 
 def review_days(rules: RegistrySettings) -> Mapping[Gate, int]:

@@ -20,6 +20,7 @@ class ReviewOpened:
     access_digest: str
     required: tuple[str, ...]
     by: str
+    packet_digest: str = ""
     kind: str = "review-opened"
 
     @classmethod
@@ -34,6 +35,7 @@ class ReviewOpened:
             access_digest=bound.access_digest,
             required=tuple(sorted(review.required)),
             by=review.submitted_by,
+            packet_digest=review.packet_digest,
         )
 
 
@@ -51,6 +53,7 @@ class ReviewDecided:
     reason: str
     conditions: tuple[str, ...]
     expires_at: float
+    auth: str = ""
     kind: str = "review-decided"
 
     @classmethod
@@ -67,6 +70,7 @@ class ReviewDecided:
             reason=made.reason,
             conditions=made.conditions,
             expires_at=made.expires_at,
+            auth=made.auth,
         )
 
 
@@ -84,4 +88,31 @@ class ReviewReminded:
     kind: str = "review-reminded"
 
 
-ReviewFact = ReviewOpened | ReviewDecided | ReviewReminded
+@dataclass(frozen=True, slots=True)
+class PacketPartKept:
+    """A submitter handed in a part of a version's packet; `digest` is SHA-256 of its `size` bytes."""
+
+    server: str
+    version: str
+    part: str
+    digest: str
+    size: int
+    by: str
+    kind: str = "packet-part-kept"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferVetted:
+    """The company's own program was asked before a server was taken in or submitted: allowed, vetoed or failed."""
+
+    offer_id: str
+    event: str
+    server: str
+    version: str
+    answer: str
+    reason: str
+    by: str
+    kind: str = "offer-vetted"
+
+
+ReviewFact = ReviewOpened | ReviewDecided | ReviewReminded | PacketPartKept | OfferVetted

@@ -28,6 +28,7 @@ __all__ = [
     "expires_at",
     "is_open",
     "required_gates",
+    "rises",
     "sign_off_of",
     "state_of",
     "stricter",
@@ -97,6 +98,8 @@ class SignOff:
     conditions: tuple[str, ...]
     evidence: tuple[str, ...]
     expires_at: float
+    auth: str = ""
+    """How they proved who they are, and how long before: what an access token or a sign-in was worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,8 @@ class Review:
     lock: int
     registered_by: str = ""
     owner: str = ""
+    packet_digest: str = ""
+    """Of everything that was handed in with it (`packet`); empty for nothing."""
 
 
 _DAY_S: Final = 86_400
@@ -147,15 +152,19 @@ _STATES: Final = {
 }
 
 
-def required_gates(risk: Risk, tools: Iterable[Tool], changes: Iterable[ChangeClass]) -> frozenset[Gate]:
+def required_gates(
+    risk: Risk, tools: Iterable[Tool], changes: Iterable[ChangeClass], *, is_tested: bool
+) -> frozenset[Gate]:
     """Who must sign a version of that risk and these tools, given every class of difference from the one before.
 
-    A first or major version goes to everyone whom it concerns; a new tool or another wording to GenAI; a patch, which
-    changes nothing that people or models are shown, to nobody.
+    A first or major version goes to everyone whom it concerns; another wording to GenAI, and a new tool or argument
+    too, unless `is_tested`: its packet holds tests and evaluations that pass. A patch, which changes nothing that
+    people or models are shown, goes to nobody.
     Source: docs/explanation/review-gate.md, "Who signs".
     """
     found = frozenset(changes)
-    gates = {Gate.GENAI} if found & {ChangeClass.MINOR, ChangeClass.WORDING} else set[Gate]()
+    reads_anew = ChangeClass.WORDING in found or (ChangeClass.MINOR in found and not is_tested)
+    gates = {Gate.GENAI} if reads_anew else set[Gate]()
     if not found & {ChangeClass.FIRST, ChangeClass.MAJOR}:
         return frozenset(gates)
     gates.add(Gate.SECURITY)
@@ -176,6 +185,12 @@ def stricter(one: Risk, other: Risk) -> Risk:
         is_autonomous=one.is_autonomous or other.is_autonomous,
         has_untrusted_results=one.has_untrusted_results or other.has_untrusted_results,
     )
+
+
+def rises(before: Risk, after: Risk) -> bool:
+    """Whether what a server holds is graver than it was: of a higher data class, or of people now."""
+    is_higher = after.data_class.rank > before.data_class.rank
+    return is_higher or (after.has_personal_data and not before.has_personal_data)
 
 
 def due_at(required: Iterable[Gate], submitted_at: float, days: Mapping[Gate, int]) -> tuple[tuple[Gate, float], ...]:

@@ -4,7 +4,7 @@ Above: pages, API, command line. Below: `registry_desk`. Not here: approving and
 (`sign_off`), and new versions (`publish_version`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pierhead.core.audit import Fact, ServerMoved
@@ -12,11 +12,15 @@ from pierhead.core.audit_reviews import ReviewOpened
 from pierhead.core.catalog import CALLABLE, TRANSITIONS, Stage, Step, Taker, taker
 from pierhead.core.errors import Conflict, Forbidden, Invalid
 from pierhead.core.identity import Caller
+from pierhead.core.json import Json
+from pierhead.core.packet import Part, packet_key
 from pierhead.core.review import Review, is_open
+from pierhead.usecases.entry_shown import shown
 from pierhead.usecases.open_review import open_review
 from pierhead.usecases.ports_catalogue import Change, Entry, Move, Version
 from pierhead.usecases.registry_desk import RegistryDesk, commit, entry_of, put_in_force, version_of
 from pierhead.usecases.rights import not_taker, person_of, require
+from pierhead.usecases.vet_offer import SUBMIT, vetted
 
 _LONGEST_TEXT = 500
 _GATE = "gate"
@@ -39,7 +43,7 @@ async def take_step(asked: StepAsked, caller: Caller, desk: RegistryDesk) -> Ver
     """Move a version; what follows for callers is in force when this returns.
 
     Errors: NotFound; Conflict (`wrong-stage`, `changed-meanwhile`, `review-expired`); Forbidden (`not-yours`,
-    `person-needed`); Invalid (`reason-needed`, `bad-step`).
+    `person-needed`); Invalid (`reason-needed`, `bad-step`); to submit, as `vetted`.
     """
     by = person_of(caller)
     _check(asked, desk.clock.now())
@@ -118,10 +122,24 @@ def _deployed(asked: StepAsked, entry: Entry, version: Version, by: str, desk: R
 async def _submitted(asked: StepAsked, entry: Entry, version: Version, by: str, desk: RegistryDesk) -> Change:
     """The version in review, and its review; where nobody has to sign, the gate opens at once."""
     now = desk.clock.now()
-    review = open_review(entry, version, await _signed_before(entry, desk), by, desk)
+    packet = await desk.catalogue.packet(packet_key(version.binding))
+    review = open_review(entry, version, await _signed_before(entry, desk), (by, packet), desk)
+    vetting = await vetted(SUBMIT, (entry.name, version.version), by, _offered(version, packet), desk)
     after, moved, fact = move(replace(version, submitted_by=by), Step.SUBMIT, by, asked.reason, now)
-    change = Change((fact, ReviewOpened.of(review)), versions=(after,), moves=(moved,), reviews=(review,))
+    facts = (*vetting, fact, ReviewOpened.of(review))
+    change = Change(facts, versions=(after,), moves=(moved,), reviews=(review,))
     return open_gate(change, now) if is_open(review, now) else change
+
+
+def _offered(version: Version, packet: Sequence[Part]) -> Mapping[str, Json]:
+    """What a program that may veto is told of a version; no secret of its entry."""
+    bound = version.binding
+    return {
+        "entry": shown(version.document),
+        "tools": [tool.name for tool in version.manifest.tools],
+        "digests": {"tools": bound.tools_digest, "manifest": bound.manifest_digest, "access": bound.access_digest},
+        "packet": {str(part.kind): part.digest for part in packet},
+    }
 
 
 def open_gate(change: Change, now: float) -> Change:

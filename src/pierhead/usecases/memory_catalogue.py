@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from pierhead.core.audit import Fact
 from pierhead.core.errors import Conflict
+from pierhead.core.packet import Part, PartKind
 from pierhead.core.review import Review
 from pierhead.usecases.ports_catalogue import Change, Entry, Move, Version
 
@@ -18,6 +19,9 @@ class MemoryCatalogue:
     kept_moves: list[Move] = field(default_factory=list[Move])
     kept_reviews: dict[str, Review] = field(default_factory=dict[str, Review])
     facts: list[Fact] = field(default_factory=list[Fact])
+    kept_parts: dict[tuple[str, PartKind], tuple[Part, bytes]] = field(
+        default_factory=dict[tuple[str, PartKind], tuple[Part, bytes]]
+    )
 
     async def entries(self) -> Mapping[str, Entry]:
         return dict(sorted(self.kept_entries.items()))
@@ -50,6 +54,14 @@ class MemoryCatalogue:
     async def review(self, review_id: str) -> Review | None:
         return self.kept_reviews.get(review_id)
 
+    async def packet(self, bound: str) -> Sequence[Part]:
+        found = [part for part, _ in self.kept_parts.values() if part.bound == bound]
+        return sorted(found, key=lambda part: part.kind)
+
+    async def part(self, bound: str, kind: PartKind) -> bytes | None:
+        found = self.kept_parts.get((bound, kind))
+        return found[1] if found else None
+
     async def change(self, change: Change, at: float) -> None:
         del at
         self._check(change)
@@ -59,6 +71,8 @@ class MemoryCatalogue:
             self.kept_versions[version.server, version.version] = replace(version, lock=version.lock + 1)
         for review in change.reviews:
             self.kept_reviews[review.id] = replace(review, lock=review.lock + 1)
+        for part, content in change.parts:
+            self.kept_parts[part.bound, part.kind] = (part, content)
         self.kept_moves.extend(change.moves)
         self.facts.extend(change.facts)
 

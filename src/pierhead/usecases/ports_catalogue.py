@@ -12,6 +12,7 @@ from typing import Protocol
 from pierhead.core.audit import Fact
 from pierhead.core.catalog import Stage, Step
 from pierhead.core.json import Json
+from pierhead.core.packet import Part, PartKind
 from pierhead.core.review import Binding, Review
 from pierhead.usecases.wire_forms import Manifest
 
@@ -90,6 +91,8 @@ class Change:
     versions: tuple[Version, ...] = ()
     moves: tuple[Move, ...] = ()
     reviews: tuple[Review, ...] = ()
+    parts: tuple[tuple[Part, bytes], ...] = ()
+    """Parts of packets with their bytes, each in place of an earlier one of its kind."""
 
 
 class Catalogue(Protocol):
@@ -124,6 +127,14 @@ class Catalogue(Protocol):
         ...
 
     async def review(self, review_id: str) -> Review | None: ...
+
+    async def packet(self, bound: str) -> Sequence[Part]:
+        """What was handed in for that very version (`packet_key`), by kind."""
+        ...
+
+    async def part(self, bound: str, kind: PartKind) -> bytes | None:
+        """The bytes of one part."""
+        ...
 
     async def change(self, change: Change, at: float) -> None:
         """Write all of it in one transaction, each lock one higher.

@@ -9,15 +9,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from pierhead.core.audit import EntryChanged
+from pierhead.core.audit import EntryChanged, Fact
 from pierhead.core.errors import Conflict, Forbidden, Invalid
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.usecases.check_definitions import check_document, refuse_hostile
 from pierhead.usecases.check_guest import REGISTRABLE, check_guest
+from pierhead.usecases.entry_shown import shown
 from pierhead.usecases.ports_catalogue import Change, Entry, Origin
 from pierhead.usecases.registry_desk import RegistryDesk, commit, entry_of, put_in_force
 from pierhead.usecases.rights import is_owner, may_register, person_of, require
+from pierhead.usecases.vet_offer import REGISTER, vetted
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 #: Names that no server has: our own pages stand where theirs would.
@@ -28,7 +30,7 @@ async def register_server(name: str, document: Mapping[str, Json], caller: Calle
     """Take in a server that somebody offers.
 
     Errors: Forbidden (`not-yours`, `person-needed`, `kind-not-registrable`); Invalid (`bad-entry`,
-    `guest-not-allowed`, `hostile-definition`); Conflict (`name-taken`).
+    `guest-not-allowed`, `hostile-definition`); Conflict (`name-taken`); as `vetted`.
     """
     by = person_of(caller)
     require(may_register(caller, desk.rights))
@@ -47,7 +49,8 @@ async def register_server(name: str, document: Mapping[str, Json], caller: Calle
     if name in others:
         raise Conflict(f"there is a server {name!r} already", hint="choose another name", code="name-taken")
     entry = Entry(name, dict(document), Origin.REGISTERED, by, desk.clock.now(), current="", lock=0)
-    await _commit_new(entry, desk)
+    facts = await vetted(REGISTER, (name, ""), by, {"entry": shown(entry.document)}, desk)
+    await _commit_new(entry, facts, desk)
     return await entry_of(name, desk)
 
 
@@ -91,10 +94,10 @@ def _check(name: str, document: Mapping[str, Json], desk: RegistryDesk) -> None:
     check_guest(name, document, desk.rights.guests)
 
 
-async def _commit_new(entry: Entry, desk: RegistryDesk) -> None:
+async def _commit_new(entry: Entry, vetting: tuple[Fact, ...], desk: RegistryDesk) -> None:
     fact = EntryChanged(entry.name, tuple(sorted(entry.document)), entry.by)
     try:
-        await commit(Change((fact,), entries=(entry,)), desk)
+        await commit(Change((*vetting, fact), entries=(entry,)), desk)
     except Conflict:
         message = f"there is a server {entry.name!r} already"
         raise Conflict(message, hint="choose another name", code="name-taken") from None

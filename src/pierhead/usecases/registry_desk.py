@@ -14,6 +14,7 @@ from pierhead.usecases.ports import Clock, Ids
 from pierhead.usecases.ports_catalogue import Catalogue, Change, Entry, Version
 from pierhead.usecases.ports_declared import Declarations
 from pierhead.usecases.ports_registry import Manifests, Policies
+from pierhead.usecases.ports_review import SignatureKeys, Vetting
 from pierhead.usecases.publish_policy import PolicySource, publish_policy
 from pierhead.usecases.rights import Rights
 from pierhead.usecases.serve_policy import ServedPolicy
@@ -29,6 +30,8 @@ class RegistryDesk:
     source: PolicySource
     rights: Rights
     ids: Ids
+    signatures: SignatureKeys
+    vetting: Vetting
     review_days: Mapping[Gate, int] = field(default_factory=lambda: WORKING_DAYS, hash=False)
     """How many working days each gate has to answer."""
 

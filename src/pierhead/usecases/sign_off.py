@@ -37,6 +37,8 @@ class GateDecision:
     conditions: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     expires_at: float | None = None
+    auth: str = ""
+    """What proved the reviewer, and how long before, for the record."""
 
 
 async def decide_gate(review_id: str, decision: GateDecision, caller: Caller, desk: RegistryDesk) -> Review:
@@ -148,6 +150,7 @@ def _signed(version: Version, decision: GateDecision, caller: Caller, desk: Regi
         conditions=decision.conditions,
         evidence=decision.evidence,
         expires_at=longest if decision.expires_at is None else min(decision.expires_at, longest),
+        auth=decision.auth,
     )
 
 

@@ -114,7 +114,7 @@ async def vouch(entry: Entry, manifest: Manifest, desk: RegistryDesk) -> None:
 
 def _waived(entry: Entry, version: Version, before: Version | None, desk: RegistryDesk) -> Review:
     """The review of a version that nobody looked at: it says so, gate by gate, and until when that holds."""
-    review = open_review(entry, version, before, FLEET, desk)
+    review = open_review(entry, version, before, (FLEET, ()), desk)
     data_class = desk.declarations.read(entry.name, version.document).risk.data_class
     now = review.submitted_at
     waivers = tuple(_waiver(gate, expires_at(gate, data_class, now), now) for gate in sorted(review.required))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,6 +25,7 @@ from pierhead.core.review import (
     expires_at,
     is_open,
     required_gates,
+    rises,
     state_of,
     stricter,
     with_sign_off,
@@ -64,21 +66,44 @@ def signed(gate: Gate, verdict: Verdict = Verdict.APPROVE, expires: float = 100.
 def test_a_first_or_major_version_is_signed_by_everyone_whom_it_concerns(
     risk: Risk, tool: object, gates: set[Gate], change: ChangeClass
 ) -> None:
-    assert required_gates(risk, [tool], {change}) == gates  # type: ignore[list-item]
+    for is_tested in (False, True):
+        assert required_gates(risk, [tool], {change}, is_tested=is_tested) == gates  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize(
-    ("changes", "gates"),
+    ("changes", "gates", "gates_if_tested"),
     [
-        (set(), set()),
-        ({ChangeClass.PATCH}, set()),
-        ({ChangeClass.MINOR}, {G}),
-        ({ChangeClass.WORDING, ChangeClass.PATCH}, {G}),
-        ({ChangeClass.MAJOR, ChangeClass.WORDING}, {S, G}),
+        (set(), set(), set()),
+        ({ChangeClass.PATCH}, set(), set()),
+        ({ChangeClass.MINOR}, {G}, set()),
+        ({ChangeClass.MINOR, ChangeClass.PATCH}, {G}, set()),
+        ({ChangeClass.WORDING, ChangeClass.PATCH}, {G}, {G}),
+        ({ChangeClass.MINOR, ChangeClass.WORDING}, {G}, {G}),
+        ({ChangeClass.MAJOR}, {S}, {S}),
+        ({ChangeClass.MAJOR, ChangeClass.MINOR}, {S, G}, {S}),
+        ({ChangeClass.MAJOR, ChangeClass.WORDING}, {S, G}, {S, G}),
     ],
 )
-def test_another_version_is_signed_as_its_change_asks(changes: set[ChangeClass], gates: set[Gate]) -> None:
-    assert required_gates(HARMLESS, [READ], changes) == gates
+def test_another_version_is_signed_as_its_change_asks(
+    changes: set[ChangeClass], gates: set[Gate], gates_if_tested: set[Gate]
+) -> None:
+    assert required_gates(HARMLESS, [READ], changes, is_tested=False) == gates
+    assert required_gates(HARMLESS, [READ], changes, is_tested=True) == gates_if_tested
+
+
+@pytest.mark.parametrize(
+    ("changed", "does_rise"),
+    [
+        ({}, False),
+        ({"data_class": DataClass.CONFIDENTIAL}, True),
+        ({"data_class": DataClass.PUBLIC}, False),
+        ({"has_personal_data": True}, True),
+        ({"egress": ("api.example",)}, False),
+    ],
+)
+def test_a_risk_rises_with_its_data_class_and_with_personal_data(changed: dict[str, Any], *, does_rise: bool) -> None:
+    assert rises(HARMLESS, replace(HARMLESS, **changed)) is does_rise
+    assert not rises(replace(HARMLESS, has_personal_data=True), replace(HARMLESS, has_personal_data=True))
 
 
 def test_the_gravest_class_is_the_one_that_asks_for_most() -> None:

@@ -18,6 +18,8 @@ from pierhead.adapters.db.catalogue_rows import (
     entry_to_row,
     move_from_row,
     move_to_row,
+    part_from_row,
+    part_to_row,
     review_from_row,
     review_to_row,
     version_from_row,
@@ -25,8 +27,9 @@ from pierhead.adapters.db.catalogue_rows import (
 )
 from pierhead.adapters.db.engine import Database
 from pierhead.adapters.db.facts import append_all
-from pierhead.adapters.db.schema import ENTRIES, MOVES, REVIEWS, VERSIONS
+from pierhead.adapters.db.schema import ENTRIES, MOVES, PARTS, REVIEWS, VERSIONS
 from pierhead.core.errors import Conflict
+from pierhead.core.packet import Part, PartKind
 from pierhead.core.review import Review
 from pierhead.usecases.ports_catalogue import Change, Entry, Move, Version
 
@@ -81,6 +84,18 @@ class DatabaseCatalogue:
     async def review(self, review_id: str) -> Review | None:
         return next(iter(await self._reviews(select(REVIEWS).where(REVIEWS.c.id == review_id))), None)
 
+    async def packet(self, bound: str) -> Sequence[Part]:
+        columns = [column for column in PARTS.c if column is not PARTS.c.content]
+        query = select(*columns).where(PARTS.c.bound == bound).order_by(PARTS.c.kind)
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [part_from_row(row) for row in rows]
+
+    async def part(self, bound: str, kind: PartKind) -> bytes | None:
+        query = select(PARTS.c.content).where(PARTS.c.bound == bound, PARTS.c.kind == str(kind))
+        async with self.database.reading() as connection:
+            return (await connection.execute(query)).scalar_one_or_none()
+
     async def change(self, change: Change, at: float) -> None:
         try:
             async with self.database.writing() as connection:
@@ -88,6 +103,7 @@ class DatabaseCatalogue:
                 await _write(connection, VERSIONS, [version_to_row(version) for version in change.versions])
                 await _write(connection, REVIEWS, [review_to_row(review) for review in change.reviews])
                 await _add_moves(connection, change.moves)
+                await _replace_parts(connection, change.parts)
                 if change.facts:
                     await append_all(self.database, connection, change.facts, at)
         except IntegrityError:
@@ -126,6 +142,13 @@ async def _add_moves(connection: AsyncConnection, moves: Iterable[Move]) -> None
         last = select(func.coalesce(func.max(MOVES.c.number), 0)).where(MOVES.c.server == move.server)
         number = (await connection.execute(last)).scalar_one() + 1
         await connection.execute(MOVES.insert().values(move_to_row(move, number)))
+
+
+async def _replace_parts(connection: AsyncConnection, parts: Iterable[tuple[Part, bytes]]) -> None:
+    for part, content in parts:
+        same = PARTS.c.bound == part.bound, PARTS.c.kind == str(part.kind)
+        await connection.execute(PARTS.delete().where(*same))
+        await connection.execute(PARTS.insert().values(part_to_row(part, content)))
 
 
 def _changed() -> Conflict:

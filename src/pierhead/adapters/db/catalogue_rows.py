@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import RowMapping
 
 from pierhead.core.catalog import Stage, Step
+from pierhead.core.packet import Part, PartKind, told_from_form, told_to_form
 from pierhead.core.review import Binding, ChangeClass, Comment, Gate, Review, SignOff, Verdict
 from pierhead.usecases.ports_catalogue import Entry, Move, Origin, Version
 from pierhead.usecases.wire_forms import manifest_from_form, manifest_to_form
@@ -124,6 +125,7 @@ def review_to_row(review: Review) -> Row:
         "comments": [asdict(said) for said in review.comments],
         "registered_by": review.registered_by,
         "owner": review.owner,
+        "packet_digest": review.packet_digest,
     }
     return {
         "id": review.id,
@@ -151,6 +153,7 @@ def review_from_row(row: RowMapping) -> Review:
         lock=row["lock"],
         registered_by=kept["registered_by"],
         owner=kept["owner"],
+        packet_digest=kept.get("packet_digest", ""),
     )
 
 
@@ -164,6 +167,37 @@ def _sign_off(made: Mapping[str, Any]) -> SignOff:
         conditions=tuple(made["conditions"]),
         evidence=tuple(made["evidence"]),
         expires_at=made["expires_at"],
+        auth=made.get("auth", ""),
+    )
+
+
+def part_to_row(part: Part, content: bytes) -> Row:
+    return {
+        "bound": part.bound,
+        "kind": str(part.kind),
+        "server": part.server,
+        "version": part.version,
+        "digest": part.digest,
+        "size": part.size,
+        "told": _text(told_to_form(part.told)),
+        "made_by": part.by,
+        "made_at": part.at,
+        "content": content,
+    }
+
+
+def part_from_row(row: RowMapping) -> Part:
+    kind = PartKind(row["kind"])
+    return Part(
+        bound=row["bound"],
+        server=row["server"],
+        version=row["version"],
+        kind=kind,
+        digest=row["digest"],
+        size=row["size"],
+        told=told_from_form(kind, orjson.loads(row["told"])),
+        by=row["made_by"],
+        at=row["made_at"],
     )
 
 

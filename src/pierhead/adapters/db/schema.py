@@ -354,3 +354,19 @@ REVOKED_FAMILIES = Table(
     Column("family", Text, primary_key=True),
     Column("revoked_at", Double, nullable=False),
 )
+
+#: What was handed in with a version; `bound` is the digest of what it is bound to.
+PARTS = Table(
+    "packet_parts",
+    METADATA,
+    Column("bound", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("server", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("told", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)

@@ -18,10 +18,13 @@ import typer
 from pierhead.apps.cli.access import data_of
 from pierhead.apps.cli.frame import ConfigOption, DataOption, Output, emit, show
 from pierhead.apps.cli.life import AsOption, FormatOption, client_of, path_of, taken, told
+from pierhead.apps.cli.packet import hand_in, parts_in, parts_of
 from pierhead.core.catalog import Stage, Step
 from pierhead.core.errors import Conflict, Invalid, NotFound, UpstreamUnreachable
+from pierhead.core.packet import PartKind
 
 if TYPE_CHECKING:
+    from pierhead.apps.cli.packet import Parts
     from pierhead.apps.cli.planning import Change
     from pierhead.bootstrap.wire_commands import ApiClient
     from pierhead.core.json import Json
@@ -36,6 +39,10 @@ _Prune = Annotated[bool, typer.Option("--prune", help="Also retire what was regi
 _Submit = Annotated[bool, typer.Option("--submit", help="Also put what was published before its reviewers.")]
 _Reason = Annotated[str, typer.Option("--reason", help="With --submit and --prune, for the record: a commit, say.")]
 _Wait = Annotated[float, typer.Option("--wait", help="Seconds for a new or changed process to tell its definitions.")]
+_Packet = Annotated[
+    Path | None,
+    typer.Option("--packet", help="A folder of what reviewers should have; with --files one for each server."),
+]
 _Drift = Annotated[bool, typer.Option("--fail-on-drift", help="Exit code 5 if anything differs; change nothing.")]
 
 
@@ -55,6 +62,12 @@ def publish(
     reason: _Reason = "",
     wait: _Wait = 60.0,
     fail_on_drift: _Drift = False,
+    packet: _Packet = None,
+    tests: Annotated[Path | None, typer.Option("--tests", help="A report of tests, JUnit XML.")] = None,
+    evals: Annotated[Path | None, typer.Option("--evals", help="A report of evaluations, JUnit XML.")] = None,
+    sbom: Annotated[Path | None, typer.Option("--sbom", help="A bill of materials, CycloneDX JSON.")] = None,
+    signature: Annotated[Path | None, typer.Option("--signature", help="A DSSE envelope.")] = None,
+    scan: Annotated[Path | None, typer.Option("--scan", help="What a scanner found, SARIF 2.1.0.")] = None,
     person: AsOption = "",
     output: FormatOption = None,
     data: DataOption = None,
@@ -63,6 +76,7 @@ def publish(
     """Publish a version of a server for review; or bring the registry to what a folder of files says.
 
     Examples: pierhead server publish clock --as bob; pierhead server publish clock --file manifest.json --as bob;
+    pierhead server publish clock --tests tests.xml --sbom sbom.cdx.json --submit --as bob;
     pierhead server publish -f catalog/ --plan --as bob; pierhead server publish -f catalog/ --submit --as bob
     """
     from pierhead.apps.cli.planning import Planner  # noqa: PLC0415 - see the package's docstring
@@ -71,11 +85,15 @@ def publish(
         raise Invalid("name a server, or --files", hint="see pierhead server publish --help")
     if files is not None:
         held_to_cases(files, data_of(data, config))
+    named = dict(zip(PartKind, (tests, evals, sbom, signature, scan), strict=True))
+    if files is not None and any(named.values()):
+        raise Invalid("a part is one server's", hint="with --files, name --packet FOLDER with a folder for each server")
     client = client_of(person, data, config)
-    applying = Applying(client, reason, wait)
+    applying = Applying(client, reason, wait, packets=packet if files else None)
     if files is None:
         body = {} if file is None else {"manifest": manifest_in(file, version)}
-        told(applying.publish(name, body, submits=submit), output or Output.NAME)
+        parts = parts_of(packet, named)
+        told(applying.publish(name, body, parts, submits=submit), output or Output.NAME)
         return
     changes = list(Planner(client, submit).whole(entries_in(files), prune=prune))
     _carry_out(changes, applying, output, plan=plan, fail_on_drift=fail_on_drift)
@@ -184,6 +202,8 @@ class Applying:
     reason: str
     """For the record; empty: a plain one for each step."""
     wait: float
+    packets: Path | None = None
+    """Where each server has a folder of its packet."""
     _runs: dict[str, str] = field(default_factory=dict[str, str])
     """What was started or changed here, with the run of the process before."""
     _published: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -209,9 +229,10 @@ class Applying:
             case Does.LEAVE | Does.WAIT:
                 pass
 
-    def publish(self, name: str, body: Mapping[str, object], *, submits: bool) -> Any:  # noqa: ANN401 - JSON
-        """Publish one server's version, and put it before its reviewers if that is due; the version."""
+    def publish(self, name: str, body: Mapping[str, object], parts: "Parts", *, submits: bool) -> Any:  # noqa: ANN401 - JSON
+        """Publish one server's version with its packet, and put it before its reviewers if that is due; the version."""
         made = self.client.ask("POST", f"{path_of(name)}/versions", body)
+        hand_in(self.client, name, str(made["version"]), parts)
         if submits and made["stage"] == Stage.REGISTERED:
             return self._submitted(name, str(made["version"]))
         return made
@@ -228,7 +249,9 @@ class Applying:
         if name in self._runs and not self._has_told(name):
             self._untold.append(name)
             return
-        self._published[name] = self.publish(name, {}, submits=False)
+        folder = self.packets / name if self.packets else None
+        parts = parts_in(folder) if folder and folder.is_dir() else {}
+        self._published[name] = self.publish(name, {}, parts, submits=False)
 
     def _submit(self, change: "Change") -> None:
         made = self._published.get(change.server, {"version": change.version, "stage": Stage.REGISTERED})

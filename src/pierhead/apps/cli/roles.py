@@ -62,6 +62,7 @@ def run_registry(settings: Settings, fleet: Path, where: Where, *, supervised: b
         environment=place.environment,
         rules=settings.registry,
         notify=settings.notify,
+        review=settings.review,
         database_url=settings.database.url.get_secret_value(),
         sign_in=settings.sign_in,
         approvals=settings.approvals,

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from pierhead.apps.registry.api.answers import Asked, moment
+from pierhead.apps.registry.api.approvals import PROOF
 from pierhead.apps.registry.api.bodies import Sentence, Strict, read_body
 from pierhead.apps.registry.api.finding import page_size
 from pierhead.apps.registry.api.sight import may_see
@@ -79,6 +80,7 @@ async def decide(asked: Asked) -> object:
         conditions=tuple(said.conditions),
         evidence=tuple(said.evidence),
         expires_at=seconds_of(said.expires_at or "", "expires_at"),
+        auth=PROOF,
     )
     return _whole(asked, await decide_gate(known.id, decision, asked.caller, asked.site.registry))
 
@@ -123,6 +125,7 @@ def _form(asked: Asked, each: Review) -> Mapping[str, object]:
         "version": bound.version,
         "change": each.change,
         "digests": {"tools": bound.tools_digest, "manifest": bound.manifest_digest, "access": bound.access_digest},
+        "packet_digest": each.packet_digest,
         "submitted_by": each.submitted_by,
         "submitted_at": moment(each.submitted_at),
         "closed_at": None if each.closed_at is None else moment(each.closed_at),
@@ -163,4 +166,5 @@ def _decision(made: SignOff) -> Mapping[str, object]:
         "conditions": list(made.conditions),
         "evidence": list(made.evidence),
         "expires_at": moment(made.expires_at),
+        "auth": made.auth,
     }

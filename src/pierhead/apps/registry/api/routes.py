@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.registry import openapi
-from pierhead.apps.registry.api import approvals, duties, enrolment, entries, people, review_desk, versions
+from pierhead.apps.registry.api import approvals, duties, enrolment, entries, packet, people, review_desk, versions
 from pierhead.apps.registry.api.access import access_review
 from pierhead.apps.registry.api.answers import Asked, Endpoint, answer, problem
 from pierhead.apps.registry.api.callers import Callers
@@ -41,6 +41,9 @@ ROUTES: Final[Mapping[str, Endpoint]] = {
     "GET /api/v1/servers/{name}/versions": versions.versions,
     "POST /api/v1/servers/{name}/versions": versions.publish,
     "GET /api/v1/servers/{name}/versions/{version}": versions.version,
+    "GET /api/v1/servers/{name}/versions/{version}/packet": packet.packet,
+    "GET /api/v1/servers/{name}/versions/{version}/packet/{part}": packet.part,
+    "PUT /api/v1/servers/{name}/versions/{version}/packet/{part}": packet.keep,
     "POST /api/v1/servers/{name}/versions/{version}/{step}": versions.step,
     "POST /api/v1/servers/{name}/rollback": versions.rollback,
     "GET /api/v1/servers/{name}/candidate": versions.candidate,

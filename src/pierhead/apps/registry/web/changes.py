@@ -10,6 +10,7 @@ from typing import Final
 
 from starlette.requests import Request
 
+from pierhead.apps.registry.web.answers_duty import fresh_enough, prove_anew
 from pierhead.apps.registry.web.inputs import Filled
 from pierhead.apps.registry.web.page_admin import shown_admin
 from pierhead.apps.registry.web.page_review import shown_review
@@ -26,6 +27,10 @@ Done = str | Shown
 """Where to go on, one of our own paths; or the page again, with its form filled."""
 
 _HINT: Final = "reload the page and try again"
+STALE: Final = "an older sign-in"
+"""What proves whoever says no although their sign-in is too old to say yes."""
+_OPENING: Final = frozenset({Verdict.APPROVE, Verdict.APPROVE_WITH_CONDITIONS, Verdict.WAIVE})
+"""What lets a version through needs a sign-in of just now, as approvals do."""
 #: What a person can mend by typing, and the field that it stands beside; empty for whichever of several.
 _MENDED: Final = {"reason-needed": "reason", "bad-step": ""}
 
@@ -114,10 +119,12 @@ async def suspend_form(site: Site, viewer: Viewer, request: Request, form: Mappi
 async def decision_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:
     """One reviewer's decision on one gate."""
     review_id = str(request.path_params["id"])
-    faults = _decision_faults(form)
+    faults, auth = _decision_faults(form), fresh_enough(site, viewer)
+    if not faults and not auth and Verdict(form["verdict"]) in _OPENING:
+        return prove_anew(f"/reviews/{review_id}")
     if not faults:
         try:
-            await decide_gate(review_id, _decision(form), viewer.caller(site), site.registry)
+            await decide_gate(review_id, _decision(form, auth or STALE), viewer.caller(site), site.registry)
         except Conflict:
             raise
         except Invalid as invalid:
@@ -144,7 +151,7 @@ def _blamed(form: Mapping[str, str]) -> str:
     return "expires_at" if form.get("verdict") == Verdict.WAIVE or form.get("expires_at") else "conditions"
 
 
-def _decision(form: Mapping[str, str]) -> GateDecision:
+def _decision(form: Mapping[str, str], auth: str) -> GateDecision:
     return GateDecision(
         gate=Gate(form["gate"]),
         verdict=Verdict(form["verdict"]),
@@ -152,6 +159,7 @@ def _decision(form: Mapping[str, str]) -> GateDecision:
         conditions=_lines(form.get("conditions", "")),
         evidence=_lines(form.get("evidence", "")),
         expires_at=end_of_day(form.get("expires_at", "")),
+        auth=auth,
     )
 
 

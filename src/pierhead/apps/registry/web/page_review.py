@@ -13,6 +13,7 @@ from starlette.requests import Request
 from pierhead.apps.registry.web.differences import MemberDifference, Piece, ToolDifference
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.inputs import BLANK, Filled, area, faults, form, one_of, submit, text
+from pierhead.apps.registry.web.page_packet import egress_section, packet_section, token_section
 from pierhead.apps.registry.web.page_reviews import asked_line
 from pierhead.apps.registry.web.parts import (
     GATES,
@@ -79,7 +80,14 @@ def _review(view: ReviewView, token: str, filled: Filled) -> h.Node:
         _state_notice(view),
         h.div(class_="split")[
             h.div(class_="stack wide")[
-                _decide(view, token, filled), _changed(view), _found(view), _exact(view), _comments(view, token)
+                _decide(view, token, filled),
+                _changed(view),
+                packet_section(view),
+                _found(view),
+                egress_section(view.risk.egress),
+                token_section(view.tools, view.packet),
+                _exact(view),
+                _comments(view, token),
             ],
             h.aside(class_="stack wide side", aria_label="About this review")[
                 _sign_offs(view), _reach(view), _bound(view), _declared(view)
@@ -302,6 +310,7 @@ def _said(made: SignOff) -> h.Element:
         [h.p["Condition: ", h.bdi[visible(text)]] for text in made.conditions],
         [h.p["Evidence: ", h.bdi[visible(text)]] for text in made.evidence],
         h.p(class_="quiet")["Counts until ", absolute(made.expires_at)] if made.expires_at else None,
+        h.p(class_="quiet")[f"Proved by: {visible(made.auth)}."] if made.auth else None,
     ]
 
 

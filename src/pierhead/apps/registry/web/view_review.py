@@ -22,13 +22,15 @@ from pierhead.core.errors import NotFound
 from pierhead.core.finding import Finding
 from pierhead.core.identity import Party, User
 from pierhead.core.json import Json
+from pierhead.core.packet import PartKind, packet_digest
 from pierhead.core.reach import Row
 from pierhead.core.review import Binding, Comment, Gate, Review, SignOff
 from pierhead.core.token_weight import token_weight
 from pierhead.usecases.check_definitions import check_definitions, check_document
 from pierhead.usecases.entry_shown import shown
 from pierhead.usecases.ports_catalogue import Entry, Version
-from pierhead.usecases.rights import may_decide
+from pierhead.usecases.read_packet import Packet, packet_of, part_of
+from pierhead.usecases.rights import is_owner, may_decide
 from pierhead.usecases.wire_forms import Manifest
 
 
@@ -64,6 +66,19 @@ class ChangesView:
 
 
 @dataclass(frozen=True, slots=True)
+class PacketView:
+    """What was handed in. `is_other`: not what this review was opened with; `may_keep`: the files are yours to read.
+
+    `tokens_before` is what each tool of the version before weighs.
+    """
+
+    packet: Packet
+    is_other: bool
+    may_keep: bool
+    tokens_before: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewView:
     """One review. `is_as_submitted`: the version still is what this review was opened for.
 
@@ -92,6 +107,7 @@ class ReviewView:
     tools: tuple[ExactTool, ...]
     tokens: int
     document: Mapping[str, Json]
+    packet: PacketView
     now: float
 
 
@@ -100,15 +116,43 @@ async def review_view(site: Site, viewer: Viewer, review_id: str) -> ReviewView:
 
     Errors: NotFound.
     """
-    review = await site.registry.catalogue.review(review_id)
-    if review is None:
-        raise NotFound(f"no review {review_id!r}", hint="see the queue of reviews")
-    versions = await site.registry.catalogue.versions(review.binding.server)
-    entry = await site.registry.catalogue.entry(review.binding.server)
+    review, entry, versions = await _found(site, review_id)
     version = next((each for each in versions if each.version == review.binding.version), None)
-    if version is None or entry is None:
+    if version is None:
         raise NotFound(f"review {review_id!r} is of a version that is gone", hint="see the queue of reviews")
-    return _view(site, viewer, review, entry, (version, _before(entry, version, versions)))
+    before, packet = _before(entry, version, versions), await packet_of(version, site.registry)
+    kept = PacketView(
+        packet=packet,
+        is_other=version.binding == review.binding and packet_digest(packet.parts) != review.packet_digest,
+        may_keep=may_keep(site, viewer, entry),
+        tokens_before={tool.name: _weight(tool) for tool in before.manifest.tools} if before else {},
+    )
+    return _view(site, viewer, review, entry, (version, before, kept))
+
+
+async def reviewed_part(site: Site, viewer: Viewer, review_id: str, kind: PartKind) -> tuple[Version, bytes]:
+    """The bytes of a part, and the version that it is of. Errors: NotFound, also where it is not theirs to read."""
+    review, entry, versions = await _found(site, review_id)
+    version = next((each for each in versions if each.binding == review.binding), None)
+    if version is None or not may_keep(site, viewer, entry):
+        raise NotFound("no such part, or not yours to see", hint="see the queue of reviews")
+    return version, await part_of(version, kind, site.registry)
+
+
+def may_keep(site: Site, viewer: Viewer, entry: Entry) -> bool:
+    """Whether the files of a packet are theirs to read: owners, reviewers, auditors."""
+    rights = site.registry.rights
+    reviews = not viewer.groups.isdisjoint(rights.reviewers.values())
+    return reviews or viewer.sees_all(site) or is_owner(entry, viewer.caller(site), rights)
+
+
+async def _found(site: Site, review_id: str) -> tuple[Review, Entry, Sequence[Version]]:
+    """Errors: NotFound."""
+    review = await site.registry.catalogue.review(review_id)
+    entry = await site.registry.catalogue.entry(review.binding.server) if review else None
+    if review is None or entry is None:
+        raise NotFound(f"no review {review_id!r}", hint="see the queue of reviews")
+    return review, entry, await site.registry.catalogue.versions(entry.name)
 
 
 def _before(entry: Entry, version: Version, versions: Sequence[Version]) -> Version | None:
@@ -116,8 +160,10 @@ def _before(entry: Entry, version: Version, versions: Sequence[Version]) -> Vers
     return next((each for each in versions if each.version == entry.current and each is not version), None)
 
 
-def _view(site: Site, viewer: Viewer, review: Review, entry: Entry, both: tuple[Version, Version | None]) -> ReviewView:
-    version, before = both
+def _view(
+    site: Site, viewer: Viewer, review: Review, entry: Entry, about: tuple[Version, Version | None, PacketView]
+) -> ReviewView:
+    version, before, packet = about
     caller = viewer.caller(site)
     tools = tuple(_exact(tool) for tool in version.manifest.tools)
     (risk, rows), rows_before = _declared(site, entry.name, version), _rows_before(site, entry.name, before)
@@ -147,6 +193,7 @@ def _view(site: Site, viewer: Viewer, review: Review, entry: Entry, both: tuple[
         tools=tools,
         tokens=sum(tool.tokens for tool in tools),
         document=shown(version.document),
+        packet=packet,
         now=site.now(),
     )
 
@@ -171,9 +218,13 @@ def _exact(tool: Tool) -> ExactTool:
         effect=tool.effect,
         approval=str(tool.approval),
         policy=str(tool.policy),
-        tokens=token_weight(tool.name, tool.description, (tool.input_schema, tool.output_schema)),
+        tokens=_weight(tool),
         definition=definition(tool),
     )
+
+
+def _weight(tool: Tool) -> int:
+    return token_weight(tool.name, tool.description, (tool.input_schema, tool.output_schema))
 
 
 def _changes(before: Version | None, after: Version) -> ChangesView:
