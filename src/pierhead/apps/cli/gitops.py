@@ -83,11 +83,11 @@ def publish(
 
     if (files is None) == (not name):
         raise Invalid("name a server, or --files", hint="see pierhead server publish --help")
-    if files is not None:
-        held_to_cases(files, data_of(data, config))
     named = dict(zip(PartKind, (tests, evals, sbom, signature, scan), strict=True))
     if files is not None and any(named.values()):
         raise Invalid("a part is one server's", hint="with --files, name --packet FOLDER with a folder for each server")
+    if files is not None:
+        held_to_cases(files, data_of(data, config))
     client = client_of(person, data, config)
     applying = Applying(client, reason, wait, packets=packet if files else None)
     if files is None:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 
 API = f"{PUBLIC_URL}/api/v1"
 OF_ALICE, OF_BOB = "0199-00-02", "0199-00-01"
-FILLED = {"{name}": "warehouse", "{id}": OF_ALICE, "{version}": "1.4.0", "{step}": "suspend"}
+FILLED = {"{name}": "warehouse", "{id}": OF_ALICE, "{version}": "1.4.0", "{step}": "suspend", "{part}": "tests"}
 QUESTION = {"server": "warehouse", "tool": "run_query"}
 BODIES: Mapping[str, object] = {
     "POST /api/v1/authorize": QUESTION,

@@ -99,7 +99,9 @@ def _prose(text: str) -> h.Node:
 
 def _shape_of(content: Document) -> h.Node:
     """A link to the shape of a body: of several forms, the one that has a name."""
-    body = next(each for each in content["content"].values() if "$ref" in each["schema"])
+    body = next((each for each in content["content"].values() if "$ref" in each["schema"]), None)
+    if body is None:
+        return "a file, as it is"
     name = str(body["schema"]["$ref"]).removeprefix(_SCHEMAS)
     return h.a(href=f"#shape-{name}")[h.code[name]]
 
