@@ -250,7 +250,7 @@ class Applying:
             self._untold.append(name)
             return
         folder = self.packets / name if self.packets else None
-        parts = parts_in(folder) if folder and folder.is_dir() else {}
+        parts: Parts = parts_in(folder) if folder and folder.is_dir() else {}
         self._published[name] = self.publish(name, {}, parts, submits=False)
 
     def _submit(self, change: "Change") -> None:
