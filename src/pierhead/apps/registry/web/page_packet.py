@@ -8,7 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import htpy as h
+from starlette.requests import Request
+from starlette.responses import Response
 
+from pierhead.apps.registry.packet_files import file_headers
 from pierhead.apps.registry.web.parts import (
     Column,
     Tone,
@@ -25,7 +28,9 @@ from pierhead.apps.registry.web.parts import (
     visible,
 )
 from pierhead.apps.registry.web.shapes import Shape
-from pierhead.apps.registry.web.view_review import ExactTool, PacketView, ReviewView
+from pierhead.apps.registry.web.site import Site, Viewer
+from pierhead.apps.registry.web.view_review import ExactTool, PacketView, ReviewView, reviewed_part
+from pierhead.core.errors import NotFound
 from pierhead.core.packet import Bill, Part, PartKind, Report, Scan, Statement
 from pierhead.core.token_weight import METHOD
 from pierhead.usecases.read_packet import Signed
@@ -38,6 +43,16 @@ _HEADS: Final = {
     PartKind.SCAN: "Scan",
 }
 _OVER: Final = {"tools": "the tools", "entry": "the entry", "program": "the program that is run"}
+
+
+async def packet_file(site: Site, viewer: Viewer, request: Request) -> Response:
+    """A file that somebody handed in: to be kept, never to be shown by the browser. Errors: NotFound."""
+    wanted = str(request.path_params["part"])
+    if wanted not in set(PartKind):
+        raise NotFound("a packet has no such part", hint=f"one of {', '.join(PartKind)}")
+    kind = PartKind(wanted)
+    version, content = await reviewed_part(site, viewer, str(request.path_params["id"]), kind)
+    return Response(content, 200, dict(file_headers(version, kind)))
 
 
 def packet_section(view: ReviewView) -> h.Node:

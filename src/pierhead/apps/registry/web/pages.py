@@ -19,7 +19,6 @@ from starlette.types import Receive, Scope, Send
 from pierhead.apps.problem import MODERN, http_status
 from pierhead.apps.registry import openapi
 from pierhead.apps.registry.forms import form_of, query_of, upload_of
-from pierhead.apps.registry.packet_files import file_headers
 from pierhead.apps.registry.web import page_authorize, page_browsers, page_federated, page_sign_in
 from pierhead.apps.registry.web.answers import answer_form, cancel_form, remark_form, settle_form
 from pierhead.apps.registry.web.answers_duty import away_form, back_form, break_form, forget_form, review_glass_form
@@ -46,6 +45,7 @@ from pierhead.apps.registry.web.page_docs import docs
 from pierhead.apps.registry.web.page_enrolment import enrol_form
 from pierhead.apps.registry.web.page_fatigue import fatigue_page
 from pierhead.apps.registry.web.page_impact import impact_page
+from pierhead.apps.registry.web.page_packet import packet_file
 from pierhead.apps.registry.web.page_parts import parts_page
 from pierhead.apps.registry.web.page_register import register_form, register_page
 from pierhead.apps.registry.web.page_review import review_page
@@ -61,10 +61,8 @@ from pierhead.apps.registry.web.safety import SafePages, check_form, check_host,
 from pierhead.apps.registry.web.session import COOKIE, Session
 from pierhead.apps.registry.web.site import FormOf, PageOf, Shown, Site, Viewer
 from pierhead.apps.registry.web.view_approvals import approvals_waiting
-from pierhead.apps.registry.web.view_review import reviewed_part
 from pierhead.apps.registry.web.view_reviews import waiting_for
 from pierhead.core.errors import NotFound, PierheadError, Unauthenticated
-from pierhead.core.packet import PartKind
 
 _DATA: Final = "/servers/{name}/data"
 PAGES: Final[Mapping[str, PageOf]] = {
@@ -285,15 +283,8 @@ class Web:
         return response
 
     async def _packet_part(self, request: Request) -> Response:
-        """A file that somebody handed in: to be kept, never to be shown by the browser."""
-        viewer, wanted = self._viewer(request), str(request.path_params["part"])
-        if viewer is None:
-            return self._to_sign_in(request, is_twin=False)
-        if wanted not in set(PartKind):
-            raise NotFound("a packet has no such part", hint=f"one of {', '.join(PartKind)}")
-        kind = PartKind(wanted)
-        version, content = await reviewed_part(self.site, viewer, str(request.path_params["id"]), kind)
-        return Response(content, 200, dict(file_headers(version, kind)))
+        viewer = self._viewer(request)
+        return await packet_file(self.site, viewer, request) if viewer else self._to_sign_in(request, is_twin=False)
 
     async def _authorize(self, request: Request) -> Response:
         asked = await page_authorize.asked_for(self.site, query_of(request))
