@@ -3,10 +3,15 @@
 The clients sign in as any does (the built-in sign-in, PKCE, their own client id), and the operator named one of them.
 """
 
+import asyncio
 import json
+import os
 import sqlite3
+import subprocess
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -16,6 +21,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull
 from mcp_types import ElicitRequestFormParams, ElicitResult
+from tests.components import NodeTools, node_tools
 from tests.confirming import Answering, acting, choosing
 from tests.running_platform import Up, eventually, up
 from tests.signing_in import Kept, Person, provider
@@ -93,13 +99,20 @@ class Session:
     def __init__(self, shop: Up, client: str, server: str = "") -> None:
         self.url = shop.mcp(server) if server else f"{shop.url}/mcp"
         self.asked: list[ElicitRequestFormParams] = []
-        kept = Kept()
+        kept = self.kept = Kept()
         kept.client = OAuthClientInformationFull(
             client_id=client,
             redirect_uris=["http://127.0.0.1:9/callback"],  # pyright: ignore[reportArgumentType]
             token_endpoint_auth_method="none",
         )
         self._auth = provider(self.url, Person(shop.url), kept)
+
+    async def token(self) -> str:
+        """What its sign-in gave it, for a client of another kind."""
+        async with self.connected("2026-07-28", acting("cancel")) as client:
+            await client.list_tools()
+        assert self.kept.tokens is not None
+        return self.kept.tokens.access_token
 
     @asynccontextmanager
     async def connected(self, era: str, answer: Answering) -> AsyncGenerator[Client]:
@@ -209,3 +222,96 @@ async def test_the_front_desk_asks_in_the_client_too(shop: Up) -> None:
     async with session.connected("2026-07-28", choosing("approve")) as client:
         assert told(await client.call_tool("call_tool", call))["affected"] == 1
     assert (rows(shop), len(session.asked)) == (before - 1, 1)
+
+
+@pytest.fixture(scope="module")
+def node() -> NodeTools:
+    return node_tools()
+
+
+def script(node: NodeTools, name: str, home: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """How to start a client's program, with a home of its own."""
+    command = [str(node.node), str(Path(__file__).with_name(name)), str(node.packages), *arguments]
+    return command, {**os.environ, "HOME": str(home), "NO_COLOR": "1"}
+
+
+@dataclass(frozen=True)
+class TypeScript:
+    """The official TypeScript client, with a home of its own."""
+
+    tools: NodeTools
+    home: Path
+
+    def command(self, script: str, *words: str) -> tuple[list[str], dict[str, str]]:
+        """How to start one of its programs."""
+        command = [str(self.tools.node), str(Path(__file__).with_name(script)), str(self.tools.packages), *words]
+        return command, {**os.environ, "HOME": str(self.home), "NO_COLOR": "1"}
+
+    async def asked(self, *words: str) -> dict[str, Any]:
+        command, environment = self.command("typescript_asks.mjs", *words)
+        done = await anyio.run_process(command, check=False, env=environment, stderr=subprocess.STDOUT)
+        assert done.returncode == 0, done.stdout.decode()
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def typescript(tmp_path: Path) -> TypeScript:
+    return TypeScript(node_tools(), tmp_path)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("era", "row"), [("2026-07-28", 4), ("legacy", 5)])
+async def test_the_typescript_client_shows_the_form_and_what_is_chosen_runs_once(
+    shop: Up, typescript: TypeScript, era: str, row: int
+) -> None:
+    session, before = Session(shop, EDITOR, "shop"), rows(shop)
+    token = await session.token()
+    at = (shop.mcp("shop"), token, era, "delete_rows")
+    denied = json.dumps({"table": "orders", "filter": f"id = {row}"})
+    for choice, questions in (("deny", 1), ("approve", 0)):
+        said = await typescript.asked(*at, denied, choice)
+        assert (said["called"]["structuredContent"]["status"], len(said["asked"])) == ("denied", questions)
+    assert rows(shop) == before
+    said = await typescript.asked(*at, json.dumps({"table": "orders", "filter": f"amount = {row}"}), "approve")
+    assert (said["called"]["structuredContent"]["affected"], rows(shop)) == (1, before - 1)
+    (asked,) = said["asked"]
+    assert f'filter: "amount = {row}"' in asked["message"]
+    assert [choice["const"] for choice in asked["choices"]] == ["approve", "remember", "deny"]
+    approval = asked["message"].splitlines()[-1].partition(",")[0]
+    eventually(lambda: _is_on_record(shop, approval), "the record of it is with the registry")
+
+
+TOKYO, ZURICH = '{"timezone": "Asia/Tokyo"}', '{"timezone": "Europe/Zurich"}'
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("call", "person", "verdict", "answers"),
+    [
+        ('shop delete_rows {"table": "people", "filter": "id = 7"}', "frank", "approve", '"affected":1'),
+        (f"time get_current_time {ZURICH}", "alice", "approve", "Europe/Zurich"),
+        (f"time get_current_time {TOKYO}", "alice", "deny", '"status":"denied"'),
+    ],
+)
+async def test_the_extensions_own_client_follows_a_call_that_waits_as_a_task(
+    shop: Up, typescript: TypeScript, call: str, person: str, verdict: str, answers: str
+) -> None:
+    """Through the gateway, to a server of the SDK and to a guest; decided in the shell."""
+    server, tool, arguments = call.split(" ", 2)
+    words = (shop.mcp(server), await Session(shop, ROBOT, server).token(), tool, arguments)
+    command, environment = typescript.command("typescript_follows.mjs", *words)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
+    assert process.stdout is not None
+    view = json.loads(await process.stdout.readline() or b"{}")
+    assert view, ((await process.communicate())[1]).decode()
+    assert (view["status"], view["suggestedPollIntervalMs"]) == ("working", 15_000)
+    approval = view["statusMessage"].rpartition("/")[2]
+    await anyio.to_thread.run_sync(shop.tell, "approvals", verdict, approval, "--as", person)
+    said, wrong = await process.communicate(b"decided\n")
+    assert process.returncode == 0, wrong.decode()
+    ended, after = (json.loads(line) for line in said.splitlines())
+    assert (ended["status"], after["status"]) == ("completed", "completed")
+    assert answers in ended["result"]["content"][0]["text"]
+    state = "consumed" if verdict == "approve" else "denied"
+    assert state in shop.tell("approvals", "show", approval, "--as", person)
