@@ -17,6 +17,8 @@ _PUBLISH: Final = (
     f"{_UNIT}/test_server_life.py",
     f"{_UNIT}/test_trust_fleet.py",
     f"{_UNIT}/test_sign_off.py",
+    f"{_UNIT}/test_published_policy.py",
+    f"{_UNIT}/test_enrol_server.py",
 )
 _TOKENS: Final = (
     "tests/unit/adapters/test_oidc_keys.py",
@@ -62,11 +64,13 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
         f"{_UNIT}/test_serve_policy.py",
         f"{_UNIT}/test_told_changes.py",
         f"{_UNIT}/test_policy_changes.py",
+        f"{_UNIT}/test_published_policy.py",
     ),
     "pierhead.usecases.revision_text": (
         f"{_UNIT}/test_told_changes.py",
         f"{_UNIT}/test_policy_changes.py",
         f"{_UNIT}/test_company_policies.py",
+        f"{_UNIT}/test_published_policy.py",
     ),
     "pierhead.adapters.snapshot_file": ("tests/integration/test_snapshot_file.py", f"{_UNIT}/test_policy_changes.py"),
     "pierhead.adapters.snapshot_signature": ("tests/attacks/test_snapshot_signature.py",),
