@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 import cedarpy
 
-from pierhead.adapters.cedar.reading import Policy, check_names, read_policies
+from pierhead.adapters.cedar.reading import Policy, check_names, groups_named, read_policies
 from pierhead.adapters.cedar.schema import caller_entities, request, server_entities
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Server, Tool
@@ -45,6 +45,8 @@ class CedarPolicies:
 
     texts: tuple[PolicyText, ...]
     _policies: tuple[Policy, ...] = field(repr=False)
+    _groups: frozenset[str] = field(repr=False)
+    """Those that a policy names: no other can matter, since the schema knows a group by nothing but its name."""
     _known: dict[_About, cedarpy.Entities] = field(default_factory=dict[_About, cedarpy.Entities], repr=False)
     _servers: dict[Server, cedarpy.Entities] = field(default_factory=dict[Server, cedarpy.Entities], repr=False)
     _slices: dict[tuple[Question, str], _Slice] = field(default_factory=dict[tuple[Question, str], _Slice], repr=False)
@@ -52,7 +54,8 @@ class CedarPolicies:
     @classmethod
     def read(cls, texts: tuple[PolicyText, ...]) -> "CedarPolicies":
         """Errors: Invalid (`policy-syntax`, `policy-unknown-name`), with line and column."""
-        return cls(texts, read_policies(texts))
+        policies = read_policies(texts)
+        return cls(texts, policies, groups_named(policies))
 
     def matches(self, caller: Caller, question: Question, server: Server, tool: Tool | None) -> tuple[Match, ...]:
         """What holds of that question. `tool` is None where it is about reach."""
@@ -76,7 +79,7 @@ class CedarPolicies:
         if found is None:
             _make_room(self._known)
             there = self._server(server)
-            found = there.with_added_json_str(caller_entities(principal))  # pyright: ignore[reportUnknownMemberType]
+            found = there.with_added_json_str(caller_entities(principal, self._groups))  # pyright: ignore[reportUnknownMemberType]
             self._known[key] = found
         return found
 

@@ -91,6 +91,11 @@ def read_policies(texts: Iterable[PolicyText]) -> tuple[Policy, ...]:
     return tuple(found)
 
 
+def groups_named(policies: Iterable[Policy]) -> frozenset[str]:
+    """Every group that stands anywhere in a policy."""
+    return frozenset(name for policy in policies for kind, name in _entities(policy.form) if kind == "Group")
+
+
 def check_names(texts: Iterable[PolicyText], tools: Mapping[str, frozenset[str]]) -> None:
     """Hold what the policies name against what there is: `tools` of each server, empty where nobody knows them yet.
 

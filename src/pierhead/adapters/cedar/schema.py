@@ -4,9 +4,11 @@ The schema is closed: a policy that names anything else is refused when it is pu
 it: they are judged by conditions, in the server's own process. Not here: evaluating, and reading texts.
 """
 
-import json
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
+
+import orjson
 
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.identity import Caller, Party, Principal, User, Workload, person, workload
@@ -40,18 +42,18 @@ def server_entities(server: Server) -> str:
         _entity("Tool", tool_id(server, tool), {"name": tool.name, "effect": str(tool.effect)}, within)
         for tool in server.tools.values()
     ]
-    return json.dumps([_entity("Server", server.name, about, []), *tools])
+    return _json([_entity("Server", server.name, about, []), *tools])
 
 
-def caller_entities(principal: Principal) -> str:
-    """Each party of the caller, as Cedar's JSON."""
+def caller_entities(principal: Principal, groups: AbstractSet[str]) -> str:
+    """Each party of the caller, as Cedar's JSON; a person is in those of `groups` that they are in."""
     found: list[Form] = []
     who, program = person(principal), workload(principal)
     if who is not None:
-        found.append(_person(who))
+        found.append(_person(who, groups))
     if program is not None:
         found.append(_entity("Workload", program.spiffe_id, {"spiffe_id": program.spiffe_id}, []))
-    return json.dumps(found)
+    return _json(found)
 
 
 def request(caller: Caller, party: Party, question: Question, server: Server, tool: Tool | None) -> Form:
@@ -69,7 +71,7 @@ def request(caller: Caller, party: Party, question: Question, server: Server, to
         "principal": _principal(who, program, party),
         "action": _named("Action", str(question)),
         "resource": resource,
-        "context": json.dumps(context),
+        "context": _json(context),
     }
 
 
@@ -83,9 +85,13 @@ def _principal(who: User | None, program: Workload | None, party: Party) -> Mapp
     return _named("Workload", program.spiffe_id if program is not None else "")
 
 
-def _person(who: User) -> Form:
-    groups = [_named("Group", name) for name in sorted(who.groups)]
-    return _entity("Person", who.subject, {"subject": who.subject, "issuer": who.issuer}, groups)
+def _person(who: User, groups: AbstractSet[str]) -> Form:
+    parents = [_named("Group", name) for name in sorted(who.groups & groups)]
+    return _entity("Person", who.subject, {"subject": who.subject, "issuer": who.issuer}, parents)
+
+
+def _json(value: object) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _entity(kind: str, name: str, attributes: Mapping[str, str], parents: list[Mapping[str, str]]) -> Form:
