@@ -54,7 +54,7 @@ class Shell:
     capture: pytest.CaptureFixture[str]
 
     def token(self, person: str) -> str:
-        grant = Grant(person, f"{self.url}/api/v1", "shell", "f", 600)
+        grant = Grant(person, f"{self.url}/api/v1", "shell", "f", 600, proved_at=self.world.clock.now())
         return asyncio.run(issue(grant, self.world.site.tokens))[0]
 
     def run(self, person: str, *words: str) -> Said:

@@ -31,6 +31,11 @@ class Identity(Protocol):
     @property
     def scopes(self) -> frozenset[str]: ...
 
+    @property
+    def proved_at(self) -> float:
+        """When the person proved who they are, in seconds since 1970-01-01 UTC; 0 where the token does not say."""
+        ...
+
 
 class Tokens(Protocol):
     """Verifies access tokens."""
@@ -154,6 +159,7 @@ class Listener:
                 correlation_id,
                 scopes=identity.scopes,
                 interactive=identity.client in self.interactive,
+                proved_at=identity.proved_at,
             )
             return caller, identity.expires_at
         place = proven.registration
@@ -170,6 +176,7 @@ class Listener:
             correlation_id,
             scopes=of_both(identity.scopes, place.scopes),
             interactive=place.interactive and identity.client in self.interactive,
+            proved_at=identity.proved_at,
         )
         return caller, until
 

@@ -70,7 +70,9 @@ def approval_desk(database: Database, catalogue: Catalogue, duty: DutyDesk, sett
         approvers=EntryApprovers(catalogue, setting.others),
         people=duty.people,
         public_url=setting.public_url,
-        limits=ApprovalLimits(break_glass=frozenset(setting.approvals.break_glass)),
+        limits=ApprovalLimits(
+            reauthenticate_s=setting.approvals.reauthenticate_s, break_glass=frozenset(setting.approvals.break_glass)
+        ),
         duties=duty,
         choices=ChoiceBook(DatabaseChoices(database), SystemClock(), RandomIds("cho_")),
     )

@@ -122,7 +122,8 @@ class Caller:
     chat surface and by nobody else; empty is no channel, which opens nothing. `scopes` are those of the token they
     came with, and hold it back (`core/scope`); none is the least: who needs no token says so, with `WHOLE`.
     `interactive` says that a person sits before the surface and answers in their own name: the operator registered it
-    so, and it was proven.
+    so, and it was proven. `proved_at` is when the person proved who they are, in seconds since 1970-01-01 UTC; 0,
+    which is never recent, where nobody knows.
     """
 
     principal: Principal
@@ -132,6 +133,7 @@ class Caller:
     channel: str = ""
     scopes: frozenset[str] = field(default=frozenset(), compare=False)
     interactive: bool = False
+    proved_at: float = field(default=0.0, compare=False)
 
     @property
     def name(self) -> str:

@@ -76,7 +76,7 @@ class People:
         """Let somebody answer: `ann`, `ben` and `cleo` are approvers. Errors: as `decide_approval`."""
         record = await record_of(approval_id, self.desk)
         groups = APPROVERS.get(by, frozenset[str]())
-        caller = Caller(User(record.proposal.issuer, by, groups), "web", "test", "")
+        caller = Caller(User(record.proposal.issuer, by, groups), "web", "test", "", proved_at=self.clock.now())
         answer = Answer(verdict, comment, "test", record.proposal.digest)
         return await decide_approval(approval_id, answer, caller, self.desk)
 

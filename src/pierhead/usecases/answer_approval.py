@@ -7,11 +7,11 @@ is never an MCP tool. Not here: rights themselves (`core/approval_record.why_not
 from dataclasses import dataclass
 
 from pierhead.core.absence import in_place_of
-from pierhead.core.approval import ApprovalState
+from pierhead.core.approval import Approval, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, Decided, as_of, cancelled, decided, settled, why_not
 from pierhead.core.audit import Fact
 from pierhead.core.audit_approvals import ApprovalDecided, ApprovalMoved
-from pierhead.core.errors import Conflict, Forbidden, Invalid
+from pierhead.core.errors import Conflict, Forbidden, Invalid, Unauthenticated
 from pierhead.core.identity import Caller
 from pierhead.usecases.approval_desk import ApprovalDesk, no_such_approval, record_of
 from pierhead.usecases.ports_approvals import Written
@@ -58,10 +58,10 @@ async def _stands_in(record: ApprovalRecord, caller: Caller, desk: ApprovalDesk)
 
 
 async def decide_approval(record_id: str, answer: Answer, caller: Caller, desk: ApprovalDesk) -> ApprovalRecord:
-    """One person's yes or no.
+    """One person's yes or no. A yes to the call of another needs a recent sign-in, whatever way it comes.
 
-    Errors: NotFound; Forbidden (`person-needed`, `not-yours`); Conflict (`approval-state`, `approval-differs`);
-    Invalid (`bad-decision`).
+    Errors: NotFound; Forbidden (`person-needed`, `not-yours`); Unauthenticated (`sign-in-too-old`); Conflict
+    (`approval-state`, `approval-differs`); Invalid (`bad-decision`).
     """
     person = person_of(caller)
     _check(answer)
@@ -74,6 +74,8 @@ async def decide_approval(record_id: str, answer: Answer, caller: Caller, desk: 
         reason = why_not(current, person, groups_now(person, caller, desk))
         instead_of = in_place_of(current, person, stands_in) if reason else ""
         _require("" if instead_of else reason)
+        if answer.verdict == "approve" and current.proposal.approval is not Approval.CONFIRM:
+            require_fresh(caller, now, desk)
         if answer.digest != current.proposal.digest:
             raise Conflict("what you were shown is not what would run", hint="reload it", code="approval-differs")
         made = Decided(person, answer.how, now, answer.verdict, answer.comment, answer.auth, instead_of)
@@ -118,6 +120,22 @@ async def settle_approval(record_id: str, comment: str, caller: Caller, desk: Ap
         return Written((after,), (ApprovalDecided.of(current, made), ApprovalMoved.of(record, after, person)))
 
     return await desk.store.change(record_id, step)
+
+
+def require_fresh(caller: Caller, now: float, desk: ApprovalDesk) -> None:
+    """Errors: Unauthenticated (`sign-in-too-old`), where nobody knows, too, when the caller proved who they are."""
+    oldest = desk.limits.reauthenticate_s
+    if now - caller.proved_at > oldest:
+        raise Unauthenticated(
+            f"this needs a sign-in of the last {oldest:.0f} s; yours is older, or your token does not say (auth_time)",
+            hint="sign in anew, for a program with a new access token, and answer once more",
+            code="sign-in-too-old",
+        )
+
+
+def proof_of(caller: Caller, now: float) -> str:
+    """How old the proof of who that is, for the record; empty where nobody knows."""
+    return f"sign-in {int(max(0.0, now - caller.proved_at))} s old" if caller.proved_at else ""
 
 
 def groups_now(person: str, caller: Caller, desk: ApprovalDesk) -> frozenset[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pierhead.core.approval_record import ApprovalRecord
-from pierhead.core.errors import Forbidden, Invalid, NotFound
+from pierhead.core.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from pierhead.core.identity import Caller
 from pierhead.usecases.answer_approval import Answer, decide_approval, seen_approval
 from pierhead.usecases.approval_desk import ApprovalDesk
@@ -22,7 +22,7 @@ class Answered:
 
     id: str
     record: ApprovalRecord | None
-    refused: Forbidden | Invalid | NotFound | None
+    refused: Forbidden | Invalid | NotFound | Unauthenticated | None
 
 
 async def answer_several(
@@ -46,5 +46,5 @@ async def _answered(
     try:
         known = await seen_approval(record_id, caller, auditors, desk)
         return Answered(record_id, await decide_approval(known.id, answer, caller, desk), None)
-    except (Forbidden, Invalid, NotFound) as refused:
+    except (Forbidden, Invalid, NotFound, Unauthenticated) as refused:
         return Answered(record_id, None, refused)

@@ -18,7 +18,7 @@ from pierhead.core.break_glass import (
 )
 from pierhead.core.errors import Conflict, Forbidden, Invalid
 from pierhead.core.identity import Caller
-from pierhead.usecases.answer_approval import LONGEST_COMMENT, Answer, groups_now
+from pierhead.usecases.answer_approval import LONGEST_COMMENT, Answer, groups_now, require_fresh
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.ports_approvals import Written
 from pierhead.usecases.rights import person_of
@@ -27,8 +27,8 @@ from pierhead.usecases.rights import person_of
 async def break_glass(record_id: str, answer: Answer, caller: Caller, desk: ApprovalDesk) -> ApprovalRecord:
     """One yes is enough for this record from now on. The verdict of `answer` counts for nothing.
 
-    Errors: NotFound; Forbidden (`person-needed`, `not-yours`); Conflict (`approval-differs`, `approval-state`);
-    Invalid (`bad-decision`), without a reason.
+    Errors: NotFound; Forbidden (`person-needed`, `not-yours`); Unauthenticated (`sign-in-too-old`); Conflict
+    (`approval-differs`, `approval-state`); Invalid (`bad-decision`), without a reason.
     """
     person = person_of(caller)
     _check(answer.comment)
@@ -36,6 +36,7 @@ async def break_glass(record_id: str, answer: Answer, caller: Caller, desk: Appr
     def step(record: ApprovalRecord, now: float) -> Written:
         current = as_of(record, now)
         _require(why_not_break(current, person, groups_now(person, caller, desk), desk.limits.break_glass))
+        require_fresh(caller, now, desk)
         if answer.digest != current.proposal.digest:
             raise Conflict("what you were shown is not what would run", hint="reload it", code="approval-differs")
         made = Decided(person, answer.how, now, BROKEN, answer.comment, answer.auth)

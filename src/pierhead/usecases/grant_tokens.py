@@ -132,8 +132,8 @@ def check_request(asked: AuthorizationRequest, challenge_method: str, issuer: st
         )
 
 
-async def grant_code(asked: AuthorizationRequest, person: str, at: TokenDesk) -> str:
-    """A code for what `person` just agreed to."""
+async def grant_code(asked: AuthorizationRequest, person: str, at: TokenDesk, proved_at: float = 0.0) -> str:
+    """A code for what `person` just agreed to, who proved who they are at `proved_at`; 0 where nobody knows."""
     code = secrets.token_urlsafe(32)
     await at.store.add_code(
         Code(
@@ -146,6 +146,7 @@ async def grant_code(asked: AuthorizationRequest, person: str, at: TokenDesk) ->
             resource=asked.resource,
             expires_at=at.clock.now() + at.terms.code_s,
             scope=scopes_of(asked.scope, asked.resource, at.terms.issuer),
+            proved_at=proved_at,
         )
     )
     return code
@@ -179,7 +180,7 @@ async def exchange_code(presented: CodeExchange, client: Client, at: TokenDesk) 
         raise await _not_granted(fault, client, server, at)
     _same_resource(presented.resource, code.resource)
     ends = at.clock.now() + at.terms.family_s
-    family = RefreshToken("", code.family, client.id, code.person, code.resource, ends, code.scope)
+    family = RefreshToken("", code.family, client.id, code.person, code.resource, ends, code.scope, code.proved_at)
     return await _tokens(family, family.scope, client, at)
 
 
@@ -268,6 +269,8 @@ class Grant:
     ttl_s: int
     scope: str = ""
     """Space-separated; empty is the least."""
+    proved_at: float = 0.0
+    """When the person proved who they are: stays what it was, however often the token is renewed."""
 
 
 async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
@@ -295,6 +298,8 @@ async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
         claims["sub_iss"] = at.terms.provider
     if grant.scope:
         claims["scope"] = grant.scope
+    if grant.proved_at:
+        claims["auth_time"] = int(grant.proved_at)
     if stated := at.people.claims(grant.person):
         claims["claims"] = claims_form(stated)
     await at.audit.record(TokenIssued(token_id, grant.person, grant.client_id, grant.resource, grant.scope))
@@ -303,7 +308,8 @@ async def issue(grant: Grant, at: TokenDesk) -> tuple[str, float]:
 
 async def _tokens(family: RefreshToken, scope: str, client: Client, at: TokenDesk) -> Tokens:
     """An access token for `scope`, and the family's next refresh token for all that the family has."""
-    grant = Grant(family.person, family.resource, client.id, family.family, at.terms.access_s, scope)
+    life_s, proved_at = at.terms.access_s, family.proved_at
+    grant = Grant(family.person, family.resource, client.id, family.family, life_s, scope, proved_at)
     try:
         access, _ = await issue(grant, at)
     except NotFound:

@@ -131,7 +131,9 @@ class Membership(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ApprovalLimits:
-    """How much may wait at once, and which groups may let one yes stand for two."""
+    """How much may wait at once, how recent a sign-in must be, and which groups may let one yes stand for two."""
 
     open_of_run: int = 3
+    reauthenticate_s: float = 900.0
+    """How old the proof of a person may be with which they say yes to the call of another."""
     break_glass: frozenset[str] = frozenset()

@@ -46,6 +46,8 @@ class Code:
     expires_at: float
     scope: str = ""
     """Space-separated, as `core/scope` grants them; empty is the least."""
+    proved_at: float = 0.0
+    """When the person had proved who they are; 0 where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class RefreshToken:
     resource: str
     expires_at: float
     scope: str = ""
+    proved_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

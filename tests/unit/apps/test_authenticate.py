@@ -44,6 +44,7 @@ class Issued:
     scopes: frozenset[str] = frozenset()
     user: User = ALICE
     expires_at: float = 1e12
+    proved_at: float = 1e9
 
 
 @dataclass

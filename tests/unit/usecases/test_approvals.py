@@ -9,7 +9,7 @@ from tests.unit.samples import AGENT, ALICE, ISSUER
 
 from pierhead.core.approval import Approval, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, proposal_of
-from pierhead.core.errors import Conflict, Forbidden, Invalid, LimitExceeded, NotFound
+from pierhead.core.errors import Conflict, Forbidden, Invalid, LimitExceeded, NotFound, Unauthenticated
 from pierhead.core.identity import ANONYMOUS, Both, Caller, User
 from pierhead.usecases.answer_approval import (
     LONGEST_COMMENT,
@@ -17,6 +17,7 @@ from pierhead.usecases.answer_approval import (
     cancel_approval,
     decide_approval,
     may_see,
+    proof_of,
     seen_approval,
     settle_approval,
 )
@@ -38,6 +39,7 @@ from pierhead.usecases.spend_approval import expire_approvals, finish_approval, 
 pytestmark = pytest.mark.anyio
 
 AUDITORS = frozenset({"auditors"})
+NEVER = -1.0
 
 
 @pytest.fixture
@@ -351,3 +353,41 @@ async def test_alice_through_an_agent_is_alice(desk: ApprovalDesk) -> None:
     with pytest.raises(Forbidden):
         await answered(asked, desk, "alice")
     assert (await cancel_approval(asked.id, person("alice"), desk)).state is ApprovalState.CANCELLED
+
+
+@pytest.mark.parametrize("age", [901.0, NEVER])
+async def test_a_yes_to_anothers_call_needs_a_recent_sign_in_and_a_no_does_not(
+    desk: ApprovalDesk, clock: MemoryClock, age: float
+) -> None:
+    asked = await ask_approval(proposal(), desk)
+    old = person("frank", 0.0 if age == NEVER else clock.now() - age)
+    answer = Answer("approve", "", "api", asked.proposal.digest)
+    with pytest.raises(Unauthenticated) as refused:
+        await decide_approval(asked.id, answer, old, desk)
+    assert refused.value.code == "sign-in-too-old"
+    assert (await record_of(asked.id, desk)).decisions == ()
+    assert (await decide_approval(asked.id, replace(answer, verdict="deny"), old, desk)).state is ApprovalState.DENIED
+
+
+async def test_a_sign_in_of_just_then_is_recent_enough_and_what_is_asked_can_be_changed(
+    desk: ApprovalDesk, clock: MemoryClock
+) -> None:
+    asked = await ask_approval(proposal(), desk)
+    answer = Answer("approve", "", "api", asked.proposal.digest)
+    strict = replace(desk, limits=replace(desk.limits, reauthenticate_s=60.0))
+    with pytest.raises(Unauthenticated, match="last 60 s"):
+        await decide_approval(asked.id, answer, person("frank", clock.now() - 61), strict)
+    made = await decide_approval(asked.id, answer, person("frank", clock.now() - 900), desk)
+    assert made.state is ApprovalState.APPROVED
+
+
+async def test_ones_own_confirmation_needs_no_recent_sign_in(desk: ApprovalDesk) -> None:
+    asked = await ask_approval(proposal(approval=Approval.CONFIRM), desk)
+    answer = Answer("approve", "", "api", asked.proposal.digest)
+    assert (await decide_approval(asked.id, answer, person("alice", 0.0), desk)).state is ApprovalState.APPROVED
+
+
+def test_the_record_says_how_old_a_sign_in_was() -> None:
+    assert proof_of(person("frank", 1000.0), 1012.9) == "sign-in 12 s old"
+    assert proof_of(person("frank", 0.0), 1012.9) == ""
+    assert proof_of(person("frank"), 1012.9) == "sign-in 0 s old"

@@ -10,7 +10,7 @@ from tests.unit.samples import ISSUER
 from pierhead.core.absence import Absence
 from pierhead.core.approval import Approval, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord
-from pierhead.core.errors import Conflict, Forbidden, Invalid, NotFound
+from pierhead.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from pierhead.core.fatigue import Thresholds
 from pierhead.core.identity import User
 from pierhead.core.rule import parse_who
@@ -310,6 +310,13 @@ async def test_a_broken_glass_is_an_alarm_at_once_and_is_reviewed_the_day_after(
     assert (taken_back.id, taken_back.next_at) == (reminder.id, None)
     with pytest.raises(Forbidden):
         await review_glass(asked.id, reason(asked), person("bob"), auditors, world.desk)
+
+
+async def test_a_glass_is_broken_with_a_recent_sign_in_alone(world: World) -> None:
+    asked = await world.ask(Approval.FOUR_EYES)
+    with pytest.raises(Unauthenticated):
+        await break_glass(asked.id, reason(asked), person("gina", world.clock.now() - 901), world.desk)
+    assert world.counts.glass_broken == {}
 
 
 async def test_a_review_in_time_moves_nothing(world: World) -> None:

@@ -282,6 +282,7 @@ CODES = Table(
     Column("expires_at", Double, nullable=False),
     Column("is_spent", Boolean, nullable=False),
     Column("scope", Text, nullable=False, server_default=""),
+    Column("proved_at", Double, nullable=False, server_default="0"),
     Index(None, "client_id"),
     Index(None, "expires_at"),
 )
@@ -297,6 +298,7 @@ REFRESH_TOKENS = Table(
     Column("expires_at", Double, nullable=False),
     Column("spent_at", Double, nullable=True),
     Column("scope", Text, nullable=False, server_default=""),
+    Column("proved_at", Double, nullable=False, server_default="0"),
     Index(None, "client_id"),
     Index(None, "family"),
     Index(None, "expires_at"),

@@ -75,6 +75,12 @@ def judge_times(claims: dict[str, object], now: float) -> tuple[int, int]:
     return issued, expires
 
 
+def proved_at_of(claims: Mapping[str, object], issued_at: float) -> int:
+    """When the person proved who they are (`auth_time`); 0 for what is no time, or after the token was issued."""
+    stated = claims.get("auth_time")
+    return stated if _is_time(stated) and stated <= issued_at + SKEW_S else 0
+
+
 def audiences_of(claims: dict[str, object]) -> frozenset[str]:
     """Whom the token is for."""
     audience = claims.get("aud")

@@ -19,6 +19,7 @@ from pierhead.adapters.oidc.reading import (
     judge_header,
     judge_times,
     names,
+    proved_at_of,
     refuse,
     scopes_of,
     signed_claims,
@@ -71,6 +72,8 @@ class Identity:
     is_for_all: bool = False
     """Whether it was issued for the whole platform."""
     scopes: frozenset[str] = frozenset()
+    proved_at: float = 0.0
+    """When the person proved who they are (`auth_time`); 0 where it does not say."""
 
 
 @dataclass(slots=True)
@@ -155,7 +158,8 @@ def _own(claims: dict[str, object], issuer: Issuer, times: tuple[int, int]) -> I
         refuse("wrong-issuer")
     groups = names(claims.get("groups"), "bad-groups")
     user = User(people, subject, groups, _claims(claims.get("claims", {})))
-    return Identity(user, client, audiences_of(claims), *times, scopes=scopes_of(claims))
+    proved_at = proved_at_of(claims, times[0])
+    return Identity(user, client, audiences_of(claims), *times, scopes=scopes_of(claims), proved_at=proved_at)
 
 
 def _foreign(claims: dict[str, object], issuer: Issuer, mapping: ClaimMapping, times: tuple[int, int]) -> Identity:
@@ -171,7 +175,8 @@ def _foreign(claims: dict[str, object], issuer: Issuer, mapping: ClaimMapping, t
     audiences = audiences_of(claims)
     is_for_all = bool(issuer.audience) and issuer.audience in audiences
     user = User(issuer.name, stated.subject, stated.groups)
-    return Identity(user, client, audiences, *times, is_for_all, scopes_of(claims) | issuer.scopes)
+    scopes, proved_at = scopes_of(claims) | issuer.scopes, proved_at_of(claims, times[0])
+    return Identity(user, client, audiences, *times, is_for_all, scopes, proved_at)
 
 
 def _claims(value: object) -> Claims:

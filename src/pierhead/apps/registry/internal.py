@@ -204,7 +204,8 @@ class Internal:
             raise Invalid("a token lives 1 s to 24 h", hint="ask for a shorter time")
         resource = " ".join(await self._resources(server))
         scope = f"{ALL} {EVERY}" if self.desk.terms.issuer + REGISTRY in resource.split(" ") else ALL
-        token, expires_at = await issue(Grant(person, resource, _CLIENT, _CLIENT, ttl_s, scope), self.desk)
+        grant = Grant(person, resource, _CLIENT, _CLIENT, ttl_s, scope, self.desk.clock.now())
+        token, expires_at = await issue(grant, self.desk)
         return json_answer({"token": token, "expires_at": expires_at})
 
     async def calls(self, request: Request) -> Response:

@@ -73,8 +73,13 @@ class Program:
     world: TestSite
     http: httpx2.AsyncClient
 
+    proved_at: float | None = None
+    """When whoever holds the token signed in; None: just now."""
+
     async def token(self, person: str, audience: str = API) -> str:
-        token, _ = await issue(Grant(person, audience, "a-program", "family", 600), self.world.site.tokens)
+        proved_at = self.world.clock.now() if self.proved_at is None else self.proved_at
+        grant = Grant(person, audience, "a-program", "family", 600, proved_at=proved_at)
+        token, _ = await issue(grant, self.world.site.tokens)
         return token
 
     async def ask(self, person: str, method: str, path: str, body: object = None) -> httpx2.Response:

@@ -87,17 +87,20 @@ def answer(content: object, status: int = 200, headers: Mapping[str, str] | None
     return Response(body, status, {**HEADERS, **(headers or {})}, media_type="application/json")
 
 
-def problem(error: PierheadError, public_url: str, methods: str = "") -> Response:
+def problem(error: PierheadError, public_url: str, methods: str = "", oldest_s: float = 0.0) -> Response:
     """An error as the API tells it; for 401 with the way to sign in (RFC 9728), for 405 with what is allowed."""
     headers: dict[str, str] = {}
     if isinstance(error, Unauthenticated):
-        headers["www-authenticate"] = _challenge(public_url, error)
+        headers["www-authenticate"] = challenge(public_url, error, oldest_s)
     if error.code == "method-not-allowed":
         headers["allow"] = methods
     content = {"code": error.code, "message": error.message, "hint": error.hint}
     return answer(content, http_status(error, MODERN), headers)
 
 
-def _challenge(public_url: str, error: Unauthenticated) -> str:
+def challenge(public_url: str, error: Unauthenticated, oldest_s: float) -> str:
+    """The way to sign in; where it was too long ago, how recent it must be (RFC 9470)."""
     place = f'Bearer resource_metadata="{public_url}/.well-known/oauth-protected-resource{RESOURCE}"'
+    if error.code == "sign-in-too-old":
+        return f'{place}, error="insufficient_user_authentication", max_age="{oldest_s:.0f}"'
     return place if error.code == "no-credentials" else f'{place}, error="invalid_token"'

@@ -22,6 +22,7 @@ from pierhead.usecases.answer_approval import (
     Answer,
     cancel_approval,
     decide_approval,
+    proof_of,
     seen_approval,
     settle_approval,
 )
@@ -37,8 +38,6 @@ _STATES: Final[Mapping[str, frozenset[ApprovalState]]] = {
     "any": frozenset(),
     **{str(state): frozenset({state}) for state in ApprovalState},
 }
-PROOF: Final = "access token"
-"""What proves whoever decides through the API."""
 _USUAL_PAGE: Final = 50
 _LARGEST_PAGE: Final = 200
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -68,6 +67,12 @@ class Settling(Strict):
     """What a person found of a call that was lost, or asks about one that waits."""
 
     comment: Sentence
+
+
+def proof(asked: Asked) -> str:
+    """What proves whoever decides through the API."""
+    age = proof_of(asked.caller, asked.site.now())
+    return f"access token, {age}" if age else "access token"
 
 
 async def approvals(asked: Asked) -> object:
@@ -107,7 +112,7 @@ async def answer(asked: Asked) -> object:
     asked.query()
     known = await seen(asked)
     said = await read_body(Answering, asked, "answer")
-    made = Answer(said.verdict, said.comment.strip(), "api", said.digest, PROOF)
+    made = Answer(said.verdict, said.comment.strip(), "api", said.digest, proof(asked))
     return await shown(asked, await decide_approval(known.id, made, asked.caller, asked.site.approvals))
 
 
@@ -116,7 +121,7 @@ async def answer_many(asked: Asked) -> object:
     asked.query()
     said = await read_body(AnsweringSeveral, asked, "answer-several")
     answers = [
-        (each.id, Answer(each.verdict, each.comment.strip(), "api", each.digest, PROOF)) for each in said.answers
+        (each.id, Answer(each.verdict, each.comment.strip(), "api", each.digest, proof(asked))) for each in said.answers
     ]
     made = await answer_several(answers, asked.caller, asked.site.auditors, asked.site.approvals)
     return {"answers": [_answered(each) for each in made]}

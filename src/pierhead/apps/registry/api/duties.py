@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field
 
 from pierhead.apps.registry.api.answers import Asked, moment
-from pierhead.apps.registry.api.approvals import PROOF, seen, shown
+from pierhead.apps.registry.api.approvals import proof, seen, shown
 from pierhead.apps.registry.api.bodies import Sentence, Strict, read_body
 from pierhead.core.absence import Absence
 from pierhead.core.choice import Choice
@@ -57,7 +57,7 @@ async def break_the_glass(asked: Asked) -> object:
     asked.query()
     known = await seen(asked)
     said = await read_body(Breaking, asked, "breakGlass")
-    answer = Answer("", said.reason.strip(), "api", said.digest, PROOF)
+    answer = Answer("", said.reason.strip(), "api", said.digest, proof(asked))
     return await shown(asked, await break_glass(known.id, answer, asked.caller, asked.site.approvals))
 
 
@@ -66,7 +66,7 @@ async def review_the_glass(asked: Asked) -> object:
     asked.query()
     known = await seen(asked)
     said = await read_body(Reviewing, asked, "reviewGlass")
-    answer, site = Answer("", said.comment.strip(), "api", "", PROOF), asked.site
+    answer, site = Answer("", said.comment.strip(), "api", "", proof(asked)), asked.site
     return await shown(asked, await review_glass(known.id, answer, asked.caller, site.auditors, site.approvals))
 
 

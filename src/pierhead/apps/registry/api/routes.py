@@ -123,7 +123,8 @@ class Answering:
             content = await self._endpoint(asked)(asked)
             return content if isinstance(content, Response) else answer(content)
         except PierheadError as error:
-            return problem(error, site.public_url, ", ".join(self.methods))
+            oldest_s = site.approvals.limits.reauthenticate_s
+            return problem(error, site.public_url, ", ".join(self.methods), oldest_s)
 
     def _endpoint(self, asked: Asked) -> Endpoint:
         """What answers this method. Errors: NotFound; Invalid (`method-not-allowed`)."""

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import htpy as h
 from starlette.responses import RedirectResponse, Response
 
+from pierhead.apps.registry.web.answers_duty import prove_anew
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.parts import Tone, facts, notice, titled
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
@@ -75,6 +76,22 @@ async def asked_for(site: Site, query: Mapping[str, str]) -> AuthorizationReques
     except NotGranted as refused:
         return back(asked, site, error=refused.code, error_description=f"{refused.message}; {refused.hint}")
     return asked
+
+
+def proved_anew(site: Site, viewer: Viewer, query: Mapping[str, str]) -> str:
+    """Where somebody goes first whose sign-in is older than their client asks for; empty where it is not.
+
+    OpenID Connect Core, 3.1.2.1, as RFC 9470 uses it: `max_age`, and `prompt=login`. What they come back to asks for a
+    minute, not for less: that is how long reading takes.
+    """
+    stated = query.get("max_age", "")
+    oldest = float(stated) if stated.isascii() and stated.isdigit() and len(stated) <= len("31536000") else None
+    is_asked = "login" in query.get("prompt", "").split()
+    if not is_asked and (oldest is None or site.now() - viewer.session.proved_at <= oldest):
+        return ""
+    again = {name: value for name, value in query.items() if name != "prompt"}
+    again["max_age"] = f"{max(oldest or 0.0, 60.0):.0f}"
+    return prove_anew(f"/oauth/authorize?{urlencode(again)}")
 
 
 def consent(site: Site, viewer: Viewer, asked: AuthorizationRequest) -> Shown:
@@ -153,7 +170,7 @@ def _local_warning(view: ConsentView) -> h.Node:
 async def say_yes(site: Site, viewer: Viewer, ticket: str) -> Response:
     """Follow the consent's link: a code for the client, and back."""
     asked = site.tickets.take(ticket, viewer.session.id)
-    return back(asked, site, code=await grant_code(asked, viewer.person, site.tokens))
+    return back(asked, site, code=await grant_code(asked, viewer.person, site.tokens, float(viewer.session.proved_at)))
 
 
 def say_no(site: Site, viewer: Viewer, ticket: str) -> Response:

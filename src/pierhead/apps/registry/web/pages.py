@@ -293,6 +293,9 @@ class Web:
         viewer = self._viewer(request)
         if viewer is None:
             return self._to_sign_in(request, is_twin=False)
+        anew = page_authorize.proved_anew(self.site, viewer, query_of(request))
+        if anew:
+            return RedirectResponse(anew, 303)
         shown = page_authorize.consent(self.site, viewer, asked)
         return await self._answer(request, shown, viewer.session, is_twin=False)
 

@@ -114,7 +114,8 @@ class Viewer:
     def caller(self, site: Site) -> Caller:
         """As whom their AI client would call, so that a page tells what really happens."""
         user = User(site.tokens.terms.people_of, self.person, self.groups, site.tokens.people.claims(self.person))
-        return Caller(user, site.surface, site.environment, correlation_id="")
+        proved_at = float(self.session.proved_at)
+        return Caller(user, site.surface, site.environment, correlation_id="", proved_at=proved_at)
 
     def is_admin(self, site: Site) -> bool:
         """Whether the administration's page is theirs."""
