@@ -135,7 +135,9 @@ def _bearers() -> Iterator[tuple[str, str]]:
 
 async def token(adapters: RegistryAdapters, url: str, person: str, audience: str) -> str:
     """For an hour, for what stands behind the public URL."""
-    made, _ = await issue(Grant(person, url + audience, _CLIENT, _CLIENT, _TOKEN_S, proved_at=adapters.desk.clock.now()), adapters.desk)
+    made, _ = await issue(
+        Grant(person, url + audience, _CLIENT, _CLIENT, _TOKEN_S, proved_at=adapters.desk.clock.now()), adapters.desk
+    )
     return made
 
 
