@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from pierhead.apps.registry.api.answers import Asked, moment
-from pierhead.apps.registry.api.approvals import PROOF
+from pierhead.apps.registry.api.approvals import proof
 from pierhead.apps.registry.api.bodies import Sentence, Strict, read_body
 from pierhead.apps.registry.api.finding import page_size
 from pierhead.apps.registry.api.sight import may_see
@@ -80,7 +80,7 @@ async def decide(asked: Asked) -> object:
         conditions=tuple(said.conditions),
         evidence=tuple(said.evidence),
         expires_at=seconds_of(said.expires_at or "", "expires_at"),
-        auth=PROOF,
+        auth=proof(asked),
     )
     return _whole(asked, await decide_gate(known.id, decision, asked.caller, asked.site.registry))
 
