@@ -1,7 +1,8 @@
 """Real coordinators of Trino and Presto for tests: unpacked by tools/java_engines.py, one started for a whole run.
 
 PIERHEAD_TEST_TRINO_URL and PIERHEAD_TEST_PRESTO_URL name running ones (`http://host:port`), which are used and never
-stopped. The catalog `hive` is the memory connector: its tables are the test's own.
+stopped. The catalog `hive` is the memory connector: its tables are the test's own. A Trino that is started here takes
+everybody's word in plain HTTP, and beside that speaks HTTPS, where it takes tokens of one provider for one audience.
 """
 
 import json
@@ -13,13 +14,18 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from tests.components import free_port
+from joserfc.jwk import RSAKey
 from tools import java_engines
 from tools.java_engines import PRESTO, TRINO, JavaEngine
+
+from pierhead.adapters.local_authority import Authority
+from pierhead.adapters.system import SystemClock
+from pierhead.bootstrap.running import free_ports
 
 _STARTING_S: Final = 180
 _STOPPING_S: Final = 20
@@ -34,6 +40,16 @@ discovery.uri=http://127.0.0.1:{port}
 query.max-memory=300MB
 query.max-memory-per-node=200MB
 {more}"""
+AUDIENCE: Final = "https://orders.corp.example"
+_SECURED: Final = """http-server.https.enabled=true
+http-server.https.port={port}
+http-server.https.keystore.path={folder}/server.pem
+http-server.authentication.type=JWT
+http-server.authentication.jwt.key-file={folder}/provider.pem
+http-server.authentication.jwt.required-audience={audience}
+http-server.authentication.allow-insecure-over-http=true
+internal-communication.shared-secret=a secret of one machine that lives as long as a test run
+"""
 _NODE: Final = """node.environment=test
 node.id={name}
 node.bind-ip=127.0.0.1
@@ -42,9 +58,23 @@ catalog.config-dir={catalogs}
 """
 
 
+class Address(str):
+    """Where a coordinator takes everybody's word; `secured` is where it takes tokens, `authority` the file to trust."""
+
+    __slots__ = ("authority", "secured")
+    secured: str
+    authority: Path
+
+
+@cache
+def provider_key() -> RSAKey:
+    """What the provider signs with whose tokens a Trino of ours takes."""
+    return RSAKey.generate_key(2048, {"kid": "provider-1", "use": "sig", "alg": "RS256"}, private=True)
+
+
 @contextmanager
 def coordinator(engine: JavaEngine) -> Iterator[str]:
-    """The address of a coordinator that answers statements."""
+    """The address of a coordinator that answers statements; an `Address`, of a Trino that is started here."""
     given = os.environ.get(f"PIERHEAD_TEST_{engine.name.upper()}_URL")
     if given:
         yield given.rstrip("/")
@@ -55,19 +85,33 @@ def coordinator(engine: JavaEngine) -> Iterator[str]:
     if java is None:
         pytest.skip(f"component {engine.name}: no Java of {engine.oldest_java} to {engine.newest_java} was found")
     with tempfile.TemporaryDirectory(prefix=f"pierhead-{engine.name}-", ignore_cleanup_errors=True) as folder:
-        port = free_port()
-        _configure(engine, Path(folder), port)
-        yield from _running(engine, java, Path(folder), port)
+        port, secured_port = free_ports(2)
+        _configure(engine, Path(folder), port, secured_port)
+        for plain in _running(engine, java, Path(folder), port):
+            address = Address(plain)
+            address.secured, address.authority = f"127.0.0.1:{secured_port}", Path(folder) / "authority.pem"
+            yield address
 
 
-def _configure(engine: JavaEngine, folder: Path, port: int) -> None:
+def _configure(engine: JavaEngine, folder: Path, port: int, secured_port: int) -> None:
     catalogs = folder / "catalog"
     catalogs.mkdir()
     (catalogs / "hive.properties").write_text("connector.name=memory\n", encoding="utf-8")
     (catalogs / "tpch.properties").write_text("connector.name=tpch\n", encoding="utf-8")
     more = "discovery-server.enabled=true\nquery.max-total-memory-per-node=300MB\n" if engine is PRESTO else ""
+    if engine is TRINO:
+        _write_secrets(folder)
+        more = _SECURED.format(port=secured_port, folder=folder, audience=AUDIENCE)
     node = _NODE.format(name=engine.name, catalogs=catalogs)
     (folder / "config.properties").write_text(_CONFIG.format(port=port, more=more) + node, encoding="utf-8")
+
+
+def _write_secrets(folder: Path) -> None:
+    authority = Authority.new("corp.example", SystemClock())
+    own = authority.svid("spiffe://corp.example/trino", ["127.0.0.1"])
+    (folder / "server.pem").write_text(own.key + own.certificate, encoding="ascii")
+    (folder / "authority.pem").write_text(authority.bundle, encoding="ascii")
+    (folder / "provider.pem").write_bytes(provider_key().as_pem(private=False))
 
 
 def _command(engine: JavaEngine, java: Path, folder: Path) -> Sequence[str | Path]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 from tests.components import free_port
+from tests.coordinators import AUDIENCE, Address, provider_key
 from tests.end_to_end.test_federated_sign_in import FLEET, CompanyPerson, enter, tables
 from tests.identity_provider import IdentityProvider, browser
 from tests.rigs.gateway import headers, message
@@ -27,6 +28,11 @@ from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import free_ports
 from pierhead.core.identity import User, Workload
 from pierhead.core.token_parts import strict_object
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.sdk.tool import CALLER
+from pierhead.servers.sql.engines.engine import Limits
+from pierhead.servers.sql.engines.trino import TrinoEngine
+from pierhead.servers.sql.engines.trino_place import Place
 from pierhead.usecases.ports_exchange import Credential
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
@@ -34,7 +40,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 #: What is promised of each withdrawal, and of nearly all of them.
 AT_MOST_S, NEARLY_ALWAYS_S = 10.0, 2.0
 ROUNDS = 12
-AUDIENCE = "https://orders.corp.example"
 EXCHANGE = {"exchange": f"orders={AUDIENCE}", "exchange_subject": "id_token"}
 #: Everyone loses something once: for a minute after that, the provider's clock may be the one that is wrong.
 PEOPLE = {
@@ -105,7 +110,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     given = idp.settings(groups=groups, reconfirm_s="1", lifetime_s="3600", **EXCHANGE)
     with up(folder / "data", folder / "fleet.yaml", **given) as platform:
         idp.pierhead = platform.url
-        idp.start(PEOPLE=json.dumps(PEOPLE))
+        idp.start(PEOPLE=json.dumps(PEOPLE), KEY=json.dumps(provider_key().as_dict(private=True)))
         try:
             with gateway(platform, given) as second:
                 yield Company(platform, idp, (platform.url, second))
@@ -279,6 +284,50 @@ async def test_a_server_reaches_its_system_with_a_credential_of_the_caller_and_n
     facts = company.platform.tell("audit", "export")
     assert '"kind":"token-exchanged"' in facts
     assert token not in facts
+
+
+async def test_a_trino_runs_each_statement_as_the_caller_whose_exchanged_credential_it_verifies(
+    company: Company, trino_address: str
+) -> None:
+    if not isinstance(trino_address, Address):
+        pytest.skip("component trino: the one that was named takes no tokens of ours")
+    await signed_in(company, "frank")
+    place = f"{trino_address.secured}/tpch/tiny?tls=on&ca={trino_address.authority}"
+    query = GovernedQuery("SELECT current_user", (), 10, explain=False)
+    view = View("trino", "tpch", "tiny", ())
+
+    async def asked(engine: TrinoEngine, who: Caller) -> object:
+        token = CALLER.set(who)
+        try:
+            return (await engine.run(query, view, {}, Limits(10, 30.0))).rows
+        finally:
+            CALLER.reset(token)
+
+    async with orders(company) as server:
+        service = (await made(server, caller(company, "frank"))).authorization.removeprefix("Bearer ")
+        own = TrinoEngine(Place.parse(f"trino://frank:{service}@{place}&proof=bearer"))
+        assert await asked(own, caller(company, "ivan")) == [["frank"]], "the login's own token is the login's"
+        await own.close()
+        engine = TrinoEngine(Place.parse(f"trino://nobody@{place}&identity=exchange"))
+        engine.use_credentials(lambda who: credential_of(server, who))
+        assert await asked(engine, caller(company, "frank")) == [["frank"]]
+        for who in (caller(company, "nobody"), Caller(Workload("spiffe://corp.example/a"), "agent", "local", "c")):
+            with pytest.raises(Forbidden):
+                await asked(engine, who)
+        engine.use_credentials(lambda _: forged(company))
+        with pytest.raises(UpstreamUnreachable) as refused:
+            await asked(engine, caller(company, "frank"))
+        assert refused.value.code == "upstream-refused-login"
+        await engine.close()
+
+
+async def credential_of(server: Server, who: Caller) -> str:
+    return (await made(server, who)).authorization
+
+
+async def forged(company: Company) -> str:
+    """A token of the provider that is for another system."""
+    return f"Bearer {company.idp.access_token('frank', 'https://other.corp.example')}"
 
 
 async def test_what_cannot_be_exchanged_is_refused_with_its_reason(company: Company) -> None:

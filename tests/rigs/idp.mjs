@@ -7,7 +7,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 
-const { PACKAGES, PORT, PIERHEAD, PEOPLE, CLOCK_AHEAD_S = '0', TOKEN_S = '600' } = process.env;
+const { PACKAGES, PORT, PIERHEAD, PEOPLE, CLOCK_AHEAD_S = '0', TOKEN_S = '600', KEY = '' } = process.env;
 const { default: Provider, errors } = await import(`${PACKAGES}/oidc-provider/lib/index.js`);
 const { createLocalJWKSet, jwtVerify } = await import(`${PACKAGES}/jose/dist/webapi/index.js`);
 const issuer = `http://127.0.0.1:${PORT}`;
@@ -72,9 +72,10 @@ async function exchange(idp, keys, ctx) {
   };
 }
 
-let current;
+let current, first = KEY ? JSON.parse(KEY) : undefined; // a key that somebody else knows, until it is rotated
 function provider() {
-  const keys = [key()];
+  const keys = [first ?? key()];
+  first = undefined;
   current = made(keys);
   current.registerGrantType(EXCHANGE, (ctx) => exchange(current, keys, ctx), ['subject_token', 'subject_token_type', 'audience'], []);
   current.on('grant.success', (ctx) => {

@@ -81,8 +81,8 @@ class SignInSettings(BaseModel):
         default_factory=dict[str, str],
         description="servers, and for what audience the caller's sign-in is exchanged for each (RFC 8693)",
     )
-    exchange_subject: Literal["access_token", "id_token"] = Field(
-        "access_token", description="which of the provider's tokens is exchanged"
+    exchange_subject: Literal["access_token", "id_token", "jwt"] = Field(
+        "access_token", description="which of the provider's tokens is exchanged; jwt: its access token, called a JWT"
     )
 
     clients: dict[str, ClientSettings] = Field(

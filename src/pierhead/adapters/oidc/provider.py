@@ -48,7 +48,8 @@ class Registered:
     algorithms: frozenset[str]
     mapping: ClaimMapping
     exchanges: str = "access_token"
-    """Which of its tokens is exchanged for credentials of other systems: `access_token` or `id_token`."""
+    """Which of its tokens is exchanged for credentials of other systems: `access_token`, `id_token`, or `jwt`, which
+    is the access token under the type that some providers take it by."""
 
 
 @dataclass(slots=True)
@@ -170,7 +171,7 @@ class CompanyProvider:
 
     def _exchangeable(self, granted: Mapping[str, Any], claims: Mapping[str, object]) -> tuple[str, float]:
         """What of this grant is exchanged later, and until when; an empty text where that was not given."""
-        kind = self.registered.exchanges
+        kind = "id_token" if self.registered.exchanges == "id_token" else "access_token"
         token, life = granted.get(kind), granted.get("expires_in")
         ends = claims.get("exp") if kind == "id_token" else None
         if not isinstance(token, str):

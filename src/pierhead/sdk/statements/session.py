@@ -20,7 +20,8 @@ _LONGEST_USER: Final = 256
 class Session:
     """`user` runs the statement; `authorization` is the login's own proof (Basic or Bearer), where there is one.
 
-    A `user` other than the login's is impersonation, which the engine's own rules must permit.
+    A `user` other than the login's is impersonation, which the engine's own rules must permit. Without one the engine
+    takes it from what `authorization` proves.
     """
 
     user: str
@@ -33,7 +34,7 @@ class Session:
     def headers(self, flavour: Flavour) -> dict[str, str]:
         """The headers of the first request. Errors: Invalid, for a user whom a header cannot carry as it is."""
         named = {
-            "User": _checked_user(self.user),
+            "User": _checked_user(self.user) if self.user or not self.authorization else "",
             "Source": self.source,
             "Catalog": quote(self.catalog, safe=""),
             "Schema": quote(self.schema, safe=""),

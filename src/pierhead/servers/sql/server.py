@@ -11,6 +11,7 @@ from pierhead.sdk import Caller, Encoded, Server
 from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescription, TableList
 from pierhead.servers.sql.budget import Asks, over_budget
 from pierhead.servers.sql.cursors import Cursors
+from pierhead.servers.sql.engines.engine import ExchangingEngine
 from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.following import FollowedSource
 from pierhead.servers.sql.function_lane import FunctionLane
@@ -79,10 +80,21 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     declare_read_tool(server, reads := ReadLane(source, Cursors(chosen.signing_key()), digests), _POLICY, asks)
     curated = _declare_query_tools(server, source, statements, asks)
     writes, functions = _declare_changes(server, source, chosen, keys)
-    server.following, server.needs = FollowedSource(chosen, source), ReachedEngine(source)
+    _tie(server, source, chosen)
     lanes = Lanes(source, statements, schema, reads, writes, curated, functions)
     server.routes = RestRoutes(lanes, chosen.name, server.version)
     return server, source
+
+
+def _tie(server: Server, source: Source, chosen: SqlSettings) -> None:
+    """What goes between source and server while it runs: news of its entry, its state, callers' own credentials."""
+    server.following, server.needs = FollowedSource(chosen, source), ReachedEngine(source)
+
+    async def credential_of(caller: Caller) -> str:
+        return (await server.credential_of(caller)).authorization
+
+    if isinstance(source.engine, ExchangingEngine):
+        source.engine.use_credentials(credential_of)
 
 
 def _declare_changes(

@@ -5,11 +5,11 @@ run, ends a query in the engine when its time is up or the caller has gone (canc
 never lets driver text out: drivers quote values of rows the caller may not see. Not here: roles, caching.
 """
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
-from pierhead.sdk import Invalid, ToolFailed, ToolTimedOut
+from pierhead.sdk import Caller, Invalid, ToolFailed, ToolTimedOut
 from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.servers.sql.catalog import Catalog
 
@@ -98,6 +98,19 @@ Reads = Mapping[tuple[str, str], frozenset[tuple[str, str]]]
 def with_those_read(named: Collection[tuple[str, str]], reads: Reads) -> TableNames:
     """What a statement that names these tables may touch: them, and what views among them lead to."""
     return frozenset(named).union(*(reads.get(table, frozenset()) for table in named))
+
+
+CredentialOf = Callable[[Caller], Awaitable[str]]
+"""The value of the header `Authorization` with which the engine takes a caller. Errors: Forbidden; ToolFailed."""
+
+
+@runtime_checkable
+class ExchangingEngine(Protocol):
+    """An engine that may be asked with callers' own credentials."""
+
+    def use_credentials(self, credential_of: CredentialOf) -> None:
+        """Where they come from, if its address asks for them."""
+        ...
 
 
 class Engine(Protocol):

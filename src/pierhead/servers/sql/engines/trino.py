@@ -15,13 +15,14 @@ from typing import Any, Final, cast
 import httpx2
 import orjson
 
-from pierhead.sdk import Forbidden, Invalid, ToolTimedOut
+from pierhead.sdk import Caller, Forbidden, Invalid, ToolTimedOut
 from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.sdk.statements import Running, StatementClient, StatementFailed, filled
 from pierhead.sdk.tool import CALLER
 from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
 from pierhead.servers.sql.engines.engine import (
     LONGEST_VALUE,
+    CredentialOf,
     Estimate,
     Field,
     Limits,
@@ -89,6 +90,10 @@ class TrinoEngine:
         )
         self._client = StatementClient(self._http, place.coordinator, place.flavour)
         self._views: dict[tuple[str, str], frozenset[tuple[str, str]]] = {}
+        self._credential_of: CredentialOf = _no_credential
+
+    def use_credentials(self, credential_of: CredentialOf) -> None:
+        self._credential_of = credential_of
 
     async def introspect(self) -> Catalog:
         catalog = _quoted(self._place.catalog)
@@ -131,7 +136,7 @@ class TrinoEngine:
     ) -> AsyncGenerator[Rows, None]:
         """The rows of `run`, a page at a time; the first batch tells the columns, and may hold no row."""
         del view
-        session = self._place.acting_as(_user(self._place)).session(limits.seconds)
+        session = (await self._acting()).session(limits.seconds)
         most_bytes = max(LONGEST_VALUE, limits.bytes)
         count = 0
         with _translated(limits.seconds):
@@ -189,7 +194,7 @@ class TrinoEngine:
 
     async def _asked(self, sql: str) -> list[list[Any]]:
         """The whole answer to a question of our own: as the caller, where there is one and the place says so."""
-        place = self._place if CALLER.get(None) is None else self._place.acting_as(_user(self._place))
+        place = self._place if CALLER.get(None) is None else await self._acting()
         session = place.session(_ASKING_S)
         rows: list[list[Any]] = []
         with _translated(_ASKING_S):
@@ -197,6 +202,20 @@ class TrinoEngine:
                 async for batch in statement.batches():
                     rows += batch
         return rows
+
+    async def _acting(self) -> Place:
+        """As whom a statement runs: the login; the caller, whom it impersonates; or the caller with their credential.
+
+        Errors: Forbidden, where nobody asks or nothing can be exchanged; UpstreamUnreachable.
+        """
+        place = self._place
+        if place.identity == "login":
+            return place.acting_as(place.login)
+        caller = _person_who_asks()
+        name = caller.person.subject if caller.person is not None else ""
+        if place.identity == "caller":
+            return place.acting_as(name)
+        return place.shown(await self._credential_of(caller), name)
 
     async def _asked_if_there(self, sql: str) -> list[list[Any]]:
         """The answer of a table of metadata that some engines lack, or show to nobody."""
@@ -206,10 +225,15 @@ class TrinoEngine:
             return []
 
 
-def _user(place: Place) -> str:
-    """As whom a statement runs: the login; or the caller, whom the login impersonates. Nobody runs as nobody."""
-    if place.identity == "login":
-        return place.login
+async def _no_credential(caller: Caller) -> str:
+    """Errors: Forbidden, always."""
+    del caller
+    hint = "exchange is for the source's own login: leave the login of the role out"
+    raise Forbidden("nobody said how callers' credentials are come by here", hint=hint, code="no-exchange")
+
+
+def _person_who_asks() -> Caller:
+    """Nobody runs as nobody. Errors: Forbidden."""
     caller = CALLER.get(None)
     if caller is None or caller.person is None:
         raise Forbidden(
@@ -217,7 +241,7 @@ def _user(place: Place) -> str:
             hint="sign in as a person; a program alone has no name at this engine",
             code="no-engine-user",
         )
-    return caller.person.subject
+    return caller
 
 
 def _places(tables: list[list[Any]], own: Mapping[tuple[str, str], object]) -> list[tuple[str, str]]:
