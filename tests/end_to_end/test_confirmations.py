@@ -108,9 +108,9 @@ class Session:
         self._auth = provider(self.url, Person(shop.url), kept)
 
     async def token(self) -> str:
-        """What its sign-in gave it, for a client of another kind."""
+        """What its sign-in gave it, to write also, for a client of another kind."""
         async with self.connected("2026-07-28", acting("cancel")) as client:
-            await client.list_tools()
+            await client.call_tool("approvals_cancel", {"id": "apr_nothing"})
         assert self.kept.tokens is not None
         return self.kept.tokens.access_token
 
@@ -124,6 +124,7 @@ class Session:
             httpx2.AsyncClient(auth=self._auth, trust_env=False, timeout=60) as http,
             Client(streamable_http_client(self.url, http_client=http), mode=era, elicitation_callback=put) as client,
         ):
+            await client.list_tools()  # the client signs in once a request: first to read, then for more
             yield client
 
 
