@@ -103,6 +103,7 @@ class Declarations:
 _MEMBERS = {
     *("kind", "owner", "support", "title", "description", "version", "data_class", "personal_data", "egress", "tools"),
     *("untrusted_results", "access", "repository", "runbook", "url", "environments", "command", "environment"),
+    *("on_call", "slo"),
 }
 
 

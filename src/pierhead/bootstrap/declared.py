@@ -42,9 +42,11 @@ _OF_THE_REGISTRY: Final = frozenset(
         "egress",
         "environments",
         "icon",
+        "on_call",
         "personal_data",
         "repository",
         "runbook",
+        "slo",
         "title",
         "untrusted_results",
         "version",
@@ -224,6 +226,19 @@ class DeclaredGuestTool(BoundsMembers):
     timeout: float = Field(30.0, gt=0, le=3600)
 
 
+class Objectives(Strict):
+    """What the owner promises of its calls."""
+
+    p95_ms: float | None = Field(None, gt=0)
+    success_rate: float | None = Field(None, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _promises(self) -> "Objectives":
+        if self.p95_ms is None and self.success_rate is None:
+            raise ValueError("it promises nothing: say p95_ms or success_rate")
+        return self
+
+
 class ServerModel(Strict):
     """What every kind has; a plug-in kind may have more."""
 
@@ -236,6 +251,8 @@ class ServerModel(Strict):
     version: Annotated[str, StringConstraints(pattern=r"^([0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?$")] = ""
     repository: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""
     icon: Annotated[str, StringConstraints(max_length=255, pattern=r"^(https://[^\s]{1,247})?$")] = ""
+    on_call: str = Field("", max_length=200)
+    slo: Objectives | None = None
     runbook: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""
     data_class: Annotated[str, AfterValidator(lambda text: _member(DataClass, text))] = DataClass.INTERNAL
     personal_data: bool = False

@@ -53,7 +53,47 @@ class ServerUse:
     last_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the calls of one server went in a period: permitted `calls`, those that ended `ok`, and how long they took.
+
+    Units: `p95_ms` milliseconds, within which nineteen of twenty ended; None where no call has ended.
+    """
+
+    calls: int
+    ok: int
+    p95_ms: float | None
+
+    @property
+    def success_rate(self) -> float | None:
+        """From 0 to 1; None where nobody called."""
+        return self.ok / self.calls if self.calls else None
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What an owner promises of a server's calls; None where nothing was promised."""
+
+    p95_ms: float | None
+    success_rate: float | None
+
+    def is_met_by(self, pace: Pace) -> bool | None:
+        """Whether every promise holds of what was measured; None where one of them was not measured."""
+        rate = pace.success_rate
+        slow = None if self.p95_ms is None or pace.p95_ms is None else pace.p95_ms > self.p95_ms
+        bad = None if self.success_rate is None or rate is None else rate < self.success_rate
+        if slow or bad:
+            return False
+        unmeasured = (self.p95_ms is not None and slow is None) or (self.success_rate is not None and bad is None)
+        return None if unmeasured else True
+
+
 NEVER_USED: Final = ServerUse(0, 0, 0, 0.0, 0.0)
+
+
+def p95_place(count: int) -> int:
+    """Which of `count` sorted times (at least one) it is that nineteen of twenty do not exceed, counted from zero."""
+    return (count * 19 + 19) // 20 - 1
 
 
 def hours_saved(uses: Iterable[ToolUse]) -> float:

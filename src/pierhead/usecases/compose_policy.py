@@ -92,7 +92,10 @@ def substance(document: Mapping[str, object]) -> dict[str, object]:
 
 
 _SUPERFICIAL: Final = frozenset(
-    {"access", "description", "discovery", "owner", "repository", "runbook", "support", "title", "version"}
+    {
+        *("access", "description", "discovery", "on_call", "owner", "repository", "runbook", "slo", "support", "title"),
+        "version",
+    }
 )
 
 

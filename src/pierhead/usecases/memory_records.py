@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pierhead.core.usage import ServerUse, ToolUse
+from pierhead.core.usage import Pace, ServerUse, ToolUse, p95_place
 from pierhead.usecases.ports_records import (
     CallerUse,
     CallRow,
@@ -67,6 +67,12 @@ class MemoryRecords:
             minutes=sum(row.minutes for row in good),
             last_at=max((row.at for row in rows), default=0.0),
         )
+
+    async def pace_of(self, server: str, since: float) -> Pace:
+        rows = [row for row in self._permitted(since) if row.server == server]
+        times = sorted(row.duration_ms for row in rows if row.duration_ms is not None)
+        p95 = times[p95_place(len(times))] if times else None
+        return Pace(len(rows), sum(row.outcome == "ok" for row in rows), p95)
 
     async def callers(self, since: float, limit: int) -> Sequence[CallerUse]:
         """Every caller came through an editor: rows do not keep surfaces."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pierhead.core.json import Json
-from pierhead.core.usage import ServerUse, ToolUse
+from pierhead.core.usage import Pace, ServerUse, ToolUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,10 @@ class Records(Protocol):
 
     async def use_of(self, server: str, since: float) -> ServerUse:
         """Of one server; `NEVER_USED` where nobody called it."""
+        ...
+
+    async def pace_of(self, server: str, since: float) -> Pace:
+        """How its permitted calls went."""
         ...
 
     async def callers(self, since: float, limit: int) -> Sequence[CallerUse]:

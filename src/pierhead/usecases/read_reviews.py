@@ -17,7 +17,7 @@ from pierhead.usecases.wire_forms import Manifest
 
 __all__ = ["Difference", "changes_between", "difference", "entry_changes", "gate_states", "may_decide", "may_take"]
 
-_CONTACT = frozenset({"owner", "repository", "runbook", "support", "version"})
+_CONTACT = frozenset({"on_call", "owner", "repository", "runbook", "slo", "support", "version"})
 _WORDING = frozenset({"description", "icon", "title"})
 
 

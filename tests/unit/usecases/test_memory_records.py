@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from pierhead.core.usage import NEVER_USED, ServerUse, ToolUse
+from pierhead.core.usage import NEVER_USED, Pace, ServerUse, ToolUse
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
 from pierhead.usecases.ports_records import CallRow, ChainState, DayOfCalls, Filter, KeptFact, ProcessState
 
@@ -78,6 +78,14 @@ async def test_use_of_one_server_is_of_everyone_together() -> None:
     records = MemoryRecords([*ROWS, row("other", tool="list_tables", minutes=2)])
     assert await records.use_of("warehouse", 0) == ServerUse(4, 3, 2, 14, NOW)
     assert await records.use_of("time", 0) == NEVER_USED
+
+
+async def test_the_pace_of_a_server_is_that_of_nineteen_of_twenty() -> None:
+    records = MemoryRecords([row(f"{number}", duration_ms=float(number)) for number in range(1, 41)])
+    assert await records.pace_of("warehouse", 0) == Pace(40, 40, 38.0)
+    assert await records.pace_of("time", 0) == Pace(0, 0, None)
+    running = MemoryRecords([row("one", duration_ms=None, outcome="running")])
+    assert await running.pace_of("warehouse", 0) == Pace(1, 0, None)
 
 
 async def test_days_come_oldest_first_with_refusals_beside_calls() -> None:

@@ -17,7 +17,7 @@ from pierhead.adapters.db.facts import DatabaseFacts
 from pierhead.adapters.db.schema import CALLS, FACTS, HEADS
 from pierhead.core.chain import Head, follow, read_line
 from pierhead.core.errors import Invalid
-from pierhead.core.usage import ServerUse, ToolUse
+from pierhead.core.usage import Pace, ServerUse, ToolUse, p95_place
 from pierhead.usecases.ports_records import CallerUse, CallRow, ChainState, DayOfCalls, Filter, KeptFact
 from pierhead.usecases.ports_registry import FactLine
 
@@ -113,6 +113,18 @@ class DatabaseRecords:
         async with self.database.reading() as connection:
             calls, succeeded, people, minutes, last = (await connection.execute(query)).one()
         return ServerUse(calls, int(succeeded), people, float(minutes), last / 1000)
+
+    async def pace_of(self, server: str, since: float) -> Pace:
+        wanted = (_since(since), CALLS.c.server == server, CALLS.c.decision == "permit")
+        ok = func.coalesce(func.sum(case((CALLS.c.outcome == "ok", 1), else_=0)), 0)
+        counted = select(func.count(), ok, func.count(CALLS.c.duration_ms)).where(*wanted)
+        times = select(CALLS.c.duration_ms).where(*wanted, CALLS.c.duration_ms.is_not(None))
+        async with self.database.reading() as connection:
+            calls, good, ended = (await connection.execute(counted)).one()
+            if not ended:
+                return Pace(calls, int(good), None)
+            at = times.order_by(CALLS.c.duration_ms).limit(1).offset(p95_place(ended))
+            return Pace(calls, int(good), float((await connection.execute(at)).scalar_one()))
 
     async def callers(self, since: float, limit: int) -> Sequence[CallerUse]:
         who = (CALLS.c.principal, CALLS.c.person, CALLS.c.surface, CALLS.c.server, CALLS.c.tool)

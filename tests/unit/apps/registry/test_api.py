@@ -645,3 +645,25 @@ async def test_a_server_tells_its_review_and_what_was_made_of_it(program: Progra
     assert warehouse["use"]["people"] >= 1
     assert warehouse["use"]["minutes_saved"] > 0
     assert warehouse["use"]["last_call_at"].startswith("2026-")
+
+
+async def test_a_server_tells_what_is_promised_beside_what_was_measured(program: Program) -> None:
+    plain = (await program.ask("alice", "GET", "/api/v1/servers/warehouse")).json()
+    declare(
+        program.world,
+        "warehouse",
+        on_call="https://pager.example/data",
+        slo={"p95_ms": 1, "success_rate": 0.5},
+        autonomous=True,
+        egress=["api.example"],
+    )
+    told = (await program.ask("alice", "GET", "/api/v1/servers/warehouse")).json()
+
+    assert plain["operation"]["slo"] is None
+    assert plain["declared"]["on_call"] is None
+    assert told["operation"]["slo"] == {"p95_ms": 1, "success_rate": 0.5, "is_met": False}
+    assert told["operation"]["p95_ms"] > 1
+    assert 0 < told["operation"]["success_rate"] <= 1
+    assert told["declared"]["on_call"] == "https://pager.example/data"
+    assert (told["declared"]["autonomous"], told["declared"]["egress"]) == (True, ["api.example"])
+    assert told["declared"]["highest_effect"] in {"read", "write", "destructive"}

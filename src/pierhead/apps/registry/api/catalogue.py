@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from pierhead.apps.registry.api.answers import Asked, Reason, moment, reasons_of
-from pierhead.apps.registry.api.figures import figures, review_form, use_form
+from pierhead.apps.registry.api.figures import declared_form, figures, pace_form, review_form, use_form
 from pierhead.apps.registry.api.finding import Page, find, search_of
 from pierhead.apps.registry.api.health import HealthForm, short
 from pierhead.apps.registry.api.sight import entry_seen, knows_live, may_see, reviews, undeployed, versions_seen
@@ -17,12 +17,14 @@ from pierhead.core.approval import Approval
 from pierhead.core.catalog import DataClass, Effect, Server, Stage, Tool
 from pierhead.core.errors import Invalid
 from pierhead.core.health import Health
+from pierhead.core.json import Json
 from pierhead.core.policy import Question
 from pierhead.core.snapshot import Snapshot
 from pierhead.core.usage import Minutes
 from pierhead.usecases.explain_decision import Explanation, explain_decision
 from pierhead.usecases.list_tools import list_tools
 from pierhead.usecases.ports_records import ProcessState
+from pierhead.usecases.record_figures import objective_in
 from pierhead.usecases.rights import is_owner
 from pierhead.usecases.told_by_roles import whole_rules
 
@@ -118,6 +120,8 @@ async def server(asked: Asked) -> object:
     tools = [_tool(asked, found, tool) for tool in _shown_tools(asked, found)]
     shown = [each for each in tools if asked.sees_all or each.may_use]
     known = await figures(asked, name, found.version)
+    declared = await asked.site.registry.catalogue.entry(name)
+    document: Mapping[str, Json] = declared.document if declared else {}
     return {
         **asdict(_server(asked, found, process, known.health)),
         "tool_count": len(shown),
@@ -125,6 +129,8 @@ async def server(asked: Asked) -> object:
         "tools": shown,
         "review": review_form(known.review, known.now),
         "use": use_form(known.use),
+        "operation": pace_form(known.pace, objective_in(document)),
+        "declared": declared_form(document, found, snapshot.rows.get(name, ())),
         "policy_version": snapshot.revision,
     }
 

@@ -1,13 +1,20 @@
 """The figures of a server's record as the API tells them. Not here: what they mean (`usecases/record_figures`)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from pierhead.apps.registry.api.answers import Asked, moment
+from pierhead.core.catalog import Effect, Server
+from pierhead.core.json import Json
+from pierhead.core.reach import Row
 from pierhead.core.review import Gate, GateState, Review, sign_off_of
-from pierhead.core.usage import ServerUse
+from pierhead.core.usage import Objective, Pace, ServerUse
+from pierhead.usecases.find_table import texts_of
 from pierhead.usecases.read_reviews import gate_states
 from pierhead.usecases.record_figures import DAYS, Figures, Kept, figures_of
 from pierhead.usecases.report_impact import METHOD
+
+_EFFECTS: Final = tuple(Effect)
 
 
 async def figures(asked: Asked, server: str, version: str) -> Figures:
@@ -24,6 +31,30 @@ def use_form(use: ServerUse) -> Mapping[str, object]:
         "minutes_saved": round(use.minutes, 1),
         "method": METHOD,
         "last_call_at": moment(use.last_at) if use.last_at else None,
+    }
+
+
+def pace_form(pace: Pace, promised: Objective | None) -> Mapping[str, object]:
+    """What was measured beside what its owner promises."""
+    rate = pace.success_rate
+    slo = {"p95_ms": promised.p95_ms, "success_rate": promised.success_rate} if promised else None
+    return {
+        "days": DAYS,
+        "p95_ms": pace.p95_ms,
+        "success_rate": None if rate is None else round(rate, 4),
+        "slo": {**slo, "is_met": promised.is_met_by(pace)} if slo and promised else None,
+    }
+
+
+def declared_form(document: Mapping[str, Json], server: Server, rows: Iterable[Row]) -> Mapping[str, object]:
+    """What the owner says of it and nobody checked, and which callers without a person its rows admit."""
+    effects = [_EFFECTS.index(tool.effect) for tool in server.tools.values()]
+    return {
+        **{name: document.get(name) or None for name in ("on_call", "runbook", "repository")},
+        **{name: document.get(name) is True for name in ("personal_data", "autonomous", "untrusted_results")},
+        **{name: list(texts_of(document.get(name))) for name in ("egress", "environments")},
+        "highest_effect": _EFFECTS[max(effects)] if effects else None,
+        "workloads": sorted({each for row in rows for each in row.who.workloads}),
     }
 
 

@@ -15,12 +15,13 @@ from pierhead.core.errors import NotFound, Refused
 from pierhead.core.identity import Caller
 from pierhead.core.review import Review, sign_off_of
 from pierhead.core.token_weight import token_weight
+from pierhead.core.usage import Objective, Pace
 from pierhead.usecases.list_tools import list_tools
 from pierhead.usecases.official_forms import OFFICIAL, moment
 from pierhead.usecases.official_listing import Item
 from pierhead.usecases.ports_official import Standing
 from pierhead.usecases.read_reviews import gate_states
-from pierhead.usecases.record_figures import DAYS, Figures, Kept, figures_of
+from pierhead.usecases.record_figures import DAYS, Figures, Kept, figures_of, objective_in
 from pierhead.usecases.report_impact import METHOD
 from pierhead.usecases.told_by_roles import whole_rules
 
@@ -36,6 +37,7 @@ _DECLARED: Final[Mapping[str, str]] = {
     "untrusted_results": "untrustedResults",
     "repository": "repository",
     "runbook": "runbook",
+    "on_call": "onCall",
 }
 
 
@@ -43,7 +45,7 @@ def with_record(asked: Asked, caller: Caller, item: Item, figures: Figures | Non
     """The item's form with the record under `NAMESPACE/registry`: with figures, the whole, for one version alone."""
     ours = f"{asked.eyes.place.namespace}/{_RECORD}"
     told = record(asked, caller, item, whole=figures is not None)
-    more: Mapping[str, object] = {} if figures is None else _figures(figures)
+    more: Mapping[str, object] = {} if figures is None else _figures(figures, objective_in(item.standing.document))
     return {"server": item.server, "_meta": {OFFICIAL: item.official, ours: {**told, **more}}}
 
 
@@ -54,9 +56,10 @@ async def figures_for(asked: Asked, item: Item) -> Figures:
     return await figures_of(item.standing.server, item.standing.version, kept, site.now())
 
 
-def _figures(figures: Figures) -> Mapping[str, object]:
+def _figures(figures: Figures, promised: Objective | None) -> Mapping[str, object]:
     use, known = figures.use, figures.health
     told: dict[str, object] = {
+        **_operation(figures.pace, promised),
         "use": {
             "days": DAYS,
             "calls": use.calls,
@@ -65,7 +68,7 @@ def _figures(figures: Figures) -> Mapping[str, object]:
             "minutesSaved": round(use.minutes, 1),
             "method": METHOD,
             **({"lastCallAt": moment(use.last_at)} if use.last_at else {}),
-        }
+        },
     }
     if known is not None:
         seen = {"seenAt": moment(known.seen_at)} if known.seen_at else {}
@@ -78,6 +81,17 @@ def _figures(figures: Figures) -> Mapping[str, object]:
     if figures.review is not None:
         told["review"] = _review(figures.review, figures.now)
     return told
+
+
+def _operation(pace: Pace, promised: Objective | None) -> Mapping[str, object]:
+    """How calls went beside what is promised; nothing, where nobody called and nothing is promised."""
+    rate = pace.success_rate
+    measured = {"p95Ms": pace.p95_ms, "successRate": None if rate is None else round(rate, 4)}
+    found: dict[str, object] = {name: value for name, value in measured.items() if value is not None}
+    if promised is not None:
+        slo = {"p95Ms": promised.p95_ms, "successRate": promised.success_rate, "isMet": promised.is_met_by(pace)}
+        found["slo"] = {name: value for name, value in slo.items() if value is not None}
+    return {"operation": {"days": DAYS, **found}} if found else {}
 
 
 def _review(review: Review, now: float) -> Mapping[str, object]:

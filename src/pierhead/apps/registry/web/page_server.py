@@ -45,7 +45,7 @@ from pierhead.apps.registry.web.view_versions import GateLine, ReviewLine
 from pierhead.core.catalog import CALLABLE, Stage
 from pierhead.core.review import GateState
 from pierhead.core.token_weight import METHOD
-from pierhead.core.usage import Minutes
+from pierhead.core.usage import Minutes, Objective
 
 _STOPPED = frozenset({Stage.SUSPENDED, Stage.QUARANTINED, Stage.RETIRED})
 
@@ -267,11 +267,30 @@ def _checked(view: ServerView) -> h.Node:
                 ("Policy revision", str(view.revision)),
                 (f"Calls, {use.days} days", f"{use.calls:,}, of which {use.succeeded:,} succeeded"),
                 (f"People, {use.days} days", f"{use.people:,}"),
+                *_pace(view),
                 *([("Last call", moment(use.last_at, view.now))] if use.last_at else []),
                 ("Declared by", _declared_by(view)),
             ]
         ),
     )
+
+
+def _pace(view: ServerView) -> Iterable[tuple[str, h.Node]]:
+    """How its calls went, and whether that is what its owner promises."""
+    pace, promised = view.use.pace, view.said.slo
+    if pace.p95_ms is not None:
+        yield "Slowest twentieth", f"took longer than {pace.p95_ms:,.0f} ms"
+    if pace.success_rate is not None:
+        yield "Success rate", f"{pace.success_rate:.1%}"
+    if promised is not None:
+        met = {True: "kept", False: "not kept", None: "not measured yet"}[promised.is_met_by(pace)]
+        yield "Promise", f"{_promised(promised)}: {met}"
+
+
+def _promised(slo: Objective) -> str:
+    parts = [f"p95 within {slo.p95_ms:,.0f} ms"] if slo.p95_ms is not None else []
+    parts += [f"{slo.success_rate:.1%} succeed"] if slo.success_rate is not None else []
+    return " and ".join(parts)
 
 
 def _declared_by(view: ServerView) -> h.Node:
@@ -287,7 +306,7 @@ def _said(view: ServerView) -> h.Node:
 def _who_answers(said: SaidView) -> Iterable[tuple[str, h.Node]]:
     yield "Owner", h.bdi[visible(said.owner)]
     yield "Support", h.bdi[visible(said.support)]
-    for label, value in (("Repository", said.repository), ("Runbook", said.runbook)):
+    for label, value in (("On call", said.on_call), ("Repository", said.repository), ("Runbook", said.runbook)):
         if value:
             yield label, h.bdi[visible(value)]
 

@@ -19,9 +19,10 @@ from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.token_weight import token_weight
-from pierhead.core.usage import Minutes
+from pierhead.core.usage import Minutes, Objective, Pace
 from pierhead.usecases.ports_catalogue import Entry, Origin, Version
 from pierhead.usecases.ports_records import CallRow, Filter, ProcessState
+from pierhead.usecases.record_figures import objective_in
 
 _LAST_CALLS = 10
 
@@ -59,6 +60,7 @@ class UseView:
     hours: float
     last_at: float
     """Seconds since 1970-01-01 UTC; zero where nobody called."""
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class SaidView:
     has_untrusted_results: bool
     repository: str
     runbook: str
+    on_call: str
+    slo: Objective | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +198,8 @@ def _said(server: Server, entry: Entry | None) -> SaidView:
         has_untrusted_results=document.get("untrusted_results") is True,
         repository=text_of(entry, "repository") if entry else "",
         runbook=text_of(entry, "runbook") if entry else "",
+        on_call=text_of(entry, "on_call") if entry else "",
+        slo=objective_in(document),
     )
 
 
@@ -223,4 +229,5 @@ def _tool(server: Server, tool: Tool, caller: Caller, site: Site) -> ToolView:
 
 async def _use(site: Site, name: str) -> UseView:
     use = await site.records.use_of(name, site.now() - PERIOD_DAYS * DAY_S)
-    return UseView(PERIOD_DAYS, use.calls, use.succeeded, use.people, use.minutes / 60, use.last_at)
+    pace = await site.records.pace_of(name, site.now() - PERIOD_DAYS * DAY_S)
+    return UseView(PERIOD_DAYS, use.calls, use.succeeded, use.people, use.minutes / 60, use.last_at, pace)
