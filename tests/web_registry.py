@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pierhead.core.approval import Approval
+from pierhead.core.approval_rule import ApprovalRule
 from pierhead.core.bounds import Bounds
 from pierhead.core.catalog import DataClass, Discovery, Effect, Risk, Server, Stage, Step, Tool
 from pierhead.core.errors import Invalid
@@ -68,6 +69,7 @@ class Declared:
     place: str = ""
     is_guest: bool = True
     declared: Mapping[str, DeclaredTool] = field(default_factory=dict)
+    approval_rules: tuple[ApprovalRule, ...] = ()
 
 
 class Declarations:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pierhead.core.approval import Approval
+from pierhead.core.approval_rule import ApprovalRule
 from pierhead.core.audit import Fact
 from pierhead.core.bounds import Bounds, read_bounds
 from pierhead.core.catalog import DataClass, Discovery, Effect, Risk, Tool
@@ -105,6 +106,7 @@ class Declared:
     place: str = ""
     is_guest: bool = False
     declared: Mapping[str, DeclaredTool] = field(default_factory=dict)
+    approval_rules: tuple[ApprovalRule, ...] = ()
 
 
 class Declarations:

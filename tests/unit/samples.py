@@ -6,6 +6,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 
 from pierhead.core.approval import Approval
+from pierhead.core.approval_rule import ApprovalRule
 from pierhead.core.bounds import UNBOUNDED, Bounds
 from pierhead.core.call import Call, Opaque, Parsed, Request, digest
 from pierhead.core.catalog import Effect, Server, Stage, Tool
@@ -94,6 +95,22 @@ conditions = st.sampled_from([parse_condition(text) for text in ("limit <= 10", 
 bounds = st.just(UNBOUNDED) | st.builds(
     Bounds, channels=st.just(EVERY) | st.frozensets(channels), when=st.lists(conditions, max_size=2).map(tuple)
 )
+names_of = st.just(EVERY) | st.frozensets(st.sampled_from(("local", "production", "ide", "chat", "", "airflow-help")))
+approval_rules = st.builds(
+    ApprovalRule,
+    place=st.integers(0, 3),
+    approval=st.sampled_from([each for each in Approval if each is not Approval.NONE]),
+    lowers=st.just(False),
+    tools=st.just(EVERY),
+    who=st.just(EVERY) | whos,
+    surfaces=names_of,
+    environments=names_of,
+    channels=names_of,
+    when=st.lists(conditions, max_size=1).map(tuple),
+)
+lowering_rules = st.builds(
+    replace, approval_rules, approval=st.sampled_from(Approval), lowers=st.just(True), when=st.just(())
+)
 tools = st.builds(
     replace,
     st.just(TOOL),
@@ -103,6 +120,7 @@ tools = st.builds(
     narrowed=st.none() | whos,
     bounds=bounds,
     narrowed_bounds=bounds,
+    rules=st.lists(approval_rules | lowering_rules, max_size=3, unique_by=lambda rule: rule.place).map(tuple),
 )
 surfaces = st.sampled_from(("ide", "chat"))
 environments = st.sampled_from(("local", "production"))

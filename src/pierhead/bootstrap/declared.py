@@ -15,12 +15,13 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from pierhead.bootstrap.declared_approvals import DeclaredApproval, rules_of
+from pierhead.bootstrap.entry_words import Channel, ConditionText, Group, PolicyText, member_of
 from pierhead.bootstrap.remote_entry import Remote, RemoteMembers
 from pierhead.core.approval import Approval
+from pierhead.core.approval_rule import ApprovalRule
 from pierhead.core.bounds import Bounds, read_bounds
 from pierhead.core.catalog import DataClass, Discovery, Effect, Risk
-from pierhead.core.condition import parse_condition
-from pierhead.core.errors import Invalid
 from pierhead.core.reach import EVERY, Every, Row
 from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
@@ -35,6 +36,7 @@ OWN: Final = "python"
 _PROGRAMS: Final = ("/usr/local/bin", "/usr/bin", "/bin")
 _OF_THE_REGISTRY: Final = frozenset(
     {
+        "approvals",
         "approvers",
         "autonomous",
         "data_class",
@@ -98,6 +100,7 @@ class FleetServer:
     risk: Risk
     place: str = ""
     """Where it listens, if its team runs it; empty for what the platform starts."""
+    approval_rules: tuple[ApprovalRule, ...] = ()
 
     @property
     def is_guest(self) -> bool:
@@ -124,30 +127,6 @@ class Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-def _policy(text: str) -> str:
-    try:
-        parse_who(text)
-    except Invalid as invalid:
-        raise ValueError(f"{invalid.message}; {invalid.hint}") from None
-    return text
-
-
-_Policy = Annotated[str, AfterValidator(_policy)]
-
-
-def _condition(text: str) -> str:
-    try:
-        parse_condition(text)
-    except Invalid as invalid:
-        raise ValueError(f"{invalid.message}; {invalid.hint}") from None
-    return text
-
-
-_Condition = Annotated[str, AfterValidator(_condition)]
-Channel = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@:/#-]{1,256}$")]
-Group = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.@:/-]{1,256}$")]
-
-
 def _free(name: str) -> str:
     if name in RESERVED:
         raise ValueError(f"{name!r} is no name of a server: a page of ours stands there; choose another")
@@ -156,12 +135,6 @@ def _free(name: str) -> str:
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,62}$"), AfterValidator(_free)]
 Spiffe = Annotated[str, StringConstraints(pattern=r"^spiffe://[A-Za-z0-9._/-]{1,2000}$")]
-
-
-def _member(kind: type[Effect] | type[Approval] | type[DataClass] | type[Discovery], text: str) -> str:
-    if text not in set(kind):
-        raise ValueError(f"{text!r} is unknown; allowed: {', '.join(kind)}")
-    return text
 
 
 def _located(command: list[str]) -> list[str]:
@@ -194,14 +167,14 @@ class BoundsMembers(Strict):
     """What both say of channels and arguments."""
 
     channels: list[Channel] | None = None
-    when: _Condition | Annotated[list[_Condition], Field(min_length=1)] | None = None
+    when: ConditionText | Annotated[list[ConditionText], Field(min_length=1)] | None = None
 
     def bounds(self) -> Bounds:
         return read_bounds(self.channels, self.when)
 
 
 class Narrowing(BoundsMembers):
-    policy: _Policy | None = None
+    policy: PolicyText | None = None
 
     @field_validator("policy")
     @classmethod
@@ -219,10 +192,10 @@ class Narrowing(BoundsMembers):
 
 
 class DeclaredGuestTool(BoundsMembers):
-    policy: _Policy
-    effect: Annotated[str, AfterValidator(lambda text: _member(Effect, text))]
+    policy: PolicyText
+    effect: Annotated[str, AfterValidator(lambda text: member_of(Effect, text))]
     minutes_saved: float | _Minutes
-    approval: Annotated[str, AfterValidator(lambda text: _member(Approval, text))] | None = None
+    approval: Annotated[str, AfterValidator(lambda text: member_of(Approval, text))] | None = None
     timeout: float = Field(30.0, gt=0, le=3600)
 
 
@@ -246,7 +219,7 @@ class ServerModel(Strict):
     owner: str = Field(min_length=1)
     support: str = Field(min_length=1)
     description: str = ""
-    access: _Policy | Access = "nobody"
+    access: PolicyText | Access = "nobody"
     title: str = Field("", max_length=100)
     version: Annotated[str, StringConstraints(pattern=r"^([0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?$")] = ""
     repository: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""
@@ -254,14 +227,15 @@ class ServerModel(Strict):
     on_call: str = Field("", max_length=200)
     slo: Objectives | None = None
     runbook: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""
-    data_class: Annotated[str, AfterValidator(lambda text: _member(DataClass, text))] = DataClass.INTERNAL
+    data_class: Annotated[str, AfterValidator(lambda text: member_of(DataClass, text))] = DataClass.INTERNAL
     personal_data: bool = False
     egress: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*.:-]{1,253}$")]] = []
     environments: list[Group] = []
     autonomous: bool = False
-    discovery: Annotated[str, AfterValidator(lambda text: _member(Discovery, text))] = Discovery.OPEN
+    discovery: Annotated[str, AfterValidator(lambda text: member_of(Discovery, text))] = Discovery.OPEN
     untrusted_results: bool = False
     approvers: list[Group] | None = None
+    approvals: list[DeclaredApproval] = []
 
     @property
     def risk(self) -> Risk:
@@ -332,6 +306,7 @@ def frozen(name: str, model: AnyModel, entry: dict[str, Any], data: Path | None)
         version=model.version,
         risk=model.risk,
         place=model.url if isinstance(model, OwnModel) else "",
+        approval_rules=rules_of(model.approvals),
     )
 
 

@@ -19,8 +19,9 @@ from pierhead.core.bounds import UNBOUNDED
 from pierhead.core.catalog import Server, Stage, Tool
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
 from pierhead.core.snapshot import Age, Fresh, Snapshot
+from pierhead.usecases.check_entry import UnknownNarrowing, check_entry
+from pierhead.usecases.compose_policy import with_rules
 from pierhead.usecases.judge_cases import Judged, judge_cases
-from pierhead.usecases.publish_policy import UnknownNarrowing, check_narrowing
 from pierhead.usecases.wire_forms import Manifest
 
 
@@ -103,14 +104,15 @@ def _together(one: Fleet, other: Fleet) -> Fleet:
 
 
 def _check(entry: FleetServer, tools: tuple[Tool, ...], fleet: Fleet) -> None:
-    """Errors: Invalid (`unknown-narrowing`), with the place in the file."""
+    """Errors: Invalid (`unknown-narrowing`, with the place in the file; `bad-approval-rule`)."""
     try:
-        check_narrowing(entry, Manifest(entry.version, entry.description, "", tools))
+        check_entry(entry, Manifest(entry.version, entry.description, "", tools))
     except UnknownNarrowing as fault:
         raise located(fault, fleet.document) from None
 
 
 def _server(entry: FleetServer, tools: Iterable[Tool]) -> Server:
+    narrowed = (_narrowed(tool, entry) for tool in tools)
     return Server(
         name=entry.name,
         version=entry.version,
@@ -120,7 +122,7 @@ def _server(entry: FleetServer, tools: Iterable[Tool]) -> Server:
         support=entry.support,
         description=entry.description,
         upstream="",
-        tools={tool.name: _narrowed(tool, entry) for tool in tools},
+        tools={tool.name: tool for tool in with_rules(narrowed, entry.approval_rules)},
         title=entry.title,
         data_class=entry.risk.data_class,
         discovery=entry.discovery,

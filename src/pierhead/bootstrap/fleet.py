@@ -21,7 +21,6 @@ from pierhead.bootstrap.declared import (
     AnyModel,
     DeclaredGuestTool,
     FleetServer,
-    Group,
     Guest,
     GuestModel,
     Name,
@@ -31,7 +30,9 @@ from pierhead.bootstrap.declared import (
     Strict,
     frozen,
 )
+from pierhead.bootstrap.declared_approvals import DeclaredApproval
 from pierhead.bootstrap.document import Document, Mark, broken, read_document
+from pierhead.bootstrap.entry_words import Group
 from pierhead.bootstrap.fleet_views import View, ViewName
 from pierhead.bootstrap.plugins import server_kinds
 from pierhead.core.audience import Audience
@@ -243,6 +244,7 @@ def _known(model: type[BaseModel], inside: Iterable[str | int]) -> list[str]:
         return list(model.model_fields)
     inner = {
         "access": Access,
+        "approvals": DeclaredApproval,
         "people": _Person,
         "views": View,
         "tools": DeclaredGuestTool if issubclass(model, GuestModel) else Narrowing,

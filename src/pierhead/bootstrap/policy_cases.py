@@ -11,8 +11,9 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from pierhead.bootstrap.declared import Channel, Group, Name, Spiffe, Strict
+from pierhead.bootstrap.declared import Name, Spiffe, Strict
 from pierhead.bootstrap.document import Document, Mark, broken, read_document
+from pierhead.bootstrap.entry_words import Channel, Group
 from pierhead.core.claims import Claims
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.identity import ANONYMOUS, Both, Caller, Principal, User, Workload

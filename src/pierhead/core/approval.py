@@ -21,6 +21,11 @@ class Approval(StrEnum):
     FOUR_EYES = "four-eyes"
     DENY = "deny"
 
+    @property
+    def rank(self) -> int:
+        """Higher is stricter."""
+        return _STRICTNESS[self]
+
 
 _STRICTNESS: Final = {approval: rank for rank, approval in enumerate(Approval)}
 

@@ -175,6 +175,9 @@ def _does(needed: ApprovalNeeded, foreseen: Foreseen) -> str:
 
 def _told(foreseen: Foreseen) -> Foreseen:
     """As people are shown it: what is a secret is withheld in a plan's items, too."""
+    if foreseen.estimate is not None:
+        cost = "; ".join(part for part in (foreseen.cost, foreseen.estimate.told()) if part)
+        foreseen = replace(foreseen, cost=cost, estimate=None)
     plan = foreseen.plan
     if plan is None:
         return foreseen

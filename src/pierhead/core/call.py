@@ -38,9 +38,19 @@ class Parsed:
 
     @property
     def judged(self) -> Mapping[str, Json]:
-        """What rules read: the arguments, and as `plan` what a plan would change."""
+        """What conditions read: the arguments, and as `plan` what a plan would change."""
         plan = self.foreseen.plan
         return self.values if plan is None else {**self.values, "plan": plan.judged()}
+
+    @property
+    def weighed(self) -> Mapping[str, Json]:
+        """What rules of approval read: the same, and as `estimate` what the server expects.
+
+        An argument of that name is never taken for it: a caller would say what their own call costs.
+        """
+        estimate = self.foreseen.estimate
+        told = {name: value for name, value in self.judged.items() if name != "estimate"}
+        return told if estimate is None else {**told, "estimate": estimate.judged()}
 
 
 Arguments = Opaque | Parsed

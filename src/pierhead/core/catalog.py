@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from pierhead.core.approval import Approval
+from pierhead.core.approval_rule import ApprovalRule
 from pierhead.core.bounds import UNBOUNDED, Bounds
 from pierhead.core.data_role import DataRole
 from pierhead.core.rule import Who
@@ -167,6 +168,8 @@ class Tool:
     """What its code demands of channel and arguments."""
     narrowed_bounds: Bounds = UNBOUNDED
     """What the fleet demands of them besides."""
+    rules: tuple[ApprovalRule, ...] = ()
+    """What the reviewed entry of its server says of who must agree; never what its process says."""
 
 
 @dataclass(frozen=True, slots=True)

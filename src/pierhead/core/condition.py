@@ -40,13 +40,16 @@ class Condition:
 
     def failing(self, values: _Values) -> str:
         """Why it does not hold of these arguments, in words that tell none of their values; empty if it holds."""
+        held, why = self.judged(values)
+        return "" if held else why or "it does not hold"
+
+    def judged(self, values: _Values) -> tuple[bool | None, str]:
+        """Whether it holds of these arguments; None where nobody can tell, and then why not, without their values."""
         try:
             held = _read(self.text)(values)
         except _UndecidableError as undecided:
-            return str(undecided)
-        if not isinstance(held, bool):
-            return "it is neither true nor false"
-        return "" if held else "it does not hold"
+            return None, str(undecided)
+        return (held, "") if isinstance(held, bool) else (None, "it is neither true nor false")
 
     @property
     def names(self) -> frozenset[str]:
@@ -55,6 +58,17 @@ class Condition:
         called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         named = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called)
         return frozenset(node.id for node in named) - _WORDS.keys()
+
+    def members(self, name: str) -> frozenset[str]:
+        """What it reads of the argument `name`, by the names directly inside; empty text for the whole of it."""
+        whole, found = 0, set[str]()
+        for node in ast.walk(ast.parse(self.text, mode="eval")):
+            if isinstance(node, ast.Name) and node.id == name:
+                whole += 1
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name:
+                whole -= 1
+                found.add(node.attr)
+        return frozenset(found | ({""} if whole else set()))
 
     def __str__(self) -> str:
         return self.text

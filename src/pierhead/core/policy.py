@@ -9,11 +9,14 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 from pierhead.core.approval import Approval, strictest
 from pierhead.core.call import Request
 from pierhead.core.identity import Anonymous, Caller, Party, Principal, Workload, parties, person, workload
+
+DENIED: Final = "denied"
+"""The code of a refusal by class `deny`: whoever reads it would be permitted, and nobody is."""
 
 
 class Question(StrEnum):
@@ -27,6 +30,8 @@ class RuleEffect(StrEnum):
     PERMIT = "permit"
     FORBID = "forbid"
     ASK = "ask"
+    LOWER = "lower"
+    """A reviewed rule asks for less than is declared. It permits nothing: it says why an ask is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,17 @@ def decide(request: Request, matches: Iterable[Match], questions: frozenset[Ques
         case Approval.NONE:
             return Permit(request, reasons)
         case Approval.DENY:
-            return Refusal(Question.USE, "policy denies this call outright", request.server.whom_to_ask, reasons)
+            return Refusal(Question.USE, _denial(reasons), request.server.whom_to_ask, reasons, DENIED)
         case Approval.CONFIRM | Approval.APPROVE | Approval.FOUR_EYES:
             return ApprovalNeeded(request, asked, reasons)
         case _:
             assert_never(asked)
+
+
+def _denial(reasons: tuple[Match, ...]) -> str:
+    """Which rules deny: only those read it whom nothing else stands against."""
+    said = (match.sentence for match in reasons if match.effect is RuleEffect.ASK and _asked(match) is Approval.DENY)
+    return f"policy denies this call: {'; '.join(dict.fromkeys(said))}"
 
 
 def inputs_digest(request: Request) -> str:

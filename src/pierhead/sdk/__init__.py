@@ -17,6 +17,7 @@ from pierhead.core.errors import (
     ToolTimedOut,
     UpstreamUnreachable,
 )
+from pierhead.core.foreseen import Estimate
 from pierhead.core.health import Condition, Dependency
 from pierhead.core.identity import Caller
 from pierhead.core.usage import Minutes
@@ -36,6 +37,7 @@ __all__ = [
     "Conflict",
     "Dependency",
     "Encoded",
+    "Estimate",
     "Forbidden",
     "Invalid",
     "LimitExceeded",

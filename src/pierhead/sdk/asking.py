@@ -11,11 +11,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Final
 
-from pierhead.core.approval import Approval, ApprovalState, Ticket
+from pierhead.core.approval import Approval
 from pierhead.core.call import Outcome, Waiting
 from pierhead.core.errors import PierheadError, ToolFailed
 from pierhead.core.policy import ApprovalNeeded, Permit
-from pierhead.usecases.call_tool import settling, spend_or_wait
+from pierhead.usecases.call_tool import denied, settling, spend_or_wait
 from pierhead.usecases.ports import Approvals, Upstream
 from pierhead.usecases.told_by_tools import asking
 
@@ -83,7 +83,7 @@ class MayAsk:
         approval, why = need
         reasons = (*permit.reasons, *asking(permit.request, approval, f"{why}, which needs"))
         if approval is Approval.DENY:
-            return _denied(permit, why, tuple(match.sentence for match in reasons))
+            return denied(permit.request.call, f"{permit.request.tool.name} is denied: {why}", reasons)
         granted = await spend_or_wait(ApprovalNeeded(permit.request, approval, reasons), self.approvals)
         if isinstance(granted, Waiting):
             return granted
@@ -91,8 +91,3 @@ class MayAsk:
             ran = await self._try(granted, need)
             ending.outcome = ran if isinstance(ran, Outcome) else None
         return ran if isinstance(ran, Outcome) else await self._agreed(permit, ran)
-
-
-def _denied(permit: Permit, why: str, reasons: tuple[str, ...]) -> Waiting:
-    sentence = f"{permit.request.tool.name} is denied: {why}"
-    return Waiting(permit.request.call, sentence, reasons, Ticket("", ApprovalState.DENIED, "", 0.0, sentence))

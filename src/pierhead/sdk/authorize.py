@@ -14,7 +14,7 @@ from pierhead.core.approval import Approval
 from pierhead.core.bounds import UNBOUNDED, Bounds, read_bounds
 from pierhead.core.catalog import Effect
 from pierhead.core.errors import Invalid, Misconfigured, PierheadError
-from pierhead.core.foreseen import Foreseen
+from pierhead.core.foreseen import Estimate, Foreseen
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.rule import Who, parse_who
@@ -33,6 +33,8 @@ _LOG: Final = logging.getLogger(__name__)
 
 Function = TypeVar("Function", bound=Callable[..., object])
 Foresees = Callable[[Mapping[str, Json], Caller], Awaitable[Foreseen]]
+Estimates = Callable[[Mapping[str, Any], Caller], Awaitable[Estimate]]
+"""What a call with these arguments is expected to take; asked where a rule of approval reads it."""
 ByArguments = Callable[[Mapping[str, Any]], str]
 """The class that arguments need, by name. It can only raise the one that the effect has."""
 
@@ -56,6 +58,8 @@ class Declaration:
     """Says what a call would do, for the people who are asked."""
     plan_tool: str = ""
     """The tool whose plans it carries out; empty where it takes its arguments as they are."""
+    estimates: Estimates | None = None
+    """Says what a call would take, for the rules of approval that read it."""
 
 
 def declare(  # noqa: PLR0913 - the declaration is the point

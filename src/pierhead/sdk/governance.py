@@ -20,6 +20,7 @@ from pierhead.core.snapshot import Age, Snapshot
 from pierhead.core.waiting_tools import WAITING_TOOLS
 from pierhead.sdk.asking import MayAsk
 from pierhead.sdk.authorize import Declaration
+from pierhead.sdk.estimating import estimated
 from pierhead.sdk.tool import Arguments, as_json
 from pierhead.sdk.waiting import Waits
 from pierhead.usecases.call_tool import call_tool, recording_refusals
@@ -110,8 +111,8 @@ class LiveTools:
 
 
 def _held(own: Tool, published: Tool) -> Tool:
-    """The published tool, withheld unless ours is equal in everything but what the fleet narrowed."""
-    if published.withheld or own == replace(published, narrowed=None, narrowed_bounds=UNBOUNDED):
+    """The published tool, withheld unless ours is equal in everything but what the fleet says of it."""
+    if published.withheld or own == replace(published, narrowed=None, narrowed_bounds=UNBOUNDED, rules=()):
         return published
     return replace(published, withheld=CHANGED)
 
@@ -177,7 +178,11 @@ class Governance:
 
     def _may_wait(self, tool: Tool) -> bool:
         by_arguments = tool.name in self.asking and tool.effect is not Effect.READ
-        return by_arguments or tool.approval is not Approval.NONE
+        return by_arguments or tool.approval is not Approval.NONE or bool(tool.rules)
+
+    def may_answer_otherwise(self, tool: Tool) -> bool:
+        """Whether policy may make a call of it wait, or deny it, though nothing in its declaration says so."""
+        return bool(tool.rules or self.snapshots.current().policies.texts)
 
     def call(self, admission: Admission, tool: str, era: str, client: str) -> Call:
         """A call whose arguments nobody has read yet."""
@@ -199,12 +204,20 @@ class Governance:
 
         Who may no longer plan has no plans. Errors: Invalid (`no-such-plan`); as `sdk.plan.Planning.foresee`.
         """
-        declaration = tool.declaration
-        if declaration.foresees is None:
-            return NOTHING_FORESEEN
-        if declaration.plan_tool and not self.may_see(declaration.plan_tool, caller):
-            raise Invalid("no such plan, or it is not yours", hint="plan again", code="no-such-plan")
-        return await declaration.foresees(arguments, caller)
+        declaration, foreseen = tool.declaration, NOTHING_FORESEEN
+        if declaration.foresees is not None:
+            if declaration.plan_tool and not self.may_see(declaration.plan_tool, caller):
+                raise Invalid("no such plan, or it is not yours", hint="plan again", code="no-such-plan")
+            foreseen = await declaration.foresees(arguments, caller)
+        if declaration.estimates is None or not self._weighs(tool.declared().name):
+            return foreseen
+        return replace(foreseen, estimate=await estimated(declaration.estimates, arguments, caller))
+
+    def _weighs(self, tool: str) -> bool:
+        """Whether a rule of that tool reads what its server estimates: working it out may cost as much as a query."""
+        server = self.snapshots.current().servers.get(self.server)
+        known = server.tools.get(tool) if server else None
+        return known is not None and any(each.members("estimate") for rule in known.rules for each in rule.when)
 
     async def run(self, call: Call, caller: Caller, upstream: Upstream, asked: Approvals | None = None) -> Outcome:
         """Carry the call through `call_tool`. `asked` are approvals that the caller can be asked for at once."""

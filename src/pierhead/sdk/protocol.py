@@ -17,12 +17,13 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from pierhead.core import waiting_tools as three
 from pierhead.core.call import Outcome, Ran, Waiting
+from pierhead.core.catalog import Tool
 from pierhead.core.errors import Invalid, PierheadError, ToolTimedOut, Unauthenticated
 from pierhead.core.policy import Permit
 from pierhead.core.task_id import tool_in
 from pierhead.sdk.governance import Admission, DeclaredTool, Governance
 from pierhead.sdk.question import AskedInClient
-from pierhead.sdk.result import Answer, approval_required, failure, timed_out
+from pierhead.sdk.result import Answer, approval_required, failure, is_widened, timed_out, widened
 from pierhead.sdk.task_seal import Handle
 from pierhead.sdk.task_told import EXTENSION, declares, no_such_task, undeclared
 from pierhead.sdk.tasks import Begun, Poll, Tasks
@@ -81,12 +82,20 @@ class Governed:
 
     async def _list(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
         """The list that `mcp` made, less what this caller may not use; its order stays. Pierhead's own come last."""
-        visible = {tool.name for tool in self.governance.visible(admission.caller)}
+        visible = {tool.name: tool for tool in self.governance.visible(admission.caller)}
         result = as_dict(await call_next(ctx))
-        shown = [tool for tool in cast("list[dict[str, Any]]", result["tools"]) if tool["name"] in visible]
+        listed = cast("list[dict[str, Any]]", result["tools"])
+        shown = [self._shown(tool, visible[tool["name"]]) for tool in listed if tool["name"] in visible]
         if not result.get("nextCursor"):
             shown += [TOOLS[name].wire() for name in self.governance.waiting_tools(admission.caller)]
         return {**result, "tools": shown}
+
+    def _shown(self, wire: dict[str, Any], tool: Tool) -> dict[str, Any]:
+        """A tool as clients see it: whatever policy may make its calls answer fits its output schema."""
+        schema = wire.get("outputSchema")
+        if schema is None or is_widened(schema) or not self.governance.may_answer_otherwise(tool):
+            return wire
+        return {**wire, "outputSchema": widened(schema)}
 
     async def _call(self, ctx: Context, call_next: CallNext, admission: Admission) -> HandlerResult:
         params = ctx.params or {}

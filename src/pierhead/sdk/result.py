@@ -104,6 +104,11 @@ def widened(schema: dict[str, Any]) -> dict[str, Any]:
     return root
 
 
+def is_widened(schema: dict[str, Any]) -> bool:
+    """Whether the waiting result fits that schema already."""
+    return _WAITING_SCHEMA in schema.get("anyOf", ())
+
+
 def untitled(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema without the titles that pydantic makes of every name: a model reads each definition, and pays."""
     return {key: _untitled(key, value) for key, value in schema.items() if key != "title"}

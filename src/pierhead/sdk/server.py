@@ -23,7 +23,7 @@ from pierhead.core.errors import Misconfigured
 from pierhead.core.identity import Caller
 from pierhead.core.usage import Minutes
 from pierhead.core.waiting_tools import WAITING_TOOLS
-from pierhead.sdk.authorize import ByArguments, Declaration, declaration_of, declare
+from pierhead.sdk.authorize import ByArguments, Declaration, Estimates, declaration_of, declare
 from pierhead.sdk.foretelling import Proposal, foretold, names_in
 from pierhead.sdk.needs import Needs
 from pierhead.sdk.plan import NoPlans, Planning, executor, planner
@@ -148,6 +148,7 @@ class Server:
         plan: Callable[..., object] | None = None,
         proposal: Proposal = "",
         undo: str = "",
+        estimate: Estimates | None = None,
         name: str | None = None,
         title: str | None = None,
     ) -> Callable[[Function], Function]:
@@ -160,6 +161,8 @@ class Server:
         (`"limit <= 1000"`, or several that must all hold).
         `plan` is a function that `Server.plan` declared: the tool carries its plans out, and nothing else.
         `proposal` is what people read who are asked (`"delete the bookings of {carrier}"`), `undo` how to take it back.
+        `estimate` is an async function of arguments and caller that says what a call is expected to take
+        (`pierhead.Estimate`): rules of approval read it, and can only ask for more by it.
         `offered` may hide it from some whom `policy` admits: a server that has roles of its own knows them.
         Units: `timeout` in seconds. Errors: Misconfigured (`bad-declaration`), at load.
         """
@@ -174,6 +177,7 @@ class Server:
             channels=channels,
             when=when,
         )
+        declaration = replace(declaration, estimates=estimate)
         if plan is not None:
             return self._carrying_out(plan, declaration, name, title)
         return self._as_told(proposal, undo, declaration, name, title)

@@ -5,11 +5,11 @@ Hosted by the gateway (rules: reach; upstream: the relay), by every server and b
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from typing import Final, Self, assert_never
 
-from pierhead.core.approval import ApprovalState
+from pierhead.core.approval import ApprovalState, Ticket
 from pierhead.core.audit import CallFinished, CallRefused, CallStarted
 from pierhead.core.call import Call, Opaque, Outcome, Parsed, Ran, Request, Waiting, plan_of
 from pierhead.core.catalog import Discovery
@@ -27,7 +27,7 @@ from pierhead.core.errors import (
 )
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
-from pierhead.core.policy import ApprovalNeeded, Decision, Match, Permit, Question, Refusal, decide
+from pierhead.core.policy import DENIED, ApprovalNeeded, Decision, Match, Permit, Question, Refusal, decide
 from pierhead.core.redaction import kept_details, redact
 from pierhead.core.snapshot import Snapshot
 from pierhead.usecases.notes import SHEET, Sheet
@@ -50,7 +50,7 @@ async def call_tool(call: Call, caller: Caller, at: Ports) -> Outcome:
         refusals.decided, refusals.reasons = request, decision.reasons
         permit = await approve(decision, call, snapshot, at.approvals)
     if isinstance(permit, Waiting):
-        fact = CallRefused.of(call, caller, "approval_required", permit.approval, decision.reasons, request)
+        fact = CallRefused.of(call, caller, _why_waiting(permit), permit.approval, decision.reasons, request)
         await at.audit.record(fact)
         return permit
     return await (run_once(permit, at) if permit.approval else run(permit, at))
@@ -112,7 +112,7 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
 
     Errors: NotFound for a tool the caller may not use (hidden reads as absent); Forbidden, naming the reason
     and whom to ask, for a server the caller may not reach, and for a tool that is withheld from everybody; Conflict
-    (`plan-changed`) for a plan that is no longer what it was.
+    (`plan-changed`) for a plan that is no longer what it was. Class `deny` is no error: it is an answer, and final.
     """
     match decision:
         case Permit():
@@ -121,6 +121,8 @@ async def approve(decision: Decision, call: Call, snapshot: Snapshot, approvals:
             return decision
         case ApprovalNeeded():
             return await spend_or_wait(decision, approvals)
+        case Refusal(question=Question.USE, code=code) if code == DENIED:
+            return denied(call, decision.sentence, decision.reasons)
         case Refusal():
             raise refused(decision, call, snapshot)
         case _:
@@ -134,6 +136,17 @@ def refused(refusal: Refusal, call: Call, snapshot: Snapshot) -> Forbidden | Not
     if refusal.code == "definition_drift":
         return Forbidden(refusal.sentence, hint=refusal.whom_to_ask, code=refusal.code)
     return no_such_tool(call.tool)
+
+
+def denied(call: Call, sentence: str, reasons: Iterable[Match]) -> Waiting:
+    """The answer to a call that nobody can approve: no record, and nothing to wait for."""
+    ticket = Ticket("", ApprovalState.DENIED, "", 0.0, sentence)
+    return Waiting(call, sentence, tuple(dict.fromkeys(match.sentence for match in reasons)), ticket)
+
+
+def _why_waiting(waiting: Waiting) -> str:
+    is_denied = waiting.ticket is not None and waiting.ticket.state is ApprovalState.DENIED
+    return DENIED if is_denied else "approval_required"
 
 
 async def spend_or_wait(needed: ApprovalNeeded, approvals: Approvals) -> Permit | Waiting:

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from pierhead.core.approval import Approval
+from pierhead.core.approval_rule import ApprovalRule, lowered
 from pierhead.core.bounds import Bounds
-from pierhead.core.catalog import Server, Tool
+from pierhead.core.catalog import Effect, Server, Tool
 from pierhead.core.reach import Every, Only, Row
 from pierhead.core.rule import Who
 from pierhead.core.snapshot import Snapshot
@@ -45,8 +46,27 @@ def _tool(server: Server, tool: Tool) -> Iterator[str]:
         yield _policy(f"{name}.narrowed", "forbid", place, [f"!({_who(tool.narrowed)})"])
     for rule, bounds in ((f"{name}.channels", tool.bounds), (f"{name}.narrowed.channels", tool.narrowed_bounds)):
         yield from _bounds(rule, place, bounds)
+    yield from _asking(server, tool, place)
+
+
+def _asking(server: Server, tool: Tool, place: str) -> Iterator[str]:
+    """Whom its calls wait for, whatever their arguments: as declared, where no rule lowers that, and as rules say."""
+    settled = [rule for rule in tool.rules if not rule.when]
+    lowering = [rule for rule in settled if rule.lowers and tool.approval is not Approval.DENY]
+    elsewhere = [f"!({' && '.join(_where(rule))})" for rule in lowering]
     if tool.approval is not Approval.NONE:
-        yield _policy(f"{name}.approval", "forbid", place, [], ask=tool.approval)
+        yield _policy(f"{server.name}.{tool.name}.approval", "forbid", place, elsewhere, ask=tool.approval)
+    for rule in settled:
+        is_destructive = tool.effect is Effect.DESTRUCTIVE
+        left = lowered(tool.approval, (rule,), is_destructive=is_destructive)[0] if rule.lowers else rule.approval
+        if left is not Approval.NONE:
+            identity = f"{server.name}.{tool.name}.{rule.name}"
+            yield _policy(identity, "forbid", place, _where(rule), ask=left)
+
+
+def _where(rule: ApprovalRule) -> list[str]:
+    held = ["true" if isinstance(rule.who, Every) else f"({_who(rule.who)})"]
+    return [*held, _place("surface", rule.surfaces), _place("environment", rule.environments), _channel(rule.channels)]
 
 
 def _bounds(rule: str, place: str, bounds: Bounds) -> Iterator[str]:

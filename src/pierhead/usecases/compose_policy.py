@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
+from pierhead.core.approval_rule import ApprovalRule
 from pierhead.core.bounds import UNBOUNDED, Bounds
 from pierhead.core.catalog import CALLABLE, Server, Stage, Tool
 from pierhead.core.definitions import is_same
@@ -64,6 +65,7 @@ def compose(
     bounds = _narrower(declared.narrowed_bounds, signed.narrowed_bounds)
     reason = "" if is_trusted or entry.origin is Origin.REGISTERED or is_as_signed(entry, version) else UNDECLARED
     tools = _narrowed(_tools(version.manifest.tools, standing.live, reason), narrowed, bounds)
+    ruled = with_rules(tools, signed.approval_rules)
     server = replace(
         _bare(signed),
         version=version.version,
@@ -73,12 +75,19 @@ def compose(
         description=signed.description or version.manifest.description,
         upstream=_upstream(standing, signed, own_hosts),
         key=standing.key,
-        tools={tool.name: tool for tool in tools},
+        tools={tool.name: tool for tool in ruled},
         notice=notice(version),
         instructions=version.manifest.instructions,
         roles=roles_in(entry.document),
     )
     return Composed(server, rows)
+
+
+def with_rules(tools: Iterable[Tool], rules: Iterable[ApprovalRule]) -> Iterator[Tool]:
+    """Each tool with the rules that speak of it, in place of whatever its process said about rules."""
+    known = tuple(rules)
+    for tool in tools:
+        yield replace(tool, rules=tuple(rule for rule in known if tool.name in rule.tools))
 
 
 def is_as_signed(entry: Entry, version: Version) -> bool:

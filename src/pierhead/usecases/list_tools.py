@@ -4,7 +4,7 @@ from pierhead.core.call import Call, Opaque, Request
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.errors import NotFound, Refused
 from pierhead.core.identity import Caller
-from pierhead.core.policy import Refusal, decide, refuse
+from pierhead.core.policy import DENIED, Refusal, decide, refuse
 from pierhead.core.waiting_tools import tool_of
 from pierhead.usecases.call_tool import unreachable
 from pierhead.usecases.match_rules import REACH
@@ -35,10 +35,14 @@ def may_use(server_name: str, tool_name: str, caller: Caller, snapshots: Snapsho
 
 
 def is_usable(server: Server, tool: Tool, caller: Caller, revision: int, rules: Rules) -> bool:
-    """Whether both layers let a caller use a tool of a server that they reach; waiting for an approval counts."""
+    """Whether both layers let a caller use a tool of a server that they reach; waiting for an approval counts.
+
+    So does class `deny`: nothing else stands against this caller, who is told that nobody may.
+    """
     call = Call(id="", server=server.name, tool=tool.name, arguments=_NO_ARGUMENTS, era="", client="")
     request = Request(call, caller, server, tool, revision)
-    return not isinstance(decide(request, rules.matches(request), rules.questions), Refusal)
+    decision = decide(request, rules.matches(request), rules.questions)
+    return not isinstance(decision, Refusal) or decision.code == DENIED
 
 
 def reachable_server(name: str, caller: Caller, snapshots: Snapshots, rules: Rules) -> Server:

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.core.approval import Approval
+from pierhead.core.approval_rule import ApprovalRule, lowered
 from pierhead.core.call import Parsed, Request
+from pierhead.core.catalog import Effect
 from pierhead.core.identity import Caller, Party, Principal, parties, person, workload
+from pierhead.core.json import Json
 from pierhead.core.policy import Match, Question, RuleEffect
 from pierhead.core.reach import Every, Only, Row
 from pierhead.core.snapshot import Snapshot
@@ -58,9 +61,9 @@ class SnapshotRules:
     def argued(self, request: Request) -> tuple[Match, ...]:
         """The matches of conditions on arguments: judged on every call, where both questions are asked."""
         tool = request.tool
-        if not (tool.bounds.when or tool.narrowed_bounds.when) or Question.USE not in self.questions:
+        if Question.USE not in self.questions or not (tool.bounds.when or tool.narrowed_bounds.when or tool.rules):
             return ()
-        return tuple(_conditions(request))
+        return (*_conditions(request), *_weighed(request))
 
     def reach(self, caller: Caller, server: str) -> tuple[Match, ...]:
         snapshot = self.snapshots.current()
@@ -163,13 +166,70 @@ def _conditions(request: Request) -> Iterator[Match]:
 
 
 def _asks(request: Request) -> Iterator[Match]:
-    tool = request.tool
-    if tool.approval is Approval.NONE:
-        return
+    """What is asked whatever the arguments: the declared class, or what a rule leaves of it, and what rules add."""
     for party in parties(request.caller.principal):
-        sentence = f"{tool.name} is {tool.effect} and declared to need {tool.approval}"
-        rule = f"{request.server.name}.{tool.name}.approval"
-        yield Match(RuleEffect.ASK, Question.USE, party, rule, sentence, tool.approval)
+        yield from _declared(request, party)
+        for rule in _speaking(request, party):
+            if not (rule.lowers or rule.when):
+                sentence = f"the fleet says that {request.tool.name} {rule.told()}"
+                yield _raised(request, party, rule, sentence, rule.approval)
+
+
+def _declared(request: Request, party: Party) -> Iterator[Match]:
+    tool, rules = request.tool, [rule for rule in _speaking(request, party) if rule.lowers]
+    left, by = lowered(tool.approval, rules, is_destructive=tool.effect is Effect.DESTRUCTIVE)
+    name = f"{request.server.name}.{tool.name}.approval"
+    sentence = f"{tool.name} is {tool.effect} and declared to need {tool.approval}"
+    if by is not None:
+        name = f"{request.server.name}.{tool.name}.{by.name}"
+        sentence = f"{sentence}; the fleet lowers that to {left}"
+        yield Match(RuleEffect.LOWER, Question.USE, party, name, sentence, left)
+    if left is not Approval.NONE:
+        yield Match(RuleEffect.ASK, Question.USE, party, name, sentence, left)
+
+
+def _speaking(request: Request, party: Party) -> Iterator[ApprovalRule]:
+    return (rule for rule in request.tool.rules if rule.speaks_of(request.caller, party))
+
+
+def _raised(request: Request, party: Party, rule: ApprovalRule, sentence: str, approval: Approval) -> Match:
+    name = f"{request.server.name}.{request.tool.name}.{rule.name}"
+    return Match(RuleEffect.ASK, Question.USE, party, name, sentence, approval)
+
+
+def _weighed(request: Request) -> Iterator[Match]:
+    """What rules ask of these arguments, and of what the server expects of them.
+
+    What nobody can tell counts as if it held: a server that estimates nothing is asked about as if it were the most.
+    """
+    tool, arguments = request.tool, request.call.arguments
+    known = arguments.weighed if isinstance(arguments, Parsed) else None
+    for party in parties(request.caller.principal):
+        for rule in _speaking(request, party):
+            if not rule.when:
+                continue
+            if known is None:
+                sentence = f"{tool.name} hangs on arguments that were not read: {rule.told()}"
+                yield _raised(request, party, rule, sentence, min(rule.approval, Approval.FOUR_EYES, key=_rank))
+            elif (unknown := _unknown(rule, known)) is not None:
+                told = f" ({unknown}, so it counts as if it held)" if unknown else ""
+                sentence = f"the fleet says that {tool.name} {rule.told()}{told}"
+                yield _raised(request, party, rule, sentence, rule.approval)
+
+
+def _unknown(rule: ApprovalRule, known: Mapping[str, Json]) -> str | None:
+    """What is missing to judge a rule that counts, empty if nothing is; None where it surely does not hold."""
+    missing = ""
+    for condition in rule.when:
+        held, why = condition.judged(known)
+        if held is False:
+            return None
+        missing = missing or why
+    return missing
+
+
+def _rank(approval: Approval) -> int:
+    return approval.rank
 
 
 _Key = tuple[Principal, str, str, str, str, str | None]

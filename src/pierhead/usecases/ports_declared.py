@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pierhead.core.approval import Approval
+from pierhead.core.approval_rule import ApprovalRule
 from pierhead.core.bounds import Bounds
 from pierhead.core.catalog import Discovery, Effect, Risk, Tool
 from pierhead.core.json import Json
@@ -65,6 +66,11 @@ class DeclaredServer(Protocol):
     def narrowed(self) -> Mapping[str, Who]: ...
     @property
     def narrowed_bounds(self) -> Mapping[str, Bounds]: ...
+    @property
+    def approval_rules(self) -> tuple[ApprovalRule, ...]:
+        """What calls need beside what their tools declare, or instead of it."""
+        ...
+
     @property
     def discovery(self) -> Discovery: ...
     @property

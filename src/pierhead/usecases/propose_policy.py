@@ -11,14 +11,15 @@ from typing import Final
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.json import Json
 from pierhead.core.snapshot import Age, CompanyPolicies, Fresh, Snapshot
-from pierhead.usecases.compose_policy import Composed, Standing, compose, substance
+from pierhead.usecases.check_entry import check_entry
+from pierhead.usecases.compose_policy import Composed, Standing, compose, substance, with_rules
 from pierhead.usecases.ports_catalogue import Entry, Origin, Version
 from pierhead.usecases.ports_declared import DeclaredServer, DeclaredTool
-from pierhead.usecases.publish_policy import PolicySource, check_narrowing
+from pierhead.usecases.publish_policy import PolicySource
 from pierhead.usecases.wire_forms import Manifest
 
 #: Members that say who may what: their effect is what a proposal shows.
-_ACCESS: Final = frozenset({"tools"})
+_ACCESS: Final = frozenset({"approvals", "tools"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def _proposed(entry: Entry, version: Version | None, live: Manifest | None, sour
     composed = compose(standing, source.declarations, trusts_fleet=True, own_hosts=source.own_hosts)
     assert composed is not None  # noqa: S101 - only an entry that nobody vouches for composes to nothing
     if version is not None:
-        check_narrowing(declared, version.manifest)
+        check_entry(declared, version.manifest)
     return Composed(_with_declared(composed.server, declared), composed.rows)
 
 
@@ -83,8 +84,8 @@ def _with_declared(server: Server, declared: DeclaredServer) -> Server:
     """A guest's tools have what the proposal says of them; one that it no longer names does not exist."""
     if not declared.declared or not server.is_callable:
         return server
-    tools = {name: _tool(server.tools.get(name), name, told) for name, told in declared.declared.items()}
-    return replace(server, tools=tools)
+    tools = (_tool(server.tools.get(name), name, told) for name, told in declared.declared.items())
+    return replace(server, tools={tool.name: tool for tool in with_rules(tools, declared.approval_rules)})
 
 
 def _tool(known: Tool | None, name: str, told: DeclaredTool) -> Tool:

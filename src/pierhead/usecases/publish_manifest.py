@@ -13,10 +13,11 @@ from pierhead.core.catalog import Stage
 from pierhead.core.definitions import gravest, tools_digest
 from pierhead.core.errors import Invalid
 from pierhead.usecases.check_definitions import check_definitions, refuse_hostile
+from pierhead.usecases.check_entry import check_entry
 from pierhead.usecases.compose_policy import withheld
 from pierhead.usecases.ports_catalogue import Change, Entry, Version
 from pierhead.usecases.ports_registry import Revision
-from pierhead.usecases.publish_policy import check_narrowing, publish_policy
+from pierhead.usecases.publish_policy import publish_policy
 from pierhead.usecases.read_reviews import difference
 from pierhead.usecases.registry_desk import RegistryDesk, commit, entry_of, version_of
 from pierhead.usecases.trust_fleet import is_vouched, vouch
@@ -36,7 +37,7 @@ async def publish_manifest(server: str, manifest: Manifest, desk: RegistryDesk) 
     entry = await entry_of(server, desk)
     if not _ADDRESS.fullmatch(manifest.upstream):
         raise Invalid(f"{server} publishes no http address: {manifest.upstream!r}", hint="give host, port and path")
-    check_narrowing(desk.declarations.read(server, entry.document), manifest)
+    check_entry(desk.declarations.read(server, entry.document), manifest)
     by = f"server-{server}"
     known = await desk.manifests.one(server)
     if known != manifest:

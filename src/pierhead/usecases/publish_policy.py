@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from pierhead.core.audit_policy import PolicyPublished
-from pierhead.core.condition import unread
-from pierhead.core.definitions import argument_names
 from pierhead.core.errors import Conflict, Invalid
 from pierhead.core.snapshot import NO_POLICIES, CompanyPolicies, Snapshot
 from pierhead.usecases.compose_policy import Composed, Standing, compose
@@ -30,9 +28,9 @@ from pierhead.usecases.revision_text import (
     whole_text,
 )
 from pierhead.usecases.serve_policy import ServedPolicy
-from pierhead.usecases.wire_forms import Manifest, row_to_form, server_to_form
+from pierhead.usecases.wire_forms import row_to_form, server_to_form
 
-__all__ = ["DeclaredServer", "PolicySource", "check_narrowing", "declare_policies", "publish_policy"]
+__all__ = ["DeclaredServer", "PolicySource", "declare_policies", "publish_policy"]
 
 _TRIES = 3
 
@@ -187,30 +185,3 @@ def _part(composed: Composed) -> _Part:
 
 def _text(form: Mapping[str, object]) -> str:
     return json.dumps(form, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-class UnknownNarrowing(Invalid):
-    """A narrowing that fits nothing: of that tool of that server, which whoever has the file finds in it."""
-
-    def __init__(self, server: str, tool: str, message: str, hint: str) -> None:
-        super().__init__(message, hint=hint, code="unknown-narrowing")
-        self.server, self.tool = server, tool
-
-
-def check_narrowing(declared: DeclaredServer, manifest: Manifest) -> None:
-    """A narrowing that fits no tool narrows nothing, and its author believes that it does.
-
-    Errors: UnknownNarrowing.
-    """
-    known = {tool.name: tool for tool in manifest.tools}
-    unknown = sorted({*declared.narrowed, *declared.narrowed_bounds} - known.keys())
-    if unknown:
-        message = f"the fleet narrows tools that {declared.name} does not have: {', '.join(unknown)}"
-        raise UnknownNarrowing(
-            declared.name, unknown[0], message, f"its tools are {', '.join(sorted(known)) or 'none'}"
-        )
-    for name, bounds in declared.narrowed_bounds.items():
-        taken = argument_names(known[name])
-        if missing := sorted(set(unread(bounds.when, taken))):
-            message = f"the fleet narrows {declared.name}.{name} by what it is never given: {', '.join(missing)}"
-            raise UnknownNarrowing(declared.name, name, message, f"it takes {', '.join(sorted(taken)) or 'nothing'}")

@@ -13,8 +13,8 @@ from pierhead.core.errors import Invalid
 from pierhead.core.identity import Caller
 from pierhead.core.review import Binding
 from pierhead.usecases.check_definitions import check_definitions, refuse_hostile
+from pierhead.usecases.check_entry import check_entry
 from pierhead.usecases.ports_catalogue import Change, Entry, Version
-from pierhead.usecases.publish_policy import check_narrowing
 from pierhead.usecases.registry_desk import RegistryDesk, binding, commit, entry_of, version_of
 from pierhead.usecases.rights import is_owner, person_of, require
 from pierhead.usecases.wire_forms import Manifest
@@ -74,7 +74,7 @@ async def _offered(
             hint="start it, or send a manifest: pierhead inspect --json",
             code="no-definitions",
         )
-    check_narrowing(desk.declarations.read(server, entry.document), offered)
+    check_entry(desk.declarations.read(server, entry.document), offered)
     refuse_hostile(check_definitions(server, offered, await desk.manifests.all()))
     return entry, offered
 

@@ -20,7 +20,7 @@ from pierhead.usecases.rights import Rights
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.wire_forms import Manifest
 
-_ACCESS = ("access", "roles", "tools")
+_ACCESS = ("access", "approvals", "approvers", "roles", "tools")
 
 
 @dataclass(frozen=True, slots=True)

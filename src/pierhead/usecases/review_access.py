@@ -112,7 +112,7 @@ def _of_tool(name: str, tool: Tool, also: Who | None, snapshots: Snapshots) -> I
                     approval=found.approval,
                     surfaces=_places(row.surfaces),
                     environments=_places(row.environments),
-                    bounds=(*_channels(row), *tool.bounds.told(), *tool.narrowed_bounds.told()),
+                    bounds=(*_channels(row), *tool.bounds.told(), *tool.narrowed_bounds.told(), *_rules(tool)),
                 )
 
 
@@ -127,6 +127,10 @@ def _demanded(server: Server) -> Who | None:
         frozenset[str]().union(*(who.users for who in every)),
         frozenset[str]().union(*(who.workloads for who in every)),
     )
+
+
+def _rules(tool: Tool) -> Iterator[str]:
+    return (rule.told() for rule in tool.rules)
 
 
 def _decided(holder: Holder, row: Row, server: Server, tool: Tool, snapshots: Snapshots) -> Explanation | None:

@@ -11,9 +11,11 @@ from enum import StrEnum
 from itertools import islice
 from typing import Final, cast
 
+from pierhead.core.approval import Approval
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.errors import NotFound
 from pierhead.core.identity import ANONYMOUS, Anonymous, Both, Caller, Principal, User, Workload, workload
+from pierhead.core.policy import Match
 from pierhead.core.snapshot import Age, Snapshot
 from pierhead.core.workload import Registered, Registration, standing
 from pierhead.usecases.explain_decision import explain_decision
@@ -36,8 +38,10 @@ class Moved(StrEnum):
 
     GAINS = "gains"
     ASKS_NO_MORE = "need not ask"
+    ASKS_LESS = "must ask less"
     LOSES = "loses"
     ASKS = "must ask"
+    ASKS_MORE = "must ask more"
 
 
 _ORDER: Final = {moved: place for place, moved in enumerate(Moved)}
@@ -258,11 +262,14 @@ def _unconditional(server: Server) -> Server:
 
 def _without(tool: Tool) -> Tool:
     bounds, narrowed = replace(tool.bounds, when=()), replace(tool.narrowed_bounds, when=())
-    return replace(tool, bounds=bounds, narrowed_bounds=narrowed)
+    return replace(tool, bounds=bounds, narrowed_bounds=narrowed, rules=tuple(r for r in tool.rules if not r.when))
 
 
 def _conditions(tool: Tool | None) -> tuple[str, ...]:
-    return () if tool is None else (*map(str, tool.bounds.when), *map(str, tool.narrowed_bounds.when))
+    if tool is None:
+        return ()
+    asked = (rule.told() for rule in tool.rules if rule.when)
+    return (*map(str, tool.bounds.when), *map(str, tool.narrowed_bounds.when), *asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,27 +296,57 @@ class _Judging:
     def change(self, who: _Who, surface: str, server: str, tool: str) -> Change | None:
         """How the two decisions differ; None where they do not."""
         first, then = (standing(replace(self.sides.at, principal=one, surface=surface), self.registered) for one in who)
-        before, _ = self._decided(first, (server, tool), self.now)
-        after, why = self._decided(then, (server, tool), self.proposed)
+        before = self._decided(first, (server, tool), self.now)
+        after = self._decided(then, (server, tool), self.proposed)
         moved = _moved(before, after)
-        return None if moved is None else Change(first.name, first.surface, server, tool, moved, before, after, why)
+        if moved is None:
+            return None
+        is_of_class = moved in {Moved.ASKS_MORE, Moved.ASKS_LESS}
+        old, new = ((each.told if is_of_class else each.decision) for each in (before, after))
+        return Change(first.name, first.surface, server, tool, moved, old, new, after.why)
 
-    def _decided(self, caller: Caller, what: tuple[str, str], under: Snapshots) -> tuple[str, str]:
+    def _decided(self, caller: Caller, what: tuple[str, str], under: Snapshots) -> "_Decided":
         try:
             found = explain_decision(caller, *what, under)
         except NotFound as absent:
-            return _ABSENT, absent.message
-        return found.decision, found.sentence
+            return _Decided(_ABSENT, Approval.NONE, absent.message)
+        return _Decided(found.decision, found.approval, f"{found.sentence}{_by_rules(found.reasons)}")
 
 
-def _moved(before: str, after: str) -> Moved | None:
-    if before == after or {before, after} <= _REFUSED:
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    decision: str
+    approval: Approval
+    why: str
+
+    @property
+    def told(self) -> str:
+        return f"{self.decision} ({self.approval})"
+
+
+def _by_rules(reasons: Iterable[Match]) -> str:
+    """The rules of approval that took part, by name: they are what an entry says beyond its tools."""
+    named = dict.fromkeys(match.rule for match in reasons if ".approvals[" in match.rule)
+    return f" ({', '.join(named)})" if named else ""
+
+
+def _moved(before: _Decided, after: _Decided) -> Moved | None:
+    if before.decision == after.decision:
+        return _of_class(before.approval, after.approval)
+    if {before.decision, after.decision} <= _REFUSED:
         return None
-    if before in _REFUSED:
+    if before.decision in _REFUSED:
         return Moved.GAINS
-    if after in _REFUSED:
+    if after.decision in _REFUSED:
         return Moved.LOSES
-    return Moved.ASKS if after == "approval" else Moved.ASKS_NO_MORE
+    return Moved.ASKS if after.decision == "approval" else Moved.ASKS_NO_MORE
+
+
+def _of_class(before: Approval, after: Approval) -> Moved | None:
+    """Asked before and after: of whom, is another matter."""
+    if before is after:
+        return None
+    return Moved.ASKS_MORE if after.rank > before.rank else Moved.ASKS_LESS
 
 
 def _questions(judging: _Judging, known: Known) -> Iterator[tuple[_Who, str, str]]:

@@ -4,10 +4,8 @@ The one place that knows these forms; strict: an unknown or missing member is In
 versions that disagree say so instead of guessing. Pure: dicts in, values out. Not here: text, signatures, HTTP.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final, TypeVar, cast
 
 from pierhead.core.approval import Approval
@@ -15,17 +13,16 @@ from pierhead.core.bounds import UNBOUNDED, Bounds
 from pierhead.core.catalog import DataClass, Discovery, Effect, Server, Stage, Tool
 from pierhead.core.condition import parse_condition
 from pierhead.core.errors import Invalid
-from pierhead.core.reach import EVERY, Every, Only, Row
+from pierhead.core.reach import Row
 from pierhead.core.rule import parse_who
 from pierhead.core.snapshot import NO_POLICIES, CompanyPolicies, PolicyText, Snapshot, SnapshotChange
 from pierhead.core.usage import Minutes
+from pierhead.usecases.approval_rule_forms import rule_from_form, rule_to_form
 from pierhead.usecases.role_forms import roles_from_form, roles_to_form
+from pierhead.usecases.wire_members import Members, set_from_form, set_to_form, unique, wrong
 
 Form = dict[str, object]
-_Value = TypeVar("_Value")
-_Choice = TypeVar("_Choice", bound=StrEnum)
 _Read = TypeVar("_Read")
-_HINT: Final = "run the same version of pierhead everywhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +54,17 @@ def tool_to_form(tool: Tool) -> Form:
         "withheld": tool.withheld,
         "bounds": _bounds_to_form(tool.bounds),
         "narrowed_bounds": _bounds_to_form(tool.narrowed_bounds),
+        **({"rules": [rule_to_form(rule) for rule in tool.rules]} if tool.rules else {}),
     }
 
 
+_LATER: Final = frozenset({"narrowed", "title", "withheld", "bounds", "narrowed_bounds", "rules"})
+"""What a tool that was kept before may lack."""
+
+
 def tool_from_form(form: object) -> Tool:
-    members = _Members(form, "tool", optional=frozenset({"narrowed", "title", "withheld", "bounds", "narrowed_bounds"}))
-    minutes = _Members(members.mapping("minutes"), "minutes")
+    members = Members(form, "tool", optional=_LATER)
+    minutes = Members(members.mapping("minutes"), "minutes")
     narrowed = members.form.get("narrowed")
     tool = Tool(
         name=members.take("name", str),
@@ -84,6 +86,7 @@ def tool_from_form(form: object) -> Tool:
         narrowed_bounds=(
             _bounds_from_form(members.form["narrowed_bounds"]) if "narrowed_bounds" in members.form else UNBOUNDED
         ),
+        rules=members.each("rules", rule_from_form) if "rules" in members.form else (),
     )
     minutes.done()
     members.done()
@@ -101,7 +104,7 @@ def manifest_to_form(manifest: Manifest) -> Form:
 
 
 def manifest_from_form(form: object) -> Manifest:
-    members = _Members(form, "manifest", optional=frozenset({"instructions"}))
+    members = Members(form, "manifest", optional=frozenset({"instructions"}))
     manifest = Manifest(
         version=members.take("version", str),
         description=members.take("description", str),
@@ -110,7 +113,7 @@ def manifest_from_form(form: object) -> Manifest:
         instructions=members.take("instructions", str) if "instructions" in members.form else "",
     )
     members.done()
-    _unique([tool.name for tool in manifest.tools], "tool")
+    unique([tool.name for tool in manifest.tools], "tool")
     return manifest
 
 
@@ -136,9 +139,9 @@ def server_to_form(server: Server) -> Form:
 
 
 def server_from_form(form: object) -> Server:
-    members = _Members(form, "server")
+    members = Members(form, "server")
     tools = members.each("tools", tool_from_form)
-    _unique([tool.name for tool in tools], "tool")
+    unique([tool.name for tool in tools], "tool")
     server = Server(
         name=members.take("name", str),
         version=members.take("version", str),
@@ -165,20 +168,20 @@ def row_to_form(row: Row) -> Form:
     return {
         "server": row.server,
         "who": str(row.who),
-        "surfaces": _set_to_form(row.surfaces),
-        "environments": _set_to_form(row.environments),
-        "channels": _set_to_form(row.channels),
+        "surfaces": set_to_form(row.surfaces),
+        "environments": set_to_form(row.environments),
+        "channels": set_to_form(row.channels),
     }
 
 
 def row_from_form(form: object) -> Row:
-    members = _Members(form, "row")
+    members = Members(form, "row")
     row = Row(
         server=members.take("server", str),
         who=parse_who(members.take("who", str)),
-        surfaces=_set_from_form(members.take_any("surfaces")),
-        environments=_set_from_form(members.take_any("environments")),
-        channels=_set_from_form(members.take_any("channels")),
+        surfaces=set_from_form(members.take_any("surfaces")),
+        environments=set_from_form(members.take_any("environments")),
+        channels=set_from_form(members.take_any("channels")),
     )
     members.done()
     return row
@@ -199,7 +202,7 @@ def policies_to_form(texts: Sequence[PolicyText]) -> list[Form]:
 
 
 def _policy_from_form(form: object) -> PolicyText:
-    members = _Members(form, "policy")
+    members = Members(form, "policy")
     policy = PolicyText(members.take("name", str), members.take("text", str))
     members.done()
     return policy
@@ -224,7 +227,7 @@ def snapshot_from_form(
     form: object, read: Callable[[object], Server] = server_from_form, engine: ReadPolicies = no_engine
 ) -> Snapshot:
     """`read` is asked for each server: one that has read its form before may answer with the same value."""
-    members = _Members(form, "snapshot")
+    members = Members(form, "snapshot")
     servers, rows = _servers_and_rows(members, read)
     revision = members.take("revision", int)
     texts = members.each("policies", _policy_from_form)
@@ -234,21 +237,21 @@ def snapshot_from_form(
 
 def change_from_form(form: object, read: Callable[[object], Server] = server_from_form) -> SnapshotChange:
     """The same for what changed. Rows without their server are refused: they would be added to what it had."""
-    members = _Members(form, "snapshot")
+    members = Members(form, "snapshot")
     servers, rows = _servers_and_rows(members, read)
     gone, revision = cast("list[object]", members.take("gone", list)), members.take("revision", int)
     members.done()
     names = frozenset(name for name in gone if isinstance(name, str))
     if len(names) != len(gone) or not rows.keys() <= servers.keys():
-        raise _wrong("snapshot", "a change names who is gone once each, and rows only of servers that changed")
+        raise wrong("snapshot", "a change names who is gone once each, and rows only of servers that changed")
     return SnapshotChange(revision, servers, rows, names)
 
 
 def _servers_and_rows(
-    members: "_Members", read: Callable[[object], Server]
+    members: Members, read: Callable[[object], Server]
 ) -> tuple[dict[str, Server], dict[str, tuple[Row, ...]]]:
     servers = members.each("servers", read)
-    _unique([server.name for server in servers], "server")
+    unique([server.name for server in servers], "server")
     rows: dict[str, tuple[Row, ...]] = {}
     for row in members.each("rows", row_from_form):
         rows[row.server] = (*rows.get(row.server, ()), row)
@@ -294,84 +297,15 @@ def _name_in(form: object) -> object:
 
 
 def _bounds_to_form(bounds: Bounds) -> Form:
-    return {"channels": _set_to_form(bounds.channels), "when": [str(each) for each in bounds.when]}
+    return {"channels": set_to_form(bounds.channels), "when": [str(each) for each in bounds.when]}
 
 
 def _bounds_from_form(form: object) -> Bounds:
     """Every member is demanded: bounds that went missing would be rights."""
-    members = _Members(form, "bounds")
+    members = Members(form, "bounds")
     texts = members.each("when", lambda each: each)
     if not all(isinstance(each, str) for each in texts):
-        raise _wrong("bounds", "a condition is a text")
-    bounds = Bounds(_set_from_form(members.take_any("channels")), tuple(parse_condition(str(each)) for each in texts))
+        raise wrong("bounds", "a condition is a text")
+    bounds = Bounds(set_from_form(members.take_any("channels")), tuple(parse_condition(str(each)) for each in texts))
     members.done()
     return bounds
-
-
-def _set_to_form(value: Only | Every) -> object:
-    return "every" if isinstance(value, Every) else sorted(value)
-
-
-def _set_from_form(form: object) -> Only | Every:
-    """Only the word `every` means all; a missing or empty list never does."""
-    if form == "every":
-        return EVERY
-    if isinstance(form, list) and all(isinstance(item, str) for item in cast("list[object]", form)):
-        return frozenset(cast("list[str]", form))
-    raise _wrong("row", "a set is a list of names or the word 'every'")
-
-
-class _Members:
-    """The members of one JSON object, each taken once; `done` finds what nobody took."""
-
-    def __init__(self, form: object, what: str, optional: frozenset[str] = frozenset()) -> None:
-        if not isinstance(form, Mapping):
-            raise _wrong(what, "not an object")
-        self.form = cast("Mapping[str, object]", form)
-        self._what = what
-        self._left = set(self.form) - optional
-
-    def take_any(self, name: str) -> object:
-        if name not in self.form:
-            raise _wrong(self._what, f"member {name!r} is missing")
-        self._left.discard(name)
-        return self.form[name]
-
-    def take(self, name: str, kind: type[_Value]) -> _Value:
-        value = self.take_any(name)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise _wrong(self._what, f"member {name!r} is no {kind.__name__}")
-        return value
-
-    def number(self, name: str) -> float:
-        value = self.take_any(name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _wrong(self._what, f"member {name!r} is no number")
-        return value
-
-    def choose(self, name: str, choices: type[_Choice]) -> _Choice:
-        value = self.take(name, str)
-        try:
-            return choices(value)
-        except ValueError:
-            raise _wrong(self._what, f"member {name!r} is none of {', '.join(choices)}") from None
-
-    def mapping(self, name: str) -> Mapping[str, object]:
-        return cast("Mapping[str, object]", self.take(name, dict))
-
-    def each(self, name: str, read: Callable[[object], _Value]) -> tuple[_Value, ...]:
-        return tuple(read(item) for item in cast("list[object]", self.take(name, list)))
-
-    def done(self) -> None:
-        if self._left:
-            raise _wrong(self._what, f"unknown members: {', '.join(sorted(self._left))}")
-
-
-def _unique(names: Sequence[str], what: str) -> None:
-    repeated = sorted(name for name, times in Counter(names).items() if times > 1)
-    if repeated:
-        raise _wrong(what, f"named twice: {', '.join(repeated)}")
-
-
-def _wrong(what: str, why: str) -> Invalid:
-    return Invalid(f"cannot read the {what}: {why}", hint=_HINT, code="wire-form")

@@ -52,6 +52,7 @@ tools = st.builds(
         bounds=replace(UNBOUNDED, channels=own),
         narrowed_bounds=replace(UNBOUNDED, channels=fleet),
         withheld=withheld,
+        rules=tuple(rule for rule in tool.rules if not rule.when),
     ),
     samples.tools,
     channels,
@@ -70,7 +71,8 @@ def test_short_forms_and_their_compilation_decide_alike_and_by_the_same_rules(
     asked = Request(call(tool.name), asking, on, tool, 1)
     short = decide(asked, SnapshotRules(MemorySnapshots(snapshot), questions).matches(asked), questions)
     cedar = by_cedar(snapshot, asked, questions)
-    assert rules_of(short) == rules_of(cedar)
+    if not any(rule.lowers for rule in tool.rules):  # Cedar asks by every rule that lowers, where ours names one
+        assert rules_of(short) == rules_of(cedar)
     if not (tool.withheld and isinstance(short, Refusal)):  # its code is told last, which Cedar cannot say
         assert essence(short) == essence(cedar)
     assert isinstance(short, Refusal) is isinstance(cedar, Refusal)

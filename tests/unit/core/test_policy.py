@@ -13,6 +13,7 @@ from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect
 from pierhead.core.identity import ANONYMOUS, Both, Party, Principal, User, Workload, parties
 from pierhead.core.policy import (
+    DENIED,
     ApprovalNeeded,
     Match,
     Permit,
@@ -68,7 +69,25 @@ def test_the_strictest_ask_applies() -> None:
 def test_an_ask_for_deny_refuses() -> None:
     decision = decide(request(), [REACH, USE, _asking(Approval.DENY), _asking(Approval.CONFIRM)], BOTH_QUESTIONS)
     assert isinstance(decision, Refusal)
-    assert decision.sentence == "policy denies this call outright"
+    assert decision.sentence == "policy denies this call: a rule asks use"
+    assert decision.code == DENIED
+
+
+def test_a_denial_is_told_to_nobody_whom_a_forbid_hides_the_tool_from() -> None:
+    hidden = decide(
+        request(), [REACH, USE, _asking(Approval.DENY), match(RuleEffect.FORBID, Question.USE)], BOTH_QUESTIONS
+    )
+    assert isinstance(hidden, Refusal)
+    assert hidden.code == ""
+    unknown = decide(request(), [REACH, _asking(Approval.DENY)], BOTH_QUESTIONS)
+    assert isinstance(unknown, Refusal)
+    assert unknown.code == ""
+
+
+def test_what_a_rule_lowers_permits_nothing_and_asks_nothing() -> None:
+    lower = match(RuleEffect.LOWER, Question.USE, approval=Approval.FOUR_EYES)
+    assert isinstance(decide(request(), [REACH, lower], BOTH_QUESTIONS), Refusal)
+    assert isinstance(decide(request(), [REACH, USE, lower], BOTH_QUESTIONS), Permit)
 
 
 def test_an_ask_that_names_no_approval_refuses_rather_than_permits() -> None:

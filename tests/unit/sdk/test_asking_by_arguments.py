@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from mcp.shared.exceptions import MCPError
 
 from pierhead import Caller, Server
 from pierhead.core.approval import Approval
@@ -67,8 +66,9 @@ async def test_a_function_that_fails_or_says_no_class_lets_nothing_through(broke
     made = server("write", broken)
     async with platform(made, access="everyone", approvals=approve_with("approve")) as here:
         async with here.client("alice") as client:
-            with pytest.raises(MCPError, match="Unknown tool"):
-                await client.call_tool("purge", {"carrier": "AA"})
+            answer = await client.call_tool("purge", {"carrier": "AA"})
+        assert answer.structured_content is not None
+        assert answer.structured_content["status"] == "denied"
         assert here.people.asked == ()
 
 

@@ -24,7 +24,7 @@ from pierhead.core.errors import (
 )
 from pierhead.core.identity import User
 from pierhead.core.policy import Permit
-from pierhead.core.rule import NOBODY
+from pierhead.core.rule import NOBODY, parse_who
 from pierhead.core.snapshot import Expired, Stale
 from pierhead.usecases.call_tool import call_tool, recording_refusals
 from pierhead.usecases.match_rules import REACH, REACH_AND_USE, SnapshotRules
@@ -190,11 +190,23 @@ async def test_a_tool_that_needs_an_approval_waits_and_nothing_runs(host: Host, 
     assert (host.refusal().code, len(host.refusal().reasons)) == ("approval_required", 3)
 
 
-async def test_a_tool_that_is_denied_outright_is_hidden(host: Host) -> None:
+async def test_a_tool_that_is_denied_outright_answers_so_and_runs_for_nobody(host: Host) -> None:
     host.snapshots.snapshot = snapshot_of([server(replace(TOOL, approval=Approval.DENY))], [ROW])
+    answer = await call_tool(call(), caller(), host.ports())
+    assert isinstance(answer, Waiting)
+    assert answer.ticket is not None
+    assert (answer.ticket.id, answer.ticket.state) == ("", "denied")
+    assert "declared to need deny" in answer.approval
+    assert host.ran == []
+    assert "ask" in {reason.effect for reason in host.refusal().reasons}
+    assert host.refusal().code == "denied"
+
+
+async def test_who_may_not_use_a_denied_tool_reads_that_it_is_not_there(host: Host) -> None:
+    denied = replace(TOOL, approval=Approval.DENY, policy=parse_who("group:legal"))
+    host.snapshots.snapshot = snapshot_of([server(denied)], [ROW])
     with pytest.raises(NotFound, match="Unknown tool"):
         await call_tool(call(), caller(), host.ports())
-    assert "ask" in {reason.effect for reason in host.refusal().reasons}
 
 
 async def test_a_refusal_that_cannot_be_recorded_is_still_no_run(host: Host) -> None:

@@ -22,12 +22,13 @@ from pierhead.core.identity import Caller, User
 from pierhead.core.rule import parse_who
 from pierhead.core.snapshot import AgeLimits, Expired, Fresh, NoPolicies, PolicyText, Stale
 from pierhead.core.withdrawal import NOTHING_WITHDRAWN
+from pierhead.usecases.check_entry import check_entry
 from pierhead.usecases.explain_decision import explain_decision, explain_to_caller
 from pierhead.usecases.follow_policy import FollowedPolicy, follow_once, follow_policy
 from pierhead.usecases.memory import MemoryClock
 from pierhead.usecases.ports_registry import Envelope, Held
 from pierhead.usecases.publish_manifest import publish_manifest
-from pierhead.usecases.publish_policy import check_narrowing, declare_policies, publish_policy
+from pierhead.usecases.publish_policy import declare_policies, publish_policy
 from pierhead.usecases.trust_fleet import enter_fleet
 from pierhead.usecases.wire_forms import manifest_from_form, manifest_to_form, snapshot_from_form, snapshot_to_form
 from pierhead.usecases.withdrawal_forms import withdrawals_to_form
@@ -173,19 +174,19 @@ def test_a_bound_that_is_no_text_is_refused_with_its_whole_manifest() -> None:
 
 
 def test_a_narrowing_that_fits_no_tool_is_refused() -> None:
-    check_narrowing(Declared(), MANIFEST)
+    check_entry(Declared(), MANIFEST)
     with pytest.raises(Invalid, match="typo") as refused:
-        check_narrowing(Declared(narrowed={"typo": parse_who("nobody")}), MANIFEST)
+        check_entry(Declared(narrowed={"typo": parse_who("nobody")}), MANIFEST)
     assert "ask, narrow, read" in refused.value.hint
     with pytest.raises(Invalid, match="typo"):
-        check_narrowing(Declared(narrowed_bounds={"typo": read_bounds([], None)}), MANIFEST)
+        check_entry(Declared(narrowed_bounds={"typo": read_bounds([], None)}), MANIFEST)
 
 
 def test_a_narrowing_by_what_a_tool_is_never_given_is_refused() -> None:
     with pytest.raises(Invalid, match=r"warehouse\.read by what it is never given: limit") as refused:
-        check_narrowing(Declared(narrowed_bounds={"read": read_bounds(None, "limit <= 10")}), MANIFEST)
+        check_entry(Declared(narrowed_bounds={"read": read_bounds(None, "limit <= 10")}), MANIFEST)
     assert refused.value.code == "unknown-narrowing"
-    check_narrowing(Declared(narrowed_bounds={"read": read_bounds(["help"], None)}), MANIFEST)
+    check_entry(Declared(narrowed_bounds={"read": read_bounds(["help"], None)}), MANIFEST)
 
 
 def test_a_follower_ages_from_the_signed_time_and_a_stepped_clock_makes_nothing_young() -> None:

@@ -3,13 +3,13 @@
 Not here: the queries as written (queries.py), what runs for them (sql_lane.py), their REST route (rest/).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from inspect import Parameter, Signature
 from typing import Any, Final, cast
 
 import orjson
 
-from pierhead.sdk import Caller, Encoded, Server
+from pierhead.sdk import Caller, Encoded, Estimate, Server
 from pierhead.servers.sql.answers import QueryResult
 from pierhead.servers.sql.budget import Asks
 from pierhead.servers.sql.queries import Queries, Query, QueryParameter
@@ -30,6 +30,7 @@ def declare_curated_tools(
             minutes_saved=query.minutes_saved,
             timeout=_SECONDS,
             offered=_offered(statements, name),
+            estimate=_expected(statements, name),
             name=name,
         )
         declared(_function(statements, name, query))
@@ -37,6 +38,13 @@ def declare_curated_tools(
 
 def _offered(statements: SqlLane, name: str) -> Callable[[Caller], bool]:
     return lambda caller: statements.offers_query(caller, name)
+
+
+def _expected(statements: SqlLane, name: str) -> Callable[[Mapping[str, Any], Caller], Awaitable[Estimate]]:
+    async def expected(arguments: Mapping[str, Any], caller: Caller) -> Estimate:
+        return await statements.expects_of(caller, name=name, values=arguments)
+
+    return expected
 
 
 def _function(statements: SqlLane, name: str, query: Query) -> Callable[..., Awaitable[object]]:

@@ -2,16 +2,16 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import orjson
 from pydantic import Field
 
-from pierhead.sdk import Caller, Encoded, Server
+from pierhead.sdk import Caller, Encoded, Estimate, Server
 from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescription, TableList
 from pierhead.servers.sql.budget import Asks, over_budget
 from pierhead.servers.sql.cursors import Cursors
-from pierhead.servers.sql.engines.engine import ExchangingEngine
+from pierhead.servers.sql.engines.engine import ExchangingEngine, Limits
 from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.following import FollowedSource
 from pierhead.servers.sql.function_lane import FunctionLane
@@ -148,8 +148,18 @@ def _declare_schema_tools(server: Server, schema: SchemaLane) -> None:
 
 
 def _declare_statement_tools(server: Server, statements: SqlLane, asks: Asks | None) -> None:
+    async def expected(arguments: Mapping[str, Any], caller: Caller) -> Estimate:
+        limits = Limits(arguments["max_rows"], arguments["timeout_s"])
+        return await statements.expects(caller, sql=arguments["sql"], limits=limits, params=arguments["params"])
+
     @server.tool(
-        policy=_POLICY, effect="read", approval=asks, minutes_saved=10, timeout=65.0, offered=statements.offers
+        policy=_POLICY,
+        effect="read",
+        approval=asks,
+        minutes_saved=10,
+        timeout=65.0,
+        offered=statements.offers,
+        estimate=expected,
     )
     async def run_query(
         sql: str,

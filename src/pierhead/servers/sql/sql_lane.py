@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.sdk import Caller, Forbidden, NotFound, note
+from pierhead.sdk import Estimate as Expected
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern, selection
 from pierhead.servers.sql.answers import AnsweredColumn, Explanation, QueryAnswer
 from pierhead.servers.sql.budget import keep_to_budget
@@ -103,6 +104,32 @@ class SqlLane:
         query, values = await self._governed(turn, caller, statement, within, given)
         await keep_to_budget(acting.role.limits.budget, acting.engine, query, acting.view, values)
         return Ready(acting.engine, query, acting.view, values, within)
+
+    async def expects(self, caller: Caller, *, sql: str, limits: Limits, params: Params = None) -> Expected:
+        """What the engine expects of the caller's statement; it runs nothing. Errors: as `run_query`."""
+        async with self._source.turn(caller) as turn:
+            if not turn.acting.role.sql:
+                return Expected()
+            return await self._expected(turn, caller, Statement(sql), limits, bound(params))
+
+    async def expects_of(self, caller: Caller, *, name: str, values: Mapping[str, object]) -> Expected:
+        """The same of a curated query."""
+        async with self._source.turn(caller) as turn:
+            query, dialect = turn.ground.policy.queries.get(name), turn.acting.view.dialect
+            if query is None or turn.acting.name not in query.roles:
+                return Expected()
+            statement = Statement(query.sql, name, query.casts(dialect))
+            limits = Limits(MOST_ROWS, MOST_SECONDS)
+            return await self._expected(turn, caller, statement, limits, query.bound(values, dialect))
+
+    async def _expected(
+        self, turn: Turn, caller: Caller, statement: Statement, limits: Limits, given: Values
+    ) -> Expected:
+        """Rules may always read it. People may not where a row rule hides rows: the engine counts those as well."""
+        acting = turn.acting
+        query, values = await self._governed(turn, caller, statement, _within(limits, acting), given)
+        found = await acting.engine.estimate(query, acting.view, values)
+        return Expected(rows=found.rows, cost=found.cost, is_told=not acting.rules_of(query.tables))
 
     def offers(self, caller: Caller) -> bool:
         """Whether the caller's role may send SQL."""

@@ -61,6 +61,8 @@ def _rules(asked: Asked, server: Server, tool: str) -> Iterator[Mapping[str, str
         yield {"policy": f"{name}.narrowed", "question": "use", "text": text}
     for rule, bounds in ((f"{name}.bounds", declared.bounds), (f"{name}.narrowed.bounds", declared.narrowed_bounds)):
         yield from ({"policy": rule, "question": "use", "text": f"{tool} is {told}"} for told in bounds.told())
+    for each in declared.rules:
+        yield {"policy": f"{name}.{each.name}", "question": "use", "text": f"{tool} {each.told()}"}
     if declared.withheld:
         yield {"policy": f"{name}.withheld", "question": "use", "text": declared.withheld}
 

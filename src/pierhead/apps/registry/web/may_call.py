@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.core.approval import Approval
+from pierhead.core.approval_rule import ApprovalRule
 from pierhead.core.bounds import Bounds
 from pierhead.core.call import Call, Opaque
 from pierhead.core.call import Request as ToolRequest
@@ -71,7 +72,7 @@ def _rules(matches: tuple[Match, ...]) -> tuple[RuleView, ...]:
 
 
 _Who = tuple[Principal, str, str, str]
-_Alike = tuple[Who, Who | None, Approval, Effect, str, Bounds, Bounds, str]
+_Alike = tuple[Who, Who | None, Approval, Effect, str, Bounds, Bounds, tuple[ApprovalRule, ...], str]
 
 
 @dataclass(slots=True)
@@ -145,7 +146,7 @@ def _count(server: Server, caller: Caller, rules: Rules, current: Snapshot) -> i
     for tool in server.tools.values():
         declared = (tool.policy, tool.narrowed, tool.approval, tool.effect, tool.withheld)
         named = tool.name if current.policies.texts or server.roles is not None else ""
-        alike = (*declared, tool.bounds, tool.narrowed_bounds, named)
+        alike = (*declared, tool.bounds, tool.narrowed_bounds, tool.rules, named)
         if alike not in answers:
             refused = bool(tool.withheld) or isinstance(
                 _decided(server, tool, caller, rules, current.revision), Refusal

@@ -60,6 +60,7 @@ _GATE_STATES: Final = {
 DECISIONS: Final = {
     "permit": ("Permit", Shape.CHECK, Tone.GOOD),
     "ask": ("Ask", Shape.QUESTION, Tone.WAIT),
+    "lower": ("Lower", Shape.DASH, Tone.FLAT),
     "refuse": ("Refuse", Shape.BAR, Tone.BAD),
     "forbid": ("Forbid", Shape.BAR, Tone.BAD),
 }

@@ -215,7 +215,7 @@ def _tool(server: Server, tool: Tool, caller: Caller, site: Site) -> ToolView:
         approval=tool.approval,
         policy=str(tool.policy),
         narrowed=str(tool.narrowed) if tool.narrowed is not None else "",
-        bounds=(*tool.bounds.told(), *tool.narrowed_bounds.told()),
+        bounds=(*tool.bounds.told(), *tool.narrowed_bounds.told(), *(rule.told() for rule in tool.rules)),
         minutes=tool.minutes,
         timeout_s=tool.timeout_s,
         idempotent=tool.idempotent,

@@ -189,6 +189,7 @@ def plain(match: Match) -> str:
         RuleEffect.PERMIT: f"Lets {_PARTIES[match.party]} {match.question} it",
         RuleEffect.FORBID: "Stops the call",
         RuleEffect.ASK: "Asks for a yes first",
+        RuleEffect.LOWER: "Asks for less than is declared",
     }[match.effect]
     return f"{does}: {in_words(match.sentence)}."
 

@@ -28,6 +28,8 @@ async def carried(asked: Asked, tool: str, prepare: Callable[[], Prepared]) -> R
 
 
 def _waiting(waiting: Waiting) -> Reply:
-    """202: a person must say yes first. Nothing ran."""
-    body = {"status": "approval_required", "summary": waiting.approval, "reasons": list(waiting.reasons)}
-    return Reply(202, [(b"content-type", b"application/json")], orjson.dumps(body))
+    """202: a person must say yes first; 403 where nobody may. Nothing ran."""
+    is_denied = waiting.ticket is not None and waiting.ticket.state == "denied" and not waiting.ticket.id
+    status = "denied" if is_denied else "approval_required"
+    body = {"status": status, "summary": waiting.approval, "reasons": list(waiting.reasons)}
+    return Reply(403 if is_denied else 202, [(b"content-type", b"application/json")], orjson.dumps(body))
