@@ -200,7 +200,9 @@ async def running_shop(
     desk = replace(desk_over(store, limit=20), choices=ChoiceBook(MemoryChoices(), clock, MemoryIds()))
     rows = (Row("shop", parse_who(f"everyone or workload:{CHAT}"), EVERY, EVERY, EVERY),)
     snapshots = MemorySnapshots(snapshot_of([server.listed(Stage.DEPLOYED, "http://127.0.0.1:1/mcp")], rows))
-    governance = govern("shop", server.tools, snapshots, DeskApprovals(desk, Beat(store)), audit, clock)
+    governance = govern(
+        "shop", server.tools, snapshots, DeskApprovals(desk, Beat(store)), audit, clock, version=server.version
+    )
     application = host(server, governance, SaidCaller(), key)
     async with lifespan(application), serving(application) as port:
         yield Shop(port, ran, store, desk, audit, clock, snapshots)

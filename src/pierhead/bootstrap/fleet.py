@@ -40,7 +40,7 @@ from pierhead.core.claims import Claims, parse_claims
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.json import Json
 from pierhead.core.snapshot import PolicyText
-from pierhead.usecases.publish_policy import UnknownNarrowing
+from pierhead.usecases.check_entry import UnknownNarrowing
 
 __all__ = ["GUEST_KINDS", "Fleet", "FleetServer", "Guest", "load"]
 

@@ -4,6 +4,7 @@ Above: `wire_registry`. Not here: who may decide (`core/approval_record`).
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import cast
@@ -19,11 +20,12 @@ from pierhead.adapters.db import (
 )
 from pierhead.adapters.system import RandomIds, SystemClock, SystemIds
 from pierhead.bootstrap.approval_settings import ApprovalSettings
+from pierhead.core.json import Json
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.count_approvals import ApprovalCounts
 from pierhead.usecases.declare_absence import DutyDesk
 from pierhead.usecases.ports_approvals import ApprovalLimits, ApprovalStore, Membership
-from pierhead.usecases.ports_catalogue import Catalogue
+from pierhead.usecases.ports_catalogue import Catalogue, Origin
 from pierhead.usecases.ports_notices import tell_nobody
 from pierhead.usecases.remember_choice import ChoiceBook
 from pierhead.usecases.tell_approvals import ApprovalNews
@@ -31,14 +33,29 @@ from pierhead.usecases.tell_approvals import ApprovalNews
 
 @dataclass(frozen=True, slots=True)
 class EntryApprovers:
-    """The groups that a server's entry names; `others` where it names none. An empty list means nobody."""
+    """The groups that a server's entry names; `others` where it names none. An empty list means nobody.
+
+    What was declared since somebody signed takes groups away at once, and adds none before it is signed as well. An
+    operator who vouches for their fleet file has signed what stands there.
+    """
 
     catalogue: Catalogue
     others: tuple[str, ...]
+    trusts_fleet: bool = False
 
     async def of(self, server: str) -> tuple[str, ...]:
         entry = await self.catalogue.entry(server)
-        named = entry.document.get("approvers") if entry else None
+        if entry is None:
+            return self.others
+        declared = self._named(entry.document)
+        if not entry.current or (self.trusts_fleet and entry.origin is Origin.FLEET):
+            return declared
+        versions = await self.catalogue.versions(server)
+        signed = next((self._named(each.document) for each in versions if each.version == entry.current), declared)
+        return declared if set(declared) <= set(signed) else signed
+
+    def _named(self, document: Mapping[str, Json]) -> tuple[str, ...]:
+        named = document.get("approvers")
         return self.others if named is None else tuple(cast("list[str]", named))
 
 
@@ -52,6 +69,8 @@ class ApprovalSetting:
     alarmed: tuple[str, ...]
     approvals: ApprovalSettings
     counts: ApprovalCounts
+    trusts_fleet: bool = False
+    """Whether the operator's fleet file is signed by standing there."""
 
 
 def duty_desk(database: Database, people: Membership, setting: ApprovalSetting) -> DutyDesk:
@@ -67,7 +86,7 @@ def approval_desk(database: Database, catalogue: Catalogue, duty: DutyDesk, sett
     return ApprovalDesk(
         store=DatabaseApprovals(database, setting.counts.counting(news)),
         ids=RandomIds("apr_"),
-        approvers=EntryApprovers(catalogue, setting.others),
+        approvers=EntryApprovers(catalogue, setting.others, setting.trusts_fleet),
         people=duty.people,
         public_url=setting.public_url,
         limits=ApprovalLimits(

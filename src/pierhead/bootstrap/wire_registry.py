@@ -218,6 +218,7 @@ def _approval_setting(setting: RegistrySetting) -> ApprovalSetting:
         alarmed=tuple(sorted(AUDITORS)),
         approvals=setting.approvals,
         counts=ApprovalCounts(),
+        trusts_fleet=setting.rules.review == "trust-fleet",
     )
 
 

@@ -151,8 +151,8 @@ def _told(made: Made) -> Mapping[str, object]:
     }
 
 
-def _governance(beside: Shared, name: str, tools: Mapping[str, DeclaredTool]) -> Governance:
-    return govern(name, tools, beside.policy, beside.registry, beside.journal, beside.clock)
+def _governance(beside: Shared, name: str, tools: Mapping[str, DeclaredTool], version: str) -> Governance:
+    return govern(name, tools, beside.policy, beside.registry, beside.journal, beside.clock, version=version)
 
 
 async def server_parts(setting: ServerSetting) -> ServerParts:
@@ -230,7 +230,8 @@ def hosted(server: Server, stand: Stand, beside: Shared, verifier: Verifier) -> 
     server.exchanges = beside.registry
     server.folder = stand.data / "servers" / stand.name
     server.installation_key = derived(Keys.at(stand.data).made(VALUES), stand.name)
-    application = host(server, _governance(beside, stand.name, server.tools), verifier, stand.state_key, stand.names)
+    governance = _governance(beside, stand.name, server.tools, server.version)
+    application = host(server, governance, verifier, stand.state_key, stand.names)
     manifest = Manifest(
         server.version, stand.description, stand.upstream, server.manifest(), server.low_level.instructions or ""
     )
@@ -264,7 +265,7 @@ async def _guest(
     words = tuple(cast("list[str]", command)) if isinstance(command, list) else ()
     guarded = GuestSetting(name, entry, words, setting.data, setting.rules, setting.relist_s)
     guard = await guard_before(guarded, states, opened)
-    guard.governance = _governance(beside, name, guard.tools)
+    guard.governance = _governance(beside, name, guard.tools, _GUEST_VERSION)
     front = guest_front(name, _GUEST_VERSION, guard.tools, guard.guest)
     sealing = state_key(verifier.key)
     application = host_guest(front, guard.tools, guard.governance, verifier, sealing, setting.names)

@@ -205,6 +205,7 @@ def fingerprint(needed: ApprovalNeeded) -> str:
             request.tool.name,
             request.server.version,
             tools_digest(request.server.instructions, request.server.tools.values()),
+            request.server.running,
             arguments.values if isinstance(arguments, Parsed) else arguments.digest,
             request.caller.environment,
             _subject(request.caller),

@@ -196,6 +196,8 @@ class Server:
     """To know of a server is no right: who may reach it is never a matter of this."""
     key: str = ""
     """The id of the key that its own process holds (`server_key`); empty for a process of the platform."""
+    running: str = ""
+    """What the process that would run its calls says it is: version and definitions. Known in that process alone."""
     roles: tuple[DataRole, ...] | None = None
     """Of a data server: who may do what with its tables. None: its tools are for all whom its policy admits."""
 

@@ -11,6 +11,7 @@ from pierhead.core.approval import Approval
 from pierhead.core.bounds import UNBOUNDED
 from pierhead.core.call import Call, Opaque, Outcome, Parsed, digest
 from pierhead.core.catalog import Effect, Server, Tool
+from pierhead.core.definitions import tools_digest
 from pierhead.core.errors import Invalid
 from pierhead.core.foreseen import NOTHING_FORESEEN, Foreseen
 from pierhead.core.identity import Caller
@@ -85,6 +86,8 @@ class LiveTools:
     snapshots: Snapshots
     server: str
     tools: Mapping[str, DeclaredTool]
+    version: str = ""
+    """That of this process: policy may know another one still, or already."""
     _for: object = None
     _kept: Snapshot | None = None
 
@@ -107,7 +110,8 @@ class LiveTools:
             return replace(whole, servers={})
         own = {name: bound.declared() for name, bound in self.tools.items()}
         kept = {name: _held(own[name], tool) for name, tool in entry.tools.items() if name in own}
-        return replace(whole, servers={self.server: replace(entry, tools=kept)})
+        running = f"{self.version} {tools_digest('', own.values())}"
+        return replace(whole, servers={self.server: replace(entry, tools=kept, running=running)})
 
 
 def _held(own: Tool, published: Tool) -> Tool:
@@ -117,16 +121,21 @@ def _held(own: Tool, published: Tool) -> Tool:
     return replace(published, withheld=CHANGED)
 
 
-def govern(
+def govern(  # noqa: PLR0913 - the ports of a process
     server: str,
     tools: Mapping[str, DeclaredTool],
     snapshots: Snapshots,
     approvals: ServerApprovals,
     audit: Audit,
     clock: Clock,
+    *,
+    version: str = "",
 ) -> "Governance":
-    """Put the ports of one server process together: reach and use are both asked, over the tools that are live."""
-    live = LiveTools(snapshots, server, tools)
+    """Put the ports of one server process together: reach and use are both asked, over the tools that are live.
+
+    `version` is that of this process: an approval is good for it alone, whatever version policy knows.
+    """
+    live = LiveTools(snapshots, server, tools, version)
     rules = Remembered(SnapshotRules(live, REACH_AND_USE), _REMEMBERED)
     asks = {name: asking for name, tool in tools.items() if (asking := tool.declaration.asks) is not None}
     offered = {name: offering for name, tool in tools.items() if (offering := tool.declaration.offered) is not None}

@@ -110,7 +110,7 @@ async def platform(server: Server, *, access: str, approvals: Answering = _NOBOD
     audit, verifier, clock = MemoryAudit(), MemoryVerifier(), MemoryClock()
     people = People(approvals, clock)
     server.plans = MemoryPlans(clock)
-    governance = govern(server.name, server.tools, snapshots, people, audit, clock)
+    governance = govern(server.name, server.tools, snapshots, people, audit, clock, version=server.version)
     application = host(server, governance, verifier)
     async with lifespan(application):
         yield Running(application, audit, snapshots, verifier, clock, people)

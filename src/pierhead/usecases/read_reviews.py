@@ -4,10 +4,11 @@ Pure. Above: the pages of reviews, the API. The questions about people are those
 offer what the use case refuses. Not here: deciding (`sign_off`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from pierhead.core.catalog import Tool
+from pierhead.core.call import canonical
+from pierhead.core.catalog import Effect, Tool
 from pierhead.core.definitions import ChangeClass, ToolChange, change_classes, gravest, tool_change
 from pierhead.core.json import Json
 from pierhead.core.review import Gate, GateState, Review, state_of
@@ -15,9 +16,21 @@ from pierhead.usecases.ports_catalogue import Version
 from pierhead.usecases.rights import may_decide, may_take
 from pierhead.usecases.wire_forms import Manifest
 
-__all__ = ["Difference", "changes_between", "difference", "entry_changes", "gate_states", "may_decide", "may_take"]
+__all__ = [
+    "Difference",
+    "changes_between",
+    "difference",
+    "entry_changes",
+    "gate_states",
+    "may_decide",
+    "may_take",
+    "weakened",
+]
 
 _CONTACT = frozenset({"on_call", "owner", "repository", "runbook", "slo", "support", "version"})
+_EFFECTS = list(Effect)
+"""In rising order of danger."""
+_CONTACT = frozenset({"owner", "repository", "runbook", "support", "version"})
 _WORDING = frozenset({"description", "icon", "title"})
 
 
@@ -62,6 +75,48 @@ def changes_between(before: Version | None, after: Version) -> frozenset[ChangeC
     if before is None:
         return frozenset({ChangeClass.FIRST})
     return _manifest_changes(before.manifest, after.manifest) | entry_changes(before.document, after.document)
+
+
+def weakened(before: Version | None, after: Version) -> Iterator[str]:
+    """What asks fewer people, or is called less dangerous, than before: each in one sentence, for whoever signs it.
+
+    Each of these is a major change, so that the owner publishes and Security signs it.
+    """
+    if before is None:
+        return
+    old = {tool.name: tool for tool in before.manifest.tools}
+    for tool in after.manifest.tools:
+        was = old.get(tool.name, tool)
+        if tool.approval.rank < was.approval.rank:
+            yield f"{tool.name}: approval {was.approval} -> {tool.approval}"
+        if _EFFECTS.index(tool.effect) < _EFFECTS.index(was.effect):
+            yield f"{tool.name}: effect {was.effect} -> {tool.effect}"
+    yield from _weakened_entry(before.document, after.document)
+
+
+def _weakened_entry(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[str]:
+    was, now = _texts(before, "approvers"), _texts(after, "approvers")
+    if was != now:
+        added = [name for name in now or () if name not in (was or ())]
+        yield from [f"approvers: {', '.join(added)} may approve as well"] if added else []
+        yield from ["approvers: no longer named"] if now is None else []
+    old, new = _rules(before), _rules(after)
+    yield from (f"approvals: no longer asks {_told(rule)}" for rule in old if rule not in new and "class" in rule)
+    yield from (f"approvals: lowers {_told(rule)}" for rule in new if rule not in old and "lowers_to" in rule)
+
+
+def _texts(document: Mapping[str, Json], member: str) -> tuple[str, ...] | None:
+    named = document.get(member)
+    return tuple(map(str, named)) if isinstance(named, list | tuple) else None
+
+
+def _rules(document: Mapping[str, Json]) -> list[Mapping[str, Json]]:
+    written = document.get("approvals")
+    return [rule for rule in written if isinstance(rule, Mapping)] if isinstance(written, list | tuple) else []
+
+
+def _told(rule: Mapping[str, Json]) -> str:
+    return ", ".join(f"{name}: {canonical(value).decode()}" for name, value in sorted(rule.items()))
 
 
 def entry_changes(before: Mapping[str, Json], after: Mapping[str, Json]) -> frozenset[ChangeClass]:

@@ -9,7 +9,7 @@ from pierhead.bootstrap.fleet import located
 from pierhead.bootstrap.proposed_policy import InForce, ProposedPolicy, read_proposal
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.snapshot import PolicyText
-from pierhead.usecases.publish_policy import UnknownNarrowing
+from pierhead.usecases.check_entry import UnknownNarrowing
 
 WAREHOUSE: Mapping[str, Any] = {
     "kind": "sql",

@@ -220,6 +220,7 @@ def diff(
         for tool in found["changed"]
     ]
     rows += [{"what": "entry", "name": each["member"], "change": each["change"]} for each in found["entry"]]
+    rows += [{"what": "weakened", "name": "", "change": said} for said in found["weakened"]]
     if found["instructions"]:
         rows.append({"what": "instructions", "name": "", "change": "changed"})
     show(rows, ("what", "name", "change"), output, json=False)

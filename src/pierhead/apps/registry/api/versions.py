@@ -16,12 +16,13 @@ from pierhead.apps.registry.api.entries import entry_form
 from pierhead.apps.registry.api.sight import entry_seen, version_in, versions_seen
 from pierhead.apps.registry.api.times import Time, seconds_of
 from pierhead.core.catalog import TRANSITIONS, Step, Tool
+from pierhead.core.definitions import gravest
 from pierhead.core.errors import NotFound
 from pierhead.usecases.advance_server import StepAsked, roll_back, take_step
 from pierhead.usecases.ports_catalogue import Entry, Move, Version
 from pierhead.usecases.publish_version import candidate as candidate_now
 from pierhead.usecases.publish_version import publish_version
-from pierhead.usecases.read_reviews import Difference, difference
+from pierhead.usecases.read_reviews import Difference, changes_between, difference, weakened
 from pierhead.usecases.rights import may_take, person_of
 from pierhead.usecases.wire_forms import Manifest, manifest_from_form, manifest_to_form, tool_to_form
 
@@ -149,6 +150,8 @@ def _between(before: Version | None, after: Version) -> Mapping[str, object]:
         "from": before.version if before else None,
         "to": after.version,
         **_difference(found),
+        "change": gravest(*changes_between(before, after)),
+        "weakened": list(weakened(before, after)),
         "entry": _members(before.document if before else {}, after.document),
     }
 

@@ -20,7 +20,7 @@ from pierhead.bootstrap.fleet import located
 from pierhead.bootstrap.proposed_policy import COMPANY, InForce, ProposedPolicy, read_proposal
 from pierhead.core.errors import Forbidden, Invalid, LimitExceeded, Misconfigured
 from pierhead.core.snapshot import PolicyText
-from pierhead.usecases.publish_policy import UnknownNarrowing
+from pierhead.usecases.check_entry import UnknownNarrowing
 
 LARGEST: Final = 4 * 1024 * 1024
 _LONGEST: Final = 1_000_000
