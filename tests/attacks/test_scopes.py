@@ -11,6 +11,7 @@ from tests.rigs.gateway import MASTER, Rig, WallClock, gateway, headers, message
 
 from pierhead import Server
 from pierhead.adapters.assertion import Verifier, server_key
+from pierhead.bootstrap.sign_in_settings import ProgramSettings, SignInSettings
 from pierhead.core.audit import CallRefused, CallStarted
 from pierhead.core.catalog import Effect, Stage
 from pierhead.core.reach import EVERY, Row
@@ -217,3 +218,62 @@ async def test_a_server_cannot_send_clients_elsewhere_for_a_token() -> None:
         sent = {"authorization": f"Bearer {rig.token()}"}
         refused = await rig.client.get(f"{rig.url}/data/warehouse/api/v1/orders", headers=sent)
         assert (refused.status_code, "www-authenticate" in refused.headers) == (403, False)
+
+
+ROBOT = "spiffe://corp.example/job/nightly"
+
+
+def programs_token(rig: Rig, **changes: Any) -> str:
+    """What the registry gives a program (`usecases/grant_to_programs`), changed."""
+    return rig.token(**{"sub": "nightly", "client_id": "nightly", "wl": ROBOT, "groups": ..., **changes})
+
+
+@asynccontextmanager
+async def staffed() -> AsyncGenerator[Rig]:
+    """A gateway that knows one program, before a server that is open to it and to people of one group."""
+    given = ProgramSettings(workload=ROBOT, secret_sha256="0" * 64, surface="agent")
+    sign_in = SignInSettings(programs={"nightly": given})  # pyright: ignore[reportCallIssue]
+    who = parse_who(f"group:data-eng or workload:{ROBOT}")
+    rows = (Row("warehouse", who, EVERY, EVERY, EVERY),)
+    seen = [replace(each, policy=who) for each in TOOLS]
+    async with serving(speaking) as address, gateway(f"{address}/mcp", *seen, rows=rows, sign_in=sign_in) as rig:
+        yield rig
+
+
+async def speaking(scope: Any, receive: Any, send: Any) -> None:
+    """A server that answers whatever reaches it."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": b'{"jsonrpc":"2.0","id":1,"result":{}}'})
+
+
+async def test_a_program_with_a_token_is_its_workload_and_nobody_else() -> None:
+    async with staffed() as rig:
+        assert (await rig.call("look", token=programs_token(rig))).status_code == 200
+        started = next(fact for fact in rig.audit.facts if isinstance(fact, CallStarted))
+        assert (started.actor.person, started.actor.workload) == ("", ROBOT)
+
+
+FORGED: dict[str, dict[str, Any]] = {
+    "a workload that nobody registered": {"wl": "spiffe://corp.example/job/other"},
+    "no SPIFFE ID": {"wl": "nightly"},
+    "an empty workload": {"wl": ""},
+    "a workload that is a list": {"wl": [ROBOT]},
+    "another server": {"aud": "https://mcp.example/mcp/warehouse"},
+}
+
+
+@pytest.mark.parametrize("changes", FORGED.values(), ids=FORGED.keys())
+async def test_a_programs_token_that_is_changed_is_nobodys(changes: dict[str, Any]) -> None:
+    async with staffed() as rig:
+        assert (await rig.call("look", token=programs_token(rig, **changes))).status_code == 401
+
+
+async def test_groups_in_a_programs_token_open_nothing() -> None:
+    async with staffed() as rig:
+        everywhere = replace(rig.snapshots.current(), rows={"warehouse": (GROUP_ALONE,)})
+        rig.snapshots.snapshot = everywhere
+        refused = await rig.call("look", token=programs_token(rig, groups=["data-eng"]))
+        assert refused.json()["error"]["data"]["code"] == "cannot-reach"
+
+
+GROUP_ALONE = Row("warehouse", parse_who("group:data-eng"), EVERY, EVERY, EVERY)

@@ -20,6 +20,8 @@ from pierhead.apps.gateway import program
 from pierhead.apps.gateway.run import Program
 from pierhead.bootstrap.mesh_settings import MeshSettings
 from pierhead.bootstrap.running import bound_path
+from pierhead.bootstrap.settings import Settings
+from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.bootstrap.tls_settings import TlsSettings
 from pierhead.bootstrap.wire_gateway import NO_MESH, NO_TLS, GatewayAdapters, GatewaySetting, gateway_adapters
 from pierhead.core.approval import Approval
@@ -202,6 +204,7 @@ async def gateway(
     mesh: MeshSettings = NO_MESH,
     tls: TlsSettings = NO_TLS,
     public_url: str = "",
+    sign_in: SignInSettings | None = None,
 ) -> AsyncGenerator[Rig]:
     """A gateway before the server at `upstream` (its MCP endpoint), with a registry of its own.
 
@@ -220,7 +223,7 @@ async def gateway(
         httpx2.AsyncClient(timeout=10) as client,
         httpx2.AsyncClient(timeout=10, transport=way) as sidecar,
     ):
-        setting = GatewaySetting(url, registry_url, "ide", "local", MASTER, mesh, tls)
+        setting = GatewaySetting(url, registry_url, "ide", "local", MASTER, mesh, tls, sign_in or Settings().sign_in)
         outside = gateway_adapters(setting, snapshots=snapshots, audit=record, clock=WallClock(), ids=MemoryIds())
         running = program(outside, {})
         doors = [(running.of_sidecar, bound_path(path)) for path in (mesh.sidecar_socket,) if path]

@@ -7,20 +7,20 @@ between. Not here: how a proof is verified (adapters, behind `Tokens` and `Workl
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
 from pierhead.core.errors import Invalid, Unauthenticated
-from pierhead.core.identity import Both, Caller, User
+from pierhead.core.identity import Both, Caller, User, Workload
 from pierhead.core.scope import of_both
-from pierhead.core.workload import CHATS, Proven
+from pierhead.core.workload import CHATS, Proven, Registered, Registration
 
 
 class Identity(Protocol):
     """What a verified token says."""
 
     @property
-    def user(self) -> User: ...
+    def principal(self) -> User | Workload: ...
     @property
     def client(self) -> str: ...
     @property
@@ -140,6 +140,8 @@ class Listener:
     workloads: Workloads = NO_WORKLOADS
     interactive: frozenset[str] = frozenset()
     """The clients, by id, before which a person sits who answers in their own name."""
+    programs: Registered = field(default_factory=dict[str, Registration])
+    """Where the programs stand that have tokens without a person, by workload; all others are nobody."""
 
     async def caller(self, credentials: Credentials, audience: str, correlation_id: str) -> tuple[Caller, float]:
         """Who sent these, and until when that is known (seconds since 1970-01-01 UTC).
@@ -152,8 +154,10 @@ class Listener:
         proven = self._workload(credentials, token if is_workload else None, audience)
         if proven is None:
             identity = await self.tokens.verify(token or _bearer(None), audience)
+            if isinstance(identity.principal, Workload):
+                return self._program(identity.principal, identity, correlation_id), identity.expires_at
             caller = Caller(
-                identity.user,
+                identity.principal,
                 self.surface,
                 self.environment,
                 correlation_id,
@@ -167,7 +171,10 @@ class Listener:
             caller = Caller(proven.workload, place.surface, place.environment, correlation_id, scopes=place.scopes)
             return caller, proven.until
         identity = await self.tokens.verify(token, audience)
-        both = Both(identity.user, proven.workload)
+        if isinstance(identity.principal, Workload):
+            hint = "send the one proof or the other"
+            raise Unauthenticated("two workloads claim this request", hint=hint, code="two-workloads")
+        both = Both(identity.principal, proven.workload)
         until = min(identity.expires_at, proven.until)
         caller = Caller(
             both,
@@ -179,6 +186,13 @@ class Listener:
             proved_at=identity.proved_at,
         )
         return caller, until
+
+    def _program(self, program: Workload, identity: Identity, correlation_id: str) -> Caller:
+        place = self.programs.get(program.spiffe_id)
+        if place is None:
+            hint = "the operator registers it in sign_in.programs"
+            raise Unauthenticated("nobody registered this program", hint=hint, code="unknown-workload")
+        return Caller(program, place.surface, place.environment, correlation_id, scopes=identity.scopes)
 
     def _workload(self, credentials: Credentials, bearer: bytes | None, audience: str) -> Proven | None:
         """The one workload that all proofs name, or None where there is no proof of any."""

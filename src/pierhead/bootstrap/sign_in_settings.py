@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from pierhead.bootstrap.scope_settings import Scopes, words
-from pierhead.core.errors import Misconfigured
+from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.federation import ClaimMapping
 from pierhead.core.scope import ALL
+from pierhead.core.workload import Registration, trust_domain_of
+from pierhead.usecases.grant_to_programs import Program, Programs
 
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 _TYPES: Final = frozenset({"at+jwt", "jwt"})
-_FOR_CLIENTS: Final = frozenset({"clients", "client_hosts", "interactive_clients"})
+_FOR_CLIENTS: Final = frozenset({"clients", "client_hosts", "interactive_clients", "programs"})
 """What does not depend on where people sign in."""
 
 
@@ -41,6 +43,26 @@ class ClientSettings(BaseModel):
 
     name: str = Field(min_length=1)
     redirect_uris: tuple[str, ...] = Field(min_length=1)
+
+
+def _is_workload(given: str) -> str:
+    try:
+        trust_domain_of(given)
+    except Invalid as invalid:
+        raise ValueError(f"{invalid.message}; {invalid.hint}") from None
+    return given
+
+
+class ProgramSettings(BaseModel):
+    """A program without a person, which proves itself by a secret of which only the digest is kept."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workload: Annotated[str, AfterValidator(_is_workload)] = Field(
+        description="the SPIFFE ID that policy knows the program by"
+    )
+    secret_sha256: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of its secret, in hex")
+    surface: str = Field("agent", pattern=r"^[a-z][a-z0-9-]{0,31}$", description="surface of every call it makes")
 
 
 class SignInSettings(BaseModel):
@@ -88,6 +110,9 @@ class SignInSettings(BaseModel):
     clients: dict[str, ClientSettings] = Field(
         default_factory=dict[str, ClientSettings], description="clients by id that need not register themselves"
     )
+    programs: dict[str, ProgramSettings] = Field(
+        default_factory=dict[str, ProgramSettings], description="programs by client id that get tokens without a person"
+    )
     client_hosts: _Words = Field((), description="hosts whose descriptions of clients (https client_id) are fetched")
     interactive_clients: _Words = Field(
         (),
@@ -102,6 +127,16 @@ class SignInSettings(BaseModel):
     @property
     def mapping(self) -> ClaimMapping:
         return ClaimMapping(self.subject, self.groups_claim, self.groups)
+
+
+def known_programs(sign_in: SignInSettings) -> Programs:
+    """The programs by client id, as the token endpoint knows them."""
+    return {name: Program(each.workload, each.secret_sha256) for name, each in sign_in.programs.items()}
+
+
+def registered_programs(sign_in: SignInSettings, environment: str) -> dict[str, Registration]:
+    """Where each program stands, by its workload: what its token is good for says the token."""
+    return {each.workload: Registration(each.surface, environment) for each in sign_in.programs.values()}
 
 
 def check_sign_in(given: SignInSettings, variables: Mapping[str, str]) -> None:

@@ -122,14 +122,19 @@ def check_request(asked: AuthorizationRequest, challenge_method: str, issuer: st
         raise NotGranted(
             "code_challenge with code_challenge_method=S256 is required", hint="use PKCE with S256 (RFC 7636)"
         )
-    if len(asked.scope) > _LONGEST_SCOPE:
-        raise NotGranted("scope is too long", hint="ask for what you need first", code="invalid_scope")
+    check_scope(asked.scope)
     if not is_resource(asked.resource, issuer):
         raise NotGranted(
             "resource must name one server of this platform",
             hint=f"send resource={issuer}/mcp/NAME (RFC 8707)",
             code="invalid_target",
         )
+
+
+def check_scope(asked: str) -> None:
+    """Errors: NotGranted `invalid_scope`, for more words than anybody needs at once."""
+    if len(asked) > _LONGEST_SCOPE:
+        raise NotGranted("scope is too long", hint="ask for what you need first", code="invalid_scope")
 
 
 async def grant_code(asked: AuthorizationRequest, person: str, at: TokenDesk, proved_at: float = 0.0) -> str:

@@ -17,6 +17,7 @@ from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_sign_in import Client, SignInStore
 
 AUTHENTICATIONS: Final = ("none", "client_secret_post", "client_secret_basic")
+APPLICATIONS: Final = ("", "native", "web")
 IDLE_S: Final = 24 * 3600.0
 
 _LOOPBACK: Final = re.compile(r"http://(?P<host>127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?(?P<rest>/[!-~]*)?")
@@ -52,6 +53,8 @@ class Registration:
     name: str
     redirect_uris: Sequence[str]
     authentication: str
+    application: str = ""
+    """`native`, or `web`, whose people are sent back by https alone; empty where the client does not say."""
 
 
 async def register_client(wanted: Registration, store: SignInStore, clock: Clock) -> tuple[Client, str]:
@@ -84,11 +87,29 @@ def _check(wanted: Registration) -> None:
             hint=f"use 1 to {_URIS} of http://127.0.0.1, http://localhost or the callback of a known hosted client",
             code="invalid_redirect_uri",
         )
+    _check_application(wanted)
     if wanted.authentication not in AUTHENTICATIONS:
         raise NotGranted(
             f"token_endpoint_auth_method {wanted.authentication[:40]!r} is not offered",
             hint=f"use one of {', '.join(AUTHENTICATIONS)}",
             code="invalid_client_metadata",
+        )
+
+
+def _check_application(wanted: Registration) -> None:
+    """OpenID Connect Dynamic Client Registration 1.0, section 2: what a kind of application may be sent back to."""
+    if wanted.application not in APPLICATIONS:
+        raise NotGranted(
+            f"application_type {wanted.application[:40]!r} is not known",
+            hint="use native or web",
+            code="invalid_client_metadata",
+        )
+    local = [uri for uri in wanted.redirect_uris if not uri.startswith("https://")]
+    if wanted.application == "web" and local:
+        raise NotGranted(
+            f"redirect_uris of a web application: {local[0][:80]!r} is not https",
+            hint="register a program on this machine as application_type native",
+            code="invalid_redirect_uri",
         )
 
 

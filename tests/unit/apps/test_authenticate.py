@@ -7,7 +7,7 @@ from tests.unit.samples import AGENT, ALICE, caller
 
 from pierhead.apps.authenticate import Credentials, Listener, in_channel
 from pierhead.core.errors import Invalid
-from pierhead.core.identity import ANONYMOUS, Both, Principal, User
+from pierhead.core.identity import ANONYMOUS, Both, Principal, User, Workload
 from pierhead.core.workload import Proven, Registration
 
 CHAT = Both(ALICE, AGENT)
@@ -42,7 +42,7 @@ class Issued:
 
     client: str
     scopes: frozenset[str] = frozenset()
-    user: User = ALICE
+    principal: User | Workload = ALICE
     expires_at: float = 1e12
     proved_at: float = 1e9
 

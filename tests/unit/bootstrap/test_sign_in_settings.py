@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from pierhead.bootstrap.settings import Settings, client_secret, read_settings
+from pierhead.bootstrap.sign_in_settings import known_programs, registered_programs
 from pierhead.core.errors import Misconfigured
+from pierhead.core.workload import Registration
+from pierhead.usecases.grant_to_programs import Program
 
 WHOLE = {"issuer": "https://login.example", "client_id": "pierhead", "client_secret": "s3cret"}
 
@@ -85,3 +88,35 @@ def test_other_addresses_than_loopback_need_a_provider_and_https() -> None:
         read_settings({**outside, ("platform", "public_url"): "http://mcp.example"}, None, provider)
     public = {**outside, ("platform", "public_url"): "https://mcp.example"}
     assert read_settings(public, None, provider).settings.platform.host == "10.0.0.1"
+
+
+def test_what_a_plain_token_is_good_for_is_everything_unless_it_is_said() -> None:
+    assert read(**WHOLE).sign_in.token_scopes == ("mcp",)
+    assert read(**WHOLE, token_scopes="mcp.read shop.write").sign_in.token_scopes == ("mcp.read", "shop.write")
+    assert read(**WHOLE, token_scopes=" ").sign_in.token_scopes == ()
+    assert "no scope of tools" in refusal(**WHOLE, token_scopes="everything")
+
+
+ROBOT = "spiffe://corp.example/job/nightly"
+
+
+def program(tmp_path: Path, workload: str = ROBOT, digest: str = "a" * 64) -> Settings:
+    file = tmp_path / "pierhead.toml"
+    file.write_text(f'[sign_in.programs.nightly]\nworkload = "{workload}"\nsecret_sha256 = "{digest}"\n')
+    return read_settings({}, file, {}).settings
+
+
+def test_a_program_is_known_by_its_digest_and_stands_as_an_agent(tmp_path: Path) -> None:
+    sign_in = program(tmp_path).sign_in
+    assert known_programs(sign_in) == {"nightly": Program(ROBOT, "a" * 64)}
+    assert registered_programs(sign_in, "prod") == {ROBOT: Registration("agent", "prod")}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"workload": "nightly"}, {"workload": "spiffe://corp.example"}, {"digest": "s3cret"}, {"digest": ""}]
+)
+def test_a_program_without_a_workload_or_with_its_secret_in_the_clear_does_not_start(
+    tmp_path: Path, wrong: dict[str, str]
+) -> None:
+    with pytest.raises(Misconfigured):
+        program(tmp_path, **wrong)

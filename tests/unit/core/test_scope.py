@@ -55,7 +55,7 @@ def test_asking_gives_what_is_a_scope_of_the_resource_and_no_more(asked: str, re
 @pytest.mark.parametrize(
     ("scopes", "reads", "writes"),
     [
-        (set(), False, False),
+        (set[str](), False, False),
         ({"mcp"}, True, True),
         ({"shop.read"}, True, False),
         ({"shop.write"}, False, True),
@@ -109,9 +109,9 @@ def test_a_person_through_a_workload_has_what_both_are_good_for(
 @pytest.mark.parametrize(
     ("scopes", "effect", "needed"),
     [
-        (set(), Effect.READ, "shop.read"),
+        (set[str](), Effect.READ, "shop.read"),
         ({"shop.read"}, Effect.WRITE, "shop.read shop.write"),
-        (set(), Effect.DESTRUCTIVE, "shop.read shop.write"),
+        (set[str](), Effect.DESTRUCTIVE, "shop.read shop.write"),
         ({"bank.write", 'x"y', "registry:read"}, Effect.READ, "bank.write shop.read"),
     ],
 )

@@ -28,8 +28,9 @@ from pierhead.adapters.oidc.reading import (
 from pierhead.core.claims import Claims, parse_claims
 from pierhead.core.errors import Invalid
 from pierhead.core.federation import ClaimMapping
-from pierhead.core.identity import User
+from pierhead.core.identity import User, Workload
 from pierhead.core.withdrawal import TOKEN_LIFE_S
+from pierhead.core.workload import trust_domain_of
 from pierhead.usecases.ports import Clock, Snapshots
 
 _KEPT_S: Final = 60.0
@@ -64,7 +65,7 @@ class Issuer:
 class Identity:
     """What a verified token says. `client` is the program the token was issued to."""
 
-    user: User
+    principal: User | Workload
     client: str
     audiences: frozenset[str]
     issued_at: float
@@ -74,6 +75,13 @@ class Identity:
     scopes: frozenset[str] = frozenset()
     proved_at: float = 0.0
     """When the person proved who they are (`auth_time`); 0 where it does not say."""
+
+    @property
+    def user(self) -> User:
+        """The person. Errors: Unauthenticated, for a program's token."""
+        if isinstance(self.principal, Workload):
+            refuse("not-a-person")
+        return self.principal
 
 
 @dataclass(slots=True)
@@ -140,12 +148,14 @@ class Tokens:
 
     def _left(self, identity: Identity, now: float, skew_s: int) -> Identity:
         """What is left of it by now."""
-        withdrawn, user = self.snapshots.current().withdrawn, identity.user
+        withdrawn, user = self.snapshots.current().withdrawn, identity.principal
         if identity.issued_at < now - TOKEN_LIFE_S:
             refuse("too-old")
+        if isinstance(user, Workload):
+            return identity
         if identity.issued_at - skew_s < withdrawn.before(user.issuer, user.subject):
             refuse("withdrawn")
-        return replace(identity, user=withdrawn.left(user))
+        return replace(identity, principal=withdrawn.left(user))
 
 
 def _own(claims: dict[str, object], issuer: Issuer, times: tuple[int, int]) -> Identity:
@@ -153,6 +163,8 @@ def _own(claims: dict[str, object], issuer: Issuer, times: tuple[int, int]) -> I
     subject, client = claims.get("sub"), claims.get("client_id", "")
     if not isinstance(subject, str) or not subject or not isinstance(client, str):
         refuse("no-subject")
+    if "wl" in claims:
+        return Identity(_workload(claims["wl"]), client, audiences_of(claims), *times, scopes=scopes_of(claims))
     people = issuer.people or issuer.name
     if claims.get("sub_iss", issuer.name) != people:  # of the time before people came from elsewhere, or after it
         refuse("wrong-issuer")
@@ -160,6 +172,15 @@ def _own(claims: dict[str, object], issuer: Issuer, times: tuple[int, int]) -> I
     user = User(people, subject, groups, _claims(claims.get("claims", {})))
     proved_at = proved_at_of(claims, times[0])
     return Identity(user, client, audiences_of(claims), *times, scopes=scopes_of(claims), proved_at=proved_at)
+
+
+def _workload(named: object) -> Workload:
+    """The program that a token names in a person's place."""
+    try:
+        trust_domain_of(named if isinstance(named, str) else "")
+    except Invalid:
+        refuse("no-subject")
+    return Workload(str(named))
 
 
 def _foreign(claims: dict[str, object], issuer: Issuer, mapping: ClaimMapping, times: tuple[int, int]) -> Identity:

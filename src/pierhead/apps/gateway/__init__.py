@@ -25,6 +25,7 @@ from pierhead.apps.gateway.run import Program
 from pierhead.apps.gateway.streams import Origin
 from pierhead.apps.probes import Check, Probes, Readiness
 from pierhead.apps.serving import spare_collections
+from pierhead.bootstrap.sign_in_settings import registered_programs
 from pierhead.bootstrap.wire_gateway import GatewayAdapters
 from pierhead.core.errors import RecordFailed
 from pierhead.core.snapshot import EMPTY, Expired, Snapshot
@@ -71,7 +72,8 @@ def _listener(outside: GatewayAdapters) -> Listener:
     setting = outside.setting
     interactive = frozenset(setting.sign_in.interactive_clients)
     workloads = outside.workloads or NO_WORKLOADS
-    return Listener(outside.tokens, setting.surface, setting.environment, workloads, interactive)
+    programs = registered_programs(setting.sign_in, setting.environment)
+    return Listener(outside.tokens, setting.surface, setting.environment, workloads, interactive, programs)
 
 
 def _finder(snapshots: Snapshots) -> ToolFinder:

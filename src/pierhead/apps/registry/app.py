@@ -36,8 +36,10 @@ from pierhead.apps.registry.web.simulations import Simulations
 from pierhead.apps.registry.web.site import Site
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.bootstrap.plugins import ai_clients
+from pierhead.bootstrap.sign_in_settings import known_programs
 from pierhead.bootstrap.wire_registry import ADMINS, AUDITORS, RegistryAdapters
 from pierhead.usecases.count_approvals import ApprovalCounts
+from pierhead.usecases.grant_to_programs import Programs
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
 _REGISTRATIONS_A_MINUTE = 30
@@ -53,6 +55,7 @@ class Parts:
     callers: Callers
     official: Official
     approvals: ApprovalCounts
+    programs: Programs
 
 
 def build(parts: Parts) -> Starlette:
@@ -64,7 +67,7 @@ def build(parts: Parts) -> Starlette:
         Route("/healthz", _alive),
         Route("/internal/metrics", Metrics(parts.official, parts.approvals)),
         parts.official.route(),
-        *MachineSide(desk, Rate(_REGISTRATIONS_A_MINUTE, desk.clock)).routes(),
+        *MachineSide(desk, Rate(_REGISTRATIONS_A_MINUTE, desk.clock), parts.programs).routes(),
         *_logout(parts),
         *Api(parts.callers).routes(),
         *Web(parts.site).routes(),
@@ -208,4 +211,5 @@ def _with_lists(internal: Internal, site: Site, adapters: RegistryAdapters) -> P
     )
     opened = Opened(adapters.registry, adapters.standings, adapters.keys.read("cursor.key"))
     lists = official(setting_of_lists, site, listener, failed, opened)
-    return Parts(internal, site, Callers(site, listener, failed), lists, adapters.counts)
+    programs = known_programs(setting.sign_in)
+    return Parts(internal, site, Callers(site, listener, failed), lists, adapters.counts, programs)

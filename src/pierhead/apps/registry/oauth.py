@@ -23,6 +23,7 @@ from starlette.routing import Route
 from pierhead.apps.registry.forms import body_of, form_of
 from pierhead.core.errors import LimitExceeded, RecordFailed, UpstreamUnreachable
 from pierhead.core.scope import ALL, LEVELS, READ, offered
+from pierhead.usecases.grant_to_programs import Program, ProgramAsks, Programs, token_for_program
 from pierhead.usecases.grant_tokens import CodeExchange, TokenDesk, Tokens, exchange_code, refresh, revoke
 from pierhead.usecases.ports import Clock
 from pierhead.usecases.ports_sign_in import Client
@@ -36,6 +37,8 @@ from pierhead.usecases.register_client import (
 
 _NO_STORE: Final = {"cache-control": "no-store", "pragma": "no-cache", "x-content-type-options": "nosniff"}
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_GRANTS: Final = ("authorization_code", "refresh_token")
+_FOR_PROGRAMS: Final = "client_credentials"
 _STATUS: Final = {"invalid_client": 401, "slow_down": 429}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -94,6 +97,7 @@ class _Metadata(BaseModel):
     token_endpoint_auth_method: str | None = None
     grant_types: list[str] | None = None
     response_types: list[str] | None = None
+    application_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,8 @@ class MachineSide:
 
     desk: TokenDesk
     rate: Rate
+    programs: Programs = field(default_factory=dict[str, Program])
+    """Those that need no person; nobody, unless the operator names them."""
 
     def routes(self) -> list[Route]:
         """Every route; all else under /oauth and /.well-known is not found."""
@@ -135,7 +141,7 @@ class MachineSide:
                 "jwks_uri": f"{issuer}/oauth/jwks",
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query"],
-                "grant_types_supported": ["authorization_code", "refresh_token"],
+                "grant_types_supported": [*_GRANTS, *([_FOR_PROGRAMS] if self.programs else [])],
                 "token_endpoint_auth_methods_supported": list(AUTHENTICATIONS),
                 "revocation_endpoint_auth_methods_supported": list(AUTHENTICATIONS),
                 "code_challenge_methods_supported": ["S256"],
@@ -184,16 +190,16 @@ class MachineSide:
                 f"client metadata cannot be read: {places}", hint="see RFC 7591", code="invalid_client_metadata"
             ) from None
         _code_flow_only(wanted)
-        client, secret = await register_client(
-            Registration(wanted.client_name or "", wanted.redirect_uris, _authentication(wanted)),
-            self.desk.store,
-            self.desk.clock,
-        )
-        return answer(_registered(client, secret), 201)
+        kind = wanted.application_type or ""
+        asked = Registration(wanted.client_name or "", wanted.redirect_uris, _authentication(wanted), kind)
+        client, secret = await register_client(asked, self.desk.store, self.desk.clock)
+        return answer({**_registered(client, secret), **({"application_type": kind} if kind else {})}, 201)
 
     async def token(self, request: Request) -> Response:
-        """RFC 6749, sections 4.1.3 and 6, with RFC 7636 and RFC 8707."""
+        """RFC 6749, sections 4.1.3, 4.4 and 6, with RFC 7636 and RFC 8707."""
         form = await form_of(request)
+        if form.get("grant_type") == _FOR_PROGRAMS:
+            return answer(_granted(await self._for_program(request, form)))
         client = await self._client(request, form)
         match form.get("grant_type"):
             case "authorization_code":
@@ -208,6 +214,11 @@ class MachineSide:
                     code="unsupported_grant_type",
                 )
         return answer(_granted(tokens))
+
+    async def _for_program(self, request: Request, form: Mapping[str, str]) -> Tokens:
+        identity, secret, _ = _credentials(request, form)
+        asked = ProgramAsks(identity, secret, form.get("resource", ""), form.get("scope", ""))
+        return await token_for_program(asked, self.programs, self.desk)
 
     async def revocation(self, request: Request) -> Response:
         """RFC 7009: 200 also for what is unknown."""
@@ -302,6 +313,6 @@ def _granted(tokens: Tokens) -> dict[str, Any]:
         "access_token": tokens.access,
         "token_type": "Bearer",
         "expires_in": tokens.expires_in,
-        "refresh_token": tokens.refresh,
+        **({"refresh_token": tokens.refresh} if tokens.refresh else {}),
         **({"scope": tokens.scope} if tokens.scope else {}),
     }

@@ -19,6 +19,7 @@ from tests.web_site import NOW, PUBLIC_URL, TestSite, build, signing_key
 from pierhead.adapters.token_signer import JoseSigner
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.core.errors import NotFound
+from pierhead.usecases.grant_to_programs import Program
 from pierhead.usecases.memory_sign_in import KnownPeople
 
 pytestmark = pytest.mark.anyio
@@ -312,6 +313,26 @@ async def test_registering_wants_redirects_the_code_flow_and_a_known_authenticat
         "invalid_client_metadata",
         "invalid_client_metadata",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "redirect", "status", "error"),
+    [
+        ("native", REDIRECT, 201, None),
+        ("native", "https://vscode.dev/redirect", 201, None),
+        ("native", "cursor://anysphere.cursor-mcp/oauth/callback", 201, None),
+        ("web", "https://claude.ai/api/mcp/auth_callback", 201, None),
+        ("web", REDIRECT, 400, "invalid_redirect_uri"),
+        ("web", "cursor://anysphere.cursor-mcp/oauth/callback", 400, "invalid_redirect_uri"),
+        ("desktop", REDIRECT, 400, "invalid_client_metadata"),
+    ],
+)
+async def test_the_kind_of_application_says_where_people_may_be_sent_back(
+    browser: Browser, kind: str, redirect: str, status: int, error: str | None
+) -> None:
+    answer = await browser.register(application_type=kind, redirect_uris=[redirect])
+    assert (answer["status"], answer.get("error")) == (status, error)
+    assert answer.get("application_type") == (kind if status == 201 else None)
 
 
 async def test_registrations_are_limited_and_idle_clients_forgotten(browser: Browser) -> None:
@@ -688,3 +709,84 @@ async def test_the_signer_reads_its_own_access_tokens_and_nothing_else() -> None
     assert signer.read(signer.sign({"sub": "alice"})) == {"sub": "alice"}
     assert signer.read(other) is None
     assert signer.read("rubbish") is None
+
+
+@pytest.fixture
+async def programs(browser: Browser) -> AsyncIterator[httpx2.AsyncClient]:
+    """The token endpoint of a registry that knows one program."""
+    known = {"nightly": Program("spiffe://corp.example/job/nightly", hashlib.sha256(b"s3cret").hexdigest())}
+    routes = MachineSide(browser.world.site.tokens, Rate(30, browser.world.clock), known).routes()
+    way = httpx2.ASGITransport(app=Starlette(routes=routes))
+    async with httpx2.AsyncClient(transport=way, base_url=PUBLIC_URL) as http:
+        yield http
+
+
+HEADLESS = {"grant_type": "client_credentials", "resource": RESOURCE, "scope": "warehouse.read"}
+
+
+async def test_a_program_proves_itself_by_its_secret_in_either_place(programs: httpx2.AsyncClient) -> None:
+    posted = {**HEADLESS, "client_id": "nightly", "client_secret": "s3cret"}
+    for answer in (
+        await programs.post("/oauth/token", data=posted),
+        await programs.post("/oauth/token", data=HEADLESS, auth=("nightly", "s3cret")),
+    ):
+        said = answer.json()
+        assert (answer.status_code, said["scope"], "refresh_token" in said) == (200, "warehouse.read", False)
+        assert claims(said["access_token"])["wl"] == "spiffe://corp.example/job/nightly"
+    offered = (await programs.get("/.well-known/oauth-authorization-server")).json()["grant_types_supported"]
+    assert "client_credentials" in offered
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"client_secret": "wrong"}, "invalid_client"),
+        ({"client_secret": ""}, "invalid_client"),
+        ({}, "invalid_client"),
+        ({"client_id": "weekly", "client_secret": "s3cret"}, "invalid_client"),
+        ({"client_secret": "s3cret", "scope": "x" * 3000}, "invalid_scope"),
+        ({"client_secret": "s3cret", "resource": f"{PUBLIC_URL}/api/v1"}, "invalid_target"),
+    ],
+)
+async def test_a_program_gets_nothing_but_what_it_may_ask_for(
+    programs: httpx2.AsyncClient, changes: dict[str, str], error: str
+) -> None:
+    answer = await programs.post("/oauth/token", data={**HEADLESS, "client_id": "nightly", **changes})
+    assert answer.json()["error"] == error
+
+
+async def test_no_client_that_registered_itself_is_a_program(browser: Browser) -> None:
+    made = await browser.register(token_endpoint_auth_method="client_secret_post")
+    form = {**HEADLESS, "client_id": str(made["client_id"]), "client_secret": str(made["client_secret"])}
+    answer = await browser.http.post("/oauth/token", data=form)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    offered = (await browser.http.get("/.well-known/oauth-authorization-server")).json()["grant_types_supported"]
+    assert "client_credentials" not in offered
+
+
+async def test_the_consent_page_says_what_the_scopes_of_a_server_let_a_client_do(
+    browser: Browser, client: object
+) -> None:
+    reads = await browser.http.get(browser.question(client, scope="warehouse.read payroll.write"))
+    assert "use the tools of warehouse that only read" in reads.text
+    assert "change or delete" not in reads.text
+    assert "payroll" not in reads.text
+    writes = await browser.http.get(browser.question(client, scope="warehouse.write"))
+    assert "use the tools of warehouse that change or delete things" in writes.text
+    everything = await browser.http.get(browser.question(client))
+    assert "It can then call what you may call" in everything.text
+    desk = await browser.http.get(browser.question(client, resource=f"{PUBLIC_URL}/mcp", scope="mcp.read"))
+    assert "use the tools of every server that only read" in desk.text
+
+
+async def test_the_token_request_cannot_widen_what_a_person_agreed_to(browser: Browser, client: object) -> None:
+    code = await browser.code(client, scope="warehouse.read")
+    answer = await browser.exchange(client, code, scope="warehouse.read warehouse.write mcp")
+    assert answer.json()["scope"] == claims(answer.json()["access_token"])["scope"] == "warehouse.read"
+    wider = await browser.refresh(client, answer.json()["refresh_token"], scope="warehouse.write")
+    assert wider.json()["error"] == "invalid_scope"
+
+
+async def test_a_scope_that_is_given_twice_is_refused(browser: Browser, client: object) -> None:
+    page = await browser.http.get(browser.question(client, scope="warehouse.read") + "&scope=mcp")
+    assert page.status_code == 400
