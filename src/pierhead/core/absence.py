@@ -88,7 +88,7 @@ def check_absence(absence: Absence, now: float) -> None:
 
 def in_place_of(record: ApprovalRecord, person: str, stands_in: Iterable[StandIn]) -> str:
     """For whom `person` may decide on `record`, who may not in their own name; empty for nobody."""
-    taken = record.people
+    taken = record.bound
     if record.proposal.approval is Approval.CONFIRM or person in taken:
         return ""
     able = [each.person for each in stands_in if not each.groups.isdisjoint(record.approvers)]

@@ -119,6 +119,13 @@ class ApprovalRecord:
         return tuple(dict.fromkeys((self.proposal.person, *named)))
 
     @property
+    def bound(self) -> tuple[str, ...]:
+        """Who has no second say: who asked, who decided anything, and in whose place. A question decides nothing."""
+        made = [each for each in self.decisions if each.verdict != "ask"]
+        named = (name for each in made for name in (each.by, each.instead_of) if name)
+        return tuple(dict.fromkeys((self.proposal.person, *named)))
+
+    @property
     def moves_at(self) -> float | None:
         """When time alone moves it, in seconds since 1970-01-01 UTC; None where time does nothing."""
         if self.state in {ApprovalState.PENDING, ApprovalState.APPROVED}:

@@ -29,6 +29,7 @@ from pierhead.usecases.memory_sign_in import KnownPeople
 from pierhead.usecases.ports_approvals import ApprovalFilter, ApprovalLimits, Everyone
 from pierhead.usecases.ports_duty import Wish
 from pierhead.usecases.ports_notices import Readers
+from pierhead.usecases.remark_on_approval import remark_on_approval
 from pierhead.usecases.remember_choice import ChoiceBook, remember_choice, revoke_choice
 from pierhead.usecases.spend_approval import spend_approval
 from pierhead.usecases.tell_approvals import ApprovalNews
@@ -139,6 +140,30 @@ async def test_nobody_stands_in_once_it_is_over_or_the_group_is_gone(world: Worl
     assert not any("platform-admin" in each.groups for each in await world.duty.stands_in("bob"))
     with pytest.raises((Forbidden, Conflict)):
         await world.say(asked, "bob")
+
+
+async def test_a_deputy_asks_back_in_anothers_place_and_decides_after_it(world: World) -> None:
+    asked = await world.ask()
+    with pytest.raises(Forbidden):
+        await remark_on_approval(asked.id, "which ticket?", "web", person("bob"), world.desk)
+    await remark_on_approval(asked.id, "is this the table of May?", "web", person("frank"), world.desk)
+    await world.away()
+    made = await remark_on_approval(asked.id, "which ticket?", "web", person("bob"), world.desk)
+    assert [(each.by, each.instead_of) for each in made.decisions] == [("frank", ""), ("bob", "frank")]
+    await remark_on_approval(asked.id, "INC-42", "web", person("alice"), world.desk)
+    approved = await world.say(asked, "bob")
+    assert (approved.decisions[-1].instead_of, approved.state) == ("frank", ApprovalState.APPROVED)
+    assert (await spend_approval(asked.id, asked.proposal.digest, "c", world.desk)).state is ApprovalState.EXECUTING
+
+
+async def test_nobody_asks_in_the_place_of_whoever_asked(world: World) -> None:
+    asked = await world.ask()
+    await world.away("alice", "gina")
+    confirmed = await world.ask(Approval.CONFIRM, call_key="other")
+    with pytest.raises(Forbidden):
+        await remark_on_approval(confirmed.id, "why?", "web", person("bob"), world.desk)
+    with pytest.raises(Forbidden):
+        await remark_on_approval(asked.id, "why?", "web", person("bob"), world.desk)
 
 
 async def test_whoever_asked_gains_nothing_by_a_deputy(world: World) -> None:

@@ -4,7 +4,8 @@ Every command is a request to the REST API as somebody: the shell can do no more
 (a call does that by itself).
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote
 
 import typer
@@ -12,10 +13,21 @@ import typer
 from pierhead.apps.cli import approvals_duty
 from pierhead.apps.cli.frame import ConfigOption, DataOption, JsonOption, Output, OutputOption, emit, show
 from pierhead.apps.cli.life import AsOption, FormatOption, client_of, told
+from pierhead.core.errors import Conflict, Forbidden, Invalid, NotFound, PierheadError, Unauthenticated
+from pierhead.core.wire_codes import numbers
 
 if TYPE_CHECKING:
     from pierhead.bootstrap.wire_commands import ApiClient
 
+_KINDS: Final[Mapping[str, type[PierheadError]]] = {
+    "not-found": NotFound,
+    "sign-in-too-old": Unauthenticated,
+    "approval-state": Conflict,
+    "approval-differs": Conflict,
+    "changed-meanwhile": Conflict,
+    "bad-decision": Invalid,
+}
+"""What each reason is, that an answer was not taken; all others are refusals."""
 IdArgument = Annotated[str, typer.Argument(help="The approval: apr_...")]
 _Reason = Annotated[str, typer.Option("--reason", help="Why; it is recorded, and told to whoever asked.")]
 
@@ -26,6 +38,7 @@ def register(app: typer.Typer) -> None:
     approvals.command("show")(show_approval)
     approvals.command("approve")(approve)
     approvals.command("deny")(deny)
+    approvals.command("decide")(decide)
     approvals.command("ask")(ask)
     approvals.command("cancel")(cancel)
     approvals.command("settle")(settle)
@@ -99,6 +112,55 @@ def deny(
     Example: pierhead approvals deny apr_1xZ --reason "not on a Friday" --as frank
     """
     told(_answered(client_of(person, data, config), approval_id, "deny", reason), output)
+
+
+def decide(
+    answers: Annotated[list[str], typer.Argument(help="Each ID=approve or ID=deny, at most 20.")],
+    reason: _Reason = "",
+    person: AsOption = "",
+    output: OutputOption = Output.TABLE,
+    as_json: JsonOption = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Answer several, each by its own word: what you do not name stays open, and there is no word for all.
+
+    One that is not taken does not hinder the others; the exit code is 0 if all were taken, else that of the first that
+    was not.
+
+    Example: pierhead approvals decide apr_1xZ=approve apr_2yK=deny --reason "agreed in the change" --as frank
+    """
+    said = [_word(each) for each in answers]
+    client = client_of(person, data, config)
+    sent = [{"id": name, "verdict": word, "digest": _digest(client, name), "comment": reason} for name, word in said]
+    told = client.ask("POST", "/approvals/decisions", {"answers": sent})["answers"]
+    rows = [_told(each, word) for each, (_, word) in zip(told, said, strict=True)]
+    show(rows, ("id", "answer", "state", "code", "message"), output, json=as_json)
+    refused = next((row for row in rows if row["code"]), None)
+    if refused is not None:
+        raise typer.Exit(numbers(_KINDS.get(refused["code"], Forbidden)("", code=refused["code"])).exit)
+
+
+def _word(answer: str) -> tuple[str, str]:
+    """Which approval, and the answer to it. Errors: Invalid."""
+    approval_id, _, word = answer.rpartition("=")
+    if word not in {"approve", "deny"} or not approval_id.startswith("apr_"):
+        message = f"{answer[:100]!r} is no answer to one approval"
+        raise Invalid(message, hint="write apr_...=approve or apr_...=deny for each; there is no word for all")
+    return approval_id, word
+
+
+def _digest(client: "ApiClient", approval_id: str) -> str:
+    """Of exactly that call; of what is not there for you none, which the answer then says."""
+    try:
+        return str(_one(client, approval_id)["digest"])
+    except NotFound:
+        return "0" * 64
+
+
+def _told(answered: dict[str, Any], word: str) -> dict[str, Any]:
+    refused: dict[str, str] = answered["refused"] or {"code": "", "message": "", "hint": ""}
+    return {"id": answered["id"], "answer": word, "state": answered["state"] or "", **refused}
 
 
 def ask(

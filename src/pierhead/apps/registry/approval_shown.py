@@ -157,14 +157,19 @@ def whole_of(record: ApprovalRecord, sight: Sight) -> ApprovalWhole:
         may_review=bool(person) and not why_not_review(record, person, caller.groups, sight.reviewers),
         may_remember=is_own and bool(person) and asked.approval is Approval.CONFIRM and asked.foreseen.plan is None,
         review_due_at=review_due_at(record),
-        may_remark=(is_own or is_asked) and record.state is ApprovalState.PENDING,
+        may_remark=record.state is ApprovalState.PENDING and (is_own or is_asked or _stands_in(record, sight)),
     )
+
+
+def _stands_in(record: ApprovalRecord, sight: Sight) -> bool:
+    """Whether they may decide in the place of somebody who is asked."""
+    return bool(sight.person and in_place_of(record, sight.person, sight.stands_in))
 
 
 def _why_not(record: ApprovalRecord, sight: Sight) -> str:
     if not sight.person:
         return "approvals are decided by people, in person"
     reason = why_not(record, sight.person, sight.caller.groups)
-    if reason and record.state is ApprovalState.PENDING and in_place_of(record, sight.person, sight.stands_in):
+    if reason and record.state is ApprovalState.PENDING and _stands_in(record, sight):
         return ""
     return reason

@@ -12,6 +12,7 @@ from tests.web_site import NOW, PUBLIC_URL, WAITING
 from pierhead.apps.registry.app import ApprovalMetrics
 from pierhead.core.approval import Approval, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, proposed
+from pierhead.core.rule import parse_who
 from pierhead.usecases.count_approvals import ApprovalCounts
 from pierhead.usecases.memory_approvals import MemoryApprovals
 
@@ -94,6 +95,21 @@ async def test_a_glass_is_broken_with_a_reason_and_reviewed_by_another(visit: Vi
     assert "To be reviewed" in (await visit.http.get("/approvals")).text
     await send(visit, card, f"{card}/review", comment="it did")
     assert (await visit.json("/approvals"))["to_review"] == []
+
+
+async def test_a_deputy_asks_with_the_button_that_stands_there(visit: Visit) -> None:
+    """Alice stands in for frank, who is away, by the policy of deputies."""
+    asked = proposal({"n": 1}, issuer=PUBLIC_URL, call_key="lent", person="bob", requester="bob")
+    object.__setattr__(visit.world.site.duty, "deputies", parse_who("user:alice"))
+    store(visit).kept["apr_admin"] = proposed("apr_admin", asked, APPROVERS, NOW - 60)
+    await visit.sign_in("alice")
+    twin = await visit.json("/approvals/apr_admin")
+    assert (twin["approval"]["line"]["may_decide"], twin["approval"]["may_remark"]) == (True, True)
+    card = "/approvals/apr_admin"
+    sent = await send(visit, card, f"{card}/decisions", verdict="ask", digest=asked.digest, comment="which ticket?")
+    assert sent.headers["location"] == card
+    (made,) = store(visit).kept["apr_admin"].decisions
+    assert (made.by, made.verdict, made.instead_of) == ("alice", "ask", "frank")
 
 
 async def test_an_old_sign_in_breaks_no_glass(visit: Visit) -> None:
