@@ -4,6 +4,7 @@ The operator named the issuer, so it may lie inside the company's network; what 
 (or plain on this machine, for tests). Certificates are checked against the system's store. Not here: what is trusted.
 """
 
+import asyncio
 import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -18,6 +19,8 @@ from pierhead.usecases.ports import Clock
 
 _LARGEST: Final = 256 * 1024
 _TIMEOUT_S: Final = 5.0
+#: Of a whole answer: one that comes a byte at a time is never silent for long.
+_WHOLE_S: Final = 10.0
 _KEPT_S: Final = 3600.0
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _OK: Final = 200
@@ -103,6 +106,7 @@ async def _answered(
     body = bytearray()
     try:
         async with (
+            asyncio.timeout(_WHOLE_S),
             httpx2.AsyncClient(
                 verify=ssl.create_default_context(), timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False
             ) as client,

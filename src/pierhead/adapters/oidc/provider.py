@@ -5,6 +5,7 @@ question (nonce) and be meant for us (audience, `azp`); so is what the provider 
 person's cookie, and what the claims mean here.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -32,6 +33,10 @@ _LOGOUT_TOKEN: Final = frozenset({"", "jwt", "logout+jwt"})
 _EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
 _TOKEN_TYPE: Final = "urn:ietf:params:oauth:token-type:"  # noqa: S105 - a name
 _UNTOLD_S: Final = 60
+_LONGEST_LIFE_S: Final = 3600
+"""However long a token is said to live: what was withdrawn at the provider is asked for anew within the hour."""
+_BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]{1,16384}=*")
+"""What fits into the header (RFC 6750, section 2.1), and cannot end it."""
 _LOGOUT: Final = "http://schemas.openid.net/event/backchannel-logout"
 _ANEW: Final = {"prompt": "login", "max_age": "0"}
 _MEMBERS: Final = frozenset({"alg", "kid", "typ", "x5t", "x5t#S256"})
@@ -137,10 +142,10 @@ class CompanyProvider:
         }
         granted = await self._granted(asked, await self._provider.metadata())
         made = granted.get("access_token") if granted else None
-        if granted is None or not isinstance(made, str) or str(granted.get("token_type")).lower() != "bearer":
+        is_bearer = granted is not None and str(granted.get("token_type")).lower() == "bearer"
+        if granted is None or not is_bearer or not isinstance(made, str) or not _BEARER.fullmatch(made):
             refuse("exchange-refused")
-        life = granted.get("expires_in")
-        return Credential(f"Bearer {made}", self.clock.now() + (life if isinstance(life, int) else _UNTOLD_S))
+        return Credential(f"Bearer {made}", self.clock.now() + _life(granted))
 
     def name_of(self, subject: str) -> str:
         return subject if self.registered.mapping.subject == "sub" else ""
@@ -172,13 +177,13 @@ class CompanyProvider:
     def _exchangeable(self, granted: Mapping[str, Any], claims: Mapping[str, object]) -> tuple[str, float]:
         """What of this grant is exchanged later, and until when; an empty text where that was not given."""
         kind = "id_token" if self.registered.exchanges == "id_token" else "access_token"
-        token, life = granted.get(kind), granted.get("expires_in")
+        token = granted.get(kind)
         ends = claims.get("exp") if kind == "id_token" else None
         if not isinstance(token, str):
             return "", 0.0
         if isinstance(ends, int):
             return token, float(ends)
-        return token, self.clock.now() + (life if isinstance(life, int) else _UNTOLD_S)
+        return token, self.clock.now() + _life(granted)
 
     async def _proved(self, token: bytes, kind: frozenset[str]) -> dict[str, object]:
         """The claims of a token that this provider signed for us."""
@@ -194,6 +199,13 @@ class CompanyProvider:
         if self.registered.client_id not in audiences or party != self.registered.client_id:
             refuse("wrong-audience")
         return claims
+
+
+def _life(granted: Mapping[str, Any]) -> float:
+    """For how many seconds a token counts: what the provider says, if that is a time one can believe."""
+    life = granted.get("expires_in")
+    is_time = isinstance(life, int) and not isinstance(life, bool) and life >= 0
+    return float(min(life, _LONGEST_LIFE_S)) if is_time else _UNTOLD_S
 
 
 def _auth_time(claims: Mapping[str, object]) -> float:
