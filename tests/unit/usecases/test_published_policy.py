@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.registry_in_memory import DOCUMENT, FLEET_SNAPSHOT, MANIFEST, OWN, Kept, desk_in_memory
 
+from pierhead.core.errors import Conflict
 from pierhead.core.server_key import ServerKey
 from pierhead.core.snapshot import PolicyText, Snapshot
 from pierhead.core.withdrawal import NOTHING_WITHDRAWN
@@ -17,7 +18,7 @@ from pierhead.usecases.memory_keys import MemoryServerKeys
 from pierhead.usecases.ports_catalogue import Origin
 from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.publish_manifest import publish_manifest
-from pierhead.usecases.publish_policy import publish_policy
+from pierhead.usecases.publish_policy import Composition, publish_policy
 from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.revision_text import Piece, RevisionText, digest_of, policies_text, whole_text
 from pierhead.usecases.serve_policy import ServedPolicy
@@ -295,3 +296,36 @@ async def test_a_servers_own_key_is_part_of_what_is_published() -> None:
         await publish_policy(desk.source, "fleet", servers)
         found = desk.served.current().servers
         assert (found["warehouse"].key, found["other"].key) == ("key-1", "")
+
+
+async def test_the_first_change_of_a_process_publishes_every_server_and_not_the_one_that_changed() -> None:
+    kept = Kept()
+    first = desk_in_memory(kept)
+    await enter_fleet({"warehouse": DOCUMENT, "other": DOCUMENT}, first)
+    await publish_policy(first.source, "fleet")
+    second = replace(first, source=replace(first.source, composition=Composition(), served=ServedPolicy()))
+    await publish_policy(second.source, "fleet", ("warehouse",))
+    assert set(second.source.served.current().servers) == {"other", "warehouse"}
+
+
+async def test_two_numbers_may_be_lost_to_another_registry_and_no_more() -> None:
+    desk = desk_in_memory(Kept(taken=2))
+    await enter_fleet({"warehouse": DOCUMENT}, desk)
+    assert (await publish_policy(desk.source, "fleet")).number == 3
+    desk = desk_in_memory(Kept(taken=3))
+    await enter_fleet({"warehouse": DOCUMENT}, desk)
+    with pytest.raises(Conflict):
+        await publish_policy(desk.source, "fleet")
+
+
+async def test_after_another_registry_published_a_revision_is_kept_whole() -> None:
+    """What this process published before is no ground that the other's followers stand on."""
+    kept = Kept()
+    desk = desk_in_memory(kept)
+    await enter_fleet({"warehouse": DOCUMENT, "other": DOCUMENT}, desk)
+    await publish_policy(desk.source, "fleet")
+    await publish_manifest("warehouse", MANIFEST, desk)
+    assert "base" in json.loads(kept.revisions[-1].document)
+    kept.taken = 1
+    await publish_manifest("other", MANIFEST, desk)
+    assert "base" not in json.loads(kept.revisions[-1].document)
