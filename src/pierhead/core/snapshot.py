@@ -11,6 +11,7 @@ from pierhead.core.catalog import Server, Tool
 from pierhead.core.identity import Caller
 from pierhead.core.policy import Match, Question
 from pierhead.core.reach import Row
+from pierhead.core.rule import NOBODY, Who
 from pierhead.core.withdrawal import NOTHING_WITHDRAWN, Withdrawals
 
 _Value = TypeVar("_Value")
@@ -30,6 +31,11 @@ class CompanyPolicies(Protocol):
     @property
     def texts(self) -> tuple[PolicyText, ...]: ...
 
+    @property
+    def named(self) -> Who:
+        """Whom permits name, everyone besides: who may get through by them, and must be asked about each."""
+        ...
+
     def matches(self, caller: Caller, question: Question, server: Server, tool: Tool | None) -> tuple[Match, ...]:
         """Every policy that holds of that question about each party; one that fails holds, unless it permits."""
         ...
@@ -40,6 +46,10 @@ class NoPolicies:
     """A revision without company policies: short forms say it all."""
 
     texts: tuple[PolicyText, ...] = ()
+
+    @property
+    def named(self) -> Who:
+        return NOBODY
 
     def matches(self, caller: Caller, question: Question, server: Server, tool: Tool | None) -> tuple[Match, ...]:
         del caller, question, server, tool

@@ -14,7 +14,7 @@ from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect, Server, Tool
 from pierhead.core.identity import Caller, Principal, User, Workload
 from pierhead.core.reach import Every, Only, Row
-from pierhead.core.rule import Who
+from pierhead.core.rule import NOBODY, Who
 from pierhead.usecases.explain_decision import Explanation, explain_decision
 from pierhead.usecases.find_table import TableRole
 from pierhead.usecases.ports import Snapshots
@@ -99,21 +99,34 @@ def _of_tool(name: str, tool: Tool, also: Who | None, snapshots: Snapshots) -> I
     server = snapshots.current().servers[name]
     also = also or _demanded(server)
     for row in snapshots.current().rows.get(name, ()):
-        for holder in holders(row.who, tool.policy, tool.narrowed, also):
+        whos = (row.who, tool.policy, tool.narrowed, also)
+        for holder, found in _granted(whos, row, server, tool, snapshots):
+            yield Grant(
+                holder=holder,
+                server=server.name,
+                owner=server.owner,
+                tool=tool.name,
+                effect=tool.effect,
+                decision=found.decision,
+                approval=found.approval,
+                surfaces=_places(row.surfaces),
+                environments=_places(row.environments),
+                bounds=(*_channels(row), *tool.bounds.told(), *tool.narrowed_bounds.told(), *_rules(tool)),
+            )
+
+
+def _granted(
+    whos: Iterable[Who | None], row: Row, server: Server, tool: Tool, snapshots: Snapshots
+) -> list[tuple[Holder, Explanation]]:
+    """The smallest holders that get through, by name; whom company policies name are asked about one by one."""
+    granted: dict[Holder, Explanation] = {}
+    named = snapshots.current().policies.named
+    for holder in sorted(holders(*whos, named=named), key=lambda each: (len(each.groups) + bool(each.name), str(each))):
+        if not any(_is_wider(other, holder) for other in granted):
             found = _decided(holder, row, server, tool, snapshots)
             if found is not None and found.decision != "refuse":
-                yield Grant(
-                    holder=holder,
-                    server=server.name,
-                    owner=server.owner,
-                    tool=tool.name,
-                    effect=tool.effect,
-                    decision=found.decision,
-                    approval=found.approval,
-                    surfaces=_places(row.surfaces),
-                    environments=_places(row.environments),
-                    bounds=(*_channels(row), *tool.bounds.told(), *tool.narrowed_bounds.told(), *_rules(tool)),
-                )
+                granted[holder] = found
+    return sorted(granted.items(), key=lambda each: str(each[0]))
 
 
 def _demanded(server: Server) -> Who | None:
@@ -145,13 +158,21 @@ def _decided(holder: Holder, row: Row, server: Server, tool: Tool, snapshots: Sn
     return explain_decision(caller, server.name, tool.name, snapshots)
 
 
-def holders(*whos: Who | None) -> tuple[Holder, ...]:
-    """The smallest sets of names that stand in every one of these, by name."""
+def holders(*whos: Who | None, named: Who = NOBODY) -> tuple[Holder, ...]:
+    """The smallest sets of names that stand in every one of these, by name.
+
+    Where one leaves it to company policies, whoever is `named` there may get through: each is a holder to be asked.
+    """
     given = [who for who in whos if who is not None]
     people = {_joined(terms) for terms in product(*(_terms(who) for who in given))}
-    kept = [each for each in people if each is not None and not any(_is_wider(other, each) for other in people)]
-    programs = frozenset[str].intersection(*(who.workloads for who in given)) if given else frozenset[str]()
-    return tuple(sorted([*kept, *(Holder("workload", name) for name in programs)], key=str))
+    kept = {each for each in people if each is not None and not any(_is_wider(other, each) for other in people)}
+    if any(who.by_policies for who in given):
+        for term in _terms(named):
+            terms = product(*((*_terms(who), *((term,) if who.by_policies else ())) for who in given))
+            kept |= {each for each in map(_joined, terms) if each is not None}
+    programs = [who.workloads | named.workloads if who.by_policies else who.workloads for who in given]
+    shared = frozenset[str].intersection(*programs) if programs else frozenset[str]()
+    return tuple(sorted([*kept, *(Holder("workload", name) for name in shared)], key=str))
 
 
 def _terms(who: Who) -> tuple[tuple[str, str], ...]:
@@ -173,7 +194,7 @@ def _joined(terms: tuple[tuple[str, str], ...]) -> Holder | None:
 
 def _is_wider(other: Holder | None, one: Holder) -> bool:
     """Whether `other` asks for less than `one`, so that whoever is `one` is `other` too."""
-    if other is None or other == one:
+    if other is None or other == one or "workload" in {one.kind, other.kind}:
         return False
     return other.groups <= one.groups and other.name in {"", one.name}
 

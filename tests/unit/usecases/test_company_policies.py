@@ -10,7 +10,7 @@ from pierhead.core.catalog import Server, Tool
 from pierhead.core.errors import Invalid
 from pierhead.core.identity import Caller, Party
 from pierhead.core.policy import Match, Question, RuleEffect
-from pierhead.core.rule import parse_who
+from pierhead.core.rule import NOBODY, parse_who
 from pierhead.core.snapshot import EMPTY, NO_POLICIES, PolicyText, SnapshotChange
 from pierhead.usecases.discover import may_know
 from pierhead.usecases.match_rules import REACH, SnapshotRules
@@ -26,7 +26,7 @@ class Permitting:
     """Company policies that permit everybody everything, and say so."""
 
     def __init__(self, texts: tuple[PolicyText, ...] = TEXTS) -> None:
-        self.texts = texts
+        self.texts, self.named = texts, NOBODY
 
     def matches(self, caller: Caller, question: Question, server: Server, tool: Tool | None) -> tuple[Match, ...]:
         return (Match(RuleEffect.PERMIT, question, Party.PERSON, "company.cedar#1", "all may"),)

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from tests.unit.samples import AGENT, ROBOT, TOOL, caller, rows, server, tools, users
 
+from pierhead.adapters.cedar import CedarPolicies
 from pierhead.core.approval import Approval
 from pierhead.core.bounds import UNBOUNDED, read_bounds
 from pierhead.core.catalog import Effect, Stage
 from pierhead.core.identity import User
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import NOBODY, parse_who
+from pierhead.core.snapshot import PolicyText
 from pierhead.usecases.explain_decision import explain_decision
 from pierhead.usecases.find_table import TableRole, roles_of_table, without_tables
 from pierhead.usecases.memory import MemorySnapshots, snapshot_of
@@ -176,3 +178,60 @@ def test_a_table_is_reached_by_who_holds_its_role_and_may_use_a_tool_there() -> 
     ]
     (first, *_) = grants_on_table(snapshots, [reader])
     assert (first.bounds, first.operations) == (("masked: pilot",), ("read",))
+
+
+# -- whom company policies let through
+
+READERS = """
+permit (principal in Group::"readers", action, resource in Server::"warehouse");
+permit (principal in Group::"readers", action == Action::"reach", resource == Server::"warehouse");
+permit (principal is Person, action, resource) when { principal.subject == "ann" };
+permit (principal == Workload::"ROBOT", action, resource);
+permit (principal in Group::"half", action == Action::"reach", resource);
+permit (principal in Group::"other", action == Action::"use", resource);
+forbid (principal in Group::"gone", action, resource);
+""".replace("ROBOT", ROBOT)
+
+
+def through_policies(text: str, who: str = "policies", policy: str = "policies") -> list[str]:
+    tool = replace(TOOL, policy=parse_who(policy))
+    snapshot = snapshot_of([server(tool)], [row(who)])
+    read = CedarPolicies.read((PolicyText("company.cedar", text),))
+    snapshots = MemorySnapshots(replace(snapshot, policies=read))
+    return [str(each.holder) for each in grants(snapshots, ["warehouse"])]
+
+
+def test_whom_company_policies_name_and_let_through_are_told() -> None:
+    assert through_policies(READERS) == ["group:readers", "user:ann", f"workload:{ROBOT}"]
+
+
+def test_a_declaration_that_leaves_it_to_policies_beside_names_has_both() -> None:
+    assert through_policies(READERS, "policies or group:eng", "policies or group:eng") == [
+        "group:eng",
+        "group:readers",
+        "user:ann",
+        f"workload:{ROBOT}",
+    ]
+    assert through_policies(READERS, "policies", "group:eng") == [
+        "group:eng and group:half",
+        "group:eng and group:readers",
+        "user:ann and group:eng",
+    ]
+
+
+def test_a_policy_that_names_nobody_lets_everyone_through_and_a_program_besides() -> None:
+    everybody = "permit (principal, action, resource);"
+    assert through_policies(everybody) == ["everyone"]
+    with_robot = f'{everybody} permit (principal == Workload::"{ROBOT}", action, resource);'
+    assert through_policies(with_robot) == ["everyone", f"workload:{ROBOT}"]
+
+
+def test_permits_count_for_nobody_where_no_declaration_leaves_it_to_them() -> None:
+    assert through_policies(READERS, "group:eng", "group:eng") == ["group:eng"]
+
+
+def test_a_forbid_takes_the_wider_holder_and_leaves_the_narrower() -> None:
+    forbid = 'forbid (principal, action, resource) unless { principal in Group::"cleared" };'
+    assert through_policies(forbid, "everyone", "everyone") == []
+    permit = 'permit (principal in Group::"cleared", action, resource);'
+    assert through_policies(f"{forbid} {permit}", "everyone or policies", "everyone or policies") == ["group:cleared"]

@@ -14,12 +14,19 @@ from typing import Any, Final, cast
 
 import cedarpy
 
-from pierhead.adapters.cedar.reading import Policy, check_names, groups_named, read_policies
+from pierhead.adapters.cedar.reading import (
+    Policy,
+    check_names,
+    groups_named,
+    read_policies,
+    whom_permits_name,
+)
 from pierhead.adapters.cedar.schema import caller_entities, request, server_entities
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Server, Tool
 from pierhead.core.identity import Caller, Party, Principal, parties
 from pierhead.core.policy import Match, Question, RuleEffect
+from pierhead.core.rule import NOBODY, Who
 from pierhead.core.snapshot import PolicyText
 
 __all__ = ["CedarPolicies", "check_names"]
@@ -47,6 +54,7 @@ class CedarPolicies:
     _policies: tuple[Policy, ...] = field(repr=False)
     _groups: frozenset[str] = field(repr=False)
     """Those that a policy names: no other can matter, since the schema knows a group by nothing but its name."""
+    named: Who = NOBODY
     _known: dict[_About, cedarpy.Entities] = field(default_factory=dict[_About, cedarpy.Entities], repr=False)
     _servers: dict[Server, cedarpy.Entities] = field(default_factory=dict[Server, cedarpy.Entities], repr=False)
     _slices: dict[tuple[Question, str], _Slice] = field(default_factory=dict[tuple[Question, str], _Slice], repr=False)
@@ -55,7 +63,7 @@ class CedarPolicies:
     def read(cls, texts: tuple[PolicyText, ...]) -> "CedarPolicies":
         """Errors: Invalid (`policy-syntax`, `policy-unknown-name`), with line and column."""
         policies = read_policies(texts)
-        return cls(texts, policies, groups_named(policies))
+        return cls(texts, policies, groups_named(policies), whom_permits_name(policies))
 
     def matches(self, caller: Caller, question: Question, server: Server, tool: Tool | None) -> tuple[Match, ...]:
         """What holds of that question. `tool` is None where it is about reach."""

@@ -16,6 +16,7 @@ from pierhead.adapters.cedar.schema import SCHEMA
 from pierhead.core.approval import Approval
 from pierhead.core.errors import Invalid
 from pierhead.core.policy import Question, RuleEffect
+from pierhead.core.rule import Who
 from pierhead.core.snapshot import PolicyText
 
 Form = dict[str, Any]
@@ -94,6 +95,32 @@ def read_policies(texts: Iterable[PolicyText]) -> tuple[Policy, ...]:
 def groups_named(policies: Iterable[Policy]) -> frozenset[str]:
     """Every group that stands anywhere in a policy."""
     return frozenset(name for policy in policies for kind, name in _entities(policy.form) if kind == "Group")
+
+
+def whom_permits_name(policies: Iterable[Policy]) -> Who:
+    """Everyone whom a permit names, as an entity or by subject; and everyone, whom one may mean that names nobody."""
+    found: dict[str, set[str]] = {"Group": set(), "Person": set(), "Workload": set()}
+    for policy in policies:
+        if policy.effect is RuleEffect.PERMIT:
+            for kind, name in (*_entities(policy.form), *(("Person", name) for name in _subjects(policy.form))):
+                found.get(kind, set[str]()).add(name)
+    groups, users, workloads = (frozenset(found[kind]) for kind in ("Group", "Person", "Workload"))
+    return Who(groups, users, workloads, any_person=True)
+
+
+def _subjects(form: object) -> Iterator[str]:
+    """Every text that something is compared with, where people may be told by their subject."""
+    if isinstance(form, dict):
+        members = cast("Form", form)
+        compared = members.get("==")
+        if isinstance(compared, dict):
+            sides = cast("Mapping[str, Form]", compared).values()
+            yield from (str(side["Value"]) for side in sides if isinstance(side.get("Value"), str))
+        for value in members.values():
+            yield from _subjects(value)
+    elif isinstance(form, list):
+        for value in cast("list[object]", form):
+            yield from _subjects(value)
 
 
 def check_names(texts: Iterable[PolicyText], tools: Mapping[str, frozenset[str]]) -> None:

@@ -13,7 +13,7 @@ from pierhead.core.catalog import Server, Stage, Tool
 from pierhead.core.identity import Caller, parties
 from pierhead.core.policy import Match, Question, RuleEffect
 from pierhead.core.reach import Row
-from pierhead.core.rule import parse_who
+from pierhead.core.rule import NOBODY, parse_who
 from pierhead.core.snapshot import EMPTY, PolicyText, Snapshot
 from pierhead.usecases.memory import MemorySnapshots
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
@@ -48,6 +48,7 @@ class NothingForAnybody:
     """Company policies that forbid all use."""
 
     texts = (PolicyText("nothing.cedar", "forbid (principal, action, resource);"),)
+    named = NOBODY
 
     def matches(self, caller: Caller, question: Question, server: Server, tool: Tool | None) -> tuple[Match, ...]:
         return tuple(

@@ -172,7 +172,7 @@ async def test_servers_that_leave_it_to_company_policies_are_said_to_be_not_judg
     rows = {**now.rows, "presto": (Row("presto", parse_who("policies"), EVERY, EVERY, EVERY),)}
     site.registry.served.put(Revision(99, "", "{}"), replace(now, revision=99, rows=rows))
     view = await visit.json("/access?server=presto")
-    assert view["not_judged"] == ["presto: company policies say who, whom no list can name"]
+    assert view["not_judged"] == ["presto: company policies decide who; told are those whom they name"]
 
 
 async def test_servers_that_declare_no_tables_are_said_to_be_not_judged(visit: Visit) -> None:

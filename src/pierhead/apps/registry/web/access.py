@@ -78,7 +78,9 @@ async def access(site: Site, caller: Caller, question: Question) -> Access:
 
     found = await asyncio.to_thread(judged)
     untold = [f"{name}: it declares no tables" for name in without_tables(documents)] if question.table else []
-    untold += [f"{name}: company policies say who, whom no list can name" for name in _delegating(site, servers)]
+    untold += [
+        f"{name}: company policies decide who; told are those whom they name" for name in _delegating(site, servers)
+    ]
     revision = site.snapshots.current().revision
     return Access(found[:MOST_GRANTS], tuple(untold), since, revision, len(found) > MOST_GRANTS)
 
