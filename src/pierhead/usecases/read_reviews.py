@@ -27,10 +27,9 @@ __all__ = [
     "weakened",
 ]
 
-_CONTACT = frozenset({"on_call", "owner", "repository", "runbook", "slo", "support", "version"})
 _EFFECTS = list(Effect)
 """In rising order of danger."""
-_CONTACT = frozenset({"owner", "repository", "runbook", "support", "version"})
+_CONTACT = frozenset({"on_call", "owner", "repository", "runbook", "slo", "support", "version"})
 _WORDING = frozenset({"description", "icon", "title"})
 
 

@@ -20,6 +20,7 @@ from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, 
 from pierhead.usecases.memory_approvals import MemoryApprovals
 
 pytestmark = pytest.mark.anyio
+CALLER = replace(caller(ALICE), scopes=frozenset({"shop.read", "shop.write"}))
 
 
 def server(version: str) -> Server:
@@ -72,13 +73,13 @@ async def test_a_server_that_came_back_as_another_version_asks_anew(
     store: MemoryApprovals, process: Callable[[str], Governance]
 ) -> None:
     body = Body()
-    asked = await process("1").run(call("a"), caller(ALICE), body)
+    asked = await process("1").run(call("a"), CALLER, body)
     assert isinstance(asked, Waiting)
     (record,) = store.kept.values()
     answer = Answer("approve", "", "web", record.proposal.digest)
     await decide_approval(record.id, answer, person("frank"), desk_over(store))
 
-    again = await process("2").run(call("b"), caller(ALICE), body)
+    again = await process("2").run(call("b"), CALLER, body)
     assert isinstance(again, Waiting)
     assert body.ran == []
     assert store.kept[record.id].state is ApprovalState.SUPERSEDED
@@ -89,10 +90,10 @@ async def test_the_version_that_was_approved_runs_it_once(
     store: MemoryApprovals, process: Callable[[str], Governance]
 ) -> None:
     body = Body()
-    await process("1").run(call("a"), caller(ALICE), body)
+    await process("1").run(call("a"), CALLER, body)
     (record,) = store.kept.values()
     answer = Answer("approve", "", "web", record.proposal.digest)
     await decide_approval(record.id, answer, person("frank"), desk_over(store))
-    ran = await process("1").run(call("b"), caller(ALICE), body)
+    ran = await process("1").run(call("b"), CALLER, body)
     assert isinstance(ran, Ran)
     assert body.ran == [record.id]
