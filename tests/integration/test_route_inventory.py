@@ -41,6 +41,7 @@ ANONYMOUS: Final = {
     "/healthz": "says that the process answers, for whoever watches it",
     "/internal/metrics": "counts without names, on this machine alone: the gateway carries nothing below /internal",
     "/.well-known/": _READ,
+    "/mcp/{server}/.well-known/": _READ,
     "/oauth/jwks": "public keys",
     "/oauth/register": "a client registers before anybody can sign in; limited in number, and worth nothing by itself",
     "/oauth/token": _FORM,

@@ -116,6 +116,8 @@ class MachineSide:
             Route("/.well-known/oauth-authorization-server/mcp/{server}", self.authorization_server),
             Route("/.well-known/openid-configuration", self.authorization_server),
             Route("/.well-known/openid-configuration/mcp/{server}", self.authorization_server),
+            Route("/mcp/{server}/.well-known/oauth-authorization-server", self.authorization_server),
+            Route("/mcp/{server}/.well-known/openid-configuration", self.authorization_server),
             Route("/.well-known/oauth-protected-resource", self.protected_resource),
             Route("/.well-known/oauth-protected-resource/mcp", self.protected_resource),
             Route("/.well-known/oauth-protected-resource/api/v1", self.protected_api),

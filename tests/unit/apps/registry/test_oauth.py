@@ -565,6 +565,8 @@ async def test_this_machine_under_another_name_is_led_to_the_public_one(browser:
         "/.well-known/oauth-authorization-server",
         "/.well-known/oauth-authorization-server/mcp/warehouse",
         "/.well-known/openid-configuration",
+        "/mcp/warehouse/.well-known/oauth-authorization-server",
+        "/mcp/warehouse/.well-known/openid-configuration",
     ],
 )
 async def test_metadata_is_alike_at_every_place_clients_look(browser: Browser, path: str) -> None:
