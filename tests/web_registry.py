@@ -5,7 +5,10 @@ Filled by hand and through the use cases' own ports, so that what pages show fol
 
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
+
+from tests.packets import FAILING, PASSING, SBOM
 
 from pierhead.core.approval import Approval
 from pierhead.core.approval_rule import ApprovalRule
@@ -13,6 +16,8 @@ from pierhead.core.bounds import Bounds
 from pierhead.core.catalog import DataClass, Discovery, Effect, Risk, Server, Stage, Step, Tool
 from pierhead.core.errors import Invalid
 from pierhead.core.json import Json
+from pierhead.core.packet import Part, PartKind, packet_digest, packet_key
+from pierhead.core.packet_reading import read_part
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.review import WORKING_DAYS, ChangeClass, Comment, Gate, Review, SignOff, Verdict, due_at
 from pierhead.core.rule import Who, parse_who
@@ -266,9 +271,20 @@ def _more_warehouse(catalogue: MemoryCatalogue, now: float) -> None:
         "warehouse", replace(kept.manifest, version="1.5.0", tools=changed), document, Stage.IN_REVIEW, now
     )
     catalogue.kept_versions["warehouse", "1.5.0"] = replace(new, published_at=now - 6 * DAY, moved_at=now - 6 * DAY)
-    catalogue.kept_reviews[WAREHOUSE_REVIEW] = _review(
-        WAREHOUSE_REVIEW, new, ChangeClass.MAJOR, now - 6 * DAY, (_signed_by_dave(now),)
-    )
+    opened = _review(WAREHOUSE_REVIEW, new, ChangeClass.MAJOR, now - 6 * DAY, (_signed_by_dave(now),))
+    packet = {PartKind.TESTS: PASSING, PartKind.EVALS: FAILING, PartKind.SBOM: SBOM}
+    catalogue.kept_reviews[WAREHOUSE_REVIEW] = handed_in(catalogue, opened, packet, now - 6 * DAY)
+
+
+def handed_in(catalogue: MemoryCatalogue, review: Review, packet: Mapping[PartKind, bytes], at: float) -> Review:
+    """The review with these parts beside what was handed in before, as if they had been there when it was opened."""
+    bound, key = review.binding, packet_key(review.binding)
+    for kind, content in packet.items():
+        told, digest = read_part(kind, content), sha256(content).hexdigest()
+        part = Part(key, bound.server, bound.version, kind, digest, len(content), told, "alice", at)
+        catalogue.kept_parts[key, kind] = (part, content)
+    parts = [part for part, _ in catalogue.kept_parts.values() if part.bound == key]
+    return replace(review, packet_digest=packet_digest(parts))
 
 
 def _export() -> Tool:

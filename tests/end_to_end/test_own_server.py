@@ -21,29 +21,13 @@ from mcp.shared.exceptions import MCPError
 from tests.galleries import listed, status
 from tests.own_servers import OwnServer, own_server
 from tests.running_platform import WITHIN_S, Up, eventually, up
+from tests.towns import fleet_of
 
 from pierhead.bootstrap.running import free_ports
 from pierhead.core.enrolment import Enrolment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-FLEET = """
-people:
-  alice: {groups: [data-eng]}
-  bob: {groups: [kitchen]}
-  carol: {groups: [security-reviewers]}
-  dave: {groups: [legal-reviewers]}
-  erin: {groups: [genai-reviewers]}
-  frank: {groups: [platform-admin]}
-servers:
-  time:
-    kind: stdio
-    command: [mcp-server-time, --local-timezone, UTC]
-    owner: platform
-    support: "#platform-help"
-    access: everyone
-    tools: {get_current_time: {policy: everyone, effect: read, minutes_saved: 1}}
-"""
 ENTRY = """
 servers:
   lunch:
@@ -147,7 +131,7 @@ class Town:
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("own")
     fleet = folder / "fleet.yaml"
-    fleet.write_text(FLEET)
+    fleet.write_text(fleet_of("kitchen"))
     (port,) = free_ports(1)
     (folder / "lunch.yaml").write_text(ENTRY % port)
     with closing(sqlite3.connect(folder / "shop.db")) as connection:

@@ -15,28 +15,13 @@ import httpx2
 import orjson
 import pytest
 from tests.galleries import listed, status
+from tests.packets import PASSING, SBOM
 from tests.remote_servers import RemoteServer, remote_server
 from tests.running_platform import WITHIN_S, Up, eventually, up
+from tests.towns import fleet_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-FLEET = """
-people:
-  alice: {groups: [data-eng]}
-  bob: {groups: [web]}
-  carol: {groups: [security-reviewers]}
-  dave: {groups: [legal-reviewers]}
-  erin: {groups: [genai-reviewers]}
-  frank: {groups: [platform-admin]}
-servers:
-  time:
-    kind: stdio
-    command: [mcp-server-time, --local-timezone, UTC]
-    owner: platform
-    support: "#platform-help"
-    access: everyone
-    tools: {get_current_time: {policy: everyone, effect: read, minutes_saved: 1}}
-"""
 #: Sends text of people outside, and its answers hold text of strangers: every gate applies.
 ENTRY = """
 servers:
@@ -100,7 +85,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("story")
     with remote_server() as remote:
         fleet = folder / "fleet.yaml"
-        fleet.write_text(FLEET)
+        fleet.write_text(fleet_of("web"))
         (folder / "weather.yaml").write_text(ENTRY % remote.url)
         quick = {"registry__probe_s": "0.5", "registry__relist_s": "2"}
         with up(folder / "data", fleet, **quick, registry__allowed_hosts="127.0.0.1") as platform:
@@ -124,8 +109,13 @@ def _published(town: Town) -> str:
 
 
 def test_2_three_people_sign_it_and_nobody_signs_their_own(town: Town) -> None:
-    town.server("submit", "weather", "--reason", "first version", person="bob")
+    packet = town.folder / "packet"
+    packet.mkdir()
+    (packet / "tests.xml").write_bytes(PASSING)
+    (packet / "sbom.cdx.json").write_bytes(SBOM)
+    town.server("publish", "weather", "--packet", str(packet), "--submit", "--reason", "first version", person="bob")
     waiting = orjson.loads(town.server("review", "weather", "-o", "json", person="carol"))
+    assert waiting[0]["packet_digest"], "its reviewers have what was handed in"
     assert {gate["gate"] for gate in waiting[0]["gates"]} == {"security", "legal", "genai"}
 
     assert town.refused("approve", "weather", "--gate", "security", "--reason", "mine", person="bob") == 6
@@ -194,6 +184,8 @@ def test_6_the_record_tells_the_whole_story(town: Town) -> None:
     assert [step for step, _ in moves][:4] == ["register", "submit", "approve", "deploy"]
     assert [step for step, _ in moves][-2:] == ["deprecate", "retire"]
     assert {("security", "carol"), ("legal", "dave"), ("genai", "erin")} <= decided
+    assert {fact["auth"] for fact in ours if fact["kind"] == "review-decided"} == {"access token"}
+    assert [fact["part"] for fact in ours if fact["kind"] == "packet-part-kept"] == ["sbom", "tests"]
     assert {"entry-changed", "server-published", "review-opened", "definitions-drifted"} <= {
         fact["kind"] for fact in ours
     }

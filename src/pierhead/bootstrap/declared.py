@@ -156,7 +156,7 @@ class Access(Strict):
     channels: list[Channel] | None = None
 
 
-class _Minutes(Strict):
+class DeclaredMinutes(Strict):
     mode: float = Field(ge=0)
     low: float = Field(ge=0)
     high: float = Field(ge=0)
@@ -194,7 +194,7 @@ class Narrowing(BoundsMembers):
 class DeclaredGuestTool(BoundsMembers):
     policy: PolicyText
     effect: Annotated[str, AfterValidator(lambda text: member_of(Effect, text))]
-    minutes_saved: float | _Minutes
+    minutes_saved: float | DeclaredMinutes
     approval: Annotated[str, AfterValidator(lambda text: member_of(Approval, text))] | None = None
     timeout: float = Field(30.0, gt=0, le=3600)
 
@@ -332,8 +332,8 @@ def _guest(model: GuestModel) -> Guest | None:
     return Guest(tuple(model.command), model.environment, tools) if isinstance(model, CommandModel) else None
 
 
-def _minutes(saved: float | _Minutes) -> Minutes:
-    if isinstance(saved, _Minutes):
+def _minutes(saved: float | DeclaredMinutes) -> Minutes:
+    if isinstance(saved, DeclaredMinutes):
         return Minutes(saved.mode, saved.low, saved.high, saved.method)
     return Minutes.estimate(saved)
 

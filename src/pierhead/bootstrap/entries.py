@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from pierhead.bootstrap.declared import MODELS, FleetServer, PluginModel, frozen
+from pierhead.bootstrap.known_keys import known_keys, misspelt_keys
 from pierhead.bootstrap.plugins import server_kinds
 from pierhead.core.errors import Invalid
 from pierhead.core.json import Json
@@ -36,6 +37,10 @@ class EntryDeclarations:
         except ValidationError as invalid:
             faults = [_fault(error) for error in invalid.errors()]
             raise _bad(name, faults, _near(invalid, model)) from None
+        if model is PluginModel and (misspelt := misspelt_keys(document)):
+            raise _bad(
+                name, [f"unknown member {key}" for key in misspelt], f"did you mean {next(iter(misspelt.values()))}?"
+            )
         return frozen(name, read, dict(document), None)
 
 
@@ -50,9 +55,10 @@ def _fault(error: Any) -> str:  # noqa: ANN401 - pydantic's own mapping
 
 def _near(invalid: ValidationError, model: type[BaseModel]) -> str:
     for error in invalid.errors():
-        near = difflib.get_close_matches(str(error["loc"][-1]), list(model.model_fields), n=1)
-        if error["type"] == "extra_forbidden" and near:
-            return f"did you mean {near[0]}?"
+        if error["type"] == "extra_forbidden":
+            known = known_keys(model, error["loc"][:-1])
+            near = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+            return f"did you mean {near[0]}?" if near else f"allowed there: {', '.join(sorted(known))}"
     return _HINT
 
 

@@ -17,23 +17,19 @@ from pierhead.bootstrap.company_policies import read_texts
 from pierhead.bootstrap.declared import (
     GUEST_KINDS,
     MODELS,
-    Access,
     AnyModel,
-    DeclaredGuestTool,
     FleetServer,
     Guest,
-    GuestModel,
     Name,
-    Narrowing,
     PluginModel,
     Spiffe,
     Strict,
     frozen,
 )
-from pierhead.bootstrap.declared_approvals import DeclaredApproval
 from pierhead.bootstrap.document import Document, Mark, broken, read_document
 from pierhead.bootstrap.entry_words import Group
 from pierhead.bootstrap.fleet_views import View, ViewName
+from pierhead.bootstrap.known_keys import known_keys, misspelt_keys
 from pierhead.bootstrap.plugins import server_kinds
 from pierhead.core.audience import Audience
 from pierhead.core.claims import Claims, parse_claims
@@ -200,13 +196,9 @@ def _server(document: Document, name: str, entry: Mapping[str, object]) -> tuple
 
 
 def _misspelt(document: Document, entry: Mapping[str, object], place: tuple[str, ...]) -> Iterator[Misconfigured]:
-    """A kind has keys of its own, but one that is nearly `access` is no setting: it would silently be nothing."""
-    common = list(PluginModel.model_fields)
-    for key in entry.keys() - set(common):
-        near = difflib.get_close_matches(key, common, n=1, cutoff=0.75)
-        if near:
-            what = f"unknown key {'.'.join((*place, key))}"
-            yield broken(document.path, document.mark((*place, key)), what, f"did you mean {near[0]}?")
+    for key, near in misspelt_keys(entry).items():
+        what = f"unknown key {'.'.join((*place, key))}"
+        yield broken(document.path, document.mark((*place, key)), what, f"did you mean {near}?")
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -239,17 +231,11 @@ def _fault(document: Document, place: tuple[str | int, ...], error: Any, model: 
 
 def _known(model: type[BaseModel], inside: Iterable[str | int]) -> list[str]:
     """The keys that the model knows at that depth: enough for a hint."""
-    parts = list(inside)
-    if not parts:
-        return list(model.model_fields)
-    inner = {
-        "access": Access,
-        "approvals": DeclaredApproval,
-        "people": _Person,
-        "views": View,
-        "tools": DeclaredGuestTool if issubclass(model, GuestModel) else Narrowing,
-    }
-    return list(inner.get(str(parts[0]), _File).model_fields)
+    parts = [str(part) for part in inside]
+    inner: Mapping[str, type[BaseModel]] = {"people": _Person, "views": View}
+    if parts and parts[0] in inner:
+        return list(inner[parts[0]].model_fields)
+    return known_keys(model, parts) or list(_File.model_fields)
 
 
 def _gathered(path: Path, faults: _Faults) -> Misconfigured:

@@ -4,6 +4,7 @@ The foreign document says where a server is; who owns it here, who may use it an
 whoever imports it. Every known schema version is read as the newest. Pure. Not here: fetching, registering.
 """
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,27 @@ _OLD_NAMES: Final[Mapping[str, str]] = {
     "registry_name": "registryType",
     "source_code": "source",
 }
+#: What the contract knows at each place, in the names of today; of older versions also what they said besides.
+_MEMBERS: Final = frozenset(
+    {
+        *("$schema", "name", "title", "description", "version", "repository", "websiteUrl", "packages", "remotes"),
+        *("id", "status", "createdAt", "updatedAt", "versionDetail"),
+    }
+)
+_REPOSITORY: Final = frozenset({"url", "source", "id", "subfolder"})
+_PACKAGE: Final = frozenset(
+    {
+        *("registryType", "identifier", "name", "version", "transport", "registryBaseUrl", "fileSha256"),
+        *("runtimeHint", "runtimeArguments", "packageArguments", "environmentVariables"),
+    }
+)
+_REMOTE: Final = frozenset({"type", "url", "headers", "variables"})
+_HEADER: Final = frozenset(
+    {
+        *("name", "value", "default", "description", "format", "placeholder", "choices", "variables"),
+        *("isRequired", "isSecret"),
+    }
+)
 _OURS: Final = frozenset({"kind", "url", "command", "headers", "environment"})
 
 Form = dict[str, Json]
@@ -96,7 +118,29 @@ def _server(source: object) -> Form:
             message = f"its $schema is {str(schema)[:120]!r}, which this version does not know"
             raise Invalid(message, hint=f"known: {', '.join(KNOWN)}", code="import-schema")
     kept = {key: value for key, value in plain.items() if key not in {"_meta", "icons"}}
-    return cast("Form", _today(kept))
+    server = cast("Form", _today(kept))
+    _refuse_unknown(server)
+    return server
+
+
+def _refuse_unknown(server: Form) -> None:
+    """A member that nobody knows would silently be nothing. Errors: Invalid (`bad-import`), with its place."""
+    _refuse_others(server, _MEMBERS, "")
+    repository = server.get("repository")
+    _refuse_others(repository if isinstance(repository, dict) else {}, _REPOSITORY, "repository.")
+    for at, package in enumerate(_objects(server, "packages")):
+        _refuse_others(package, _PACKAGE, f"packages[{at}].")
+    for at, remote in enumerate(_objects(server, "remotes")):
+        _refuse_others(remote, _REMOTE, f"remotes[{at}].")
+        for place, header in enumerate(_objects(remote, "headers")):
+            _refuse_others(header, _HEADER, f"remotes[{at}].headers[{place}].")
+
+
+def _refuse_others(form: Mapping[str, Json], known: frozenset[str], place: str) -> None:
+    for name in sorted(form.keys() - known):
+        near = difflib.get_close_matches(name, sorted(known), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known there: {', '.join(sorted(known))}"
+        raise _bad(f"unknown member {place}{name[:80]}", hint)
 
 
 def _today(value: Json) -> Json:

@@ -20,6 +20,9 @@ from pierhead.usecases.rights import is_owner, person_of, require
 from pierhead.usecases.wire_forms import Manifest
 
 _REPLACEABLE = frozenset({Stage.REGISTERED, Stage.REJECTED})
+_UNSIGNED = _REPLACEABLE | {Stage.IN_REVIEW}
+MOST_UNSIGNED = 50
+"""How many versions of one server may wait for somebody to sign them: each is kept whole, with its packet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ async def publish_version(server: str, manifest: Manifest | None, caller: Caller
 
     The same again is the same version; other definitions under a name that was signed become `NAME+2`.
     Errors: NotFound; Forbidden (`not-yours`); Invalid (`no-definitions`, `unknown-narrowing`,
-    `hostile-definition`).
+    `hostile-definition`, `too-many-versions`).
     """
     entry, offered = await _offered(server, manifest, caller, desk)
     return await keep_version(entry, offered, person_of(caller), desk)
@@ -86,11 +89,23 @@ async def keep_version(entry: Entry, manifest: Manifest, by: str, desk: Registry
     if same is not None:
         return same
     made = new_version(entry, manifest, known, by, desk)
+    _refuse_flood(entry, made, known)
     stage = str(made.stage)
     published = ServerPublished(entry.name, made.version, stage, made.binding.tools_digest, by)
     moved = ServerMoved(entry.name, made.version, "register", stage, stage, by, "")
     await commit(Change((published, moved), versions=(made,)), desk)
     return await version_of(entry.name, made.version, desk)
+
+
+def _refuse_flood(entry: Entry, made: Version, known: Sequence[Version]) -> None:
+    """A server has few versions that nobody has signed. Errors: Invalid (`too-many-versions`)."""
+    unsigned = sum(version.stage in _UNSIGNED for version in known)
+    if made.lock == 0 and unsigned >= MOST_UNSIGNED:
+        raise Invalid(
+            f"{entry.name} has {unsigned} versions that nobody has signed",
+            hint="have one reviewed, or retire those that nobody needs",
+            code="too-many-versions",
+        )
 
 
 def new_version(entry: Entry, manifest: Manifest, known: Sequence[Version], by: str, desk: RegistryDesk) -> Version:

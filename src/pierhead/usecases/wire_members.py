@@ -3,6 +3,7 @@
 Not here: which forms there are.
 """
 
+import difflib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -38,8 +39,10 @@ class Members:
         self.form = cast("Mapping[str, object]", form)
         self._what = what
         self._left = set(self.form) - optional
+        self._known = set(optional)
 
     def take_any(self, name: str) -> object:
+        self._known.add(name)
         if name not in self.form:
             raise wrong(self._what, f"member {name!r} is missing")
         self._left.discard(name)
@@ -72,7 +75,15 @@ class Members:
 
     def done(self) -> None:
         if self._left:
-            raise wrong(self._what, f"unknown members: {', '.join(sorted(self._left))}")
+            unknown, known = sorted(self._left), sorted(self._known)
+            near = difflib.get_close_matches(unknown[0], known, n=1)
+            hint = f"did you mean {near[0]}?" if near else _HINT
+            raise wrong(self._place(), f"unknown members: {', '.join(unknown)}", hint)
+
+    def _place(self) -> str:
+        """What is read, by its name where it has one."""
+        name = self.form.get("name")
+        return f"{self._what} {name[:80]}" if isinstance(name, str) else self._what
 
 
 def unique(names: Sequence[str], what: str) -> None:
@@ -81,5 +92,5 @@ def unique(names: Sequence[str], what: str) -> None:
         raise wrong(what, f"named twice: {', '.join(repeated)}")
 
 
-def wrong(what: str, why: str) -> Invalid:
-    return Invalid(f"cannot read the {what}: {why}", hint=_HINT, code="wire-form")
+def wrong(what: str, why: str, hint: str = _HINT) -> Invalid:
+    return Invalid(f"cannot read the {what}: {why}", hint=hint, code="wire-form")

@@ -148,6 +148,31 @@ def test_an_import_bomb_is_refused_before_it_is_read(bomb: dict[str, Any]) -> No
     refusal({**REMOTE, **bomb}, "import-too-large")
 
 
+@pytest.mark.parametrize(
+    ("change", "place", "hint"),
+    [
+        ({"remots": []}, "unknown member remots", "did you mean remotes?"),
+        ({"colour": "red"}, "unknown member colour", "known there: $schema"),
+        ({"repository": {"url": "https://x.example", "sauce": "git"}}, "repository.sauce", "did you mean source?"),
+        ({"packages": [{"identifer": "x"}]}, "packages[0].identifer", "did you mean identifier?"),
+        ({"remotes": [{"type": "sse", "uri": "https://x"}]}, "remotes[0].uri", "did you mean url?"),
+        (
+            {"remotes": [{"type": "sse", "url": "https://x", "headers": [{"name": "A", "isSecrt": True}]}]},
+            "remotes[0].headers[0].isSecrt",
+            "did you mean isSecret?",
+        ),
+    ],
+)
+def test_a_member_that_nobody_knows_is_told_with_its_place_and_the_nearest(
+    change: dict[str, Any], place: str, hint: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        import_server({**REMOTE, **change}, GIVEN, NOTHING_ALLOWED)
+    assert refused.value.code == "bad-import"
+    assert place in refused.value.message
+    assert hint in refused.value.hint
+
+
 def test_what_runs_comes_from_the_document_alone() -> None:
     with pytest.raises(Invalid, match=r"url come from the server\.json"):
         import_server(REMOTE, {**GIVEN, "url": "https://other.example/"}, NOTHING_ALLOWED)

@@ -5,6 +5,7 @@ makes the same requests that people make, so that no review gate is skipped. Not
 which the registry reads at its start.
 """
 
+import difflib
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -159,11 +160,18 @@ def manifest_in(file: Path, version: str) -> Mapping[str, object]:
     if not isinstance(read, dict):
         raise Invalid(f"{file} is no JSON object", hint="pierhead inspect NAME --json writes one")
     form = cast("dict[str, Any]", read)
+    for key in sorted(form.keys() - _MANIFEST - _INSPECTED):
+        near = difflib.get_close_matches(key, sorted(_MANIFEST), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"a manifest has {', '.join(sorted(_MANIFEST))}"
+        raise Invalid(f"{file}: unknown member {key[:80]}", hint=hint)
     tools = [{key: value for key, value in tool.items() if key not in _SHOWN_ONLY} for tool in form.get("tools", [])]
     kept = {key: form[key] for key in ("version", "description", "instructions") if key in form}
     return {**kept, **({"version": version} if version else {}), "tools": tools}
 
 
+_MANIFEST: Final = frozenset({"version", "description", "instructions", "tools"})
+_INSPECTED: Final = frozenset({"server", "tokens", "upstream"})
+"""What `pierhead inspect` tells besides, and what no manifest decides."""
 _SHOWN_ONLY: Final = frozenset({"tokens", "narrowed", "withheld"})
 
 
