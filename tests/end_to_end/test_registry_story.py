@@ -184,7 +184,7 @@ def test_6_the_record_tells_the_whole_story(town: Town) -> None:
     assert [step for step, _ in moves][:4] == ["register", "submit", "approve", "deploy"]
     assert [step for step, _ in moves][-2:] == ["deprecate", "retire"]
     assert {("security", "carol"), ("legal", "dave"), ("genai", "erin")} <= decided
-    assert {fact["auth"] for fact in ours if fact["kind"] == "review-decided"} == {"access token"}
+    assert all("access token" in fact["auth"] for fact in ours if fact["kind"] == "review-decided")
     assert [fact["part"] for fact in ours if fact["kind"] == "packet-part-kept"] == ["sbom", "tests"]
     assert {"entry-changed", "server-published", "review-opened", "definitions-drifted"} <= {
         fact["kind"] for fact in ours
