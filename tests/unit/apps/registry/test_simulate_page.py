@@ -203,6 +203,17 @@ async def test_one_that_runs_says_how_far_it_is_and_works_without_scripts(visit:
     assert "The simulation failed." in await visit.text("/access/simulations/sim_running")
 
 
+@pytest.mark.parametrize("each", Moved)
+async def test_every_kind_of_change_has_its_badge(visit: Visit, each: Moved) -> None:
+    await visit.sign_in("alice")
+    done = visit.world.site.simulations.find("sim_done", "alice")
+    change = Change("bob", "ide", "warehouse", "run_query", each, "approval (approve)", "approval (four-eyes)", "")
+    done.found = Simulation(1, (change,), (), (), is_cut=False)
+    said = await visit.text("/access/simulations/sim_done")
+    assert f"{str(each).capitalize()} bob" in said
+    assert "Ask (approve) Ask (four-eyes)" in said
+
+
 async def test_a_simulation_that_changes_nothing_says_so(visit: Visit) -> None:
     await sign_in(visit, "carol")
     same = OPENED.replace(" or group:data-eng", "")

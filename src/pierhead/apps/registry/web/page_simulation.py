@@ -33,12 +33,14 @@ from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.usecases.simulate_policy import Change, Moved, Unjudged
 
 LISTED: Final = 200
-_WIDENS: Final = frozenset({Moved.GAINS, Moved.ASKS_NO_MORE})
+_WIDENS: Final = frozenset({Moved.GAINS, Moved.ASKS_NO_MORE, Moved.ASKS_LESS})
 _MOVES: Final = {
     Moved.GAINS: ("Gains", Shape.EXCLAMATION, Tone.WAIT),
     Moved.ASKS_NO_MORE: ("Need not ask", Shape.EXCLAMATION, Tone.WAIT),
+    Moved.ASKS_LESS: ("Must ask less", Shape.EXCLAMATION, Tone.WAIT),
     Moved.LOSES: ("Loses", Shape.BAR, Tone.BAD),
     Moved.ASKS: ("Must ask", Shape.QUESTION, Tone.NOTE),
+    Moved.ASKS_MORE: ("Must ask more", Shape.QUESTION, Tone.NOTE),
 }
 
 
@@ -190,7 +192,9 @@ def _cells(change: Change) -> Sequence[h.Node]:
 
 
 def _decision(word: str) -> h.Node:
-    return decision_badge("ask" if word == "approval" else word)
+    """The decision as a badge; where two that ask differ, with what each asks for."""
+    decision, _, asked = word.partition(" ")
+    return [decision_badge("ask" if decision == "approval" else decision), f" {asked}" if asked else None]
 
 
 def _more(total: int) -> h.Node:
