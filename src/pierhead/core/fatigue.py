@@ -44,7 +44,11 @@ class PersonFatigue:
 
 @dataclass(frozen=True, slots=True)
 class RuleFatigue:
-    """What became of the calls that one rule asked about. Shares are of 1; `median_s` is None if nobody decided."""
+    """What became of the calls that one rule asked about. Shares are of 1.
+
+    `median_s` is the middle of the seconds to a decision, None if there was none; `waited_s` of those that a call
+    waited until it was settled, by its last decision or by nobody in time.
+    """
 
     rule: str
     server: str
@@ -54,6 +58,7 @@ class RuleFatigue:
     denied: float
     expired: float
     median_s: float | None
+    waited_s: float
     is_proposed: bool
 
 
@@ -115,16 +120,23 @@ def _rule(key: tuple[str, str, str], cases: Sequence[ApprovalRecord], at: Thresh
     denied = sum(record.state is ApprovalState.DENIED for record in cases)
     unanswered = sum(record.state is ApprovalState.EXPIRED and len(record.yeses) < record.required for record in cases)
     approved = len(cases) - denied - unanswered
-    waited = [made.at - record.created_at for record in cases for made in _decisions(record)]
+    deciding = [made.at - record.created_at for record in cases for made in _decisions(record)]
     return RuleFatigue(
         *key,
         cases=len(cases),
         approved=_share(approved, len(cases)),
         denied=_share(denied, len(cases)),
         expired=_share(unanswered, len(cases)),
-        median_s=round(median(waited), 1) if waited else None,
+        median_s=round(median(deciding), 1) if deciding else None,
+        waited_s=round(median(map(_wait, cases)), 1),
         is_proposed=len(cases) >= at.cases and approved / len(cases) > at.approved,
     )
+
+
+def _wait(record: ApprovalRecord) -> float:
+    """How long whoever asked waited, in seconds: as many as it takes where two must agree."""
+    is_answered = record.state is ApprovalState.DENIED or len(record.yeses) >= record.required
+    return (_decisions(record)[-1].at if is_answered else record.expires_at) - record.created_at
 
 
 def _is_case(record: ApprovalRecord) -> bool:

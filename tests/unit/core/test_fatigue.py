@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.approving import APPROVERS, proposal
 
-from pierhead.core.approval import ApprovalState
+from pierhead.core.approval import Approval, ApprovalState
 from pierhead.core.approval_record import ApprovalRecord, Decided, decided, proposed
 from pierhead.core.fatigue import DAY_S, Thresholds, fatigue_of
 
@@ -64,6 +64,16 @@ def test_what_nobody_answered_counts_against_a_rule_and_what_was_withdrawn_for_n
     assert (rule.cases, rule.approved, rule.expired, rule.median_s) == (2, 0.5, 0.5, 10.0)
     (alone,) = fatigue_of([unanswered], Thresholds()).rules
     assert alone.median_s is None
+
+
+def test_a_call_waits_until_its_last_yes_and_as_long_as_it_may_if_nobody_answers() -> None:
+    two = replace(proposed("apr_9", proposal({"n": 9}, Approval.FOUR_EYES), APPROVERS, START), required=2)
+    for who, after in (("frank", 30.0), ("henry", 90.0)):
+        two = decided(two, Decided(who, "web", START + after, "approve"))
+    (rule,) = fatigue_of([two], Thresholds()).rules
+    assert (rule.median_s, rule.waited_s) == (60.0, 90.0)
+    (rule,) = fatigue_of([waiting(1, ApprovalState.EXPIRED)], Thresholds()).rules
+    assert (rule.median_s, rule.waited_s) == (None, 3600.0)
 
 
 def test_what_a_remembered_choice_decided_counts_for_nobody() -> None:

@@ -150,5 +150,5 @@ def fatigue(
         emit(found, output, json=as_json)
         return
     rows = [{**each, "proposed": "review it" if each["is_proposed"] else ""} for each in found["rules"]]
-    columns = ("rule", "server", "tool", "cases", "approved", "denied", "expired", "median_s", "proposed")
+    columns = ("rule", "server", "tool", "cases", "approved", "denied", "expired", "median_s", "waited_s", "proposed")
     show(rows, columns, output, json=False)

@@ -53,7 +53,7 @@ def _habits(view: FatigueView) -> h.Node:
 
 
 def _rules(rules: tuple[RuleFatigue, ...]) -> h.Node:
-    names = ("Cases", "Approved", "Denied", "Expired", "Median s")
+    names = ("Cases", "Approved", "Denied", "Expired", "Median s", "Wait s")
     columns = [Column("Rule"), Column("Call"), *(Column(name, is_number=True) for name in names), Column("Habit")]
     return table("Rules", columns, [_rule(each) for each in rules])
 
@@ -67,6 +67,7 @@ def _rule(rule: RuleFatigue) -> list[h.Node]:
         f"{rule.denied:.0%}",
         f"{rule.expired:.0%}",
         "none" if rule.median_s is None else f"{rule.median_s:,.0f}",
+        f"{rule.waited_s:,.0f}",
         badge("Review it", Shape.QUESTION, Tone.WAIT) if rule.is_proposed else "nothing to note",
     ]
 
