@@ -45,7 +45,8 @@ def needed(
     server = replace(SERVER, version=version, tools={"drop_rows": DROP})
     call = Call("call-1", "warehouse", "drop_rows", Parsed(arguments, digest(arguments), 10), "2026-07-28", "c 1")
     ask = Match(RuleEffect.ASK, Question.USE, parties(principal)[0], "rule", sentence, approval)
-    return ApprovalNeeded(Request(call, caller(principal), server, DROP, 1), approval, (ask,))
+    who = replace(caller(principal), client="client-1")
+    return ApprovalNeeded(Request(call, who, server, DROP, 1), approval, (ask,))
 
 
 def proposal(

@@ -76,7 +76,8 @@ class SaidCaller:
         user = User(ISSUER, said["user"], frozenset({"data-eng"}))
         principal = Both(user, Workload(said["program"])) if said["program"] else user
         call_id = f"call-{self.count}"
-        return Caller(principal, "ide", "prod", call_id, scopes=WHOLE, interactive=said["interactive"]), call_id
+        place = Caller(principal, "ide", "prod", call_id, scopes=WHOLE)
+        return replace(place, interactive=said["interactive"], client=said["client"]), call_id
 
 
 def shop(ran: list[str]) -> Server:
@@ -123,8 +124,12 @@ class Shop:
     snapshots: MemorySnapshots
     asked: list[ElicitRequestFormParams] = field(default_factory=list[ElicitRequestFormParams])
 
+    token_of: str = "client-1"
+    """The client that the tokens of all who come from now on were issued to."""
+
     def http(self, user: str = "alice", program: str = "", *, interactive: bool = True) -> httpx2.AsyncClient:
-        header = orjson.dumps({"user": user, "program": program, "interactive": interactive}).decode()
+        said = {"user": user, "program": program, "interactive": interactive, "client": self.token_of}
+        header = orjson.dumps(said).decode()
         return httpx2.AsyncClient(headers={ASSERTION_HEADER.decode(): header}, trust_env=False, timeout=30)
 
     @property

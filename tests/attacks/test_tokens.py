@@ -278,6 +278,14 @@ def test_an_assertion_is_its_caller_once() -> None:
     assert refusal(server, header) == "assertion-expired"
 
 
+def test_the_client_of_the_token_travels_with_each_caller_apart() -> None:
+    clock = MemoryClock()
+    minter, server = Minter(b"m" * 32, clock), verifier(clock)
+    for number, client in enumerate(("https://vscode.dev/oauth/client-metadata.json", "", "dyn-1")):
+        header = minter.mint(replace(ALICE, client=client), "warehouse", f"call-{number}", BODY)
+        assert server.verify(header, BODY)[0].client == client
+
+
 def test_claims_travel_with_the_person_alone() -> None:
     clock = MemoryClock()
     lead = Caller(User(URL, "alice", frozenset(), (("level", 3), ("teams", ("a", "b")))), "ide", "local", "call-1")
@@ -364,6 +372,7 @@ def test_even_with_the_key_an_assertion_must_be_whole() -> None:
         "env": "local",
         "chn": "",
         "sc": "mcp",
+        "cid": "client-1",
         "bd": BODY,
     }
     assert verifier(clock).verify(forged(whole), BODY)

@@ -131,6 +131,22 @@ async def test_what_is_decided_on_the_page_meanwhile_counts(era: str) -> None:
             assert shop.ran == []
 
 
+async def test_a_client_that_takes_anothers_name_is_asked_all_the_same(era: str) -> None:
+    """The choice is that of the client whose token it was, whatever any client calls itself."""
+    async with running_shop() as shop:
+        async with shop.client(era, choosing("remember")) as client:
+            await client.call_tool("purge", {"table": "orders"})
+        shop.token_of = "client-2"
+        async with shop.client(era, choosing("deny")) as impostor:
+            await impostor.call_tool("purge", {"table": "orders"})
+        names = {record.proposal.client for record in shop.store.kept.values()}
+        assert (len(names), len(shop.asked), shop.ran) == (1, 2, ["orders"])
+        shop.token_of = "client-1"
+        async with shop.client(era, None) as client:
+            await client.call_tool("purge", {"table": "people"})
+        assert {record.proposal.client_id for record in shop.store.kept.values()} == {"client-1", "client-2"}
+
+
 async def test_what_is_remembered_in_the_form_is_not_asked_again(era: str) -> None:
     async with running_shop() as shop, shop.client(era, choosing("remember")) as client:
         for _ in range(3):

@@ -31,7 +31,7 @@ _TYPE: Final = "pierhead+jwt"
 _JOSE: Final = urlsafe_b64encode(orjson.dumps({"alg": "HS256", "typ": _TYPE})).rstrip(b"=")
 _LONGEST: Final = 16 * 1024
 _CALLERS_KNOWN: Final = 4096
-_TEXTS: Final = ("aud", "jti", "sub", "sub_iss", "wl", "sfc", "env", "chn", "sc", "bd")
+_TEXTS: Final = ("aud", "jti", "sub", "sub_iss", "wl", "sfc", "env", "chn", "sc", "bd", "cid")
 
 
 def server_key(master: bytes, server: str, key_id: str = "") -> bytes:
@@ -42,7 +42,7 @@ def server_key(master: bytes, server: str, key_id: str = "") -> bytes:
     return hmac.digest(master, b"server:" + assertion_label(server, key_id).encode(), "sha256")
 
 
-_Known = tuple[Principal, str, str, str, bool, frozenset[str], str, str]
+_Known = tuple[Principal, str, str, str, bool, frozenset[str], str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Minter:
         `key_id` is that of the credential its process holds, if it is not the platform's.
         """
         who = (caller.principal, caller.surface, caller.environment, caller.channel, caller.interactive, caller.scopes)
-        known = (*who, server, key_id)
+        known = (*who, caller.client, server, key_id)
         key, shared = self._known.get(known) or self._learn(known, caller)
         now = int(self.clock.now())
         own = b'"iat":%d,"exp":%d,"jti":%b,"bd":%b}' % (
@@ -88,6 +88,7 @@ class Minter:
             "chn": caller.channel,
             "sc": _narrowed(caller.scopes, server),
             "ia": caller.interactive,
+            "cid": caller.client,
         }
         if user and user.claims:
             claims["claims"] = claims_form(user.claims)
@@ -149,6 +150,7 @@ class Verifier:
             texts["chn"],
             scopes=frozenset(texts["sc"].split()),
             interactive=claims.get("ia") is True,
+            client=texts["cid"],
         )
         return caller, texts["jti"]
 

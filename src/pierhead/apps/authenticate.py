@@ -164,6 +164,7 @@ class Listener:
                 scopes=identity.scopes,
                 interactive=identity.client in self.interactive,
                 proved_at=identity.proved_at,
+                client=identity.client,
             )
             return caller, identity.expires_at
         place = proven.registration
@@ -184,6 +185,7 @@ class Listener:
             scopes=of_both(identity.scopes, place.scopes),
             interactive=place.interactive and identity.client in self.interactive,
             proved_at=identity.proved_at,
+            client=identity.client,
         )
         return caller, until
 

@@ -65,6 +65,8 @@ class Proposal:
     foreseen: Foreseen = NOTHING_FORESEEN
     reason: str = ""
     on_behalf_of: str = ""
+    client_id: str = ""
+    """The client that the token of the call was issued to; `client` is only what it calls itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +175,7 @@ def proposal_of(needed: ApprovalNeeded) -> Proposal:
         foreseen=_told(arguments.foreseen),
         reason=_reason(arguments.values),
         on_behalf_of=who.subject if who and caller.workload else "",
+        client_id=caller.client,
     )
 
 

@@ -1,8 +1,9 @@
 """A choice that is remembered: for a few hours the same person is not asked again to confirm the same call.
 
-For class confirm alone. It holds for one person through the same program and surface, one tool of one version under
-one revision of the policy, one environment, and one pattern of arguments: those that are fixed must be the very same,
-those that are free may be any. Pure. Below: `approval_record`. Above: `usecases/remember_choice`, `ask_approval`.
+For class confirm alone. It holds for one person through the same proven client, program and surface, one tool of one
+version under one revision of the policy, one environment, and one pattern of arguments: those that are fixed must be
+the very same, those that are free may be any. Pure. Below: `approval_record`. Above: `usecases/remember_choice`,
+`ask_approval`.
 """
 
 from collections.abc import Mapping
@@ -44,6 +45,8 @@ class Choice:
     created_at: float
     expires_at: float
     ended_at: float | None = None
+    client_id: str = ""
+    """Of the choices before it was kept nobody knows it, and they cover nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,8 @@ def choice_of(record: ApprovalRecord, choice_id: str, free: tuple[str, ...], now
         wrong = "only confirmations are remembered"
     elif asked.foreseen.plan is not None:
         wrong = "every plan is confirmed by itself"
+    elif not _is_proven(asked):
+        wrong = "nothing proves through which client the call came"
     elif not SHORTEST_S <= lifetime_s <= LONGEST_S:
         wrong = "it lasts between a minute and 8 hours"
     elif set(free) - set(asked.shown):
@@ -132,15 +137,21 @@ def choice_of(record: ApprovalRecord, choice_id: str, free: tuple[str, ...], now
         free=tuple(sorted(free)),
         created_at=now,
         expires_at=now + lifetime_s,
+        client_id=asked.client_id,
     )
+
+
+def _is_proven(asked: Proposal) -> bool:
+    """Whether its token names a client, or a verified workload stands between: both are somebody's proof."""
+    return bool(asked.client_id or asked.on_behalf_of)
 
 
 def is_about(choice: Choice, asked: Proposal) -> bool:
     """Whether it is about that tool for that person there, whatever version and arguments."""
-    mine = (choice.issuer, choice.person, choice.requester, choice.surface, choice.client)
-    theirs = (asked.issuer, asked.person, asked.requester, asked.surface, asked.client)
+    mine = (choice.issuer, choice.person, choice.requester, choice.surface, choice.client_id)
+    theirs = (asked.issuer, asked.person, asked.requester, asked.surface, asked.client_id)
     where = (choice.server, choice.tool, choice.environment) == (asked.server, asked.tool, asked.environment)
-    return where and mine == theirs
+    return where and mine == theirs and _is_proven(asked)
 
 
 def is_outdated(choice: Choice, asked: Proposal) -> bool:

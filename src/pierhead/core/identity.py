@@ -123,7 +123,8 @@ class Caller:
     came with, and hold it back (`core/scope`); none is the least: who needs no token says so, with `WHOLE`.
     `interactive` says that a person sits before the surface and answers in their own name: the operator registered it
     so, and it was proven. `proved_at` is when the person proved who they are, in seconds since 1970-01-01 UTC; 0,
-    which is never recent, where nobody knows.
+    which is never recent, where nobody knows. `client` is the client that their token was issued to, as its issuer
+    says; what a client calls itself is another thing, and proves nothing.
     """
 
     principal: Principal
@@ -134,6 +135,7 @@ class Caller:
     scopes: frozenset[str] = field(default=frozenset(), compare=False)
     interactive: bool = False
     proved_at: float = field(default=0.0, compare=False)
+    client: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:

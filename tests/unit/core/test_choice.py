@@ -43,7 +43,8 @@ def test_the_same_call_is_covered_until_its_time_is_over() -> None:
         {"issuer": "https://other.example"},
         {"requester": "alice via spiffe://x/y"},
         {"surface": "chat"},
-        {"client": "another 1"},
+        {"client_id": "client-2"},
+        {"client_id": ""},
         {"server": "other"},
         {"tool": "other"},
         {"environment": "prod"},
@@ -54,6 +55,25 @@ def test_the_same_call_is_covered_until_its_time_is_over() -> None:
 )
 def test_everything_it_pins_must_be_the_same(changes: dict[str, Any]) -> None:
     assert not covers(choice(), replace(asked(), **changes), NOW)
+
+
+def test_a_client_that_takes_anothers_name_is_another_and_one_that_changes_its_own_is_the_same() -> None:
+    kept = choice()
+    impostor = replace(asked(), client_id="client-2")
+    assert impostor.client == kept.client
+    assert not covers(kept, impostor, NOW)
+    assert covers(kept, replace(asked(), client="renamed 2"), NOW)
+
+
+def test_where_nothing_proves_the_client_nothing_is_remembered() -> None:
+    unproven = replace(record(), proposal=replace(asked(), client_id=""))
+    with pytest.raises(Invalid, match="nothing proves"):
+        choice_of(unproven, "cho_1", (), NOW, LONGEST_S)
+    by_workload = replace(unproven.proposal, on_behalf_of="alice")
+    kept = choice_of(replace(unproven, proposal=by_workload), "cho_1", (), NOW, LONGEST_S)
+    assert covers(kept, by_workload, NOW)
+    old = replace(choice(), client_id="")
+    assert not covers(old, unproven.proposal, NOW), "kept before it was known, and of nobody proven"
 
 
 def test_a_free_argument_may_be_any_and_the_others_may_not() -> None:

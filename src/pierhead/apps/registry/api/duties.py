@@ -141,7 +141,19 @@ async def _choices(asked: Asked) -> Mapping[str, object]:
 
 
 def _choice(each: Choice) -> Mapping[str, object]:
-    names = ("id", "approval_id", "server", "version", "tool", "environment", "surface", "client", "fixed", "free")
+    names = (
+        "id",
+        "approval_id",
+        "server",
+        "version",
+        "tool",
+        "environment",
+        "surface",
+        "client",
+        "client_id",
+        "fixed",
+        "free",
+    )
     told = {name: getattr(each, name) for name in names}
     return {**told, "created_at": moment(each.created_at), "expires_at": moment(each.expires_at)}
 

@@ -117,7 +117,7 @@ def _choice(choice: Choice, token: str) -> h.Node:
     pairs: list[tuple[str, h.Node]] = [
         ("Call", [h.code[visible(choice.tool)], " on ", h.bdi[visible(choice.server)], f" {visible(choice.version)}"]),
         ("In", visible(choice.environment)),
-        ("Through", visible(f"{choice.surface}, {choice.client}" if choice.client else choice.surface)),
+        ("Through", visible(", ".join(part for part in (choice.surface, choice.client, choice.client_id) if part))),
         ("May differ", visible(", ".join(choice.free)) or "nothing"),
         ("Until", absolute(choice.expires_at)),
     ]
