@@ -1,9 +1,10 @@
 """A registry of 2,000 servers with 20,000 tools, on SQLite and on PostgreSQL, as its clients meet it.
 
 Real processes: a registry and two gateways. Pages, lists and pre-flight go through the first gateway, as everybody's
-do; pre-flight is asked at a fixed rate by another process (`programs/open_loop`). A change counts from when its answer
-is here until a call through each gateway is decided by it. CPU stands beside each latency: it is the part of it that
-other programs on the machine do not move. Not here: how that registry is filled and started (`large_fleet`).
+do; pre-flight is asked at a fixed rate by another process (`programs/open_loop`). A change, or a group that is taken
+from somebody, counts from when its answer is here until a call through each gateway is decided by it. CPU stands beside
+each latency: it is the part of it that other programs on the machine do not move. Not here: how that registry is filled
+and started (`large_fleet`).
 """
 
 import asyncio
@@ -53,6 +54,7 @@ _LOOKING_S: Final = 8.0
 _PAUSE_S: Final = 0.005
 _BUSY_RATE: Final = 100
 _BUSY_S: Final = 8
+WITHDRAWALS: Final = 50
 
 
 def _targets(database: str) -> tuple[Target, ...]:
@@ -63,6 +65,7 @@ def _targets(database: str) -> tuple[Target, ...]:
         Target(f"{name}.authorize", "p99", None, at_most=5.0),
         Target(f"{name}.change", "p99", None, at_most=2000.0),
         Target(f"{name}.change_under_load", "p99", None, at_most=2000.0),
+        Target(f"{name}.withdrawal", "p99", None, at_most=2000.0),
     )
 
 
@@ -147,6 +150,7 @@ def _measure(stage: Stage) -> None:
         "authorize_at_registry": lambda: _authorize(stage, "authorize_at_registry", stage.at.registry.port),
         "change": lambda: _changes(stage, "change", CHANGING),
         "change_under_load": lambda: _changes_under_load(stage),
+        "withdrawal": lambda: withdrawals(stage),
     }
     for name, section in sections.items():
         stage.say(f"{stage.name} {name}; load average {os.getloadavg()[0]:.1f}")
@@ -255,6 +259,12 @@ def _changes_under_load(stage: Stage) -> None:
         stage.add("authorize_amid_changes", _answers(process), 0.99)
 
 
+def withdrawals(stage: Stage) -> None:
+    """A group taken from somebody, until both gateways refuse the token that was good before; then given back."""
+    times = asyncio.run(_Changing(stage.at).withdrawn(WITHDRAWALS))
+    stage.add("withdrawal", [gateway for each in times for gateway in each.seen_ms], 0.5, 0.99, 1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Changed:
     """One change: how long its answer took, and how long after that each gateway decided by it."""
@@ -278,15 +288,34 @@ class _Changing:
             for client in self.clients:
                 await client.aclose()
 
+    async def withdrawn(self, rounds: int) -> list[Changed]:
+        """Only what is taken away counts: nobody is waiting for what is given back."""
+        self.clients = [_client(program) for program in (*self.at.gateways, self.at.registry)]
+        body = {"person": "alice", "groups": ["data-eng"], "reason": "measured"}
+        found = list[Changed]()
+        try:
+            for _ in range(rounds):
+                found.append(await self._asked("/api/v1/people/revoke", body, CHANGING[0], runs=False))
+                await self._asked("/api/v1/people/restore", body, CHANGING[0], runs=True)
+        finally:
+            for client in self.clients:
+                await client.aclose()
+        return found
+
     async def _one(self, server: int, step: str) -> Changed:
+        path = f"/api/v1/servers/server-{server}/versions/1.0.0/{step}"
+        return await self._asked(path, {"reason": "measured"}, server, runs=step == "resume")
+
+    async def _asked(self, path: str, body: object, server: int, *, runs: bool) -> Changed:
+        """One change, until calls of that server run, or are refused, at each gateway."""
         place = self.at.place
         headers = {"authorization": f"Bearer {place.tokens['frank', '/api/v1']}", "host": f"127.0.0.1:{place.port}"}
-        path, began = f"/api/v1/servers/server-{server}/versions/1.0.0/{step}", time.perf_counter()
-        answer = await self.clients[0].post(path, json={"reason": "measured"}, headers=headers)
+        began = time.perf_counter()
+        answer = await self.clients[0].post(path, json=body, headers=headers)
         answered = time.perf_counter()
         if answer.status_code != 200:
             raise Flawed(f"{path} answered {answer.status_code}: {answer.text[:200]}")
-        seen = [self._seen(number, server, answered, runs=step == "resume") for number in range(2)]
+        seen = [self._seen(number, server, answered, runs=runs) for number in range(2)]
         return Changed((answered - began) * 1000, tuple(await asyncio.gather(*seen)))
 
     async def _seen(self, gateway: int, server: int, since: float, *, runs: bool) -> float:
@@ -309,10 +338,10 @@ def _client(program: Program) -> httpx2.AsyncClient:
 
 
 def _ran(answer: httpx2.Response) -> bool:
-    """Whether the call ran; if not, it must read as one of a server that is not there. Errors: Flawed."""
+    """Whether the call ran; if not, it must read as one of a server or tool that is not there. Errors: Flawed."""
     said: Mapping[str, object] = answer.json()
     if "result" in said:
         return True
-    if answer.status_code != 404:
+    if answer.status_code not in {401, 404} and "unknown-tool" not in answer.text:
         raise Flawed(f"a call was answered {answer.status_code}: {answer.text[:200]}")
     return False

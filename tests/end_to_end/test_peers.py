@@ -1,6 +1,8 @@
 """Gateway, server and registry speak mTLS: who proves no role gets nowhere, and certificates change while calls run."""
 
+import contextlib
 import http.client
+import socket
 import ssl
 import threading
 import time
@@ -168,3 +170,15 @@ def _lets_in(platform: Peered, authority: Authority) -> bool:
         return all(platform.ask(role, gateway, "/healthz")[0] == 200 for role in ("registry", SHOP))
     except (OSError, http.client.HTTPException):
         return False
+
+
+@pytest.mark.parametrize("listener", ["registry", SHOP])
+def test_who_shows_no_certificate_cannot_send_a_head_without_end(platform: Peered, listener: str) -> None:
+    with (
+        socket.create_connection(("127.0.0.1", platform.ports[listener]), timeout=30) as plain,
+        platform.client(None).wrap_socket(plain) as connection,
+        contextlib.suppress(OSError),
+    ):
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: here\r\nx-long: " + b"x" * 100_000 + b"\r\n\r\n")
+        said = connection.recv(1000)
+        assert said == b"" or said.startswith(b"HTTP/1.1 400")

@@ -43,7 +43,7 @@ ROUNDS = 12
 EXCHANGE = {"exchange": f"orders={AUDIENCE}", "exchange_subject": "id_token"}
 #: Everyone loses something once: for a minute after that, the provider's clock may be the one that is wrong.
 PEOPLE = {
-    **{name: {"groups": ["corp-data"]} for name in ("alice", "bob", "erin", "frank", "heidi", "ivan")},
+    **{name: {"groups": ["corp-data"]} for name in ("alice", "bob", "erin", "frank", "heidi", "ivan", "judy")},
     "grace": {"groups": ["corp-admins"]},
 }
 
@@ -291,7 +291,7 @@ async def test_a_trino_runs_each_statement_as_the_caller_whose_exchanged_credent
 ) -> None:
     if not isinstance(trino_address, Address):
         pytest.skip("component trino: the one that was named takes no tokens of ours")
-    await signed_in(company, "frank")
+    await signed_in(company, "judy")
     place = f"{trino_address.secured}/tpch/tiny?tls=on&ca={trino_address.authority}"
     query = GovernedQuery("SELECT current_user", (), 10, explain=False)
     view = View("trino", "tpch", "tiny", ())
@@ -304,19 +304,19 @@ async def test_a_trino_runs_each_statement_as_the_caller_whose_exchanged_credent
             CALLER.reset(token)
 
     async with orders(company) as server:
-        service = (await made(server, caller(company, "frank"))).authorization.removeprefix("Bearer ")
-        own = TrinoEngine(Place.parse(f"trino://frank:{service}@{place}&proof=bearer"))
-        assert await asked(own, caller(company, "ivan")) == [["frank"]], "the login's own token is the login's"
+        service = (await made(server, caller(company, "judy"))).authorization.removeprefix("Bearer ")
+        own = TrinoEngine(Place.parse(f"trino://judy:{service}@{place}&proof=bearer"))
+        assert await asked(own, caller(company, "ivan")) == [["judy"]], "the login's own token is the login's"
         await own.close()
         engine = TrinoEngine(Place.parse(f"trino://nobody@{place}&identity=exchange"))
         engine.use_credentials(lambda who: credential_of(server, who))
-        assert await asked(engine, caller(company, "frank")) == [["frank"]]
+        assert await asked(engine, caller(company, "judy")) == [["judy"]]
         for who in (caller(company, "nobody"), Caller(Workload("spiffe://corp.example/a"), "agent", "local", "c")):
             with pytest.raises(Forbidden):
                 await asked(engine, who)
         engine.use_credentials(lambda _: forged(company))
         with pytest.raises(UpstreamUnreachable) as refused:
-            await asked(engine, caller(company, "frank"))
+            await asked(engine, caller(company, "judy"))
         assert refused.value.code == "upstream-refused-login"
         await engine.close()
 
@@ -327,7 +327,7 @@ async def credential_of(server: Server, who: Caller) -> str:
 
 async def forged(company: Company) -> str:
     """A token of the provider that is for another system."""
-    return f"Bearer {company.idp.access_token('frank', 'https://other.corp.example')}"
+    return f"Bearer {company.idp.access_token('judy', 'https://other.corp.example')}"
 
 
 async def test_what_cannot_be_exchanged_is_refused_with_its_reason(company: Company) -> None:

@@ -24,6 +24,10 @@ _COLLECTED_AFTER: Final = 20_000
 
 Application = Callable[..., Awaitable[None]]
 
+_HEAD_BYTES: Final = 40 * 1024
+_REQUEST_S: Final = 30.0
+_LOOK_S: Final = 5.0
+
 SHOWN: Final = "pierhead.certificate"
 """The extension of a request's scope that holds the certificate (DER) which its client showed to our own TLS."""
 
@@ -49,6 +53,53 @@ class ShowingProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if self._shown is not None:
             cast("dict[str, object]", self.scope)["extensions"] = {SHOWN: self._shown}
+
+
+class BoundedProtocol(ShowingProtocol):
+    """The protocol of our listeners, but a request must be here whole within 30 s, and its head within 40 KiB."""
+
+    _due = float("inf")
+    _in_head = True
+    _head_bytes = 0
+    _looking: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._due = self.loop.time() + _REQUEST_S
+        self._looking = self.loop.call_later(_LOOK_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The request's head is too large.")
+
+    def on_message_begin(self) -> None:
+        self._due = self.loop.time() + _REQUEST_S
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._due = float("inf")
+        self._in_head = True
+        self._head_bytes = 0
+        super().on_message_complete()
+
+    def _look(self) -> None:
+        """End a connection whose request does not come to an end."""
+        if self.loop.time() >= self._due:
+            self.transport.abort()
+        else:
+            self._looking = self.loop.call_later(_LOOK_S, self._look)
 
 
 class Server(uvicorn.Server):
@@ -92,7 +143,9 @@ async def serve(
     `tls` is that of the listener; None where it speaks plain HTTP.
     Errors: whatever the application raises at its start.
     """
-    server = server_of(application, drain_s=drain_s, http=ShowingProtocol, lifespan=lifespan, **secured(tls))
+    # A listener with TLS may stand on a network, where slow and endless senders are.
+    protocol = "httptools" if tls is None else BoundedProtocol
+    server = server_of(application, drain_s=drain_s, http=protocol, lifespan=lifespan, **secured(tls))
     spare_collections()
     serving = asyncio.create_task(server.serve(list(sockets)))
     stopped = asyncio.create_task(stopping.wait())

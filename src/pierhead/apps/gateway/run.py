@@ -16,12 +16,9 @@ from typing import Final
 import uvicorn
 
 from pierhead.apps.probes import Probes
-from pierhead.apps.serving import Application, Server, ShowingProtocol, secured, server_of, spare_collections
+from pierhead.apps.serving import Application, BoundedProtocol, Server, secured, server_of, spare_collections
 from pierhead.core.errors import RecordFailed
 
-_HEAD_BYTES: Final = 40 * 1024
-_REQUEST_S: Final = 30.0
-_LOOK_S: Final = 5.0
 _TICK_S: Final = 0.5
 _DRAIN_S: Final = 27
 _RECORDS_S: Final = 2.0
@@ -30,53 +27,6 @@ _CONNECTIONS: Final = 2000
 
 Door = tuple[Application, socket.socket]
 """What is served on one more bound socket."""
-
-
-class BoundedProtocol(ShowingProtocol):
-    """The protocol of our listeners, but a request must be here whole within 30 s, and its head within 40 KiB."""
-
-    _due = float("inf")
-    _in_head = True
-    _head_bytes = 0
-    _looking: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._due = self.loop.time() + _REQUEST_S
-        self._looking = self.loop.call_later(_LOOK_S, self._look)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._looking is not None:
-            self._looking.cancel()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        self._head_bytes += len(data)
-        super().data_received(data)
-        if self._in_head and self._head_bytes > _HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The request's head is too large.")
-
-    def on_message_begin(self) -> None:
-        self._due = self.loop.time() + _REQUEST_S
-        self._in_head = True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._due = float("inf")
-        self._in_head = True
-        self._head_bytes = 0
-        super().on_message_complete()
-
-    def _look(self) -> None:
-        """End a connection whose request does not come to an end."""
-        if self.loop.time() >= self._due:
-            self.transport.abort()
-        else:
-            self._looking = self.loop.call_later(_LOOK_S, self._look)
 
 
 @dataclass(frozen=True, slots=True)
