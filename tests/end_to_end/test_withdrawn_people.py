@@ -286,6 +286,7 @@ async def test_a_server_reaches_its_system_with_a_credential_of_the_caller_and_n
     assert token not in facts
 
 
+@pytest.mark.timeout(300)  # a coordinator may have to start first
 async def test_a_trino_runs_each_statement_as_the_caller_whose_exchanged_credential_it_verifies(
     company: Company, trino_address: str
 ) -> None:
