@@ -15,7 +15,7 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from playwright.sync_api import Browser, expect
-from tests.browsing import chromium, violations
+from tests.browsing import chromium, sign_in, violations
 from tests.pages import hidden
 from tests.running_platform import Up, up
 
@@ -215,3 +215,27 @@ def test_the_inbox_says_what_waits_for_whom(shop: Up) -> None:
         assert "Nothing waits for your approval." in page
         assert approval in page
     shop.tell("approvals", "cancel", approval, "--as", "alice")
+
+
+def test_an_open_inbox_shows_what_is_asked_and_answered_elsewhere_through_the_gateway(
+    shop: Up, browser: Browser
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, shop.url, "frank")
+    with page.expect_response("**/approvals/stream") as stream:
+        page.goto(f"{shop.url}/approvals")
+    assert stream.value.headers["content-type"] == "text/event-stream"
+    approvals = [
+        call(shop, "2026-07-28", {"table": "orders", "filter": f"id = {number}"})["approval"]["id"]
+        for number in (71, 72)
+    ]
+    for approval in approvals:
+        expect(page.locator(f'a[href="/approvals/{approval}"]')).to_be_visible(timeout=30_000)
+    said = shop.tell("approvals", "decide", *(f"{each}=deny" for each in approvals), "--as", "frank", "--json")
+    assert [each["state"] for each in json.loads(said)] == ["denied", "denied"]
+    for approval in approvals:
+        expect(page.locator(f'[aria-label="Waiting for you"] a[href="/approvals/{approval}"]')).to_have_count(
+            0, timeout=30_000
+        )
+    context.close()
