@@ -98,6 +98,7 @@ def test_what_auditors_alone_see_is_for_everyone_too(browser: Browser, url: str,
         "simulate": "/access/simulate",
         "why-other": WHY_BOB,
         "fatigue": "/approvals/fatigue",
+        "fleet-health": "/fleet-health",
     }
     for name, path in seen.items():
         page.goto(f"{url}{path}")

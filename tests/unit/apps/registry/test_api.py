@@ -667,3 +667,16 @@ async def test_a_server_tells_what_is_promised_beside_what_was_measured(program:
     assert told["declared"]["on_call"] == "https://pager.example/data"
     assert (told["declared"]["autonomous"], told["declared"]["egress"]) == (True, ["api.example"])
     assert told["declared"]["highest_effect"] in {"read", "write", "destructive"}
+
+
+async def test_fleet_health_is_of_the_servers_that_the_caller_may_know(program: Program) -> None:
+    told = (await program.ask("alice", "GET", "/api/v1/fleet-health")).json()
+    shown = {each["name"] for each in (await program.ask("alice", "GET", "/api/v1/servers")).json()["servers"]}
+    assert told["count"] == len(told["concerns"]) > 0
+    assert {each["server"] for each in told["concerns"]} <= shown
+    assert all(each["must_act"] for each in told["concerns"])
+    kind = told["concerns"][0]["trouble"]
+    some = (await program.ask("alice", "GET", f"/api/v1/fleet-health?trouble={kind}&limit=1")).json()
+    assert len(some["concerns"]) == 1
+    assert some["concerns"][0]["trouble"] == kind
+    assert (await program.ask("alice", "GET", "/api/v1/fleet-health?trouble=boredom")).status_code == 400

@@ -509,3 +509,20 @@ async def test_what_the_platform_runs_has_no_credential_and_nobody_makes_that_of
     await visit.sign_in("alice")
     assert "Make the credential" not in await visit.text("/servers/time")
     assert (await visit.send("/servers", "/servers/time/enrolment")).status_code in {400, 403}
+
+
+async def test_fleet_health_names_who_must_act_for_servers_that_one_may_know(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    page, twin = await visit.http.get("/fleet-health"), await visit.json("/fleet-health")
+    assert "Fleet health: who must act" in page.text
+    assert twin["concerns"]
+    assert sum(twin["counts"].values()) == len(twin["concerns"])
+    for concern in twin["concerns"]:
+        assert concern["server"] in page.text
+        assert concern["must_act"] in page.text
+    one = twin["concerns"][0]["trouble"]
+    narrowed = await visit.json(f"/fleet-health?trouble={one}")
+    assert {each["trouble"] for each in narrowed["concerns"]} == {one}
+    assert narrowed["counts"] == twin["counts"]
+    assert (await visit.http.get("/fleet-health?trouble=boredom")).status_code == 400
+    assert 'href="/fleet-health"' in (await visit.http.get("/servers")).text

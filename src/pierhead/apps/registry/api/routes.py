@@ -20,6 +20,7 @@ from pierhead.apps.registry.api.answers import Asked, Endpoint, answer, problem
 from pierhead.apps.registry.api.callers import Callers
 from pierhead.apps.registry.api.catalogue import me, my_servers, server, servers
 from pierhead.apps.registry.api.changes import changes, stream
+from pierhead.apps.registry.api.fleet import fleet_health
 from pierhead.apps.registry.api.health import health
 from pierhead.apps.registry.api.preflight import authorize, authorize_batch, decision
 from pierhead.apps.registry.api.record import call, calls, impact
@@ -33,6 +34,7 @@ ROUTES: Final[Mapping[str, Endpoint]] = {
     "GET /api/v1/servers": servers,
     "POST /api/v1/servers": entries.register,
     "GET /api/v1/servers/{name}": server,
+    "GET /api/v1/fleet-health": fleet_health,
     "PUT /api/v1/servers/{name}": entries.change,
     "GET /api/v1/servers/{name}/health": health,
     "GET /api/v1/servers/{name}/entry": entries.entry,

@@ -58,7 +58,7 @@ def _servers(view: ServersView) -> h.Node:
         heading(
             _title(view),
             h.p(class_="read quiet")["Systems that AI agents can work with, and what you may do."],
-            h.p[to("/servers/register", "Register a server")],
+            h.p[to("/servers/register", "Register a server"), " ", to("/fleet-health", "Fleet health: who must act")],
         ),
         _search(view),
         table("Servers", columns, [_line(line) for line in view.servers]) if view.servers else _none(view.asked),

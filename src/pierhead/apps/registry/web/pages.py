@@ -44,6 +44,7 @@ from pierhead.apps.registry.web.page_data import data_page, statement_page
 from pierhead.apps.registry.web.page_docs import docs
 from pierhead.apps.registry.web.page_enrolment import enrol_form
 from pierhead.apps.registry.web.page_fatigue import fatigue_page
+from pierhead.apps.registry.web.page_fleet import fleet_page
 from pierhead.apps.registry.web.page_impact import impact_page
 from pierhead.apps.registry.web.page_packet import packet_file
 from pierhead.apps.registry.web.page_parts import parts_page
@@ -70,6 +71,7 @@ PAGES: Final[Mapping[str, PageOf]] = {
     "/servers/register": register_page,
     "/servers/{name}/data": data_page,
     "/servers/{name}": server_page,
+    "/fleet-health": fleet_page,
     "/reviews": reviews_page,
     "/reviews/{id}": review_page,
     "/approvals": approvals_page,
