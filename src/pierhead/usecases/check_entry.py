@@ -5,6 +5,7 @@ written (bootstrap).
 """
 
 from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 from pierhead.core.approval import Approval
 from pierhead.core.approval_rule import ApprovalRule
@@ -45,8 +46,10 @@ def _faults(rule: ApprovalRule, known: Mapping[str, Tool]) -> Iterator[str]:
 class UnknownNarrowing(Invalid):
     """A narrowing that fits nothing: of that tool of that server, which whoever has the file finds in it."""
 
+    default_code: ClassVar[str] = "unknown-narrowing"
+
     def __init__(self, server: str, tool: str, message: str, hint: str) -> None:
-        super().__init__(message, hint=hint, code="unknown-narrowing")
+        super().__init__(message, hint=hint)
         self.server, self.tool = server, tool
 
 

@@ -170,7 +170,7 @@ def _form(view: SimulateView, token: str, filled: Filled) -> h.Node:
         _file("Or upload it", "fleet_file", ".yaml,.yml"),
         [
             area("A company policy (Cedar)", "policy", filled, rows=8, longest=_LONGEST_POLICY),
-            text(f"Its file name, if it is not {COMPANY}", "policy_name", filled),
+            text("Its file name, if it is not company.cedar", "policy_name", filled),
             _file("Or upload policy files", "policy_files", ".cedar", is_many=True),
         ]
         if view.sees_all
