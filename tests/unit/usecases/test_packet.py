@@ -16,6 +16,7 @@ from pierhead.usecases.advance_server import StepAsked, take_step
 from pierhead.usecases.check_guest import GuestRules, parse_artefact
 from pierhead.usecases.keep_packet import keep_part
 from pierhead.usecases.ports_catalogue import Version
+from pierhead.usecases.ports_review import NO_KEYS
 from pierhead.usecases.publish_manifest import publish_manifest
 from pierhead.usecases.publish_version import publish_version
 from pierhead.usecases.read_packet import packet_of, part_of
@@ -170,6 +171,7 @@ async def test_a_signature_that_does_not_hold_says_why(desk: RegistryDesk) -> No
 
     mine = replace(desk, signatures=PinnedKeys.read({"web": signer.pem}))
     assert await why(desk) == "no key is pinned here"
+    assert NO_KEYS.signer(b"message", (b"signature",)) == ""
     assert await why(replace(desk, signatures=PinnedKeys.read({"other": Signer().pem}))) == "no pinned key made it"
     assert await why(mine) == ""
     await keep(desk, PartKind.SIGNATURE, signer.envelope("0" * 64))
