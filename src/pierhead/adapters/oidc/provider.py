@@ -204,8 +204,9 @@ class CompanyProvider:
 def _life(granted: Mapping[str, Any]) -> float:
     """For how many seconds a token counts: what the provider says, if that is a time one can believe."""
     life = granted.get("expires_in")
-    is_time = isinstance(life, int) and not isinstance(life, bool) and life >= 0
-    return float(min(life, _LONGEST_LIFE_S)) if is_time else _UNTOLD_S
+    if not isinstance(life, int) or isinstance(life, bool) or life < 0:
+        return _UNTOLD_S
+    return float(min(life, _LONGEST_LIFE_S))
 
 
 def _auth_time(claims: Mapping[str, object]) -> float:
