@@ -77,4 +77,6 @@ class SameApprovers:
 
 
 def desk_over(store: ApprovalStore, *, limit: int = 3) -> ApprovalDesk:
-    return ApprovalDesk(store, MemoryIds(), SameApprovers(), Named(), "https://pierhead.example", ApprovalLimits(limit))
+    return ApprovalDesk(
+        store, MemoryIds(), SameApprovers(), Named(), "https://pierhead.example", ApprovalLimits(limit, max(limit, 12))
+    )

@@ -27,7 +27,7 @@ from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.ask_approval import ask_approval
 from pierhead.usecases.memory import MemoryClock
 from pierhead.usecases.memory_approvals import MemoryApprovals
-from pierhead.usecases.ports_approvals import ApprovalFilter, ApprovalStore, Everyone, Seer, Written
+from pierhead.usecases.ports_approvals import ApprovalFilter, ApprovalLimits, ApprovalStore, Everyone, Seer, Written
 from pierhead.usecases.spend_approval import expire_approvals, finish_approval, spend_approval
 
 ANYONE = ApprovalFilter(Everyone())
@@ -197,7 +197,10 @@ def test_the_database_itself_holds_one_open_record_a_call(url_or_memory: str) ->
         first = await ask_approval(proposal(), desk)
         twin = replace(first, id="apr_twin", lock=0)
         with pytest.raises(Conflict):
-            await store.propose("another", "run", lambda _known: Written((twin,), (ApprovalMoved.of(first, twin, ""),)))
+            await store.propose(
+                replace(first.proposal, call_key="another"),
+                lambda _known: Written((twin,), (ApprovalMoved.of(first, twin, ""),)),
+            )
         async with store.database.reading() as connection:
             assert len((await connection.execute(select(APPROVALS.c.id))).all()) == 1
 
@@ -473,3 +476,36 @@ def test_the_store_and_a_small_model_of_it_never_differ(url: str) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_a_person_has_a_bound_above_every_run_that_a_client_declares(url_or_memory: str) -> None:
+    async def story(store: ApprovalStore) -> None:
+        desk = replace(desk_over(store), limits=ApprovalLimits(open_of_run=3, open_of_person=4))
+        for number in range(4):
+            await ask_approval(proposal({"n": number}, run=f"run-{number}"), desk)
+        with pytest.raises(LimitExceeded, match="4 approvals of yours on warehouse"):
+            await ask_approval(proposal({"n": 9}, run="run-9"), desk)
+        assert (await ask_approval(proposal({"n": 0}, run="run-9"), desk)).proposal.run == "run-0"
+        await ask_approval(proposal({"n": 9}, run="run-9", server="pages", call_key="elsewhere"), desk)
+
+    run(url_or_memory, story)
+
+
+def test_a_server_that_vanishes_between_yes_and_run_leaves_what_nobody_repeats(url_or_memory: str) -> None:
+    async def story(store: ApprovalStore) -> None:
+        desk = desk_over(store)
+        never = await approved(desk, n=1)  # its server is gone before it came to spend the yes
+        began = await approved(desk, n=2)  # and here after that
+        await spend_approval(began.id, began.proposal.digest, "call-9", desk)
+        for record in (never, began):
+            await store.change(record.id, late)
+        assert sorted(await expire_approvals(store)) == sorted([never.id, began.id])
+        assert await _states(store, ApprovalState.EXPIRED) == [never.id]
+        assert await _states(store, ApprovalState.FAILED_UNKNOWN) == [began.id]
+        again = await ask_approval(proposal({"n": 2}), desk)
+        assert (again.id, again.state) == (began.id, ApprovalState.FAILED_UNKNOWN)
+        for record in (never, began):
+            with pytest.raises(Conflict):
+                await spend_approval(record.id, record.proposal.digest, "call-10", desk)
+
+    run(url_or_memory, story)

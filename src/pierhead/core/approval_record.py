@@ -67,6 +67,10 @@ class Proposal:
     on_behalf_of: str = ""
     client_id: str = ""
     """The client that the token of the call was issued to; `client` is only what it calls itself."""
+    run_id: str = ""
+    """Of the run, as its client declares it; whoever declares none has one run for each surface."""
+    evidence_ids: tuple[str, ...] = ()
+    """What the client names as found by that run: its word, and nobody's proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ def proposal_of(needed: ApprovalNeeded) -> Proposal:
         message = f"{request.tool.name} needs an approval, and these arguments are too large for a person to read"
         raise Invalid(message, hint=f"send at most {LARGEST_ARGUMENTS} bytes", code="too-large-to-approve")
     caller = request.caller
-    who = caller.person
+    who, declared = caller.person, request.call.run
     key = [request.server.name, request.tool.name, arguments.values, caller.environment, _subject(caller)]
     return Proposal(
         call_key=digest(key),
@@ -166,7 +170,7 @@ def proposal_of(needed: ApprovalNeeded) -> Proposal:
         requester=caller.name,
         issuer=who.issuer if who else "",
         person=who.subject if who else "",
-        run=digest([_subject(caller), caller.surface]),
+        run=digest([_subject(caller), caller.surface, *([declared.id] if who and declared.id else [])]),
         approval=needed.approval,
         revision=request.revision,
         reasons=tuple(dict.fromkeys(match.sentence for match in needed.reasons if match.effect == "ask")),
@@ -176,6 +180,8 @@ def proposal_of(needed: ApprovalNeeded) -> Proposal:
         reason=_reason(arguments.values),
         on_behalf_of=who.subject if who and caller.workload else "",
         client_id=caller.client,
+        run_id=declared.id,
+        evidence_ids=declared.evidence,
     )
 
 

@@ -16,6 +16,7 @@ from pierhead.core.errors import Invalid
 from pierhead.core.foreseen import NOTHING_FORESEEN, Foreseen, Planned
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
+from pierhead.core.run import NO_RUN, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def plan_of(call: "Call") -> Planned | None:
 class Call:
     """What was asked for, before anyone knows whether it exists.
 
-    `client` is what the client says of itself: traced, never a ground to permit.
+    `client` and `run` are what the client says of itself: traced, never a ground to permit.
     """
 
     id: str
@@ -74,10 +75,11 @@ class Call:
     arguments: Arguments
     era: str
     client: str
+    run: Run = NO_RUN
 
     def with_arguments(self, arguments: Arguments) -> "Call":
         """The same call, its arguments read."""
-        return Call(self.id, self.server, self.tool, arguments, self.era, self.client)
+        return Call(self.id, self.server, self.tool, arguments, self.era, self.client, self.run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pierhead.core.errors import Invalid
 from pierhead.core.foreseen import NOTHING_FORESEEN, Foreseen
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
+from pierhead.core.run import NO_RUN, Run
 from pierhead.core.scope import ALL
 from pierhead.core.snapshot import Age, Snapshot
 from pierhead.core.waiting_tools import WAITING_TOOLS
@@ -193,9 +194,9 @@ class Governance:
         """Whether policy may make a call of it wait, or deny it, though nothing in its declaration says so."""
         return bool(tool.rules or self.snapshots.current().policies.texts)
 
-    def call(self, admission: Admission, tool: str, era: str, client: str) -> Call:
+    def call(self, admission: Admission, tool: str, era: str, client: str, run: Run = NO_RUN) -> Call:
         """A call whose arguments nobody has read yet."""
-        return Call(admission.call_id, self.server, tool, self._unread, era, client)
+        return Call(admission.call_id, self.server, tool, self._unread, era, client, run)
 
     async def read(
         self, call: Call, caller: Caller, tool: DeclaredTool, decoded: object

@@ -20,6 +20,7 @@ from pierhead.core.call import Outcome, Ran, Waiting
 from pierhead.core.catalog import Tool
 from pierhead.core.errors import Invalid, PierheadError, ToolTimedOut, Unauthenticated
 from pierhead.core.policy import Permit
+from pierhead.core.run import run_in
 from pierhead.core.task_id import tool_in
 from pierhead.sdk.governance import Admission, DeclaredTool, Governance
 from pierhead.sdk.question import AskedInClient
@@ -103,7 +104,7 @@ class Governed:
         if not isinstance(name, str):
             return await call_next(ctx)  # malformed: `mcp` answers with the protocol's own error
         governance, caller, client = self.governance, admission.caller, client_of(ctx)
-        call = governance.call(admission, name, ctx.protocol_version, client)
+        call = governance.call(admission, name, ctx.protocol_version, client, run_in(params.get("_meta")))
         asked = AskedInClient(governance.approvals, governance.audit, governance.clock, ctx, client)
         upstream = Begun(_Onwards(ctx, call_next))
         try:

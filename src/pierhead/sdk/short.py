@@ -16,6 +16,7 @@ from mcp.shared.inbound import ERROR_CODE_HTTP_STATUS
 from pierhead.core.call import Outcome, Ran, Waiting
 from pierhead.core.errors import Invalid, PierheadError, ToolTimedOut
 from pierhead.core.policy import Permit
+from pierhead.core.run import Run, run_in
 from pierhead.sdk.governance import Admission, Governance
 from pierhead.sdk.result import Answer, approval_required, failure, timed_out
 from pierhead.sdk.task_told import declares
@@ -47,6 +48,7 @@ class _ShortCall:
     arguments: dict[str, Any]
     client: str
     follows_tasks: bool
+    run: Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +99,12 @@ class Short:
         ours = tool.is_plain and not tool.mirrors_headers and request["method"] == "tools/call"
         if not (ours and headers.get(b"mcp-name") == tool.name.encode()):
             return None
-        return _ShortCall(request["id"], tool, cast("dict[str, Any]", arguments), _client(meta), declares(params))
+        return _ShortCall(
+            request["id"], tool, cast("dict[str, Any]", arguments), _client(meta), declares(params), run_in(meta)
+        )
 
     async def _respond(self, short: _ShortCall, admission: Admission) -> _Answered:
-        call = self.governance.call(admission, short.tool.name, ERA, short.client)
+        call = self.governance.call(admission, short.tool.name, ERA, short.client, short.run)
         try:
             call, values = await self.governance.read(call, admission.caller, short.tool, short.arguments)
             body = Begun(_Body(short.tool, values))

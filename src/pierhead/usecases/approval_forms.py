@@ -28,6 +28,7 @@ def proposal_from_form(form: object) -> Proposal:
             "approval": Approval(members["approval"]),
             "reasons": tuple(map(str, members["reasons"])),
         }
+        members["evidence_ids"] = tuple(map(str, members.get("evidence_ids", ())))
         if "foreseen" in members:
             members["foreseen"] = _foreseen(members["foreseen"])
     except (TypeError, ValueError) as wrong:

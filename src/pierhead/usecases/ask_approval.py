@@ -28,11 +28,11 @@ async def ask_approval(proposal: Proposal, desk: ApprovalDesk) -> ApprovalRecord
     """
     plan = proposal.foreseen.plan
     if plan is not None and plan.is_changed:
-        return await desk.store.propose(proposal.call_key, proposal.run, _given_up)
+        return await desk.store.propose(proposal, _given_up)
     approvers = await desk.approvers.of(proposal.server)
     choices = await _choices(proposal, desk) if proposal.approval is Approval.CONFIRM else ()
     step = partial(_asked, proposal, approvers, desk, choices)
-    return await desk.store.propose(proposal.call_key, proposal.run, step)
+    return await desk.store.propose(proposal, step)
 
 
 async def _choices(proposal: Proposal, desk: ApprovalDesk) -> Sequence[Choice]:
@@ -60,7 +60,9 @@ def _asked(
         if now is not before:
             records, facts = (now,), (ApprovalMoved.of(before, now, ""),)
     if known.open_of_run - is_freed >= desk.limits.open_of_run:
-        raise _too_many(desk.limits.open_of_run)
+        raise _too_many(desk.limits.open_of_run, "of this run")
+    if proposal.person and known.open_of_person - is_freed >= desk.limits.open_of_person:
+        raise _too_many(desk.limits.open_of_person, f"of yours on {proposal.server}")
     record = proposed(desk.ids.new(), proposal, approvers, known.now)
     fresh = _remembered(record, choices, known.now)
     return Written((*records, *fresh.records), (*facts, *fresh.facts))
@@ -94,9 +96,9 @@ def _stands(record: ApprovalRecord, proposal: Proposal, now: float) -> bool:
     return record.is_open or (record.state is ApprovalState.DENIED and now < record.expires_at)
 
 
-def _too_many(limit: int) -> LimitExceeded:
+def _too_many(limit: int, whose: str) -> LimitExceeded:
     return LimitExceeded(
-        f"{limit} approvals of this run wait already",
+        f"{limit} approvals {whose} wait already",
         hint="wait for an answer, or withdraw one: approvals_cancel",
         code="too-many-approvals",
     )

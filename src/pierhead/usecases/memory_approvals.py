@@ -6,7 +6,7 @@ One event loop, and no step awaits between reading and writing: that is its tran
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from pierhead.core.approval_record import ApprovalRecord, as_of
+from pierhead.core.approval_record import ApprovalRecord, Proposal, as_of
 from pierhead.core.audit import Fact
 from pierhead.core.break_glass import review_due_at
 from pierhead.core.errors import NotFound
@@ -25,13 +25,13 @@ class MemoryApprovals:
     tell: Telling = tell_nobody
     notices: list[Notice] = field(default_factory=list[Notice])
 
-    async def propose(self, call_key: str, run: str, propose: Proposing) -> ApprovalRecord:
+    async def propose(self, asked: Proposal, propose: Proposing) -> ApprovalRecord:
         now = self.clock.now()
-        of_call = [record for record in self.kept.values() if record.proposal.call_key == call_key]
-        open_of_run = [
-            record for record in self.kept.values() if record.proposal.run == run and as_of(record, now).is_open
-        ]
-        return self._write(propose(Known(of_call[-1] if of_call else None, len(open_of_run), now)))
+        of_call = [record for record in self.kept.values() if record.proposal.call_key == asked.call_key]
+        still = [record.proposal for record in self.kept.values() if as_of(record, now).is_open]
+        of_run = sum(each.run == asked.run for each in still)
+        of_person = sum((each.person, each.server) == (asked.person, asked.server) for each in still)
+        return self._write(propose(Known(of_call[-1] if of_call else None, of_run, now, of_person)))
 
     async def change(self, record_id: str, change: Changing) -> ApprovalRecord:
         found = self.kept.get(record_id)

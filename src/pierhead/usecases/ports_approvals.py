@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pierhead.core.approval import ApprovalState
-from pierhead.core.approval_record import ApprovalRecord
+from pierhead.core.approval_record import ApprovalRecord, Proposal
 from pierhead.core.audit import Fact
 
 
@@ -30,14 +30,16 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is kept of one call when it is asked for: its latest record, and how much its run has open.
+    """What is kept of one call when it is asked for: its latest record, and how much its run has open, and its person.
 
+    `open_of_person` is of that server alone: no server uses up what another may ask.
     `now` is the store's own clock, in seconds since 1970-01-01 UTC: the only one that approvals go by.
     """
 
     latest: ApprovalRecord | None
     open_of_run: int
     now: float
+    open_of_person: int = 0
 
 
 Proposing = Callable[[Known], Written]
@@ -80,7 +82,7 @@ class ApprovalFilter:
 class ApprovalStore(Protocol):
     """Every approval. A change is one compare-and-set in one transaction with its facts, or does not happen."""
 
-    async def propose(self, call_key: str, run: str, propose: Proposing) -> ApprovalRecord:
+    async def propose(self, asked: Proposal, propose: Proposing) -> ApprovalRecord:
         """Look up and write as one step: two at once never both find nothing. The last record that was written.
 
         Where nothing is to be written, `propose` hands back the record it found.
@@ -134,6 +136,8 @@ class ApprovalLimits:
     """How much may wait at once, how recent a sign-in must be, and which groups may let one yes stand for two."""
 
     open_of_run: int = 3
+    open_of_person: int = 12
+    """On one server, whatever runs a client declares: inventing them gains no more than this."""
     reauthenticate_s: float = 900.0
     """How old the proof of a person may be with which they say yes to the call of another."""
     break_glass: frozenset[str] = frozenset()

@@ -33,7 +33,7 @@ from pierhead.adapters.db.facts import append_all
 from pierhead.adapters.db.notices import keep_notices
 from pierhead.adapters.db.schema import APPROVALS
 from pierhead.core.approval import OPEN_STATES, ApprovalState
-from pierhead.core.approval_record import ApprovalRecord, as_of
+from pierhead.core.approval_record import ApprovalRecord, Proposal, as_of
 from pierhead.core.break_glass import review_due_at
 from pierhead.core.errors import Conflict, NotFound
 from pierhead.usecases.approval_forms import record_from_form, record_to_form
@@ -68,13 +68,15 @@ def _is_open(now: ColumnElement[float]) -> ColumnElement[bool]:
     return and_(APPROVALS.c.state.in_(sorted(OPEN_STATES)), ~has_expired)
 
 
-def _all_known(clock: ColumnElement[float]) -> Select[Any, int, float]:
-    """The latest record of a call, how much its run has open, and the time: one statement, as every ask needs it."""
+def _all_known(clock: ColumnElement[float]) -> Select[Any, int, int, float]:
+    """The latest record of a call, how much its run and its person have open, and the time: one statement."""
     latest = select(APPROVALS.c.document).where(APPROVALS.c.call_key == bindparam("call_key")).order_by(*_NEWEST)
     mine = and_(APPROVALS.c.run == bindparam("run"), _is_open(clock))
-    count = select(func.count()).select_from(APPROVALS).where(mine)
+    theirs = and_(APPROVALS.c.person == bindparam("person"), APPROVALS.c.server == bindparam("server"), _is_open(clock))
+    of_run, of_person = (select(func.count()).select_from(APPROVALS).where(each) for each in (mine, theirs))
     document = latest.limit(1).scalar_subquery().label("document")
-    return select(document, count.scalar_subquery().label("open_of_run"), clock.label("now"))
+    counts = of_run.scalar_subquery().label("open_of_run"), of_person.scalar_subquery().label("open_of_person")
+    return select(document, *counts, clock.label("now"))
 
 
 _ASKINGS: Final = {dialect: _all_known(clock) for dialect, clock in CLOCKS.items()}
@@ -88,11 +90,13 @@ class DatabaseApprovals:
     tell: Telling = tell_nobody
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock, compare=False)
 
-    async def propose(self, call_key: str, run: str, propose: Proposing) -> ApprovalRecord:
+    async def propose(self, asked: Proposal, propose: Proposing) -> ApprovalRecord:
         async with self._turn, self.database.writing() as connection:
             await self._take_turns(connection)
-            row = (await connection.execute(self._asking(), {"call_key": call_key, "run": run})).mappings().one()
-            known = Known(_record(row) if row["document"] else None, row["open_of_run"], row["now"])
+            keys = {"call_key": asked.call_key, "run": asked.run, "person": asked.person, "server": asked.server}
+            row = (await connection.execute(self._asking(), keys)).mappings().one()
+            latest = _record(row) if row["document"] else None
+            known = Known(latest, row["open_of_run"], row["now"], row["open_of_person"])
             return await self._write(connection, propose(known), known.now)
 
     async def change(self, record_id: str, change: Changing) -> ApprovalRecord:
@@ -140,7 +144,7 @@ class DatabaseApprovals:
     def _clock(self) -> ColumnElement[float]:
         return CLOCKS[self._dialect]
 
-    def _asking(self) -> Select[Any, int, float]:
+    def _asking(self) -> Select[Any, int, int, float]:
         return _ASKINGS[self._dialect]
 
     async def _write(self, connection: AsyncConnection, written: Written, now: float) -> ApprovalRecord:

@@ -59,6 +59,8 @@ class ApprovalWhole:
     arguments: Mapping[str, Json]
     foreseen: Foreseen
     reason: str
+    run_id: str
+    evidence_ids: tuple[str, ...]
     on_behalf_of: str
     arguments_digest: str
     digest: str
@@ -141,6 +143,8 @@ def whole_of(record: ApprovalRecord, sight: Sight) -> ApprovalWhole:
         arguments=asked.shown,
         foreseen=asked.foreseen,
         reason=asked.reason,
+        run_id=asked.run_id,
+        evidence_ids=asked.evidence_ids,
         on_behalf_of=asked.on_behalf_of,
         arguments_digest=asked.arguments_digest,
         digest=asked.digest,

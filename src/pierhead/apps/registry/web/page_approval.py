@@ -200,10 +200,14 @@ def _who(view: ApprovalView) -> h.Node:
         ("Asked by", h.bdi[visible(line.requester)]),
         ("On behalf of", h.bdi[visible(known.on_behalf_of)] if known.on_behalf_of else "nobody else"),
         ("Through", visible(f"{line.surface}, {known.client}" if known.client else line.surface)),
+        ("Run", h.bdi[visible(known.run_id)] if known.run_id else "none was named"),
         ("Server", to(f"/servers/{line.server}", [h.bdi[line.server], " ", visible(known.version)])),
         ("Asked", absolute(line.created_at)),
         ("Until", absolute(line.expires_at)),
     ]
+    if known.evidence_ids:
+        named = [h.div[h.code[visible(each)]] for each in known.evidence_ids]
+        pairs.append(("Named as evidence", [h.p(class_="quiet")["By whoever called, and checked by nobody:"], named]))
     return titled("Who", facts(pairs))
 
 
