@@ -78,13 +78,16 @@ class ApiClient:
         """The same with its entity tag, for a change that must find it as it was."""
         sent = {"authorization": f"Bearer {self.token}", "content-type": "application/json", **(headers or {})}
         content = None if body is None else json.dumps(body).encode()
-        way = ssl.create_default_context(cafile=self.trust) if self.trust else None
-        return _sent(self.public_url, (method, f"/api/v1{path}", content, sent), _API_TIMEOUT_S, way)
+        return _sent(self.public_url, (method, f"/api/v1{path}", content, sent), _API_TIMEOUT_S, self._tls)
 
     def put_bytes(self, path: str, content: bytes) -> Any:  # noqa: ANN401 - JSON, read by the caller
         """Send a file as it is; what comes back. Errors: as `ask`."""
         sent = {"authorization": f"Bearer {self.token}", "content-type": "application/octet-stream"}
-        return _sent(self.public_url, ("PUT", f"/api/v1{path}", content, sent), _API_TIMEOUT_S, self.trust)[0]
+        return _sent(self.public_url, ("PUT", f"/api/v1{path}", content, sent), _API_TIMEOUT_S, self._tls)[0]
+
+    @property
+    def _tls(self) -> ssl.SSLContext | None:
+        return ssl.create_default_context(cafile=self.trust) if self.trust else None
 
 
 _Sent = tuple[str, str, bytes | None, Mapping[str, str]]
