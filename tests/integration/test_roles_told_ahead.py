@@ -81,12 +81,14 @@ async def happened(client: Client, tool: str, arguments: Mapping[str, Any]) -> s
         code = json.loads(answer.content[0].text)["error"]["code"]
         assert code in {"unknown-table", "no-role"}, answer.content
         return "refuse"
-    said = answer.structured_content
-    return "approval" if said and said.get("status") == "approval_required" else "permit"
+    status = (answer.structured_content or {}).get("status", "")
+    return {"approval_required": "approval", "denied": "refuse"}.get(status, "permit")
 
 
 async def test_what_is_told_ahead_is_what_the_call_does(tmp_path: Path) -> None:
-    entry = {"owner": "d", "support": "#d", "url": SqliteLedger.load(tmp_path).url, "roles": ROLES, "queries": QUERIES}
+    unhurried = {"limits": {"rate": {"caller": 100_000, "role": 100_000}}}
+    roles = {name: {**role, **unhurried} for name, role in ROLES.items()}
+    entry = {"owner": "d", "support": "#d", "url": SqliteLedger.load(tmp_path).url, "roles": roles, "queries": QUERIES}
     compared: dict[str, int] = {}
     async with platform(build("ledger", entry), access="everyone") as running:
         told = _told_by(running.snapshots, entry)
