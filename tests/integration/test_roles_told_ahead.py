@@ -81,7 +81,8 @@ async def happened(client: Client, tool: str, arguments: Mapping[str, Any]) -> s
         code = json.loads(answer.content[0].text)["error"]["code"]
         assert code in {"unknown-table", "no-role"}, answer.content
         return "refuse"
-    status = (answer.structured_content or {}).get("status", "")
+    said: dict[str, Any] = answer.structured_content or {}
+    status = str(said.get("status", ""))
     return {"approval_required": "approval", "denied": "refuse"}.get(status, "permit")
 
 
