@@ -1,6 +1,7 @@
-"""Who may know that a live server exists: everybody who is signed in, or, of a gated one, its members.
+"""Who may know that a server exists: of a live one everybody who is signed in, or, of a gated one, its members.
 
-A member is who may reach it from somewhere, or belongs to the group that owns it. Above: the catalogue's pages and
+A member is who may reach it from somewhere, or belongs to the group that owns it. What is not live yet, or no longer,
+is for its owners, for reviewers and for auditors. Above: the catalogue's pages and
 endpoints. Not here: what a call is told (`call_tool.unreachable`), anonymous lists (`core/audience`).
 """
 
@@ -9,6 +10,21 @@ from pierhead.core.identity import Caller, parties
 from pierhead.core.policy import refuse
 from pierhead.usecases.match_rules import REACH, SnapshotRules
 from pierhead.usecases.ports import Snapshots
+from pierhead.usecases.ports_catalogue import Entry
+from pierhead.usecases.rights import Rights, is_owner
+
+
+def may_see(entry: Entry, caller: Caller, snapshots: Snapshots, rights: Rights, *, sees_all: bool) -> bool:
+    """Whether `caller` may learn of what stands in the catalogue under that name. `sees_all`: they audit."""
+    if sees_all or reviews(caller, rights) or is_owner(entry, caller, rights):
+        return True
+    live = snapshots.current().servers.get(entry.name)
+    return live is not None and live.is_callable and may_know(live, caller, snapshots)
+
+
+def reviews(caller: Caller, rights: Rights) -> bool:
+    """Whether they sign some gate."""
+    return not caller.groups.isdisjoint(rights.reviewers.values())
 
 
 def may_know(server: Server, caller: Caller, snapshots: Snapshots) -> bool:

@@ -1,8 +1,7 @@
 """Which servers of the catalogue a caller may know of, and how one that was never deployed looks.
 
-What is live is everyone's to know of, unless it is gated: then it is for those who may reach it. What is not live yet,
-or no longer, is for its owners, for reviewers and for auditors; to anybody else it reads as one that is not there.
-Below: `usecases/rights`, `usecases/discover`. Above: every endpoint that names a server.
+What is not theirs to know of reads as one that is not there. Below: `usecases/discover`, which says what is. Above:
+every endpoint that names a server.
 """
 
 from collections.abc import Sequence
@@ -10,26 +9,23 @@ from collections.abc import Sequence
 from pierhead.apps.registry.api.answers import Asked
 from pierhead.core.catalog import Server, Stage
 from pierhead.core.errors import NotFound
-from pierhead.usecases.discover import may_know
+from pierhead.usecases import discover
 from pierhead.usecases.ports_catalogue import Entry, Version
-from pierhead.usecases.rights import is_owner
 
 
 def reviews(asked: Asked) -> bool:
     """Whether the caller signs versions, or sees everything."""
-    return asked.sees_all or not asked.caller.groups.isdisjoint(asked.site.registry.rights.reviewers.values())
+    return asked.sees_all or discover.reviews(asked.caller, asked.site.registry.rights)
 
 
 def may_see(asked: Asked, entry: Entry) -> bool:
-    live = asked.site.snapshots.current().servers.get(entry.name)
-    if live is not None and live.is_callable and knows_live(asked, live):
-        return True
-    return reviews(asked) or is_owner(entry, asked.caller, asked.site.registry.rights)
+    site = asked.site
+    return discover.may_see(entry, asked.caller, site.snapshots, site.registry.rights, sees_all=asked.sees_all)
 
 
 def knows_live(asked: Asked, live: Server) -> bool:
     """Whether the caller may know of a live server. Reviewers know of all."""
-    return reviews(asked) or may_know(live, asked.caller, asked.site.snapshots)
+    return reviews(asked) or discover.may_know(live, asked.caller, asked.site.snapshots)
 
 
 def no_such_server() -> NotFound:

@@ -16,6 +16,7 @@ from pierhead.apps.registry.web.page_admin import shown_admin
 from pierhead.apps.registry.web.page_review import shown_review
 from pierhead.apps.registry.web.page_server import shown_server
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
+from pierhead.apps.registry.web.view_review import seen_review
 from pierhead.core.catalog import Step
 from pierhead.core.errors import Conflict, Invalid
 from pierhead.core.review import Gate, Verdict
@@ -119,6 +120,7 @@ async def suspend_form(site: Site, viewer: Viewer, request: Request, form: Mappi
 async def decision_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:
     """One reviewer's decision on one gate."""
     review_id = str(request.path_params["id"])
+    await seen_review(site, viewer, review_id)
     faults, auth = _decision_faults(form), fresh_enough(site, viewer)
     if not faults and not auth and Verdict(form["verdict"]) in _OPENING:
         return prove_anew(f"/reviews/{review_id}")
@@ -169,6 +171,7 @@ def _lines(text: str) -> tuple[str, ...]:
 
 async def comment_form(site: Site, viewer: Viewer, request: Request, form: Mapping[str, str]) -> Done:
     review_id = str(request.path_params["id"])
+    await seen_review(site, viewer, review_id)
     await add_comment(review_id, form.get("text", "").replace("\r\n", "\n"), viewer.caller(site), site.registry)
     return f"/reviews/{review_id}#comments"
 

@@ -26,13 +26,14 @@ from pierhead.core.workload import Registered, Registration
 from pierhead.usecases.ai_clients import AI_CLIENTS
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.declare_absence import DutyDesk
-from pierhead.usecases.discover import may_know
+from pierhead.usecases.discover import may_know, may_see, reviews
 from pierhead.usecases.enrol_server import EnrolmentDesk
 from pierhead.usecases.federate import Federation
 from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.hear_in_browser import PushDesk
 from pierhead.usecases.hear_inbox import InboxNews
 from pierhead.usecases.ports import Snapshots
+from pierhead.usecases.ports_catalogue import Entry
 from pierhead.usecases.ports_data import DataLane
 from pierhead.usecases.ports_health import Healths
 from pierhead.usecases.ports_records import Processes, Records
@@ -123,10 +124,15 @@ class Viewer:
 
     def hidden(self, site: Site) -> frozenset[str]:
         """The live servers that this viewer is not to know of: gated ones of others. Reviewers see all."""
-        if self.sees_all(site) or not self.groups.isdisjoint(site.registry.rights.reviewers.values()):
-            return frozenset()
         caller, servers = self.caller(site), site.snapshots.current().servers.values()
+        if self.sees_all(site) or reviews(caller, site.registry.rights):
+            return frozenset()
         return frozenset(each.name for each in servers if not may_know(each, caller, site.snapshots))
+
+    def may_see(self, site: Site, entry: Entry) -> bool:
+        """Whether this viewer is to know of what stands under that name, live or not."""
+        rights = site.registry.rights
+        return may_see(entry, self.caller(site), site.snapshots, rights, sees_all=self.sees_all(site))
 
     def sees_all(self, site: Site) -> bool:
         """Whether other people's calls are shown."""

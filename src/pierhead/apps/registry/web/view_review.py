@@ -116,7 +116,7 @@ async def review_view(site: Site, viewer: Viewer, review_id: str) -> ReviewView:
 
     Errors: NotFound.
     """
-    review, entry, versions = await _found(site, review_id)
+    review, entry, versions = await seen_review(site, viewer, review_id)
     version = next((each for each in versions if each.version == review.binding.version), None)
     if version is None:
         raise NotFound(f"review {review_id!r} is of a version that is gone", hint="see the queue of reviews")
@@ -132,7 +132,7 @@ async def review_view(site: Site, viewer: Viewer, review_id: str) -> ReviewView:
 
 async def reviewed_part(site: Site, viewer: Viewer, review_id: str, kind: PartKind) -> tuple[Version, bytes]:
     """The bytes of a part, and the version that it is of. Errors: NotFound, also where it is not theirs to read."""
-    review, entry, versions = await _found(site, review_id)
+    review, entry, versions = await seen_review(site, viewer, review_id)
     version = next((each for each in versions if each.binding == review.binding), None)
     if version is None or not may_keep(site, viewer, entry):
         raise NotFound("no such part, or not yours to see", hint="see the queue of reviews")
@@ -146,11 +146,11 @@ def may_keep(site: Site, viewer: Viewer, entry: Entry) -> bool:
     return reviews or viewer.sees_all(site) or is_owner(entry, viewer.caller(site), rights)
 
 
-async def _found(site: Site, review_id: str) -> tuple[Review, Entry, Sequence[Version]]:
-    """Errors: NotFound."""
+async def seen_review(site: Site, viewer: Viewer, review_id: str) -> tuple[Review, Entry, Sequence[Version]]:
+    """The review, its server's entry and versions. Errors: NotFound, alike for what is not there and what is hidden."""
     review = await site.registry.catalogue.review(review_id)
     entry = await site.registry.catalogue.entry(review.binding.server) if review else None
-    if review is None or entry is None:
+    if review is None or entry is None or not viewer.may_see(site, entry):
         raise NotFound(f"no review {review_id!r}", hint="see the queue of reviews")
     return review, entry, await site.registry.catalogue.versions(entry.name)
 

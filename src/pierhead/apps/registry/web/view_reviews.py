@@ -57,10 +57,12 @@ class ReviewsView:
 
 
 async def reviews_view(site: Site, viewer: Viewer) -> ReviewsView:
-    """Every review that waits, yours first, and the last that were decided."""
-    caller = viewer.caller(site)
-    waiting = [queue_line(review, caller, site) for review in await site.registry.catalogue.open_reviews()]
-    closed = [review for review in await site.registry.catalogue.reviews() if review.closed_at is not None]
+    """Every review that waits, yours first, and the last that were decided, of what the viewer may know of."""
+    caller, catalogue = viewer.caller(site), site.registry.catalogue
+    seen = {name for name, entry in (await catalogue.entries()).items() if viewer.may_see(site, entry)}
+    waiting = [queue_line(each, caller, site) for each in await catalogue.open_reviews() if each.binding.server in seen]
+    all_reviews = await catalogue.reviews()
+    closed = [each for each in all_reviews if each.closed_at is not None and each.binding.server in seen]
     return ReviewsView(
         yours=tuple(line for line in waiting if any(gate.is_yours for gate in line.gates)),
         others=tuple(line for line in waiting if not any(gate.is_yours for gate in line.gates)),
