@@ -43,6 +43,7 @@ _OF_THE_REGISTRY: Final = frozenset(
         "discovery",
         "egress",
         "environments",
+        "gallery",
         "icon",
         "on_call",
         "personal_data",
@@ -212,6 +213,15 @@ class Objectives(Strict):
         return self
 
 
+class Gallery(Strict):
+    """What the galleries of IDEs show besides: only what is written here, and to everyone who finds the server."""
+
+    readme: str = Field("", max_length=8_000)
+    image: Annotated[str, StringConstraints(max_length=255, pattern=r"^(https://[^\s]{1,247})?$")] = ""
+    license: str = Field("", max_length=100)
+    topics: list[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,49}$")]] = Field([], max_length=20)
+
+
 class ServerModel(Strict):
     """What every kind has; a plug-in kind may have more."""
 
@@ -224,6 +234,7 @@ class ServerModel(Strict):
     version: Annotated[str, StringConstraints(pattern=r"^([0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?$")] = ""
     repository: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""
     icon: Annotated[str, StringConstraints(max_length=255, pattern=r"^(https://[^\s]{1,247})?$")] = ""
+    gallery: Gallery | None = None
     on_call: str = Field("", max_length=200)
     slo: Objectives | None = None
     runbook: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""

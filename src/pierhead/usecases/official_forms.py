@@ -17,6 +17,7 @@ from pierhead.usecases.ports_official import Standing
 
 SCHEMA: Final = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
 OFFICIAL: Final = "io.modelcontextprotocol.registry/official"
+PUBLISHER: Final = "io.modelcontextprotocol.registry/publisher-provided"
 LATEST: Final = "latest"
 
 ACTIVE: Final = "active"
@@ -81,7 +82,23 @@ def server_form(standing: Standing, words: Words, place: Place) -> Form:
     }
     if icon := standing.document.get("icon"):
         members["icons"] = [{"src": icon}]
+    if github := _gallery(standing, title):
+        members["_meta"] = {PUBLISHER: {"github": github}}
     return {**members, "title": title} if title else members
+
+
+def _gallery(standing: Standing, title: str) -> dict[str, Json]:
+    """What VS Code shows of a server, in its words; only what the owner wrote for galleries.
+
+    Its texts were checked with the entry: nothing hidden, no markup but Markdown, no links that run something.
+    """
+    told = standing.document.get("gallery")
+    if not isinstance(told, Mapping):
+        return {}
+    given = cast("Form", told)
+    names = (("readme", "readme"), ("image", "preferredImage"), ("license", "license"), ("topics", "topics"))
+    shown = {theirs: given[ours] for ours, theirs in names if given.get(ours)}
+    return {"name": standing.server, "displayName": title or standing.server, **shown} if shown else {}
 
 
 def official_form(standing: Standing, *, is_latest: bool) -> Form:

@@ -30,7 +30,7 @@ __all__ = [
 _EFFECTS = list(Effect)
 """In rising order of danger."""
 _CONTACT = frozenset({"on_call", "owner", "repository", "runbook", "slo", "support", "version"})
-_WORDING = frozenset({"description", "icon", "title"})
+_WORDING = frozenset({"description", "gallery", "icon", "title"})
 
 
 @dataclass(frozen=True, slots=True)

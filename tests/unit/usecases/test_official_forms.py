@@ -50,6 +50,29 @@ def test_a_server_has_an_icon_where_its_entry_names_one() -> None:
     assert "icons" not in server_form(Standing(*told, document={}, conditions=()), Words("", ""), place)
 
 
+def test_a_gallery_is_shown_what_its_owner_wrote_for_it_and_nothing_else() -> None:
+    place = Place("com.example", "https://mcp.corp.example")
+    told = ("maps", "1", Stage.DEPLOYED, 0.0, 0.0, 0.0, "", "", "", None)
+
+    def meta(gallery: object, title: str = "") -> object:
+        standing = Standing(*told, document={"gallery": gallery, "owner": "geo"}, conditions=())
+        return server_form(standing, Words(title, ""), place).get("_meta")
+
+    written = {"readme": "# Maps", "image": "https://maps.corp.example/big.png", "license": "", "topics": ["geo"]}
+    assert meta(written, "Maps of the city") == {
+        "io.modelcontextprotocol.registry/publisher-provided": {
+            "github": {
+                "name": "maps",
+                "displayName": "Maps of the city",
+                "readme": "# Maps",
+                "preferredImage": "https://maps.corp.example/big.png",
+                "topics": ["geo"],
+            }
+        }
+    }
+    assert [meta({}), meta(None), meta({"readme": "", "topics": []})] == [None, None, None]
+
+
 @pytest.mark.parametrize(
     "changed",
     [
