@@ -39,7 +39,8 @@ def own_url() -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Gone with its module: while one is open, its thread has a running loop, and no other test could start one."""
     with chromium() as started:
         yield started
