@@ -42,7 +42,7 @@ def test_a_decision_reaches_every_wait_with_the_next_look_but_one(url: str) -> N
             looks += 1
             await asyncio.sleep(0.01)
 
-        news.sleep = beat
+        news.looking.sleep = beat
         records = [await ask_approval(proposal({"n": n}), desk) for n in range(20)]
 
         async def heard(record: ApprovalRecord) -> int:
@@ -80,7 +80,7 @@ def test_while_nobody_waits_nothing_is_looked_at(url: str) -> None:
             looks.append(seconds)
             await asyncio.sleep(0)
 
-        news.sleep = count
+        news.looking.sleep = count
         record = await ask_approval(proposal(), desk)
         await approve(record, desk)
         await news.decided(record.id, 30)

@@ -54,7 +54,7 @@ def run(url: str, story: Story) -> None:
 def test_a_request_and_its_answer_are_heard_by_those_who_see_them(url: str) -> None:
     async def story(news: DatabaseInboxNews, desk: ApprovalDesk, database: Database) -> None:
         looks = Looks()
-        news.sleep = looks.sleep
+        news.looking.sleep = looks.sleep
         await ask_approval(proposal({"n": 0}), desk)
         async with news.listening(FRANK) as frank, news.listening(BOB) as bob, news.listening(Everyone()) as auditor:
             await looks.once()
@@ -78,7 +78,7 @@ def test_a_request_and_its_answer_are_heard_by_those_who_see_them(url: str) -> N
 def test_while_nobody_looks_nothing_is_asked_and_a_database_that_is_away_is_asked_again(url: str) -> None:
     async def story(news: DatabaseInboxNews, desk: ApprovalDesk, database: Database) -> None:
         looks = Looks()
-        news.sleep = looks.sleep
+        news.looking.sleep = looks.sleep
         async with news.listening(FRANK) as frank:
             async with database.writing() as connection:
                 await connection.execute(text("ALTER TABLE heads RENAME TO elsewhere"))
@@ -89,8 +89,8 @@ def test_while_nobody_looks_nothing_is_asked_and_a_database_that_is_away_is_aske
             await looks.once()
             assert frank.is_set()
         looks.may_look.release()
-        assert news._looking is not None
-        await asyncio.wait_for(news._looking, 20)
+        assert news.looking._task is not None
+        await asyncio.wait_for(news.looking._task, 20)
         async with news.listening(FRANK) as frank:
             await looks.once()
             assert not frank.is_set()

@@ -5,20 +5,14 @@ import email.policy
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, cast
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from tests.self_signed import self_signed
 
 from pierhead.adapters.foreign.mail import Mail
 from pierhead.bootstrap.settings import read_settings
@@ -147,23 +141,6 @@ async def test_beyond_this_machine_nothing_is_said_before_the_server_has_proved_
     finally:
         controller.stop()
     assert post.came[0].rcpt_tos == ["frank@corp.example"]
-
-
-def self_signed(folder: Path, address: str) -> Path:
-    """Key and certificate of one address, in one file."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "mail.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
-    return file
 
 
 async def test_a_wrong_password_and_a_server_that_is_away_are_tried_again(server: Controller) -> None:

@@ -1,19 +1,18 @@
-"""Who waits for a decision hears of it: one look at the database a beat for all of them, and none while nobody waits.
+"""Who waits for a decision hears of it, by one look a beat for all of them (`looking`).
 
-A look, and no signal inside this process: another registry over the same database may have taken the decision.
 Fills `ports_approvals.DecisionNews`. Not here: who may wait for what (`usecases/own_approvals`).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from pierhead.adapters.db.engine import Database
+from pierhead.adapters.db.looking import Looking
 from pierhead.adapters.db.schema import APPROVALS
 from pierhead.core.approval import ApprovalState
 
@@ -27,16 +26,17 @@ class DatabaseDecisionNews:
     """The waiting, by the record that they wait for."""
 
     database: Database
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _waiting: dict[str, set[asyncio.Event]] = field(default_factory=dict[str, set[asyncio.Event]])
-    _looking: "asyncio.Task[None] | None" = None
+    looking: Looking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.looking = Looking(lambda: bool(self._waiting), self._look, BEAT_S)
 
     async def decided(self, record_id: str, within_s: float) -> None:
         """The state is looked at, not its change: what was decided before this began to wait is found, too."""
         heard = asyncio.Event()
         self._waiting.setdefault(record_id, set()).add(heard)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look())
+        self.looking.begin()
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(within_s):
@@ -46,10 +46,7 @@ class DatabaseDecisionNews:
 
     async def close(self) -> None:
         """Look no more; whoever waits still does so until their time is over."""
-        if self._looking is not None:
-            self._looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._looking
+        await self.looking.close()
 
     def _leave(self, record_id: str, heard: asyncio.Event) -> None:
         others = self._waiting[record_id]
@@ -58,13 +55,9 @@ class DatabaseDecisionNews:
             del self._waiting[record_id]
 
     async def _look(self) -> None:
-        """Until nobody waits. A database that is away is looked at again."""
-        while self._waiting:
-            await self.sleep(BEAT_S)
-            waited = sorted(self._waiting)
-            for first in range(0, len(waited), _AT_ONCE):
-                with suppress(SQLAlchemyError, OSError):
-                    self._tell(await self._decided(waited[first : first + _AT_ONCE]))
+        waited = sorted(self._waiting)
+        for first in range(0, len(waited), _AT_ONCE):
+            self._tell(await self._decided(waited[first : first + _AT_ONCE]))
 
     def _tell(self, decided: Sequence[str]) -> None:
         for record_id in decided:

@@ -1,23 +1,22 @@
-"""Whoever looks at approvals hears of changes: a look a second at the record for all of them, none while nobody does.
+"""Whoever looks at approvals hears of changes, by one look a second at the record for all of them (`looking`).
 
 Every change of an approval commits with its fact, so the end of the registry's own chain tells that there is news, and
-the facts since then of what. A look, and no signal inside this process: another registry over the same database may
-have made the change. Fills `hear_inbox.InboxNews`. Not here: what anybody is shown (`apps/registry/web/live`).
+the facts since then of what. Fills `hear_inbox.InboxNews`. Not here: what anybody is shown (`apps/registry/web/live`).
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pierhead.adapters.db.engine import Database
 from pierhead.adapters.db.facts import OWN_WRITER
+from pierhead.adapters.db.looking import Looking
 from pierhead.adapters.db.schema import APPROVALS, FACTS, HEADS
 from pierhead.core.chain import read_line
 from pierhead.usecases.hear_inbox import Ears
@@ -32,10 +31,12 @@ class DatabaseInboxNews:
     """`_seen` is the place in the chain up to which was told."""
 
     database: Database
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ears: Ears = field(default_factory=Ears)
     _seen: int = 0
-    _looking: "asyncio.Task[None] | None" = None
+    looking: Looking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.looking = Looking(lambda: not self.ears.is_empty, self._tell, BEAT_S)
 
     @asynccontextmanager
     async def listening(self, seer: Seer | Everyone) -> AsyncGenerator[asyncio.Event]:
@@ -45,23 +46,12 @@ class DatabaseInboxNews:
             if is_first:
                 async with self.database.reading() as connection:
                     self._seen = await _end(connection)
-            if self._looking is None or self._looking.done():
-                self._looking = asyncio.create_task(self._look())
+            self.looking.begin()
             yield heard
 
     async def close(self) -> None:
         """Look no more."""
-        if self._looking is not None:
-            self._looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._looking
-
-    async def _look(self) -> None:
-        """Until nobody listens. A database that is away is looked at again."""
-        while not self.ears.is_empty:
-            await self.sleep(BEAT_S)
-            with suppress(SQLAlchemyError, OSError):
-                await self._tell()
+        await self.looking.close()
 
     async def _tell(self) -> None:
         async with self.database.reading() as connection:
