@@ -25,6 +25,7 @@ from pierhead.core.audit import ServerPublished
 from pierhead.core.catalog import Effect, Stage, Tool
 from pierhead.core.json import Json
 from pierhead.core.rule import parse_who
+from pierhead.core.scope import ALL, EVERY
 from pierhead.core.usage import Minutes
 from pierhead.usecases.grant_tokens import Grant, issue
 from pierhead.usecases.ports_catalogue import Change, Entry, Origin, Version
@@ -134,9 +135,11 @@ def _bearers() -> Iterator[tuple[str, str]]:
 
 
 async def token(adapters: RegistryAdapters, url: str, person: str, audience: str) -> str:
-    """For an hour, for what stands behind the public URL."""
+    """For an hour, for what stands behind the public URL, and for all that the person may do there."""
+    scope = ALL if audience.startswith("/mcp") else EVERY
     made, _ = await issue(
-        Grant(person, url + audience, _CLIENT, _CLIENT, _TOKEN_S, proved_at=adapters.desk.clock.now()), adapters.desk
+        Grant(person, url + audience, _CLIENT, _CLIENT, _TOKEN_S, scope, proved_at=adapters.desk.clock.now()),
+        adapters.desk,
     )
     return made
 

@@ -12,7 +12,7 @@ from pierhead.core.approval_record import ApprovalRecord, why_not
 from pierhead.usecases.approval_desk import ApprovalDesk
 from pierhead.usecases.ports_approvals import ApprovalFilter, Seer
 
-COUNTED: Final = 100
+COUNTED: Final = 50
 """Beyond that nobody counts."""
 
 

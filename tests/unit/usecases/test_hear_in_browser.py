@@ -236,7 +236,7 @@ async def test_more_than_anybody_counts_is_told_as_such(
     for number in range(COUNTED):
         await ask_approval(proposal({"n": number}, run=f"r{number}", call_key=f"k{number}"), approvals)
     await notices.send(copies(store, browser)[0], 0.0)
-    assert said(push)[0]["body"] == "100 or more calls wait for you."
+    assert said(push)[0]["body"] == f"{COUNTED} or more calls wait for you."
 
 
 async def test_what_waits_is_counted_in_ones_own_name_and_in_anothers(

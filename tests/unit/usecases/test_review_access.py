@@ -11,6 +11,7 @@ from pierhead.adapters.cedar import CedarPolicies
 from pierhead.core.approval import Approval
 from pierhead.core.bounds import UNBOUNDED, read_bounds
 from pierhead.core.catalog import Effect, Stage
+from pierhead.core.data_role import DataRole
 from pierhead.core.identity import User
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import NOBODY, parse_who
@@ -54,6 +55,22 @@ def test_a_holder_is_a_smallest_set_of_names_that_get_through(
     who: str, policy: str, narrowed: str | None, holds: list[str]
 ) -> None:
     assert found(who, policy, narrowed) == holds
+
+
+@pytest.mark.parametrize(
+    ("roles", "holds"), [(("group:ads",), ["group:ads and group:eng"]), (("group:ads", None), ["group:eng"])]
+)
+def test_who_holds_no_role_of_a_data_server_holds_none_of_its_tools(
+    roles: tuple[str | None, ...], holds: list[str]
+) -> None:
+    nothing: frozenset[str] = frozenset()
+    kept = tuple(
+        DataRole(f"role-{n}", parse_who(who) if who else None, (), (), nothing, nothing, sends_sql=True)
+        for n, who in enumerate(roles)
+    )
+    data = replace(server(replace(TOOL, policy=parse_who("everyone"))), roles=kept)
+    snapshots = MemorySnapshots(snapshot_of([data], [row("group:eng")]))
+    assert [str(each.holder) for each in grants(snapshots, ["warehouse"])] == holds
 
 
 def test_a_workload_alone_holds_no_tool_that_writes() -> None:

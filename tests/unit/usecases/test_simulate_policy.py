@@ -191,6 +191,20 @@ async def test_a_tool_that_would_ask_and_one_that_would_ask_no_more_are_told_apa
     assert told(found) == [("alice", Moved.ASKS_NO_MORE, 1)]
 
 
+async def test_a_tool_that_would_ask_somebody_else_is_told_apart() -> None:
+    def asking(whom: str) -> dict[str, Any]:
+        tool = {"policy": "everyone", "effect": "read", "minutes_saved": 1, "approval": whom}
+        return {"clock": {**CLOCK, "tools": {"now": tool}}}
+
+    source, uses = await in_force(), MemoryRecords([row(server="clock", tool="now")])
+    own, others = await propose_policy(asking("confirm"), source), await propose_policy(asking("approve"), source)
+    replay = await recorded(uses, 0, asking("approve"), known())
+    assert told(simulate(replay, known(), Sides(own, others, AT))) == [("alice", Moved.ASKS_MORE, 1)]
+    less = simulate(replay, known(), Sides(others, own, AT))
+    assert told(less) == [("alice", Moved.ASKS_LESS, 1)]
+    assert (less.changes[0].before, less.changes[0].after) == ("approval (approve)", "approval (confirm)")
+
+
 async def test_a_tool_that_a_guests_entry_no_longer_names_is_lost_and_a_new_one_gained() -> None:
     tools = {"later": {"policy": "group:ads", "effect": "read", "minutes_saved": 1}}
     found = await simulated({"clock": {**CLOCK, "tools": tools}}, row(server="clock", tool="now"))

@@ -14,7 +14,9 @@ async def fleet_health(asked: Asked) -> object:
     """
     query = asked.query("trouble", "limit")
     most = page_size(query.get("limit"), MOST, MOST)
-    found = of_kind(await concerns(asked.site, lambda each: knows_live(asked, each)), query.get("trouble", ""))
+    found = await concerns(asked.site, lambda each: knows_live(asked, each))
+    if "trouble" in query:
+        found = of_kind(found, query["trouble"])
     return {
         "concerns": [_form(each) for each in found[:most]],
         "count": len(found),

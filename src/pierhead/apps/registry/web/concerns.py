@@ -21,10 +21,10 @@ async def concerns(site: Site, is_shown: Callable[[Server], bool]) -> tuple[Conc
 
 
 def of_kind(found: Iterable[Concern], trouble: str) -> tuple[Concern, ...]:
-    """Those of one kind; all, for no kind. Errors: Invalid."""
-    if trouble and trouble not in set(Trouble):
+    """Those of one kind. Errors: Invalid."""
+    if trouble not in set(Trouble):
         raise Invalid("no such trouble", hint=f"one of {', '.join(Trouble)}")
-    return tuple(each for each in found if trouble in {"", each.trouble})
+    return tuple(each for each in found if each.trouble == trouble)
 
 
 def _company(site: Site) -> Company:

@@ -40,7 +40,7 @@ async def fleet_page(site: Site, viewer: Viewer, request: Request) -> Shown:
     """Errors: Invalid."""
     trouble, hidden = query_of(request).get("trouble", ""), viewer.hidden(site)
     found = await concerns(site, lambda each: each.name not in hidden)
-    chosen = of_kind(found, trouble)
+    chosen = of_kind(found, trouble) if trouble else found
     view = FleetView(chosen[:MOST], Counter(str(each.trouble) for each in found), trouble, site.now())
     return Shown("Fleet health", view, lambda: _fleet(view))
 

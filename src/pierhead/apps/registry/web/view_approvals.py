@@ -21,7 +21,7 @@ from pierhead.usecases.answer_approval import seen_approval
 from pierhead.usecases.ports_approvals import ApprovalFilter, Everyone, Seer
 from pierhead.usecases.waiting_for import waiting_for
 
-_OPEN_SHOWN: Final = 50
+_OPEN_SHOWN: Final = 25
 _CLOSED_SHOWN: Final = 20
 
 
@@ -50,7 +50,7 @@ class ApprovalView:
 
 
 async def approvals_view(site: Site, viewer: Viewer, before: str) -> ApprovalsView:
-    """Newest first, at most fifty open and twenty closed; `before` is where the page before ended, if there is one."""
+    """Newest first, at most twenty-five open and twenty closed; `before` is where the page before ended, if there is one."""
     sight, store = await _sight(site, viewer), site.approvals.store
     seer = _seer(site, viewer, sight)
     last = await store.one(before) if before else None
@@ -78,7 +78,7 @@ async def approval_view(site: Site, viewer: Viewer, approval_id: str) -> Approva
 
 
 async def approvals_waiting(site: Site, viewer: Viewer) -> int:
-    """How many wait for a decision of the viewer's, counted up to a hundred."""
+    """How many wait for a decision of the viewer's, counted up to fifty."""
     return await waiting_for(viewer.person, viewer.groups, site.approvals)
 
 
