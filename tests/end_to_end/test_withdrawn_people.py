@@ -253,6 +253,13 @@ def caller(company: Company, name: str) -> Caller:
     return Caller(User(company.idp.issuer, name, frozenset()), "ide", "local", "call-1")
 
 
+async def refused(server: Server, who: Caller) -> None:
+    """Ask until it is refused: the provider tells of an end by itself, some moments later."""
+    async with asyncio.timeout(30):
+        while True:
+            await made(server, who)
+
+
 async def made(server: Server, who: Caller) -> Credential:
     """A credential; asked again while the registry asks the provider about that very person."""
     async with asyncio.timeout(30):
@@ -280,9 +287,7 @@ async def test_a_server_reaches_its_system_with_a_credential_of_the_caller_and_n
         assert company.calls(token) == (401, 401), f"what is for {AUDIENCE} opens {resource} too"
         company.idp.tell("logout heidi")
         with pytest.raises(Forbidden, match="nobody of that name is signed in"):
-            async with asyncio.timeout(30):  # the provider tells of it by itself, after it was told
-                while True:
-                    await made(server, caller(company, "heidi"))
+            await refused(server, caller(company, "heidi"))
     facts = company.platform.tell("audit", "export")
     assert '"kind":"token-exchanged"' in facts
     assert token not in facts

@@ -50,7 +50,7 @@ class ApprovalView:
 
 
 async def approvals_view(site: Site, viewer: Viewer, before: str) -> ApprovalsView:
-    """Newest first, at most twenty-five open and twenty closed; `before` is where the page before ended, if there is one."""
+    """Newest first, at most 25 open and 20 closed; `before` is where the page before ended, if there is one."""
     sight, store = await _sight(site, viewer), site.approvals.store
     seer = _seer(site, viewer, sight)
     last = await store.one(before) if before else None
