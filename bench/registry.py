@@ -54,6 +54,8 @@ _LOOKING_S: Final = 8.0
 _PAUSE_S: Final = 0.005
 _BUSY_RATE: Final = 100
 _BUSY_S: Final = 8
+_BY_GROUP: Final = CHANGING[1]
+"""A server that a group reaches: who may use its tools its own process decides, and here stands none behind it."""
 WITHDRAWALS: Final = 50
 
 
@@ -295,8 +297,8 @@ class _Changing:
         found = list[Changed]()
         try:
             for _ in range(rounds):
-                found.append(await self._asked("/api/v1/people/revoke", body, CHANGING[0], runs=False))
-                await self._asked("/api/v1/people/restore", body, CHANGING[0], runs=True)
+                found.append(await self._asked("/api/v1/people/revoke", body, _BY_GROUP, runs=False))
+                await self._asked("/api/v1/people/restore", body, _BY_GROUP, runs=True)
         finally:
             for client in self.clients:
                 await client.aclose()
@@ -338,10 +340,10 @@ def _client(program: Program) -> httpx2.AsyncClient:
 
 
 def _ran(answer: httpx2.Response) -> bool:
-    """Whether the call ran; if not, it must read as one of a server or tool that is not there. Errors: Flawed."""
+    """Whether the call ran; if not, it must read as refused, or as one of a server that is gone. Errors: Flawed."""
     said: Mapping[str, object] = answer.json()
     if "result" in said:
         return True
-    if answer.status_code not in {401, 404} and "unknown-tool" not in answer.text:
+    if answer.status_code not in {401, 404} and "cannot-reach" not in answer.text:
         raise Flawed(f"a call was answered {answer.status_code}: {answer.text[:200]}")
     return False
