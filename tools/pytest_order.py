@@ -1,8 +1,7 @@
-"""A pytest plug-in: fast tests first, slow ones uncovered, and an account of what was missing at the end.
+"""A pytest plug-in: fast tests first, slow ones uncovered, and an account of missing components at the end.
 
 A test that cannot have its component skips with `component NAME: what was tried`. With PIERHEAD_REQUIRE=all such a
-skip is a failure: in CI nothing may be left untested in silence. Where nothing but a few slow tests failed, their
-names are left for `run_tests`, which tries them once more.
+skip is a failure: in CI nothing may be left untested in silence.
 """
 
 import os
@@ -10,39 +9,11 @@ from collections.abc import Generator
 from typing import Final
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadFileScheduling
 
 _SKIPPED: Final = "Skipped: component "
 # They need Maven and two Javas: tested wherever those are, named as missing wherever not.
 _WHEN_PRESENT: Final = ("trino", "presto")
 _MARK: Final = "missing_component"
-SECOND_TRY: Final = "pierhead/second_try"
-"""Where pytest's cache keeps the names for a second try."""
-_MOST_AGAIN: Final = 5
-
-
-#: They share coordinators that take most of a minute to start: one worker starts them once for all of these.
-WITH_COORDINATORS: Final = frozenset(
-    {
-        "tests/end_to_end/test_withdrawn_people.py",
-        "tests/integration/test_sql_corpus.py",
-        "tests/integration/test_trino.py",
-    }
-)
-
-
-class _ByFile(LoadFileScheduling):
-    """A file's tests on one worker, and those of files that share what is slow to start."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = super()._split_scope(nodeid)
-        return "coordinators" if file in WITH_COORDINATORS else file
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile:
-    return _ByFile(config, log)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -94,16 +65,13 @@ def _judge(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 
 class _Account:
-    """What was missing in this run, and what failed, heard from every worker."""
+    """What was missing in this run, heard from every worker."""
 
     def __init__(self) -> None:
         self._missing: dict[str, dict[str, None]] = {}
-        self._failed: list[pytest.TestReport] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._note(report)
-        if report.failed:
-            self._failed.append(report)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         self._note(report)
@@ -112,17 +80,6 @@ class _Account:
         component = vars(report).get(_MARK)
         if component:
             self._missing.setdefault(component, {})[report.nodeid] = None  # each worker collects each module
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """A slow test drives programs that are not ours, on a machine that others load; a fast one has no excuse."""
-        cache: pytest.Cache | None = getattr(session.config, "cache", None)
-        if cache is None or hasattr(session.config, "workerinput"):
-            return
-        tests = list(dict.fromkeys(report.nodeid for report in self._failed))
-        # More than these failed where coverage did, or a module could not be collected.
-        is_all = session.testsfailed == len(self._failed) and all("slow" in report.keywords for report in self._failed)
-        cache.set(SECOND_TRY, tests if is_all and len(tests) <= _MOST_AGAIN else [])
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._missing:

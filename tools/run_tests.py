@@ -1,21 +1,17 @@
 """`make test`: the components, then every test in one run, the fast ones first. Ends with pytest's own summary.
 
-What failed of a few slow tests is tried once more, alone and in a new process, and named for it. Arguments go on to
-pytest: `python -m tools.run_tests tests/unit -k permit`. With CI set, a missing component fails
+Arguments go on to pytest: `python -m tools.run_tests tests/unit -k permit`. With CI set, a missing component fails
 (PIERHEAD_REQUIRE=all). A run without a single test is a failure, as pytest itself says (exit code 5).
 """
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from tools import components
 from tools.findings import ROOT
-from tools.pytest_order import SECOND_TRY
 
 _COVERAGE: Final = (
     "--cov=pierhead.core",
@@ -33,28 +29,9 @@ WORKERS: Final = ("-n", "2", "--dist", "loadfile")
 _BINDING: Final = ("nanobind: ", " - leaked ", " - ... skipped", "See https://nanobind")
 
 
-#: Where pytest keeps what the plug-in left for us.
-_LEFT: Final = ROOT / ".pytest_cache" / "v" / SECOND_TRY
-
-
 def main(arguments: Sequence[str]) -> int:
     components.prepare()
-    given = environment(os.environ)
-    code = run(command(arguments), given)
-    unsteady = left_for_a_second_try(_LEFT) if code == 1 else []
-    if not unsteady:
-        return code
-    print(f"\n· {len(unsteady)} of the slow tests failed, and nothing else: trying them alone", flush=True)
-    code = run([sys.executable, "-m", "pytest", "-p", "tools.pytest_order", *unsteady], given)
-    if code == 0:
-        print("\nneeded a second try: each is a defect to mend, in the test or in what it tests", flush=True)
-        print("".join(f"    {test}\n" for test in unsteady), flush=True)
-    return code
-
-
-def left_for_a_second_try(left: Path) -> list[str]:
-    """Names of tests; none where something failed that gets no second try."""
-    return json.loads(left.read_text(encoding="utf-8")) if left.is_file() else []
+    return run(command(arguments), environment(os.environ))
 
 
 def run(program: Sequence[str], given: Mapping[str, str]) -> int:

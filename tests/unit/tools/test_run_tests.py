@@ -1,6 +1,5 @@
 """`make test`: order, required components, and what counts as a failure."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +7,7 @@ from pathlib import Path
 import pytest
 from tools.components import missing_packages, node_is_current
 from tools.findings import ROOT
-from tools.pytest_order import SECOND_TRY, WITH_COORDINATORS
-from tools.run_tests import WORKERS, command, environment, left_for_a_second_try, run
+from tools.run_tests import WORKERS, command, environment, run
 
 TESTS = """
 import pytest
@@ -23,16 +21,6 @@ def test_without_its_engine(): pytest.skip("component engine: no program `engine
 
 def test_skipped_otherwise(): pytest.skip("not on this system")
 """
-
-_STARTS = re.compile(r"trino_address|param\}_address")
-
-SLOW_FAILS = """
-import pytest
-
-@pytest.mark.slow
-def test_slow(): assert False
-"""
-MANY = "\n@pytest.mark.parametrize('number', range(6))\n@"
 
 
 def _run(tmp_path: Path, text: str, *more: str, **variables: str) -> tuple[int, str]:
@@ -92,25 +80,6 @@ def test_a_module_that_misses_its_component_fails_where_all_are_required(
     assert "required component is missing: engine: none" in said
 
 
-@pytest.mark.parametrize("workers", [(), WORKERS], ids=["alone", "by workers"])
-@pytest.mark.parametrize(
-    ("text", "again"),
-    [
-        (SLOW_FAILS, ["test_some.py::test_slow"]),
-        (SLOW_FAILS + "\ndef test_fast(): assert False\n", []),
-        (SLOW_FAILS.replace("test_slow()", "test_slow(number)").replace("\n@", MANY), []),
-        ("def test_fast(): pass", []),
-        ("import nothing_of_this_name", []),
-    ],
-    ids=["a slow test", "a fast test too", "many", "nothing", "a module"],
-)
-def test_only_a_few_slow_tests_get_a_second_try(
-    tmp_path: Path, text: str, again: list[str], workers: tuple[str, ...]
-) -> None:
-    _run(tmp_path, text, "-p", "cacheprovider", *workers)
-    assert left_for_a_second_try(tmp_path / ".pytest_cache" / "v" / SECOND_TRY) == again
-
-
 def test_no_test_at_all_is_a_failure(tmp_path: Path) -> None:
     assert _run(tmp_path, "")[0] == 5
 
@@ -118,12 +87,6 @@ def test_no_test_at_all_is_a_failure(tmp_path: Path) -> None:
 def test_ci_requires_every_component() -> None:
     assert environment({"CI": "true"}) == {"CI": "true", "PIERHEAD_REQUIRE": "all"}
     assert environment({"HOME": "x"}) == {"HOME": "x"}
-
-
-def test_one_worker_has_every_file_that_starts_a_coordinator() -> None:
-    starting = [path for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__)]
-    found = {str(path.relative_to(ROOT)) for path in starting if _STARTS.search(path.read_text("utf-8"))}
-    assert found == WITH_COORDINATORS
 
 
 def test_coverage_is_demanded_only_of_a_whole_run() -> None:
