@@ -14,12 +14,12 @@ from typing import Final
 from bench.policy import percentile
 from bench.results import Results
 from pierhead.core.identity import Caller, User
+from pierhead.sdk.governed.engine import Limits
+from pierhead.sdk.governed.policy import parse_policy
+from pierhead.sdk.governed.source import Source
+from pierhead.sdk.governed.sql_lane import SqlLane
 from pierhead.sdk.sqlguard import Column, PermittedTable, View, govern
-from pierhead.servers.sql.engines.engine import Limits
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
-from pierhead.servers.sql.policy import parse_policy
-from pierhead.servers.sql.source import Source
-from pierhead.servers.sql.sql_lane import SqlLane
 
 COLD: Final = 400
 WARM: Final = 5_000

@@ -28,11 +28,11 @@ from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import free_ports
 from pierhead.core.identity import User, Workload
 from pierhead.core.token_parts import strict_object
+from pierhead.sdk.governed.engine import Limits
+from pierhead.sdk.governed.trino import TrinoEngine
+from pierhead.sdk.governed.trino_place import Place
 from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.sdk.tool import CALLER
-from pierhead.servers.sql.engines.engine import Limits
-from pierhead.servers.sql.engines.trino import TrinoEngine
-from pierhead.servers.sql.engines.trino_place import Place
 from pierhead.usecases.ports_exchange import Credential
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]

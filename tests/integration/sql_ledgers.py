@@ -16,15 +16,15 @@ from urllib.parse import urlsplit
 import duckdb
 
 from pierhead.core.identity import Caller, User
+from pierhead.sdk.governed.engine import Engine
+from pierhead.sdk.governed.policy import parse_policy
+from pierhead.sdk.governed.source import Source
+from pierhead.sdk.governed.transactions import WritingEngine
 from pierhead.servers.sql.engines.duckdb import DuckdbEngine
-from pierhead.servers.sql.engines.engine import Engine
 from pierhead.servers.sql.engines.mysql import MysqlEngine
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
-from pierhead.servers.sql.engines.transactions import WritingEngine
 from pierhead.servers.sql.idempotency import FileKeys, Keys
-from pierhead.servers.sql.policy import parse_policy
-from pierhead.servers.sql.source import Source
 from pierhead.servers.sql.write_lane import WriteLane
 
 ODD = 'or"der`s; DROP TABLE accounts --'

@@ -17,19 +17,19 @@ import pytest
 from tests.shop import CORPUS
 
 from pierhead.core.identity import Caller, User
-from pierhead.servers.sql.answers import QueryAnswer
+from pierhead.sdk.governed.answers import QueryAnswer
+from pierhead.sdk.governed.engine import Engine
+from pierhead.sdk.governed.parameters import Params
+from pierhead.sdk.governed.policy import parse_policy
+from pierhead.sdk.governed.schema_lane import SchemaLane
+from pierhead.sdk.governed.source import Source
+from pierhead.sdk.governed.sql_lane import SqlLane
+from pierhead.sdk.governed.trino import TrinoEngine
+from pierhead.sdk.governed.trino_place import Place
 from pierhead.servers.sql.engines.duckdb import DuckdbEngine
-from pierhead.servers.sql.engines.engine import Engine
 from pierhead.servers.sql.engines.mysql import MysqlEngine
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
-from pierhead.servers.sql.engines.trino import TrinoEngine
-from pierhead.servers.sql.engines.trino_place import Place
-from pierhead.servers.sql.parameters import Params
-from pierhead.servers.sql.policy import parse_policy
-from pierhead.servers.sql.schema_lane import SchemaLane
-from pierhead.servers.sql.source import Source
-from pierhead.servers.sql.sql_lane import SqlLane
 
 ANALYST: Mapping[str, Any] = {
     "analyst": {

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from pierhead.servers.sql.engines.engine import LoginReport
+from pierhead.sdk.governed.engine import LoginReport
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]

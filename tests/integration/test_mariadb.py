@@ -11,8 +11,8 @@ from tests.integration.sql_shops import CALLER, Governed, MariadbShop, source
 from tests.shop import CANARIES, analyst_view
 
 from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolTimedOut, UpstreamUnreachable
+from pierhead.sdk.governed.engine import Limits, SecondOpinionDiffers
 from pierhead.sdk.sqlguard import GovernedQuery
-from pierhead.servers.sql.engines.engine import Limits, SecondOpinionDiffers
 from pierhead.servers.sql.engines.mysql import MysqlEngine
 from pierhead.servers.sql.engines.mysql_session import Address, Sessions
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 from tests.integration.sql_shops import MariadbShop
 
-from pierhead.servers.sql.engines.engine import LoginReport
+from pierhead.sdk.governed.engine import LoginReport
 from pierhead.servers.sql.engines.mysql import MysqlEngine
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]

@@ -10,9 +10,9 @@ from tests.integration.sql_ledgers import CALLER, WRITES, Governed, MariadbLedge
 
 from pierhead.core.errors import Conflict, Forbidden, Invalid, PierheadError, ToolTimedOut
 from pierhead.core.identity import Caller, User
+from pierhead.sdk.governed.engine import Limits
+from pierhead.sdk.governed.transactions import OutcomeUnknown, WritingEngine
 from pierhead.sdk.sqlguard import GovernedWrite, PermittedTable
-from pierhead.servers.sql.engines.engine import Limits
-from pierhead.servers.sql.engines.transactions import OutcomeUnknown, WritingEngine
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
 from pierhead.servers.sql.writes import DeleteRequest, InsertRequest, KeyedRequest, UpdateRequest, WriteOptions
 

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from pierhead.sdk.governed.engine import Limits
 from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.servers.sql.engines.engine import Limits
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 from pierhead.servers.sql.engines.postgres_connections import Connections
 

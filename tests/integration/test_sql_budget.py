@@ -7,9 +7,9 @@ import pytest
 from tests.integration.sql_shops import CALLER, PostgresShop, SqliteShop, source
 
 from pierhead.core.errors import Misconfigured, PierheadError
+from pierhead.sdk.governed.policy import parse_policy
 from pierhead.sdk.testing import platform
 from pierhead.servers.sql import build
-from pierhead.servers.sql.policy import parse_policy
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.integration.related_shops import load
 from tests.integration.sql_shops import DuckdbShop, PostgresShop, Shop, SqliteShop
 
-from pierhead.servers.sql.catalog import Catalog
+from pierhead.sdk.governed.catalog import Catalog
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 

@@ -24,9 +24,9 @@ from tests.integration.sql_shops import (
 from tests.shop import CANARIES, CORPUS, Entry, analyst_view, entries
 
 from pierhead.core.errors import PierheadError
+from pierhead.sdk.governed.cells import plain
+from pierhead.sdk.governed.engine import Limits
 from pierhead.sdk.sqlguard import Dialect, GovernedQuery
-from pierhead.servers.sql.cells import plain
-from pierhead.servers.sql.engines.engine import Limits
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(300)]

@@ -13,12 +13,12 @@ from pierhead.bootstrap import fleet as fleet_file
 from pierhead.bootstrap.follow_fleet import FollowedEntry
 from pierhead.core.errors import Forbidden, Invalid
 from pierhead.core.identity import Caller, User
-from pierhead.servers.sql.engines.engine import Limits
-from pierhead.servers.sql.policy import parse_policy
+from pierhead.sdk.governed.engine import Limits
+from pierhead.sdk.governed.policy import parse_policy
+from pierhead.sdk.governed.source import MISSES_APART_S, Source
+from pierhead.sdk.governed.sql_lane import SqlLane
 from pierhead.servers.sql.server import assemble
 from pierhead.servers.sql.settings import SqlSettings
-from pierhead.servers.sql.source import MISSES_APART_S, Source
-from pierhead.servers.sql.sql_lane import SqlLane
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 

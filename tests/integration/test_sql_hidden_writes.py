@@ -10,11 +10,11 @@ from tests.integration.sql_ledgers import WRITES, DuckdbLedger, Governed, Ledger
 from pierhead.core.claims import parse_claims
 from pierhead.core.errors import Invalid, PierheadError
 from pierhead.core.identity import Caller, User
+from pierhead.sdk.governed.grammar_native import parse_filter
+from pierhead.sdk.governed.reads import FOR_AGENTS, ReadRequest, Selection
 from pierhead.servers.sql.cursors import Cursors
-from pierhead.servers.sql.grammar_native import parse_filter
 from pierhead.servers.sql.hashed_cells import Digests
 from pierhead.servers.sql.read_lane import ReadLane
-from pierhead.servers.sql.reads import FOR_AGENTS, ReadRequest, Selection
 from pierhead.servers.sql.select_native import parse_order, parse_select
 from pierhead.servers.sql.writes import DeleteRequest, InsertRequest, KeyedRequest, UpdateRequest, WriteOptions
 

@@ -11,7 +11,7 @@ from tests.integration.test_sql_reads import CALLER, Reading, opened, select
 from pierhead.core.claims import parse_claims
 from pierhead.core.identity import Caller, User
 from pierhead.sdk import Forbidden
-from pierhead.servers.sql.reads import FOR_PROGRAMS, Page
+from pierhead.sdk.governed.reads import FOR_PROGRAMS, Page
 from pierhead.servers.sql.select_native import parse_read
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]

@@ -10,14 +10,14 @@ from tests.integration.related_shops import CANARY, ROLES, load
 from tests.integration.sql_shops import CALLER, Shop
 
 from pierhead.sdk import Invalid
-from pierhead.servers.sql.cells import plain
+from pierhead.sdk.governed.cells import plain
+from pierhead.sdk.governed.policy import parse_policy
+from pierhead.sdk.governed.reads import FOR_PROGRAMS, Ceiling, Page, ReadRequest
+from pierhead.sdk.governed.source import Source
 from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.hashed_cells import Digests
-from pierhead.servers.sql.policy import parse_policy
 from pierhead.servers.sql.read_lane import ReadLane
-from pierhead.servers.sql.reads import FOR_PROGRAMS, Ceiling, Page, ReadRequest
 from pierhead.servers.sql.select_native import parse_read
-from pierhead.servers.sql.source import Source
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 

@@ -9,11 +9,11 @@ from tests.integration.sql_shops import Governed, Shop, SqliteShop, loaded, seen
 from pierhead.core.claims import parse_claims
 from pierhead.core.errors import Forbidden, PierheadError
 from pierhead.core.identity import Both, Caller, User, Workload
+from pierhead.sdk.governed.grammar_native import parse_filter
+from pierhead.sdk.governed.reads import ReadRequest, Selection
 from pierhead.servers.sql.cursors import Cursors
-from pierhead.servers.sql.grammar_native import parse_filter
 from pierhead.servers.sql.hashed_cells import Digests
 from pierhead.servers.sql.read_lane import ReadLane
-from pierhead.servers.sql.reads import ReadRequest, Selection
 from pierhead.servers.sql.select_native import parse_order, parse_select
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]

@@ -26,12 +26,12 @@ from tests.shop import CANARIES, analyst_view
 
 from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolTimedOut
 from pierhead.core.health import Condition
+from pierhead.sdk.governed.engine import SecondOpinionDiffers
+from pierhead.sdk.governed.reaching import ReachedEngine
 from pierhead.sdk.sqlguard import GovernedQuery
 from pierhead.sdk.testing import platform
 from pierhead.servers.sql import build
-from pierhead.servers.sql.engines.engine import SecondOpinionDiffers
 from pierhead.servers.sql.engines.postgres import PostgresEngine
-from pierhead.servers.sql.reaching import ReachedEngine
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 

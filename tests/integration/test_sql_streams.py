@@ -13,10 +13,10 @@ import pytest
 from tests.integration.sql_shops import MariadbShop
 
 from pierhead.core.errors import Invalid, ToolTimedOut
+from pierhead.sdk.governed.engine import Engine, Limits
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View
 from pierhead.sdk.sqlguard.view import Column, Dialect
 from pierhead.servers.sql.engines.duckdb import DuckdbEngine
-from pierhead.servers.sql.engines.engine import Engine, Limits
 from pierhead.servers.sql.engines.mysql import MysqlEngine
 from pierhead.servers.sql.engines.postgres import PostgresEngine
 from pierhead.servers.sql.engines.sqlite import SqliteEngine

@@ -15,8 +15,8 @@ from tests.rigs.write_and_stop import Stopping, StoppingEngine, request
 
 from pierhead.core.errors import Conflict, Invalid, ToolFailed
 from pierhead.core.identity import Caller, User
-from pierhead.servers.sql.engines.engine import Engine
-from pierhead.servers.sql.engines.transactions import OutcomeUnknown
+from pierhead.sdk.governed.engine import Engine
+from pierhead.sdk.governed.transactions import OutcomeUnknown
 from pierhead.servers.sql.idempotency import KEPT_SECONDS, FileKeys
 from pierhead.servers.sql.writes import InsertRequest, WriteOptions
 

@@ -28,14 +28,14 @@ from tests.integration.sql_ledgers import (
 
 from pierhead.core.errors import Conflict, Forbidden, Invalid, Misconfigured, NotFound, PierheadError, ToolTimedOut
 from pierhead.core.identity import Caller, User
+from pierhead.sdk.governed.engine import LONGEST_VALUE, Limits, SecondOpinionDiffers
+from pierhead.sdk.governed.policy import parse_policy
+from pierhead.sdk.governed.source import Source
+from pierhead.sdk.governed.transactions import OutcomeUnknown, WritingEngine
 from pierhead.sdk.sqlguard import GovernedWrite, PermittedTable, View, finished, permitted_subquery
-from pierhead.servers.sql.engines.engine import LONGEST_VALUE, Limits, SecondOpinionDiffers
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
-from pierhead.servers.sql.engines.transactions import OutcomeUnknown, WritingEngine
 from pierhead.servers.sql.etags import etag
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
-from pierhead.servers.sql.policy import parse_policy
-from pierhead.servers.sql.source import Source
 from pierhead.servers.sql.writes import (
     DeleteRequest,
     InsertRequest,

@@ -15,10 +15,10 @@ from tests.integration.sql_shops import CALLER as CALLER_ANN
 
 from pierhead.core.errors import Forbidden, Invalid, ToolTimedOut, UpstreamUnreachable
 from pierhead.core.identity import Caller, Workload
+from pierhead.sdk.governed.engine import Limits, SecondOpinionDiffers
 from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.sdk.statements import Flavour, Running, Session, StatementClient, StatementFailed, filled, literal
 from pierhead.sdk.tool import CALLER
-from pierhead.servers.sql.engines.engine import Limits, SecondOpinionDiffers
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(300)]
 

@@ -12,10 +12,10 @@ from typing import Any
 
 from tests.integration.sql_ledgers import CALLER, Governed, SqliteLedger
 
+from pierhead.sdk.governed.engine import Engine, Limits, Rows, Values
+from pierhead.sdk.governed.transactions import Transaction
 from pierhead.sdk.sqlguard import GovernedQuery, GovernedWrite, View
-from pierhead.servers.sql.engines.engine import Engine, Limits, Rows, Values
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
-from pierhead.servers.sql.engines.transactions import Transaction
 from pierhead.servers.sql.idempotency import FileKeys, OwnKey
 from pierhead.servers.sql.writes import InsertRequest, WriteOptions
 

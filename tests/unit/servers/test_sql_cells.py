@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pierhead.servers.sql.cells import fitted, plain
-from pierhead.servers.sql.engines.engine import Limits
+from pierhead.sdk.governed.cells import fitted, plain
+from pierhead.sdk.governed.engine import Limits
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pierhead.core.errors import Misconfigured
-from pierhead.servers.sql.catalog import Catalog, ForeignKey, StoredColumn, StoredTable
-from pierhead.servers.sql.contract import Contract, Mode, differences, held
+from pierhead.sdk.governed.catalog import Catalog, ForeignKey, StoredColumn, StoredTable
+from pierhead.sdk.governed.contract import Contract, Mode, differences, held
 
 ID = StoredColumn("id", "INTEGER", is_nullable=False, is_key=True)
 NAME = StoredColumn("name", "TEXT", is_nullable=True, is_key=False)

@@ -8,11 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pierhead.sdk import Invalid
-from pierhead.sdk.sqlguard import Column, Dialect
-from pierhead.sdk.sqlguard.dialects import sqlglot_dialect
-from pierhead.sdk.sqlguard.statement import numbered
-from pierhead.servers.sql.filter_sql import condition
-from pierhead.servers.sql.filters import (
+from pierhead.sdk.governed.filter_sql import condition
+from pierhead.sdk.governed.filters import (
     ClaimRef,
     Condition,
     Either,
@@ -23,8 +20,11 @@ from pierhead.servers.sql.filters import (
     shape,
     values,
 )
+from pierhead.sdk.governed.grammar_native import parse_filter, parse_rule
+from pierhead.sdk.sqlguard import Column, Dialect
+from pierhead.sdk.sqlguard.dialects import sqlglot_dialect
+from pierhead.sdk.sqlguard.statement import numbered
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
-from pierhead.servers.sql.grammar_native import parse_filter, parse_rule
 
 COLUMNS: Final = (
     Column("id", "integer"),

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pierhead.core.audit import CallFinished
+from pierhead.sdk.governed.answers import QueryResult
+from pierhead.sdk.governed.engine import SecondOpinionDiffers
 from pierhead.sdk.testing import Running, platform
 from pierhead.servers.sql import build
-from pierhead.servers.sql.answers import QueryResult
-from pierhead.servers.sql.engines.engine import SecondOpinionDiffers
 from pierhead.servers.sql.engines.sqlite import SqliteEngine
 
 pytestmark = pytest.mark.anyio

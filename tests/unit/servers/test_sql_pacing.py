@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from pierhead.core.errors import LimitExceeded
-from pierhead.servers.sql.pacing import MOST_WAITING, Pace, Shares
+from pierhead.sdk.governed.pacing import MOST_WAITING, Pace, Shares
 
 pytestmark = pytest.mark.anyio
 

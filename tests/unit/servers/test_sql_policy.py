@@ -6,10 +6,10 @@ import pytest
 
 from pierhead.core.errors import Forbidden, Misconfigured
 from pierhead.core.identity import Both, Caller, Principal, User, Workload
+from pierhead.sdk.governed.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.sdk.governed.policy import parse_policy
+from pierhead.sdk.governed.views import compile_role
 from pierhead.sdk.sqlguard import View
-from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
-from pierhead.servers.sql.policy import parse_policy
-from pierhead.servers.sql.views import compile_role
 
 
 def table(name: str, *columns: str, kind: Any = "table", schema: str = "main") -> StoredTable:

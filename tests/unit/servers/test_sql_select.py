@@ -3,8 +3,8 @@
 import pytest
 
 from pierhead.sdk import Invalid
-from pierhead.servers.sql.filters import Condition, Operand
-from pierhead.servers.sql.reads import Embed, Ordered, Selected, Selection, read_shape, read_values
+from pierhead.sdk.governed.filters import Condition, Operand
+from pierhead.sdk.governed.reads import Embed, Ordered, Selected, Selection, read_shape, read_values
 from pierhead.servers.sql.select_native import parse_order, parse_read, parse_select
 
 NAME = Selected(Operand("name"))

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from sqlglot import exp
 
 from pierhead.core.errors import Invalid, PierheadError
+from pierhead.sdk.governed import approvals
+from pierhead.sdk.governed.policy import Columns
 from pierhead.sdk.sqlguard import Column, PermittedTable, SqlRefused, View, Writing, finished_write
-from pierhead.servers.sql import approvals
 from pierhead.servers.sql.etags import etag, matches
-from pierhead.servers.sql.policy import Columns
 from pierhead.servers.sql.writes import (
     DeleteRequest,
     InsertRequest,

@@ -4,9 +4,9 @@ import pytest
 
 from pierhead.core.errors import Forbidden, Misconfigured
 from pierhead.core.identity import Caller, User
+from pierhead.sdk.governed.trino import TrinoEngine
+from pierhead.sdk.governed.trino_place import Place
 from pierhead.sdk.tool import CALLER
-from pierhead.servers.sql.engines.trino import TrinoEngine
-from pierhead.servers.sql.engines.trino_place import Place
 from pierhead.servers.sql.server import assemble
 from pierhead.servers.sql.settings import SqlSettings
 from pierhead.usecases.ports_exchange import Credential

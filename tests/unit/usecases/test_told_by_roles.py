@@ -17,7 +17,7 @@ from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import Who, parse_who
 from pierhead.core.snapshot import Snapshot
 from pierhead.core.waiting_tools import WAIT
-from pierhead.servers.sql.policy import parse_policy
+from pierhead.sdk.governed.policy import parse_policy
 from pierhead.usecases.explain_decision import UNREAD, Explanation, explain_decision, explain_to_caller
 from pierhead.usecases.memory import MemorySnapshots
 from pierhead.usecases.read_roles import roles_in

@@ -1,6 +1,6 @@
 """What one role may see of one source: the only schema the guard believes in.
 
-A value, frozen, compiled by whoever owns the policy. Not here: how it was decided (servers/sql/policy.py),
+A value, frozen, compiled by whoever owns the policy. Not here: how it was decided (sdk/governed/policy.py),
 how an engine was asked for its tables (servers/sql/engines).
 """
 

@@ -1,8 +1,8 @@
 """A database as a governed server: SQLite, PostgreSQL and DuckDB, read only.
 
 `build` is the entry point `sql` of the group `pierhead.servers`, `DATABASES` that of `pierhead.databases`. Inside:
-policy.py (who may read what), source.py (what can be asked), engines/ (how it runs), server.py (the tools). The guard
-itself is pierhead.sdk.sqlguard.
+server.py (the tools), read_lane.py and write_lane.py (reads and writes by parameters), engines/ (how it runs), rest/.
+Policy, source and statements are pierhead.sdk.governed, the guard itself pierhead.sdk.sqlguard.
 """
 
 from pierhead.servers.sql.database import DATABASES

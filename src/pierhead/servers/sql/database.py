@@ -10,15 +10,15 @@ from pydantic import TypeAdapter
 
 from pierhead.sdk import NotFound
 from pierhead.sdk.database import Change, DatabaseChoice, Finding, Queries, Roles
+from pierhead.sdk.governed.contract import Contract, Mode, differences
+from pierhead.sdk.governed.policy import Role, parse_policy
+from pierhead.sdk.governed.queries import queries_schema
+from pierhead.sdk.governed.source import Source
 from pierhead.sdk.server import Server
-from pierhead.servers.sql.contract import Contract, Mode, differences
 from pierhead.servers.sql.grants import grant_script
 from pierhead.servers.sql.logins import findings
-from pierhead.servers.sql.policy import Role, parse_policy
-from pierhead.servers.sql.queries import queries_schema
 from pierhead.servers.sql.server import assemble
 from pierhead.servers.sql.settings import SqlSettings
-from pierhead.servers.sql.source import Source
 from pierhead.servers.sql.write_lane import ready_to_write
 
 _OWNER: Final = "whoever started pierhead serve"

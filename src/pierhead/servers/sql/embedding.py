@@ -14,10 +14,13 @@ import orjson
 from sqlglot import exp
 
 from pierhead.sdk import Invalid
+from pierhead.sdk.governed.cells import exact
+from pierhead.sdk.governed.engine import Field
+from pierhead.sdk.governed.filter_sql import joined
+from pierhead.sdk.governed.reads import Embed, ReadRequest
+from pierhead.sdk.governed.relations import Relation
+from pierhead.sdk.governed.source import Acting, Ground
 from pierhead.sdk.sqlguard import slot
-from pierhead.servers.sql.cells import exact
-from pierhead.servers.sql.engines.engine import Field
-from pierhead.servers.sql.filter_sql import joined
 from pierhead.servers.sql.levels import ordered
 from pierhead.servers.sql.read_sql import (
     MOST_RELATED,
@@ -30,9 +33,6 @@ from pierhead.servers.sql.read_sql import (
     hashed_of,
     results_of,
 )
-from pierhead.servers.sql.reads import Embed, ReadRequest
-from pierhead.servers.sql.relations import Relation
-from pierhead.servers.sql.source import Acting, Ground
 
 MOST_FETCHED: Final = 10_000
 _MOST_KEYS: Final = 500

@@ -5,9 +5,9 @@ Above: bootstrap, which watches the file. Not here: what a role means (policy.py
 
 from collections.abc import Mapping
 
-from pierhead.servers.sql.policy import parse_policy
+from pierhead.sdk.governed.policy import parse_policy
+from pierhead.sdk.governed.source import Source
 from pierhead.servers.sql.settings import SqlSettings
-from pierhead.servers.sql.source import Source
 from pierhead.servers.sql.write_lane import ready_to_write
 
 

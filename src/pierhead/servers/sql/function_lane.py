@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pierhead.sdk import Caller, Forbidden, NotFound, note
+from pierhead.sdk.governed.answers import AnsweredColumn, QueryAnswer
+from pierhead.sdk.governed.budget import keep_to_budget
+from pierhead.sdk.governed.cells import fitted
+from pierhead.sdk.governed.engine import Limits, Rows, Values
+from pierhead.sdk.governed.granted_functions import GrantedFunction
+from pierhead.sdk.governed.notes import digest, note_acting, note_answer, noting_disagreement
+from pierhead.sdk.governed.source import Acting, Source
+from pierhead.sdk.governed.transactions import WritingEngine, not_on_this_engine, whole
 from pierhead.sdk.sqlguard import GovernedQuery
-from pierhead.servers.sql.answers import AnsweredColumn, QueryAnswer
-from pierhead.servers.sql.budget import keep_to_budget
-from pierhead.servers.sql.cells import fitted
-from pierhead.servers.sql.engines.engine import Limits, Rows, Values
-from pierhead.servers.sql.engines.transactions import WritingEngine, not_on_this_engine, whole
 from pierhead.servers.sql.function_sql import written_call
-from pierhead.servers.sql.granted_functions import GrantedFunction
-from pierhead.servers.sql.notes import digest, note_acting, note_answer, noting_disagreement
-from pierhead.servers.sql.source import Acting, Source
 
 _FIND_LESS: Final = "choose arguments that find less"
 

@@ -9,11 +9,11 @@ from typing import Final
 from sqlglot import exp
 
 from pierhead.sdk import Invalid
+from pierhead.sdk.governed.catalog import StoredParameter
+from pierhead.sdk.governed.engine import Values
+from pierhead.sdk.governed.granted_functions import GrantedFunction
+from pierhead.sdk.governed.types import coerced, column_type
 from pierhead.sdk.sqlguard import Dialect, GovernedQuery, View, called, called_for_rows, finished, slot
-from pierhead.servers.sql.catalog import StoredParameter
-from pierhead.servers.sql.engines.engine import Values
-from pierhead.servers.sql.granted_functions import GrantedFunction
-from pierhead.servers.sql.types import coerced, column_type
 
 _BY_NAME: Final[Mapping[Dialect, type[exp.Expr]]] = {"postgres": exp.Kwarg, "duckdb": exp.PropertyEQ}
 _NO_TYPE: Final[frozenset[Dialect]] = frozenset({"duckdb"})

@@ -11,8 +11,8 @@ import orjson
 from pydantic import Field
 
 from pierhead.sdk import Caller, Encoded, Server
-from pierhead.servers.sql.answers import QueryResult
-from pierhead.servers.sql.engines.engine import Limits
+from pierhead.sdk.governed.answers import QueryResult
+from pierhead.sdk.governed.engine import Limits
 from pierhead.servers.sql.function_lane import FunctionLane
 
 TOOL: Final = "call_function"

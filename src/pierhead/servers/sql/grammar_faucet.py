@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple, cast
 
 from pierhead.sdk import Invalid
-from pierhead.servers.sql.filters import (
+from pierhead.sdk.governed.filters import (
     AGGREGATES,
     MOST_NESTED,
     Aggregate,

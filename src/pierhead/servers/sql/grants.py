@@ -9,11 +9,11 @@ from typing import Final
 
 import orjson
 
+from pierhead.sdk.governed.catalog import StoredTable
+from pierhead.sdk.governed.policy import Policy
+from pierhead.sdk.governed.source import Ground
+from pierhead.sdk.governed.views import rule_for
 from pierhead.sdk.sqlguard import Dialect
-from pierhead.servers.sql.catalog import StoredTable
-from pierhead.servers.sql.policy import Policy
-from pierhead.servers.sql.source import Ground
-from pierhead.servers.sql.views import rule_for
 
 _LOGIN: Final = "pierhead_reader"
 _VERBS: Final[Mapping[str, str]] = {"create": "INSERT", "update": "UPDATE", "delete": "DELETE"}

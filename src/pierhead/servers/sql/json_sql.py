@@ -9,8 +9,8 @@ from typing import Final
 
 from sqlglot import exp
 
+from pierhead.sdk.governed.types import ColumnType
 from pierhead.sdk.sqlguard import Dialect
-from pierhead.servers.sql.types import ColumnType
 
 BUILDS_JSON: Final = frozenset({"postgres", "sqlite", "duckdb"})
 """Engines on which related rows come in one statement. On others they come by a statement of their own."""

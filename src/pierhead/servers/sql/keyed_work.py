@@ -15,10 +15,10 @@ from typing import Final
 from sqlglot import exp
 
 from pierhead.sdk import Conflict, Invalid, note
+from pierhead.sdk.governed.engine import Rows, Values
+from pierhead.sdk.governed.notes import digest
+from pierhead.sdk.governed.rights import Writable
 from pierhead.sdk.sqlguard import GovernedWrite
-from pierhead.servers.sql.engines.engine import Rows, Values
-from pierhead.servers.sql.notes import digest
-from pierhead.servers.sql.rights import Writable
 from pierhead.servers.sql.write_sql import (
     OnKey,
     cells,

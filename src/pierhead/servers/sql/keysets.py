@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from pierhead.sdk.governed.blanks import Blank
+from pierhead.sdk.governed.filter_sql import as_type, joined
 from pierhead.sdk.sqlguard import Dialect, slot
-from pierhead.servers.sql.blanks import Blank
-from pierhead.servers.sql.filter_sql import as_type, joined
 from pierhead.servers.sql.levels import Sorting
 
 

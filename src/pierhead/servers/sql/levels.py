@@ -10,15 +10,15 @@ from typing import Final
 
 from sqlglot import exp
 
+from pierhead.sdk.governed.catalog import StoredTable
+from pierhead.sdk.governed.filters import Aggregate, Operand, bad_filter
+from pierhead.sdk.governed.reads import Embed, Ordered, Selected, Selection
+from pierhead.sdk.governed.relations import Relation
+from pierhead.sdk.governed.terms import ColumnTerms, Term, masked, path_name
+from pierhead.sdk.governed.types import INTEGER, JSON, TEXT, ColumnType, column_type
 from pierhead.sdk.sqlguard import Dialect, PermittedTable
 from pierhead.sdk.sqlguard.dialects import sqlglot_dialect
-from pierhead.servers.sql.catalog import StoredTable
-from pierhead.servers.sql.filters import Aggregate, Operand, bad_filter
 from pierhead.servers.sql.hashed_cells import WHOLE, Hashed
-from pierhead.servers.sql.reads import Embed, Ordered, Selected, Selection
-from pierhead.servers.sql.relations import Relation
-from pierhead.servers.sql.terms import ColumnTerms, Term, masked, path_name
-from pierhead.servers.sql.types import INTEGER, JSON, TEXT, ColumnType, column_type
 
 LONGEST_NAME: Final = 63
 _CASTS: Final[Mapping[str, str]] = {

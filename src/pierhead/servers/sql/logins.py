@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from pierhead.sdk.database import Finding
-from pierhead.servers.sql.engines.engine import LoginReport, TableNames
+from pierhead.sdk.governed.engine import LoginReport, TableNames
+from pierhead.sdk.governed.policy import Policy
+from pierhead.sdk.governed.source import Ground
 from pierhead.servers.sql.grants import needs
-from pierhead.servers.sql.policy import Policy
-from pierhead.servers.sql.source import Ground
 
 _SHOWN: Final = 6
 

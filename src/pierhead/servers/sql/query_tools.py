@@ -10,10 +10,10 @@ from typing import Any, Final, cast
 import orjson
 
 from pierhead.sdk import Caller, Encoded, Estimate, Server
-from pierhead.servers.sql.answers import QueryResult
-from pierhead.servers.sql.budget import Asks
-from pierhead.servers.sql.queries import Queries, Query, QueryParameter
-from pierhead.servers.sql.sql_lane import SqlLane
+from pierhead.sdk.governed.answers import QueryResult
+from pierhead.sdk.governed.budget import Asks
+from pierhead.sdk.governed.queries import Queries, Query, QueryParameter
+from pierhead.sdk.governed.sql_lane import SqlLane
 
 _SECONDS: Final = 65.0
 

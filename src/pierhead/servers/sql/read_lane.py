@@ -14,25 +14,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from pierhead.sdk import Caller, Invalid, note
-from pierhead.servers.sql.answers import Explanation
-from pierhead.servers.sql.blanks import fill
-from pierhead.servers.sql.budget import keep_to_budget
-from pierhead.servers.sql.cursors import Cursors, Place, same_order
-from pierhead.servers.sql.embedding import (
-    MOST_FETCHED,
-    Key,
-    RowsOf,
-    embedded,
-    link_values,
-    padded,
-    written_related,
-)
-from pierhead.servers.sql.engines.engine import Field, Limits, Rows, Values
-from pierhead.servers.sql.explaining import permitted_explanation, refused_explanation
-from pierhead.servers.sql.hashed_cells import Digests
-from pierhead.servers.sql.notes import note_acting, note_answer, noting_disagreement, permitted
-from pierhead.servers.sql.read_sql import PageOf, Written, written_count, written_read
-from pierhead.servers.sql.reads import (
+from pierhead.sdk.governed.answers import Explanation
+from pierhead.sdk.governed.blanks import fill
+from pierhead.sdk.governed.budget import keep_to_budget
+from pierhead.sdk.governed.engine import Field, Limits, Rows, Values
+from pierhead.sdk.governed.explaining import permitted_explanation, refused_explanation
+from pierhead.sdk.governed.notes import note_acting, note_answer, noting_disagreement, permitted
+from pierhead.sdk.governed.reads import (
     FOR_AGENTS,
     FOR_PROGRAMS,
     Ceiling,
@@ -43,8 +31,20 @@ from pierhead.servers.sql.reads import (
     read_shape,
     read_values,
 )
-from pierhead.servers.sql.relations import Relation
-from pierhead.servers.sql.source import Acting, Ground, Source, Turn, Verdict
+from pierhead.sdk.governed.relations import Relation
+from pierhead.sdk.governed.source import Acting, Ground, Source, Turn, Verdict
+from pierhead.servers.sql.cursors import Cursors, Place, same_order
+from pierhead.servers.sql.embedding import (
+    MOST_FETCHED,
+    Key,
+    RowsOf,
+    embedded,
+    link_values,
+    padded,
+    written_related,
+)
+from pierhead.servers.sql.hashed_cells import Digests
+from pierhead.servers.sql.read_sql import PageOf, Written, written_count, written_read
 
 _SHAPES_KEPT: Final = 2_000
 

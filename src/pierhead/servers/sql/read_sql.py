@@ -13,18 +13,18 @@ from typing import Final
 
 from sqlglot import exp
 
+from pierhead.sdk.governed.blanks import Blank
+from pierhead.sdk.governed.engine import Field
+from pierhead.sdk.governed.filter_sql import can_fail, joined, write_condition
+from pierhead.sdk.governed.filters import bad_filter
+from pierhead.sdk.governed.reads import Embed, ReadRequest, Selection
+from pierhead.sdk.governed.relations import Junction, Pairs, Relation, Relations
+from pierhead.sdk.governed.source import Acting, Ground
 from pierhead.sdk.sqlguard import Dialect, GovernedQuery, PermittedTable, finished, permitted_subquery
-from pierhead.servers.sql.blanks import Blank
-from pierhead.servers.sql.engines.engine import Field
-from pierhead.servers.sql.filter_sql import can_fail, joined, write_condition
-from pierhead.servers.sql.filters import bad_filter
 from pierhead.servers.sql.hashed_cells import Hashed
 from pierhead.servers.sql.json_sql import BUILDS_JSON, json_cell, objects_listed, row_object
 from pierhead.servers.sql.keysets import after
 from pierhead.servers.sql.levels import Followed, Level, Output, Sorting, ordered, related
-from pierhead.servers.sql.reads import Embed, ReadRequest, Selection
-from pierhead.servers.sql.relations import Junction, Pairs, Relation, Relations
-from pierhead.servers.sql.source import Acting, Ground
 
 MOST_RELATED: Final = 1_000
 

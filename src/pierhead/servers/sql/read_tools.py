@@ -10,13 +10,13 @@ import orjson
 from pydantic import Field
 
 from pierhead.sdk import Caller, Server
-from pierhead.servers.sql.answers import ResultColumn, TableRows
-from pierhead.servers.sql.budget import Asks
-from pierhead.servers.sql.cells import plain
-from pierhead.servers.sql.engines.engine import Field as ResultField
+from pierhead.sdk.governed.answers import ResultColumn, TableRows
+from pierhead.sdk.governed.budget import Asks
+from pierhead.sdk.governed.cells import plain
+from pierhead.sdk.governed.engine import Field as ResultField
+from pierhead.sdk.governed.reads import Count, Page, ReadRequest, Selection
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
 from pierhead.servers.sql.read_lane import ReadLane
-from pierhead.servers.sql.reads import Count, Page, ReadRequest, Selection
 from pierhead.servers.sql.select_native import parse_order, parse_select
 
 _SECONDS: Final = 65.0

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final, cast
 
-from pierhead.servers.sql.filters import AGGREGATES, Aggregate, Operand, bad_filter, every
+from pierhead.sdk.governed.filters import AGGREGATES, Aggregate, Operand, bad_filter, every
+from pierhead.sdk.governed.grammar_native import Reader, parse_filter, parse_having
+from pierhead.sdk.governed.reads import MOST_EMBEDDED, Embed, Ordered, ReadRequest, Selected, Selection
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
-from pierhead.servers.sql.grammar_native import Reader, parse_filter, parse_having
-from pierhead.servers.sql.reads import MOST_EMBEDDED, Embed, Ordered, ReadRequest, Selected, Selection
 
 MOST_OFFSET: Final = 10**9
 _EVERY_COLUMN: Final = (Selected(Operand("*")),)

@@ -8,27 +8,29 @@ import orjson
 from pydantic import Field
 
 from pierhead.sdk import Caller, Encoded, Estimate, Server
-from pierhead.servers.sql.answers import Explanation, QueryResult, TableDescription, TableList
-from pierhead.servers.sql.budget import Asks, over_budget
+from pierhead.sdk.governed.answers import Explanation, QueryResult, TableDescription, TableList
+from pierhead.sdk.governed.budget import Asks, over_budget
+from pierhead.sdk.governed.engine import ExchangingEngine, Limits
+from pierhead.sdk.governed.login import Accounts
+from pierhead.sdk.governed.parameters import Scalar
+from pierhead.sdk.governed.queries import OfferedQuery
+from pierhead.sdk.governed.reaching import ReachedEngine
+from pierhead.sdk.governed.schema_lane import SchemaLane
+from pierhead.sdk.governed.source import Source
+from pierhead.sdk.governed.sql_lane import SqlLane
+from pierhead.sdk.governed.transactions import WritingEngine
 from pierhead.servers.sql.cursors import Cursors
-from pierhead.servers.sql.engines.engine import ExchangingEngine, Limits
-from pierhead.servers.sql.engines.transactions import WritingEngine
+from pierhead.servers.sql.engines.choosing import engine_of
 from pierhead.servers.sql.following import FollowedSource
 from pierhead.servers.sql.function_lane import FunctionLane
 from pierhead.servers.sql.function_tools import declare_function_tool
 from pierhead.servers.sql.hashed_cells import Digests
 from pierhead.servers.sql.idempotency import FileKeys, Keys
-from pierhead.servers.sql.parameters import Scalar
-from pierhead.servers.sql.queries import OfferedQuery
 from pierhead.servers.sql.query_tools import declare_curated_tools
-from pierhead.servers.sql.reaching import ReachedEngine
 from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.read_tools import declare_read_tool
 from pierhead.servers.sql.rest.routes import Lanes, RestRoutes
-from pierhead.servers.sql.schema_lane import SchemaLane
 from pierhead.servers.sql.settings import SqlSettings
-from pierhead.servers.sql.source import Source
-from pierhead.servers.sql.sql_lane import SqlLane
 from pierhead.servers.sql.write_lane import WriteLane, ready_to_write
 from pierhead.servers.sql.write_tools import declare_write_tools
 
@@ -49,7 +51,11 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
 def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
     """The server, and the source behind it for whoever changes its policy. Errors: Misconfigured."""
     source = Source(
-        chosen.engine(), chosen.parsed_roles(), url=chosen.url, contract=chosen.contract_file, paced=chosen.rate_limits
+        chosen.engine(),
+        chosen.parsed_roles(),
+        accounts=Accounts(chosen.url, engine_of),
+        contract=chosen.contract_file,
+        paced=chosen.rate_limits,
     )
     keys = FileKeys()
 

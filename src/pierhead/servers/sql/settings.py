@@ -9,9 +9,9 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pierhead.sdk import Misconfigured
+from pierhead.sdk.governed.engine import Engine
+from pierhead.sdk.governed.policy import Policy, parse_policy
 from pierhead.servers.sql.engines.choosing import engine_of
-from pierhead.servers.sql.engines.engine import Engine
-from pierhead.servers.sql.policy import Policy, parse_policy
 
 # Read and enforced by the platform, before a call comes here.
 _OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools"})

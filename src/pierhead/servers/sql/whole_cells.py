@@ -5,7 +5,7 @@ Above: write_lane.py, etags.py. Answers of reads are cut by cells.py.
 
 import orjson
 
-from pierhead.servers.sql.cells import plain
+from pierhead.sdk.governed.cells import plain
 
 
 def whole(value: object) -> object:

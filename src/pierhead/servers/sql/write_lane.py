@@ -13,22 +13,23 @@ from itertools import groupby
 from typing import Any, Final
 
 from pierhead.sdk import Caller, Conflict, Forbidden, Invalid, note
-from pierhead.servers.sql import approvals, etags
-from pierhead.servers.sql.approvals import WriteOperation
-from pierhead.servers.sql.engines.engine import Limits, Values
-from pierhead.servers.sql.engines.transactions import (
+from pierhead.sdk.governed import approvals
+from pierhead.sdk.governed.approvals import WriteOperation
+from pierhead.sdk.governed.engine import Limits, Values
+from pierhead.sdk.governed.filter_sql import WrittenCondition, condition
+from pierhead.sdk.governed.notes import note_acting
+from pierhead.sdk.governed.rights import Writable, writable
+from pierhead.sdk.governed.source import Source, Turn
+from pierhead.sdk.governed.transactions import (
     OutcomeUnknown,
     Transaction,
     WritingEngine,
     not_on_this_engine,
     whole,
 )
-from pierhead.servers.sql.filter_sql import WrittenCondition, condition
+from pierhead.servers.sql import etags
 from pierhead.servers.sql.idempotency import Keys, OwnKey
 from pierhead.servers.sql.keyed_work import KeyedWork, check_key
-from pierhead.servers.sql.notes import note_acting
-from pierhead.servers.sql.rights import Writable, writable
-from pierhead.servers.sql.source import Source, Turn
 from pierhead.servers.sql.write_sql import OnKey, is_mute
 from pierhead.servers.sql.write_work import Work, filled
 from pierhead.servers.sql.writes import (

@@ -10,6 +10,10 @@ from typing import Any, Final
 
 from sqlglot import exp
 
+from pierhead.sdk.governed.engine import Values
+from pierhead.sdk.governed.filter_sql import as_type, can_fail
+from pierhead.sdk.governed.rights import Writable
+from pierhead.sdk.governed.types import ColumnType, column_type, stored
 from pierhead.sdk.sqlguard import (
     GovernedQuery,
     GovernedWrite,
@@ -21,10 +25,6 @@ from pierhead.sdk.sqlguard import (
     physical,
     slot,
 )
-from pierhead.servers.sql.engines.engine import Values
-from pierhead.servers.sql.filter_sql import as_type, can_fail
-from pierhead.servers.sql.rights import Writable
-from pierhead.servers.sql.types import ColumnType, column_type, stored
 from pierhead.servers.sql.writes import OnConflict
 
 _EXCLUDED: Final = "excluded"

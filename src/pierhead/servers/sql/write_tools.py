@@ -11,11 +11,11 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import Field
 
 from pierhead.sdk import Caller, NotFound, Plan, Server
-from pierhead.servers.sql.answers import WrittenRows
-from pierhead.servers.sql.approvals import WriteOperation
-from pierhead.servers.sql.budget import Asks
-from pierhead.servers.sql.cells import fitted
-from pierhead.servers.sql.engines.engine import MOST_BYTES, Limits
+from pierhead.sdk.governed.answers import WrittenRows
+from pierhead.sdk.governed.approvals import WriteOperation
+from pierhead.sdk.governed.budget import Asks
+from pierhead.sdk.governed.cells import fitted
+from pierhead.sdk.governed.engine import MOST_BYTES, Limits
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
 from pierhead.servers.sql.write_lane import WriteLane
 from pierhead.servers.sql.writes import (

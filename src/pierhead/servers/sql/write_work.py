@@ -11,13 +11,13 @@ from typing import Final
 from sqlglot import exp
 
 from pierhead.sdk import Conflict, Forbidden, Invalid, NotFound, note
+from pierhead.sdk.governed.approvals import WriteOperation
+from pierhead.sdk.governed.engine import Field, Rows, Values
+from pierhead.sdk.governed.notes import digest
+from pierhead.sdk.governed.rights import Writable
+from pierhead.sdk.governed.transactions import Transaction, not_on_this_engine
 from pierhead.sdk.sqlguard import GovernedWrite
 from pierhead.servers.sql import etags
-from pierhead.servers.sql.approvals import WriteOperation
-from pierhead.servers.sql.engines.engine import Field, Rows, Values
-from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
-from pierhead.servers.sql.notes import digest
-from pierhead.servers.sql.rights import Writable
 from pierhead.servers.sql.whole_cells import whole
 from pierhead.servers.sql.write_sql import (
     OnKey,

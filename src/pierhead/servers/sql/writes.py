@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from pierhead.sdk import Invalid
-from pierhead.servers.sql.filters import Filter, bad_filter
+from pierhead.sdk.governed.filters import Filter, bad_filter
 
 MOST_AFFECTED: Final = 1_000
 MOST_INSERTED: Final = 100_000

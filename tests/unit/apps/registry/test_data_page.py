@@ -13,8 +13,8 @@ from tests.web_site import PUBLIC_URL, TestSite, build
 from pierhead.apps.registry.web.data_query import Condition, DataQuery, as_curl, as_python, data_query
 from pierhead.apps.registry.web.parts import visible
 from pierhead.core.errors import Invalid
+from pierhead.sdk.governed.grammar_native import parse_filter
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
-from pierhead.servers.sql.grammar_native import parse_filter
 from pierhead.usecases.memory_data import MemoryData
 from pierhead.usecases.ports_data import DataAnswer
 

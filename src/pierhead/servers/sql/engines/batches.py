@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from pierhead.servers.sql.engines.engine import took_too_long
+from pierhead.sdk.governed.engine import took_too_long
 
 _MOST: Final = 2_000
 _FIRST: Final = 50

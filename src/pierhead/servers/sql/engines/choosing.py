@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pierhead.sdk import Misconfigured
-from pierhead.servers.sql.engines.engine import Engine
+from pierhead.sdk.governed.engine import Engine
 
 
 def _sqlite(url: str) -> Engine:
@@ -38,8 +38,8 @@ def _mysql(url: str) -> Engine:
 
 
 def _trino(url: str) -> Engine:
-    from pierhead.servers.sql.engines.trino import TrinoEngine  # noqa: PLC0415
-    from pierhead.servers.sql.engines.trino_place import Place  # noqa: PLC0415
+    from pierhead.sdk.governed.trino import TrinoEngine  # noqa: PLC0415
+    from pierhead.sdk.governed.trino_place import Place  # noqa: PLC0415
 
     return TrinoEngine(Place.parse(url))
 

@@ -19,12 +19,8 @@ from typing import Final, TypeVar
 import duckdb
 
 from pierhead.sdk import Misconfigured
-from pierhead.sdk.sqlguard import GovernedQuery, PermittedFunction, View
-from pierhead.servers.sql.catalog import Catalog
-from pierhead.servers.sql.engines.batches import Batches
-from pierhead.servers.sql.engines.duckdb_schema import stored_macros, stored_tables
-from pierhead.servers.sql.engines.duckdb_writes import DuckdbWriter
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.catalog import Catalog
+from pierhead.sdk.governed.engine import (
     LONGEST_VALUE,
     Estimate,
     Field,
@@ -39,7 +35,11 @@ from pierhead.servers.sql.engines.engine import (
     took_too_long,
     with_those_read,
 )
-from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
+from pierhead.sdk.governed.transactions import Transaction, not_on_this_engine
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedFunction, View
+from pierhead.servers.sql.engines.batches import Batches
+from pierhead.servers.sql.engines.duckdb_schema import stored_macros, stored_tables
+from pierhead.servers.sql.engines.duckdb_writes import DuckdbWriter
 
 _BETWEEN_INTERRUPTS_S: Final = 0.05
 _THREADS: Final = 4

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import duckdb
 
-from pierhead.servers.sql.catalog import (
+from pierhead.sdk.governed.catalog import (
     ForeignKey,
     StoredColumn,
     StoredFunction,

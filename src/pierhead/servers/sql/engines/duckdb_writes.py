@@ -14,9 +14,7 @@ from typing import Final, TypeVar
 
 import duckdb
 
-from pierhead.sdk.sqlguard import GovernedQuery, GovernedWrite
-from pierhead.servers.sql.engines.deadline import Deadline
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.engine import (
     Field,
     Limits,
     Rows,
@@ -26,7 +24,7 @@ from pierhead.servers.sql.engines.engine import (
     rejected,
     took_too_long,
 )
-from pierhead.servers.sql.engines.transactions import (
+from pierhead.sdk.governed.transactions import (
     Transaction,
     does_not_fit,
     needs_value,
@@ -37,6 +35,8 @@ from pierhead.servers.sql.engines.transactions import (
     was_overtaken,
     whole,
 )
+from pierhead.sdk.sqlguard import GovernedQuery, GovernedWrite
+from pierhead.servers.sql.engines.deadline import Deadline
 
 _KINDS: Final[Mapping[str, duckdb.StatementType]] = {
     "insert": duckdb.StatementType.INSERT,

@@ -14,11 +14,8 @@ from typing import Any, Final, TypeVar, cast
 import mssql_python  # pyright: ignore[reportMissingImports] - an extra that is not in `all`
 
 from pierhead.sdk import Misconfigured
-from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.servers.sql.catalog import Catalog
-from pierhead.servers.sql.engines import mssql_schema
-from pierhead.servers.sql.engines.address import ServerAddress
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.catalog import Catalog
+from pierhead.sdk.governed.engine import (
     LONGEST_VALUE,
     Estimate,
     Field,
@@ -29,6 +26,9 @@ from pierhead.servers.sql.engines.engine import (
     Values,
     with_those_read,
 )
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.servers.sql.engines import mssql_schema
+from pierhead.servers.sql.engines.address import ServerAddress
 from pierhead.servers.sql.engines.mssql_plan import Plan, read_plan, without_marks
 from pierhead.servers.sql.engines.shared_schema import SchemaRows, stored_tables
 from pierhead.servers.sql.engines.threads import ThreadedEngine

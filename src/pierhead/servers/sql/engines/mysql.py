@@ -15,10 +15,8 @@ from typing import Any, Final, TypeVar
 import asyncmy
 
 from pierhead.sdk import UpstreamUnreachable
-from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.servers.sql.catalog import Catalog
-from pierhead.servers.sql.engines.batches import Batches
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.catalog import Catalog
+from pierhead.sdk.governed.engine import (
     LONGEST_CELL,
     Estimate,
     Field,
@@ -32,11 +30,13 @@ from pierhead.servers.sql.engines.engine import (
     took_too_long,
     with_those_read,
 )
+from pierhead.sdk.governed.transactions import Transaction, not_on_this_engine
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.servers.sql.engines.batches import Batches
 from pierhead.servers.sql.engines.mysql_catalog import described, names_in
 from pierhead.servers.sql.engines.mysql_login import login_report
 from pierhead.servers.sql.engines.mysql_session import Address, Result, Session, Sessions
 from pierhead.servers.sql.engines.mysql_writes import MysqlWriter
-from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 
 _STATEMENTS_KEPT: Final = 1_000
 _CONFIRM_SECONDS: Final = 10.0

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pierhead.servers.sql.catalog import Catalog, ForeignKey, StoredColumn, StoredTable
+from pierhead.sdk.governed.catalog import Catalog, ForeignKey, StoredColumn, StoredTable
 from pierhead.servers.sql.engines.mysql_functions import stored_functions
 from pierhead.servers.sql.engines.mysql_session import Session
 

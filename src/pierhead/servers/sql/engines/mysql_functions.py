@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pierhead.servers.sql.catalog import StoredFunction, StoredParameter
+from pierhead.sdk.governed.catalog import StoredFunction, StoredParameter
 from pierhead.servers.sql.engines.mysql_session import Session
 
 # One that is neither deterministic nor says that it only reads may do anything.

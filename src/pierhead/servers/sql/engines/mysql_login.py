@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pierhead.servers.sql.engines.engine import LoginReport
+from pierhead.sdk.governed.engine import LoginReport
 from pierhead.servers.sql.engines.mysql_session import Session
 
 _GRANT: Final = re.compile(r"GRANT (?P<rights>.+?) ON (?:TABLE )?(?P<schema>\*|`[^`]+`)\.(?P<table>\*|`[^`]+`) TO ")

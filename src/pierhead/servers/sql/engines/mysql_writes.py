@@ -14,11 +14,8 @@ from typing import Any, Final, TypeVar
 
 import asyncmy
 
-from pierhead.sdk.sqlguard import GovernedQuery, GovernedWrite, PermittedTable
-from pierhead.servers.sql.engines.deadline import Deadline
-from pierhead.servers.sql.engines.engine import Field, Limits, Rows, SecondOpinionDiffers, Values, took_too_long
-from pierhead.servers.sql.engines.mysql_session import Address, Result, Session, Sessions
-from pierhead.servers.sql.engines.transactions import (
+from pierhead.sdk.governed.engine import Field, Limits, Rows, SecondOpinionDiffers, Values, took_too_long
+from pierhead.sdk.governed.transactions import (
     OutcomeUnknown,
     Transaction,
     does_not_fit,
@@ -31,6 +28,9 @@ from pierhead.servers.sql.engines.transactions import (
     was_overtaken,
     whole,
 )
+from pierhead.sdk.sqlguard import GovernedQuery, GovernedWrite, PermittedTable
+from pierhead.servers.sql.engines.deadline import Deadline
+from pierhead.servers.sql.engines.mysql_session import Address, Result, Session, Sessions
 
 _STATEMENTS_KEPT: Final = 1_000
 _COUNTED: Final = (Field("affected", "bigint"), Field("number", "bigint"))

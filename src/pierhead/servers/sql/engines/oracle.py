@@ -14,11 +14,8 @@ from typing import Any, Final, TypeVar, cast
 import oracledb  # pyright: ignore[reportMissingImports] - an extra that is not in `all`
 
 from pierhead.sdk import Misconfigured
-from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.servers.sql.catalog import Catalog
-from pierhead.servers.sql.engines import oracle_schema
-from pierhead.servers.sql.engines.address import ServerAddress
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.catalog import Catalog
+from pierhead.sdk.governed.engine import (
     LONGEST_CELL,
     LONGEST_VALUE,
     Estimate,
@@ -31,6 +28,9 @@ from pierhead.servers.sql.engines.engine import (
     no_stream,
     took_too_long,
 )
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.servers.sql.engines import oracle_schema
+from pierhead.servers.sql.engines.address import ServerAddress
 from pierhead.servers.sql.engines.shared_schema import SchemaRows, stored_tables
 from pierhead.servers.sql.engines.told import told_by_oracle
 

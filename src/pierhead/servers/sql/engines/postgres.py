@@ -17,10 +17,8 @@ import asyncpg
 import orjson
 
 from pierhead.sdk import UpstreamUnreachable
-from pierhead.sdk.sqlguard import GovernedQuery, PermittedFunction, PermittedTable, View
-from pierhead.servers.sql.catalog import Catalog
-from pierhead.servers.sql.engines.batches import Batches
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.catalog import Catalog
+from pierhead.sdk.governed.engine import (
     LONGEST_CELL,
     LONGEST_VALUE,
     Estimate,
@@ -35,11 +33,13 @@ from pierhead.servers.sql.engines.engine import (
     took_too_long,
     with_those_read,
 )
+from pierhead.sdk.governed.transactions import Transaction, not_on_this_engine
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedFunction, PermittedTable, View
+from pierhead.servers.sql.engines.batches import Batches
 from pierhead.servers.sql.engines.postgres_connections import Connections
 from pierhead.servers.sql.engines.postgres_functions import probe, stored_functions
 from pierhead.servers.sql.engines.postgres_schema import stored_tables
 from pierhead.servers.sql.engines.postgres_writes import WRITING_SESSION, PostgresWriter
-from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 
 _CONNECTIONS: Final = 16
 _STATEMENTS_KEPT: Final = 1_000

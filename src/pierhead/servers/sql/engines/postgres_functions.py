@@ -6,8 +6,8 @@ One statement, whatever their number. Not here: which of them anybody may call (
 from collections.abc import Iterator
 from typing import Any, Final
 
+from pierhead.sdk.governed.catalog import StoredFunction, StoredParameter, one_of_a_name
 from pierhead.sdk.sqlguard import PermittedFunction
-from pierhead.servers.sql.catalog import StoredFunction, StoredParameter, one_of_a_name
 
 _FUNCTIONS: Final = """
 SELECT n.nspname, p.proname, p.provolatile = 'v' AS is_volatile, p.prosecdef AS is_definer, p.proretset AS gives_rows,

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
-from pierhead.servers.sql.catalog import ForeignKey, StoredColumn, StoredTable
+from pierhead.sdk.governed.catalog import ForeignKey, StoredColumn, StoredTable
 
 _TABLES: Final = """
 SELECT c.oid, n.nspname, c.relname, c.relkind IN ('v', 'm') AS is_view, c.reltuples::bigint AS rows,

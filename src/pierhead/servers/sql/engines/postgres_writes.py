@@ -16,9 +16,7 @@ import asyncpg
 import orjson
 
 from pierhead.sdk import UpstreamUnreachable
-from pierhead.sdk.sqlguard import GovernedQuery, GovernedWrite, PermittedTable
-from pierhead.servers.sql.engines.deadline import Deadline
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.engine import (
     Field,
     Limits,
     Rows,
@@ -28,7 +26,7 @@ from pierhead.servers.sql.engines.engine import (
     rejected,
     took_too_long,
 )
-from pierhead.servers.sql.engines.transactions import (
+from pierhead.sdk.governed.transactions import (
     OutcomeUnknown,
     Transaction,
     does_not_fit,
@@ -41,6 +39,8 @@ from pierhead.servers.sql.engines.transactions import (
     was_overtaken,
     whole,
 )
+from pierhead.sdk.sqlguard import GovernedQuery, GovernedWrite, PermittedTable
+from pierhead.servers.sql.engines.deadline import Deadline
 
 WRITING_SESSION: Final = {
     "default_transaction_read_only": "off",

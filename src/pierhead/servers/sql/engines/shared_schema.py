@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pierhead.servers.sql.catalog import ForeignKey, StoredColumn, StoredTable
+from pierhead.sdk.governed.catalog import ForeignKey, StoredColumn, StoredTable
 
 Row = Sequence[Any]  # what drivers give: its columns differ by query
 

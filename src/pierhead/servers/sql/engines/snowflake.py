@@ -13,10 +13,8 @@ from typing import Any, Final, cast
 
 import snowflake.connector  # pyright: ignore[reportMissingImports] - an extra that is not in `all`
 
-from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.servers.sql.catalog import Catalog
-from pierhead.servers.sql.engines.address import ServerAddress
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.catalog import Catalog
+from pierhead.sdk.governed.engine import (
     LONGEST_VALUE,
     Estimate,
     Field,
@@ -27,6 +25,8 @@ from pierhead.servers.sql.engines.engine import (
     Values,
     with_those_read,
 )
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.servers.sql.engines.address import ServerAddress
 from pierhead.servers.sql.engines.shared_schema import Row, SchemaRows, stored_tables
 from pierhead.servers.sql.engines.snowflake_plan import Plan, read_plan
 from pierhead.servers.sql.engines.threads import ThreadedEngine

@@ -17,11 +17,8 @@ from typing import Final, TypeVar
 from urllib.parse import quote
 
 from pierhead.sdk import Misconfigured
-from pierhead.sdk.sqlguard import GovernedQuery, View, functions
-from pierhead.servers.sql.catalog import Catalog
-from pierhead.servers.sql.engines.batches import Batches
-from pierhead.servers.sql.engines.deadline import Deadline
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.catalog import Catalog
+from pierhead.sdk.governed.engine import (
     LONGEST_VALUE,
     Estimate,
     Field,
@@ -34,9 +31,12 @@ from pierhead.servers.sql.engines.engine import (
     rejected,
     took_too_long,
 )
+from pierhead.sdk.governed.transactions import Transaction, not_on_this_engine
+from pierhead.sdk.sqlguard import GovernedQuery, View, functions
+from pierhead.servers.sql.engines.batches import Batches
+from pierhead.servers.sql.engines.deadline import Deadline
 from pierhead.servers.sql.engines.sqlite_schema import stored_tables
 from pierhead.servers.sql.engines.sqlite_writes import SqliteWriter
-from pierhead.servers.sql.engines.transactions import Transaction, not_on_this_engine
 
 _THREADS: Final = 4
 _STEPS_BETWEEN_LOOKS: Final = 20_000

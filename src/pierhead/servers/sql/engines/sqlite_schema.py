@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from pierhead.servers.sql.catalog import ForeignKey, StoredColumn, StoredTable
+from pierhead.sdk.governed.catalog import ForeignKey, StoredColumn, StoredTable
 
 _TABLES: Final = "SELECT name, type FROM main.sqlite_schema WHERE type IN ('table', 'view') ORDER BY name"
 # SQLite's own tables, and the ones virtual tables keep their content in, are nobody's to read.

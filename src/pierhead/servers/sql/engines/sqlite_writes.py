@@ -13,9 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from pierhead.sdk.sqlguard import GovernedQuery, GovernedWrite, functions
-from pierhead.servers.sql.engines.deadline import Deadline
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.engine import (
     Field,
     Limits,
     Rows,
@@ -25,7 +23,7 @@ from pierhead.servers.sql.engines.engine import (
     rejected,
     took_too_long,
 )
-from pierhead.servers.sql.engines.transactions import (
+from pierhead.sdk.governed.transactions import (
     LOCK_SECONDS,
     Transaction,
     does_not_fit,
@@ -38,6 +36,8 @@ from pierhead.servers.sql.engines.transactions import (
     turn,
     whole,
 )
+from pierhead.sdk.sqlguard import GovernedQuery, GovernedWrite, functions
+from pierhead.servers.sql.engines.deadline import Deadline
 
 Authorizer = Callable[[int, str | None, str | None, str | None, str | None], int]
 _STEPS_BETWEEN_LOOKS: Final = 20_000

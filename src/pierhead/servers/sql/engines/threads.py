@@ -10,9 +10,9 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Generic, Protocol, TypeVar
 
+from pierhead.sdk.governed.engine import Limits, LoginReport, Rows, Values, no_stream, took_too_long
+from pierhead.sdk.governed.transactions import whole
 from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.servers.sql.engines.engine import Limits, LoginReport, Rows, Values, no_stream, took_too_long
-from pierhead.servers.sql.engines.transactions import whole
 
 _SESSIONS: Final = 8
 _SECONDS_TO_END: Final = 5.0

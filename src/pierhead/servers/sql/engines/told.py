@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pierhead.sdk import UpstreamUnreachable
-from pierhead.servers.sql.engines.engine import out_of_memory, rejected, took_too_long
+from pierhead.sdk.governed.engine import out_of_memory, rejected, took_too_long
 
 # What a caller may be told, by ORA number. The server's text may hold values of hidden rows.
 _ORACLE_REASONS: Final[Mapping[int, str]] = {

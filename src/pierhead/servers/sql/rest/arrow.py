@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pierhead.sdk import Invalid
-from pierhead.servers.sql.engines.engine import Field
+from pierhead.sdk.governed.engine import Field
 from pierhead.servers.sql.rest.encoding import as_text
 
 Row = Sequence[object]

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from pierhead.servers.sql.queries import OfferedQuery
+from pierhead.sdk.governed.queries import OfferedQuery
+from pierhead.sdk.governed.source import Acting, Ground
 from pierhead.servers.sql.rest import docs_page, openapi, schemas
-from pierhead.servers.sql.source import Acting, Ground
 
 
 @dataclass(frozen=True, slots=True)

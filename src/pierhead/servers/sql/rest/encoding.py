@@ -13,8 +13,8 @@ from typing import Final, cast
 import orjson
 
 from pierhead.sdk import Invalid
-from pierhead.servers.sql.cells import exact
-from pierhead.servers.sql.engines.engine import Field
+from pierhead.sdk.governed.cells import exact
+from pierhead.sdk.governed.engine import Field
 
 _OPTIONS: Final = orjson.OPT_STRICT_INTEGER | orjson.OPT_NON_STR_KEYS
 _EXACT: Final = orjson.OPT_NON_STR_KEYS  # for what went through `exact` already

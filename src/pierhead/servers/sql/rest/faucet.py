@@ -16,11 +16,12 @@ from urllib.parse import urlencode
 import orjson
 
 from pierhead.sdk import Invalid
+from pierhead.sdk.governed.filters import Operand, every
+from pierhead.sdk.governed.reads import FOR_PROGRAMS, Page, ReadRequest, Selected, Selection
+from pierhead.sdk.governed.source import Source
 from pierhead.sdk.routes import Done, Prepared, Reply
-from pierhead.servers.sql.filters import Operand, every
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
 from pierhead.servers.sql.read_lane import ReadLane
-from pierhead.servers.sql.reads import FOR_PROGRAMS, Page, ReadRequest, Selected, Selection
 from pierhead.servers.sql.rest import encoding
 from pierhead.servers.sql.rest.asked import Asked, single
 from pierhead.servers.sql.rest.calling import carried
@@ -28,7 +29,6 @@ from pierhead.servers.sql.rest.keys import filter_by_ids
 from pierhead.servers.sql.rest.replies import cell_for, json_reply
 from pierhead.servers.sql.rest.uploads import LARGEST_BULK
 from pierhead.servers.sql.select_native import parse_order, parse_select, parse_whole
-from pierhead.servers.sql.source import Source
 
 _PARAMETERS: Final = frozenset(
     {"filter", "fields", "group", "order", "limit", "offset", "ids", "include_count", "cursor"}

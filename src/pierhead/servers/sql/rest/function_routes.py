@@ -6,11 +6,11 @@ Not here: curated queries, which stand at the same route (sql_routes.py); who ma
 from typing import Any, cast
 
 from pierhead.sdk import Invalid
+from pierhead.sdk.governed.engine import Limits
+from pierhead.sdk.governed.notes import note_answer
 from pierhead.sdk.routes import Done, Prepared, Reply
-from pierhead.servers.sql.engines.engine import Limits
 from pierhead.servers.sql.function_lane import FunctionLane
 from pierhead.servers.sql.function_tools import SECONDS, TOOL
-from pierhead.servers.sql.notes import note_answer
 from pierhead.servers.sql.rest.asked import Asked
 from pierhead.servers.sql.rest.calling import carried
 from pierhead.servers.sql.rest.replies import MOST_BYTES, MOST_ROWS, Shown, cell_for, done

@@ -6,9 +6,9 @@ Only a key that the role reads whole and unmasked names a row: else a path would
 from collections.abc import Mapping
 
 from pierhead.sdk import Invalid
-from pierhead.servers.sql.filters import Condition, Every, Filter, Operand
+from pierhead.sdk.governed.filters import Condition, Every, Filter, Operand
+from pierhead.sdk.governed.source import Source
 from pierhead.servers.sql.rest.asked import Asked
-from pierhead.servers.sql.source import Source
 
 
 def key_names(source: Source, asked: Asked) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
 
-from pierhead.servers.sql.queries import OfferedQuery
+from pierhead.sdk.governed.queries import OfferedQuery
 from pierhead.servers.sql.rest import schemas
 from pierhead.servers.sql.rest.preferences import Format
 from pierhead.servers.sql.rest.schemas import ShownTable

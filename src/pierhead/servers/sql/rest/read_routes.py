@@ -10,16 +10,17 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from pierhead.sdk import Invalid
+from pierhead.sdk.governed.engine import Rows
+from pierhead.sdk.governed.filters import Filter
+from pierhead.sdk.governed.grammar_native import RESERVED
+from pierhead.sdk.governed.notes import note_count
+from pierhead.sdk.governed.policy import MOST_STREAMED
+from pierhead.sdk.governed.reads import FOR_PROGRAMS, Ceiling, Count, Page, ReadRequest, Selection
+from pierhead.sdk.governed.source import Source
 from pierhead.sdk.routes import Done, Prepared, Reply
 from pierhead.servers.sql import etags
-from pierhead.servers.sql.engines.engine import Rows
-from pierhead.servers.sql.filters import Filter
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
-from pierhead.servers.sql.grammar_native import RESERVED
-from pierhead.servers.sql.notes import note_count
-from pierhead.servers.sql.policy import MOST_STREAMED
 from pierhead.servers.sql.read_lane import ReadLane
-from pierhead.servers.sql.reads import FOR_PROGRAMS, Ceiling, Count, Page, ReadRequest, Selection
 from pierhead.servers.sql.rest.asked import Asked, Pairs, single
 from pierhead.servers.sql.rest.calling import carried
 from pierhead.servers.sql.rest.keys import key_filter
@@ -28,7 +29,6 @@ from pierhead.servers.sql.rest.replies import MOST_ROWS, Shown, cell_for, done, 
 from pierhead.servers.sql.rest.streams import MOST_STREAMED_BYTES, STREAMED_CELL, Streaming
 from pierhead.servers.sql.rest.write_routes import no_row
 from pierhead.servers.sql.select_native import parse_order, parse_read, parse_select
-from pierhead.servers.sql.source import Source
 
 TOOL: Final = "query_table"
 _FOR_ONE_ROW: Final = replace(FOR_PROGRAMS, cell=cell_for(1))

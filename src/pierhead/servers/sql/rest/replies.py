@@ -10,8 +10,8 @@ from typing import Final
 
 import orjson
 
+from pierhead.sdk.governed.engine import Field
 from pierhead.sdk.routes import Done, Reply, Request
-from pierhead.servers.sql.engines.engine import Field
 from pierhead.servers.sql.rest import encoding
 from pierhead.servers.sql.rest.arrow import ArrowStream
 from pierhead.servers.sql.rest.preferences import Format, Preferences, Wanted

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pierhead.sdk import Forbidden, Invalid, NotFound
+from pierhead.sdk.governed.queries import OfferedQuery
+from pierhead.sdk.governed.schema_lane import SchemaLane
+from pierhead.sdk.governed.source import ROLE_ASKED, Source
+from pierhead.sdk.governed.sql_lane import SqlLane
 from pierhead.sdk.routes import Calls, Reply, Request, refusal
 from pierhead.servers.sql.function_lane import FunctionLane
-from pierhead.servers.sql.queries import OfferedQuery
 from pierhead.servers.sql.read_lane import ReadLane
 from pierhead.servers.sql.rest import faucet
 from pierhead.servers.sql.rest.asked import BASE, Asked
@@ -26,9 +29,6 @@ from pierhead.servers.sql.rest.replies import VARY, matches
 from pierhead.servers.sql.rest.schema_routes import SchemaRoutes
 from pierhead.servers.sql.rest.sql_routes import SqlRoutes
 from pierhead.servers.sql.rest.write_routes import WriteRoutes
-from pierhead.servers.sql.schema_lane import SchemaLane
-from pierhead.servers.sql.source import ROLE_ASKED, Source
-from pierhead.servers.sql.sql_lane import SqlLane
 from pierhead.servers.sql.write_lane import WriteLane
 
 Handler = Callable[[Asked], Awaitable[Reply | None]]

@@ -9,13 +9,13 @@ from urllib.parse import quote
 import orjson
 
 from pierhead.sdk import NotFound
+from pierhead.sdk.governed.schema_lane import SchemaLane
+from pierhead.sdk.governed.source import Source
 from pierhead.sdk.routes import Done, Prepared, Reply
 from pierhead.servers.sql.rest.asked import Asked, single
 from pierhead.servers.sql.rest.calling import carried
 from pierhead.servers.sql.rest.replies import json_reply
 from pierhead.servers.sql.rest.schemas import described, shown_tables
-from pierhead.servers.sql.schema_lane import SchemaLane
-from pierhead.servers.sql.source import Source
 
 
 class SchemaRoutes:

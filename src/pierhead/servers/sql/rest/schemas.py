@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pierhead.sdk.governed.catalog import StoredFunction, StoredTable
+from pierhead.sdk.governed.policy import Operation
+from pierhead.sdk.governed.queries import OfferedQuery
+from pierhead.sdk.governed.rights import writable
+from pierhead.sdk.governed.source import Acting, Ground
+from pierhead.sdk.governed.types import Family, column_type
+from pierhead.sdk.governed.views import rule_for
 from pierhead.sdk.sqlguard import Dialect, PermittedTable
-from pierhead.servers.sql.catalog import StoredFunction, StoredTable
-from pierhead.servers.sql.policy import Operation
-from pierhead.servers.sql.queries import OfferedQuery
-from pierhead.servers.sql.rights import writable
-from pierhead.servers.sql.source import Acting, Ground
-from pierhead.servers.sql.types import Family, column_type
-from pierhead.servers.sql.views import rule_for
 
 Schema = dict[str, Any]
 

@@ -8,18 +8,18 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, cast
 
 from pierhead.sdk import Invalid, NotFound
+from pierhead.sdk.governed.engine import Limits
+from pierhead.sdk.governed.notes import note_answer, note_count
+from pierhead.sdk.governed.policy import MOST_SECONDS, MOST_STREAMED
+from pierhead.sdk.governed.source import Ready
+from pierhead.sdk.governed.sql_lane import SqlLane
 from pierhead.sdk.routes import Done, Prepared, Reply
-from pierhead.servers.sql.engines.engine import Limits
-from pierhead.servers.sql.notes import note_answer, note_count
-from pierhead.servers.sql.policy import MOST_SECONDS, MOST_STREAMED
 from pierhead.servers.sql.rest.asked import Asked
 from pierhead.servers.sql.rest.calling import carried
 from pierhead.servers.sql.rest.function_routes import FunctionRoutes, body_object
 from pierhead.servers.sql.rest.preferences import Format
 from pierhead.servers.sql.rest.replies import MOST_BYTES, MOST_ROWS, Shown, cell_for, done, json_reply
 from pierhead.servers.sql.rest.streams import MOST_STREAMED_BYTES, STREAMED_CELL, Streaming
-from pierhead.servers.sql.source import Ready
-from pierhead.servers.sql.sql_lane import SqlLane
 
 DEFAULT_ROWS: Final = 100
 

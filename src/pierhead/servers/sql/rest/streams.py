@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from pierhead.sdk import ToolFailed
+from pierhead.sdk.governed.engine import Field, Rows
 from pierhead.sdk.routes import Done, Stream
-from pierhead.servers.sql.engines.engine import Field, Rows
 from pierhead.servers.sql.rest import encoding
 from pierhead.servers.sql.rest.arrow import ArrowStream
 from pierhead.servers.sql.rest.preferences import Format, Preferences, Wanted

@@ -11,11 +11,12 @@ from urllib.parse import quote
 import orjson
 
 from pierhead.sdk import Invalid, NotFound
+from pierhead.sdk.governed.engine import Field
+from pierhead.sdk.governed.filters import Filter, every
+from pierhead.sdk.governed.grammar_native import RESERVED, parse_filter
+from pierhead.sdk.governed.source import Source
 from pierhead.sdk.routes import Done, Prepared, Reply
-from pierhead.servers.sql.engines.engine import Field
-from pierhead.servers.sql.filters import Filter, every
 from pierhead.servers.sql.grammar_faucet import parse_filter_text
-from pierhead.servers.sql.grammar_native import RESERVED, parse_filter
 from pierhead.servers.sql.rest import encoding
 from pierhead.servers.sql.rest.asked import Asked
 from pierhead.servers.sql.rest.calling import carried
@@ -23,7 +24,6 @@ from pierhead.servers.sql.rest.keys import filter_by_ids, key_filter, key_of
 from pierhead.servers.sql.rest.preferences import Preferences
 from pierhead.servers.sql.rest.replies import VARY
 from pierhead.servers.sql.rest.uploads import rows_of
-from pierhead.servers.sql.source import Source
 from pierhead.servers.sql.write_lane import WriteLane
 from pierhead.servers.sql.writes import (
     MOST_AFFECTED,

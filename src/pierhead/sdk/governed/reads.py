@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from pierhead.servers.sql.engines.engine import LONGEST_CELL, MOST_BYTES, Field
-from pierhead.servers.sql.filters import Filter, Operand, Scalar, shape, values
+from pierhead.sdk.governed.engine import LONGEST_CELL, MOST_BYTES, Field
+from pierhead.sdk.governed.filters import Filter, Operand, Scalar, shape, values
 
 MOST_EMBEDDED: Final = 3  # levels of related rows
 

@@ -12,13 +12,12 @@ from typing import Final
 
 from pierhead.sdk import Caller, Forbidden, NotFound, note
 from pierhead.sdk import Estimate as Expected
-from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern, selection
-from pierhead.servers.sql.answers import AnsweredColumn, Explanation, QueryAnswer
-from pierhead.servers.sql.budget import keep_to_budget
-from pierhead.servers.sql.cells import fitted
-from pierhead.servers.sql.engines.engine import Estimate, Limits, Rows, Values, took_too_long
-from pierhead.servers.sql.explaining import permitted_explanation, refused_explanation
-from pierhead.servers.sql.notes import (
+from pierhead.sdk.governed.answers import AnsweredColumn, Explanation, QueryAnswer
+from pierhead.sdk.governed.budget import keep_to_budget
+from pierhead.sdk.governed.cells import fitted
+from pierhead.sdk.governed.engine import Estimate, Limits, Rows, Values, took_too_long
+from pierhead.sdk.governed.explaining import permitted_explanation, refused_explanation
+from pierhead.sdk.governed.notes import (
     note_acting,
     note_answer,
     note_refusal,
@@ -26,9 +25,10 @@ from pierhead.servers.sql.notes import (
     noting_disagreement,
     permitted,
 )
-from pierhead.servers.sql.parameters import Params, bound, filled
-from pierhead.servers.sql.policy import MOST_ROWS, MOST_SECONDS
-from pierhead.servers.sql.source import Acting, Ready, Source, Turn, Verdict
+from pierhead.sdk.governed.parameters import Params, bound, filled
+from pierhead.sdk.governed.policy import MOST_ROWS, MOST_SECONDS
+from pierhead.sdk.governed.source import Acting, Ready, Source, Turn, Verdict
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, SqlRefused, govern, selection
 
 _VERDICTS_KEPT: Final = 2_000
 _MOST_SAMPLED: Final = 5

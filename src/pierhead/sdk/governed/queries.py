@@ -16,8 +16,8 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from pierhead.sdk import UpstreamUnreachable
+from pierhead.sdk.governed.engine import Values
 from pierhead.sdk.sqlguard import PREFIX, Dialect, SqlRefused, View, govern
-from pierhead.servers.sql.engines.engine import Values
 
 TOOLS: Final = frozenset(
     {

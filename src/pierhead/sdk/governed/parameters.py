@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 from pierhead.sdk import Invalid
+from pierhead.sdk.governed.engine import Values
 from pierhead.sdk.sqlguard import PREFIX, GovernedQuery
-from pierhead.servers.sql.engines.engine import Values
 
 Scalar: TypeAlias = str | int | float | bool | None
 Params: TypeAlias = Sequence[Scalar] | Mapping[str, Scalar] | None

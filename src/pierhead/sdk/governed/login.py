@@ -1,8 +1,26 @@
 """An engine under one account: the source's own, or that of a role. Not here: what an account may do (logins.py)."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from pierhead.servers.sql.engines.engine import Engine
+from pierhead.sdk import Misconfigured
+from pierhead.sdk.governed.engine import Engine
+
+
+def _no_logins(_address: str) -> Engine:
+    """Errors: Misconfigured, always."""
+    raise Misconfigured(
+        "a role names a login, and this source has one for all", hint="leave the login out", code="bad-sql-policy"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The source's own address, and how the engine of another account at it is made: not at all, unless told."""
+
+    url: str = ""
+    connect: Callable[[str], Engine] = _no_logins
 
 
 class Login:

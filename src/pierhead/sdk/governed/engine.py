@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from pierhead.sdk import Caller, Invalid, ToolFailed, ToolTimedOut
+from pierhead.sdk.governed.catalog import Catalog
 from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.servers.sql.catalog import Catalog
 
 LONGEST_CELL: Final = 500
 MOST_BYTES: Final = 64 * 1024

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from sqlglot import exp
 
 from pierhead.sdk import Invalid
+from pierhead.sdk.governed.filters import Operand, bad_filter
+from pierhead.sdk.governed.types import JSON, TEXT, ColumnType, column_type
 from pierhead.sdk.sqlguard import Column, Dialect
-from pierhead.servers.sql.filters import Operand, bad_filter
-from pierhead.servers.sql.types import JSON, TEXT, ColumnType, column_type
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from pierhead.sdk import note
+from pierhead.sdk.governed.engine import Rows, SecondOpinionDiffers
+from pierhead.sdk.governed.source import Acting, Ground
 from pierhead.sdk.sqlguard import GovernedQuery, SqlRefused, View, without_literals
-from pierhead.servers.sql.engines.engine import Rows, SecondOpinionDiffers
-from pierhead.servers.sql.source import Acting, Ground
 
 Facts = Mapping[str, Any]
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from pierhead.sdk import Caller, ask_for
+from pierhead.sdk.governed.engine import Engine, Estimate, Values
 from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.servers.sql.engines.engine import Engine, Estimate, Values
 
 Asks = Callable[[Caller, Mapping[str, Any]], str]
 

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 import orjson
 
-from pierhead.servers.sql.engines.engine import LONGEST_CELL, Limits
+from pierhead.sdk.governed.engine import LONGEST_CELL, Limits
 
 _EXACT: Final = 2**53
 

@@ -11,13 +11,13 @@ from typing import Final
 from sqlglot import exp
 
 from pierhead.sdk import Caller, Forbidden, Invalid
+from pierhead.sdk.governed.blanks import Blank
+from pierhead.sdk.governed.catalog import StoredTable
+from pierhead.sdk.governed.filter_sql import WrittenCondition, condition
+from pierhead.sdk.governed.filters import ClaimRef
+from pierhead.sdk.governed.grammar_native import parse_rule
+from pierhead.sdk.governed.types import Family
 from pierhead.sdk.sqlguard import Column, Dialect
-from pierhead.servers.sql.blanks import Blank
-from pierhead.servers.sql.catalog import StoredTable
-from pierhead.servers.sql.filter_sql import WrittenCondition, condition
-from pierhead.servers.sql.filters import ClaimRef
-from pierhead.servers.sql.grammar_native import parse_rule
-from pierhead.servers.sql.types import Family
 
 _NUMERIC: Final[frozenset[Family]] = frozenset({"integer", "decimal", "real"})
 _EITHER: Final[frozenset[Family]] = frozenset({"unknown", "other"})

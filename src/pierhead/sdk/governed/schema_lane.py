@@ -6,14 +6,14 @@ Not here: rows beyond a few samples, which come through the SQL lane like any st
 from collections.abc import Sequence
 
 from pierhead.sdk import Caller
+from pierhead.sdk.governed.answers import DescribedColumn, DescribedRelation, ListedTable, TableDescription, TableList
+from pierhead.sdk.governed.catalog import StoredColumn
+from pierhead.sdk.governed.notes import note_acting
+from pierhead.sdk.governed.relations import Relation, Relations
+from pierhead.sdk.governed.rights import columns_written, operations
+from pierhead.sdk.governed.source import Acting, Ground, Source
+from pierhead.sdk.governed.sql_lane import SqlLane
 from pierhead.sdk.sqlguard import PermittedTable
-from pierhead.servers.sql.answers import DescribedColumn, DescribedRelation, ListedTable, TableDescription, TableList
-from pierhead.servers.sql.catalog import StoredColumn
-from pierhead.servers.sql.notes import note_acting
-from pierhead.servers.sql.relations import Relation, Relations
-from pierhead.servers.sql.rights import columns_written, operations
-from pierhead.servers.sql.source import Acting, Ground, Source
-from pierhead.servers.sql.sql_lane import SqlLane
 
 
 class SchemaLane:

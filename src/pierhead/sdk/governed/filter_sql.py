@@ -16,9 +16,8 @@ from typing import Final, assert_never
 from sqlglot import exp
 
 from pierhead.sdk import Invalid
-from pierhead.sdk.sqlguard import Column, Dialect, slot
-from pierhead.servers.sql.blanks import Blank, Pattern, fill
-from pierhead.servers.sql.filters import (
+from pierhead.sdk.governed.blanks import Blank, Pattern, fill
+from pierhead.sdk.governed.filters import (
     ClaimRef,
     Condition,
     Either,
@@ -32,8 +31,9 @@ from pierhead.servers.sql.filters import (
     json_kind,
     values,
 )
-from pierhead.servers.sql.terms import ColumnTerms, Term
-from pierhead.servers.sql.types import NUMBER, TEXT, ColumnType
+from pierhead.sdk.governed.terms import ColumnTerms, Term
+from pierhead.sdk.governed.types import NUMBER, TEXT, ColumnType
+from pierhead.sdk.sqlguard import Column, Dialect, slot
 
 _COMPARED: Final[Mapping[Operator, type[exp.Binary]]] = {
     "eq": exp.EQ,

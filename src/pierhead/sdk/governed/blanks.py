@@ -11,9 +11,9 @@ from typing import Final, Literal, cast
 
 import orjson
 
+from pierhead.sdk.governed.filters import bad_filter
+from pierhead.sdk.governed.types import TEXT, ColumnType, coerced
 from pierhead.sdk.sqlguard import Dialect
-from pierhead.servers.sql.filters import bad_filter
-from pierhead.servers.sql.types import TEXT, ColumnType, coerced
 
 LONGEST_PATTERN: Final = 1_000
 _ESCAPED: Final = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})

@@ -16,11 +16,8 @@ import httpx2
 import orjson
 
 from pierhead.sdk import Caller, Forbidden, Invalid, ToolTimedOut
-from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.sdk.statements import Running, StatementClient, StatementFailed, filled
-from pierhead.sdk.tool import CALLER
-from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
-from pierhead.servers.sql.engines.engine import (
+from pierhead.sdk.governed.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.sdk.governed.engine import (
     LONGEST_VALUE,
     CredentialOf,
     Estimate,
@@ -34,7 +31,10 @@ from pierhead.servers.sql.engines.engine import (
     rejected,
     took_too_long,
 )
-from pierhead.servers.sql.engines.trino_place import Place
+from pierhead.sdk.governed.trino_place import Place
+from pierhead.sdk.sqlguard import GovernedQuery, View
+from pierhead.sdk.statements import Running, StatementClient, StatementFailed, filled
+from pierhead.sdk.tool import CALLER
 
 _CONNECTIONS: Final = 16
 _CONNECT_S: Final = 5.0

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pierhead.sdk import Misconfigured
 from pierhead.sdk.database import Change
-from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.sdk.governed.catalog import Catalog, StoredColumn, StoredTable
 
 Place = tuple[str, str]
 

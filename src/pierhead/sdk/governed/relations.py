@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pierhead.sdk import Invalid
+from pierhead.sdk.governed.catalog import ForeignKey, StoredTable
+from pierhead.sdk.governed.reads import Embed
+from pierhead.sdk.governed.source import Acting, Ground
 from pierhead.sdk.sqlguard import PermittedTable
-from pierhead.servers.sql.catalog import ForeignKey, StoredTable
-from pierhead.servers.sql.reads import Embed
-from pierhead.servers.sql.source import Acting, Ground
 
 Pairs = tuple[tuple[str, str], ...]
 

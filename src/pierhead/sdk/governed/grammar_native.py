@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, TypeVar, cast, get_args
 
 from pierhead.sdk import Invalid
-from pierhead.servers.sql.filters import (
+from pierhead.sdk.governed.filters import (
     AGGREGATES,
     MOST_NESTED,
     Aggregate,

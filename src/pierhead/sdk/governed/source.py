@@ -17,19 +17,18 @@ from typing import Any, Final, Self
 from sqlglot import exp
 
 from pierhead.sdk import Caller, Invalid, Misconfigured, UpstreamUnreachable
+from pierhead.sdk.governed.catalog import Catalog, StoredTable
+from pierhead.sdk.governed.contract import Contract, Held, held
+from pierhead.sdk.governed.engine import Engine, Limits, Values
+from pierhead.sdk.governed.granted_functions import GrantedFunction
+from pierhead.sdk.governed.login import Accounts, Login
+from pierhead.sdk.governed.pacing import Pace
+from pierhead.sdk.governed.policy import Account, Policy, Role, misconfigured
+from pierhead.sdk.governed.queries import unfit
+from pierhead.sdk.governed.row_rules import RowRule
+from pierhead.sdk.governed.transactions import WritingEngine
+from pierhead.sdk.governed.views import compile_role, rule_for
 from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View, drifted
-from pierhead.servers.sql.catalog import Catalog, StoredTable
-from pierhead.servers.sql.contract import Contract, Held, held
-from pierhead.servers.sql.engines.choosing import engine_of
-from pierhead.servers.sql.engines.engine import Engine, Limits, Values
-from pierhead.servers.sql.engines.login import Login
-from pierhead.servers.sql.engines.transactions import WritingEngine
-from pierhead.servers.sql.granted_functions import GrantedFunction
-from pierhead.servers.sql.pacing import Pace
-from pierhead.servers.sql.policy import Account, Policy, Role, misconfigured
-from pierhead.servers.sql.queries import unfit
-from pierhead.servers.sql.row_rules import RowRule
-from pierhead.servers.sql.views import compile_role, rule_for
 
 ROLE_ASKED: Final[ContextVar[str]] = ContextVar("pierhead_role_asked", default="")
 """The role that the request being answered asks to act in, if any: only one that its caller holds can come of it."""
@@ -39,6 +38,7 @@ MISSES_APART_S: Final = 5.0
 _MISSES: Final = frozenset({"unknown-table", "unknown-column", "statement-failed"})
 _CALLERS_KEPT: Final = 2_000
 _NO_VALUES: Final[Values] = {}
+_ONE_ACCOUNT: Final = Accounts()
 _NOTHING: Final = Catalog("sqlite", "", "", ())
 
 
@@ -219,7 +219,7 @@ class Source:
         engine: Engine,
         policy: Policy,
         *,
-        url: str = "",
+        accounts: Accounts = _ONE_ACCOUNT,
         contract: Path | None = None,
         paced: bool = True,
         now: Callable[[], float] = monotonic,
@@ -229,10 +229,10 @@ class Source:
         self._accepted = _NOTHING
         self._contract = contract
         self._held = Held(_NOTHING)
-        self._url = url
+        self._accounts = accounts
         self._paced = paced
         self._now = now
-        self._own = Login(engine, url, is_ready=True)
+        self._own = Login(engine, accounts.url, is_ready=True)
         self._logins: dict[str, Login] = {}  # of roles that have their own
         self._closing: set[asyncio.Task[None]] = set()
         self._looked_at = now()
@@ -344,10 +344,10 @@ class Source:
 
     def _login(self, name: str, account: Account) -> Login:
         """A role's own engine with its own pool, connected when first used; one whose address stayed is kept."""
-        address, kept = account.address(self._url), self._logins.get(name)
+        address, kept = account.address(self._accounts.url), self._logins.get(name)
         if kept is not None and kept.address == address:
             return kept
-        return Login(engine_of(address), address, is_ready=False)
+        return Login(self._accounts.connect(address), address, is_ready=False)
 
     def _pace(self, name: str, role: Role) -> Pace:
         """The pace of a role outlives a change of everything but its limits."""

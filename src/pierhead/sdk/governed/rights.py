@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pierhead.sdk import Forbidden, Invalid
+from pierhead.sdk.governed.approvals import WriteOperation
+from pierhead.sdk.governed.approvals import Written as WrittenApproval
+from pierhead.sdk.governed.catalog import StoredColumn, StoredTable
+from pierhead.sdk.governed.policy import TableRule
+from pierhead.sdk.governed.source import Acting, Ground
+from pierhead.sdk.governed.views import rule_for, written_table
 from pierhead.sdk.sqlguard import PermittedTable, View
-from pierhead.servers.sql.approvals import WriteOperation
-from pierhead.servers.sql.approvals import Written as WrittenApproval
-from pierhead.servers.sql.catalog import StoredColumn, StoredTable
-from pierhead.servers.sql.policy import TableRule
-from pierhead.servers.sql.source import Acting, Ground
-from pierhead.servers.sql.views import rule_for, written_table
 
 
 @dataclass(frozen=True, slots=True)

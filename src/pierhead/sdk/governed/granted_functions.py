@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pierhead.sdk.governed.catalog import Catalog, StoredFunction
+from pierhead.sdk.governed.policy import FunctionRule, Role
 from pierhead.sdk.sqlguard import Dialect, PermittedFunction, is_own_function
-from pierhead.servers.sql.catalog import Catalog, StoredFunction
-from pierhead.servers.sql.policy import FunctionRule, Role
 
 _BY_DEFAULT: Final = "approve"
 

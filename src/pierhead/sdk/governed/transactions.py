@@ -11,8 +11,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final, Protocol, TypeVar, runtime_checkable
 
 from pierhead.sdk import Conflict, Invalid, ToolFailed, ToolTimedOut
+from pierhead.sdk.governed.engine import Limits, Rows, Values
 from pierhead.sdk.sqlguard import GovernedQuery, GovernedWrite, PermittedTable, View
-from pierhead.servers.sql.engines.engine import Limits, Rows, Values
 
 LOCK_SECONDS: Final = 2.0
 

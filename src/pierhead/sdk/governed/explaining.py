@@ -7,10 +7,10 @@ say what the rows of others are like. Not here: the verdict itself (sql_lane.py,
 from collections.abc import Iterator
 
 from pierhead.sdk import Invalid
+from pierhead.sdk.governed.answers import EstimateOfEngine, Explanation
+from pierhead.sdk.governed.engine import Estimate
+from pierhead.sdk.governed.source import Acting
 from pierhead.sdk.sqlguard import GovernedQuery
-from pierhead.servers.sql.answers import EstimateOfEngine, Explanation
-from pierhead.servers.sql.engines.engine import Estimate
-from pierhead.servers.sql.source import Acting
 
 
 def permitted_explanation(query: GovernedQuery, shown: str, acting: Acting, estimate: Estimate) -> Explanation:

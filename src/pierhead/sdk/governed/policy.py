@@ -24,12 +24,12 @@ from pydantic import (
 )
 
 from pierhead.sdk import Caller, Forbidden, Invalid, Misconfigured
-from pierhead.servers.sql.approvals import Needed
-from pierhead.servers.sql.budget import Budget
-from pierhead.servers.sql.grammar_native import parse_rule
-from pierhead.servers.sql.masks import Mask
-from pierhead.servers.sql.pacing import Shares
-from pierhead.servers.sql.queries import Queries, Query, digested, parse_queries, unheld
+from pierhead.sdk.governed.approvals import Needed
+from pierhead.sdk.governed.budget import Budget
+from pierhead.sdk.governed.grammar_native import parse_rule
+from pierhead.sdk.governed.masks import Mask
+from pierhead.sdk.governed.pacing import Shares
+from pierhead.sdk.governed.queries import Queries, Query, digested, parse_queries, unheld
 
 MOST_ROWS: Final = 1_000
 MOST_STREAMED: Final = 100_000

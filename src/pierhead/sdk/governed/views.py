@@ -9,17 +9,17 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from pierhead.sdk import Invalid
-from pierhead.sdk.sqlguard import Column, PermittedTable, View
-from pierhead.servers.sql.catalog import Catalog, StoredColumn, StoredTable
-from pierhead.servers.sql.granted_functions import (
+from pierhead.sdk.governed.catalog import Catalog, StoredColumn, StoredTable
+from pierhead.sdk.governed.granted_functions import (
     GrantedFunction,
     callable_in_sql,
     function_faults,
     granted_functions,
 )
-from pierhead.servers.sql.masks import Mask
-from pierhead.servers.sql.policy import Role, TableRule, misconfigured
-from pierhead.servers.sql.row_rules import RowRule
+from pierhead.sdk.governed.masks import Mask
+from pierhead.sdk.governed.policy import Role, TableRule, misconfigured
+from pierhead.sdk.governed.row_rules import RowRule
+from pierhead.sdk.sqlguard import Column, PermittedTable, View
 
 TableName = tuple[str, str]
 """Schema and table, as stored."""

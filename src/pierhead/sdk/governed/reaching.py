@@ -9,9 +9,9 @@ from time import monotonic
 from typing import Final
 
 from pierhead.sdk import Condition, Dependency, Invalid, ToolFailed, ToolTimedOut, UpstreamUnreachable
+from pierhead.sdk.governed.engine import Limits
+from pierhead.sdk.governed.source import Source
 from pierhead.sdk.sqlguard import View, govern
-from pierhead.servers.sql.engines.engine import Limits
-from pierhead.servers.sql.source import Source
 
 _QUESTION: Final = "SELECT 1 AS one"
 _LIMITS: Final = Limits(rows=1, seconds=5.0)
