@@ -9,6 +9,8 @@ import hmac
 import json
 import secrets
 import stat
+import subprocess
+import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -46,6 +48,16 @@ class Keys:
             self._write("snapshot.pub", _public_half(self.read("snapshot.key")))
         for server in servers:
             self.ensure_server(server)
+
+    def make_aside(self) -> None:
+        """Make what is missing in a process of its own; what it could not make is left to `ensure`, which says why.
+
+        What makes key pairs weighs some 16 MB, which the platform would hold for life.
+        """
+        if all((self.directory / name).exists() for name in _MAKERS):
+            return
+        maker = [sys.executable, "-m", "pierhead.bootstrap.keys", str(self.directory)]
+        subprocess.run(maker, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
 
     def ensure_server(self, server: str) -> None:
         """Make what one server checks assertions with; the gateway derives the same from its own key."""
@@ -148,3 +160,7 @@ _MAKERS: Final[Mapping[str, Callable[[], bytes]]] = {
     "people.key": _random,
     PUSH: _push_key,
 }
+
+
+if __name__ == "__main__":
+    Keys(Path(sys.argv[1])).ensure(())

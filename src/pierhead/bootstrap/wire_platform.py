@@ -89,6 +89,7 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk, *, mesh: b
     _require_ports(settings, local)
     keys = Keys.at(data)
     ours = tuple(name for name, server in fleet.servers.items() if not server.place)
+    keys.make_aside()
     keys.ensure(ours)
     if fleet_path is None:
         prepare_demo(data, talk)

@@ -1,6 +1,8 @@
 """Keys: made once, kept, refused when others can read them."""
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,24 @@ def test_a_server_has_its_own_key_and_no_others(tmp_path: Path) -> None:
     keys.ensure(("warehouse", "time"))
     assert keys.server_key("warehouse") == derived(keys.read("assertion.key"), "warehouse")
     assert keys.server_key("warehouse") != keys.server_key("time")
+
+
+def test_keys_made_aside_leave_nothing_of_their_making_in_the_platform(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from pierhead.bootstrap.keys import Keys;"
+        f"keys = Keys.at(Path({str(tmp_path)!r})); keys.make_aside(); made = keys.read('token.jwk');"
+        "keys.ensure(('warehouse',)); assert keys.read('token.jwk') == made;"
+        "print(sorted({'cryptography', 'joserfc'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_what_could_not_be_made_aside_is_told_by_who_needs_it(tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "assertion.key").write_bytes(b"k")
+    (tmp_path / "keys" / "assertion.key").chmod(0o644)
+    keys = Keys.at(tmp_path)
+    keys.make_aside()
+    with pytest.raises(Misconfigured, match="can be read by others"):
+        keys.ensure(("warehouse",))
