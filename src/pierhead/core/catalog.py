@@ -170,6 +170,8 @@ class Tool:
     """What the fleet demands of them besides."""
     rules: tuple[ApprovalRule, ...] = ()
     """What the reviewed entry of its server says of who must agree; never what its process says."""
+    examples: tuple[Mapping[str, object], ...] = field(default=(), hash=False)
+    """Arguments that its input schema takes, for readers and for tests; clients are not sent them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,7 @@ _MEMBERS: Final = {
     "description": ChangeClass.WORDING,
     "minutes": ChangeClass.PATCH,
     "timeout_s": ChangeClass.PATCH,
+    "examples": ChangeClass.PATCH,
 }
 
 

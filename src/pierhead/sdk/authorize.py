@@ -19,6 +19,7 @@ from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.rule import Who, parse_who
 from pierhead.core.usage import Minutes
+from pierhead.sdk.examples import read_examples
 from pierhead.usecases.told_by_tools import Asks, Offered
 
 _MARK: Final = "__pierhead_declaration__"
@@ -60,6 +61,8 @@ class Declaration:
     """The tool whose plans it carries out; empty where it takes its arguments as they are."""
     estimates: Estimates | None = None
     """Says what a call would take, for the rules of approval that read it."""
+    examples: tuple[Mapping[str, Json], ...] = ()
+    """Arguments that it takes, as plain JSON; held to its schema when it is bound."""
 
 
 def declare(  # noqa: PLR0913 - the declaration is the point
@@ -73,13 +76,14 @@ def declare(  # noqa: PLR0913 - the declaration is the point
     offered: Offered | None = None,
     channels: Iterable[str] | None = None,
     when: str | Iterable[str] | None = None,
+    examples: Iterable[Mapping[str, object]] = (),
 ) -> Declaration:
     """Read a declaration as an author writes it.
 
     `approval` left out means the default of the effect: `destructive` needs `approve`, the others none. A function of
     the arguments says the class of each call, before anything runs, and can only raise that default; one of caller and
     arguments speaks for a reviewed policy of the server's own, and may lower it. `channels` and `when` bound where and
-    with which arguments the tool may be used.
+    with which arguments the tool may be used. `examples` are arguments that it takes: two or more, or none.
     Units: `timeout` in seconds, up to an hour; `minutes_saved` in minutes a successful call.
     Errors: Misconfigured (`bad-declaration`), saying which member is wrong and what is allowed.
     """
@@ -94,7 +98,16 @@ def declare(  # noqa: PLR0913 - the declaration is the point
         raise _wrong(f"timeout {timeout} is not between 0 and {_LONGEST_S:.0f} seconds", "choose one that is")
     bounds = _bounds(channels, when)
     return Declaration(
-        _policy(policy), kind, asked, _minutes(minutes_saved), idempotent, timeout, asks, offered, bounds
+        _policy(policy),
+        kind,
+        asked,
+        _minutes(minutes_saved),
+        idempotent,
+        timeout,
+        asks,
+        offered,
+        bounds,
+        examples=read_examples(examples),
     )
 
 
@@ -136,6 +149,7 @@ def authorize_tool(  # noqa: PLR0913 - the declaration is the point
     timeout: float = 30.0,
     channels: Iterable[str] | None = None,
     when: str | Iterable[str] | None = None,
+    examples: Iterable[Mapping[str, object]] = (),
 ) -> Callable[[Function], Function]:
     """Declare a function of a server written without our `Server`; `Server.adopt` then enforces it.
 
@@ -150,6 +164,7 @@ def authorize_tool(  # noqa: PLR0913 - the declaration is the point
         timeout=timeout,
         channels=channels,
         when=when,
+        examples=examples,
     )
 
     def mark(function: Function) -> Function:

@@ -149,6 +149,7 @@ class Server:
         proposal: Proposal = "",
         undo: str = "",
         estimate: Estimates | None = None,
+        examples: Iterable[Mapping[str, object]] = (),
         name: str | None = None,
         title: str | None = None,
     ) -> Callable[[Function], Function]:
@@ -163,6 +164,7 @@ class Server:
         `proposal` is what people read who are asked (`"delete the bookings of {carrier}"`), `undo` how to take it back.
         `estimate` is an async function of arguments and caller that says what a call is expected to take
         (`pierhead.Estimate`): rules of approval read it, and can only ask for more by it.
+        `examples` are two or more sets of arguments that it takes, shown to whoever reads about it, and used by tests.
         `offered` may hide it from some whom `policy` admits: a server that has roles of its own knows them.
         Units: `timeout` in seconds. Errors: Misconfigured (`bad-declaration`), at load.
         """
@@ -176,6 +178,7 @@ class Server:
             offered=offered,
             channels=channels,
             when=when,
+            examples=examples,
         )
         declaration = replace(declaration, estimates=estimate)
         if plan is not None:
@@ -189,6 +192,7 @@ class Server:
         minutes_saved: float | Minutes,
         timeout: float = 30.0,
         offered: Offered | None = None,
+        examples: Iterable[Mapping[str, object]] = (),
         name: str | None = None,
     ) -> Callable[[Function], Function]:
         """Declare a function that says what a tool would change, as a tool that only reads: it returns a `Plan`.
@@ -197,7 +201,12 @@ class Server:
         Errors: Misconfigured (`bad-declaration`), at load.
         """
         declaration = declare(
-            policy=policy, effect="read", minutes_saved=minutes_saved, timeout=timeout, offered=offered
+            policy=policy,
+            effect="read",
+            minutes_saved=minutes_saved,
+            timeout=timeout,
+            offered=offered,
+            examples=examples,
         )
 
         def register(function: Function) -> Function:

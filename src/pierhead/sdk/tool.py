@@ -29,6 +29,7 @@ from pierhead.core.errors import Invalid, Misconfigured, PierheadError, ToolFail
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.sdk.authorize import Declaration
+from pierhead.sdk.examples import hold_examples
 from pierhead.sdk.result import Answer, Encoded, failure, untitled, widened
 
 #: Who is calling, inside a tool's body. Set by the host around each call, and nowhere else.
@@ -114,6 +115,7 @@ class BoundTool:
             idempotent=self.declaration.idempotent,
             title=self.registered.title or "",
             bounds=self.declaration.bounds,
+            examples=self.declaration.examples,
         )
 
 
@@ -165,6 +167,7 @@ def bind(
         message = f"tool {registered.name} is bounded by what it is never given: {', '.join(missing)}"
         raise Misconfigured(message, hint="name its own arguments in `when`", code="bad-declaration")
     bound = BoundTool(registered.name, declaration, registered, body, strict, output, plain, mirrors)
+    hold_examples(bound.name, declaration.examples, bound.parse)
     registered.fn = _through_answer(bound) if plain else _teaching(bound)
     registered.is_async = True
     return bound

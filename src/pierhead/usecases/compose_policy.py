@@ -180,6 +180,11 @@ def _narrower(after: Mapping[str, Bounds], before: Mapping[str, Bounds]) -> Mapp
     return after if is_narrower else before
 
 
+def _as_told_now(signed: Tool, live: Tool) -> Tool:
+    """What nobody signs, and no model reads, is as the process says it."""
+    return replace(signed, minutes=live.minutes, timeout_s=live.timeout_s, examples=live.examples)
+
+
 def _narrowed(tools: Iterable[Tool], narrowed: Mapping[str, Who], bounds: Mapping[str, Bounds]) -> Iterator[Tool]:
     for tool in tools:
         yield replace(tool, narrowed=narrowed.get(tool.name), narrowed_bounds=bounds.get(tool.name, UNBOUNDED))
@@ -192,8 +197,7 @@ def _tools(signed: tuple[Tool, ...], live: Manifest | None, reason: str) -> Iter
     for tool in signed:
         if tool.name in now:
             why = reasons.get(tool.name, reason)
-            kept = tool if why else replace(tool, minutes=now[tool.name].minutes, timeout_s=now[tool.name].timeout_s)
-            yield replace(kept, withheld=why)
+            yield replace(tool if why else _as_told_now(tool, now[tool.name]), withheld=why)
     for name, tool in now.items():
         if reasons.get(name) == UNSIGNED:
             yield replace(tool, title="", description="", input_schema={}, output_schema={}, withheld=UNSIGNED)

@@ -55,10 +55,11 @@ def tool_to_form(tool: Tool) -> Form:
         "bounds": _bounds_to_form(tool.bounds),
         "narrowed_bounds": _bounds_to_form(tool.narrowed_bounds),
         **({"rules": [rule_to_form(rule) for rule in tool.rules]} if tool.rules else {}),
+        **({"examples": list(tool.examples)} if tool.examples else {}),
     }
 
 
-_LATER: Final = frozenset({"narrowed", "title", "withheld", "bounds", "narrowed_bounds", "rules"})
+_LATER: Final = frozenset({"narrowed", "title", "withheld", "bounds", "narrowed_bounds", "rules", "examples"})
 """What a tool that was kept before may lack."""
 
 
@@ -87,10 +88,17 @@ def tool_from_form(form: object) -> Tool:
             _bounds_from_form(members.form["narrowed_bounds"]) if "narrowed_bounds" in members.form else UNBOUNDED
         ),
         rules=members.each("rules", rule_from_form) if "rules" in members.form else (),
+        examples=members.each("examples", _example) if "examples" in members.form else (),
     )
     minutes.done()
     members.done()
     return tool
+
+
+def _example(form: object) -> Mapping[str, object]:
+    if not isinstance(form, Mapping):
+        raise wrong("tool", "an example is no object")
+    return cast("Mapping[str, object]", form)
 
 
 def manifest_to_form(manifest: Manifest) -> Form:

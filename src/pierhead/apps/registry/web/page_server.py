@@ -196,6 +196,10 @@ def _schemas(tool: ToolView) -> h.Node:
     return [
         exact_json(tool.input_schema, f"Input schema of {visible(tool.name)}"),
         exact_json(tool.output_schema, f"Output schema of {visible(tool.name)}"),
+        *(
+            exact_json(example, f"Example {number} of the arguments of {visible(tool.name)}")
+            for number, example in enumerate(tool.examples, 1)
+        ),
     ]
 
 

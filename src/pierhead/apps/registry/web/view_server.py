@@ -47,6 +47,8 @@ class ToolView:
     you: MayView
     input_schema: Mapping[str, object]
     output_schema: Mapping[str, object]
+    examples: tuple[Mapping[str, object], ...]
+    """Arguments that it takes, as the owner gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,7 @@ def _tool(server: Server, tool: Tool, caller: Caller, site: Site) -> ToolView:
         you=may_call(server, tool, caller, site.snapshots),
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
+        examples=tool.examples,
     )
 
 
