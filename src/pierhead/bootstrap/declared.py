@@ -32,7 +32,7 @@ from pierhead.usecases.register_server import RESERVED
 
 GUEST_KINDS: Final = frozenset({"stdio", "http"})
 OWN: Final = "python"
-"""A server of the SDK whose process its team runs."""
+"""A server of the SDK by its code: its team runs the process, or the platform does."""
 _PROGRAMS: Final = ("/usr/local/bin", "/usr/bin", "/bin")
 _OF_THE_REGISTRY: Final = frozenset(
     {
@@ -271,10 +271,23 @@ def _place(url: str) -> str:
 
 
 class OwnModel(ServerModel):
-    """A server of the SDK that its team runs: its code declares the tools, an entry may narrow them."""
+    """A server of the SDK: its code declares the tools, an entry may narrow them.
 
-    url: Annotated[str, AfterValidator(_place)]
+    Its team runs it, and `url` is where; or the platform does, from `code` in `folder`, which a fleet file alone says.
+    """
+
+    url: Annotated[str, AfterValidator(_place)] = ""
+    code: Annotated[
+        str, StringConstraints(pattern=r"^([A-Za-z_][A-Za-z0-9_.]{0,200}:[A-Za-z_][A-Za-z0-9_]{0,99})?$")
+    ] = ""
+    folder: Annotated[str, StringConstraints(min_length=1, max_length=1000)] = "."
     tools: dict[str, Narrowing] = {}
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> "OwnModel":
+        if bool(self.url) == bool(self.code):
+            raise ValueError("say url, where its team runs it, or code, which runs here: one of both")
+        return self
 
 
 class GuestModel(ServerModel):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pierhead.bootstrap.company_policies import declared_policies
 from pierhead.bootstrap.fleet import Fleet, FleetServer, load, located
-from pierhead.bootstrap.plugins import build_server
+from pierhead.bootstrap.plugins import fleet_server
 from pierhead.bootstrap.policy_cases import read_cases, require_good
 from pierhead.bootstrap.secret_references import Secrets
 from pierhead.bootstrap.variables import with_variables
@@ -136,5 +136,5 @@ def _narrowed(tool: Tool, entry: FleetServer) -> Tool:
 
 def _tools(entry: FleetServer) -> Iterable[Tool]:
     if entry.guest is None:
-        return build_server(entry.kind, entry.name, with_variables(entry.settings, Secrets.unread())).manifest()
+        return fleet_server(entry.kind, entry.name, with_variables(entry.settings, Secrets.unread())).manifest()
     return (told.tool(name) for name, told in entry.declared.items())

@@ -7,7 +7,7 @@ are gathered before it is raised. Not here: what one server's members mean (`dec
 import difflib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
@@ -99,13 +99,21 @@ def load(path: Path, data: Path | None = None) -> Fleet:
         people={name: frozenset(person.groups) for name, person in file.people.items()},
         claims={name: parse_claims(person.claims) for name, person in file.people.items() if person.claims},
         workloads=frozenset(file.workloads),
-        servers={name: frozen(name, model, file.servers[name], data) for name, model in servers.items()},
+        servers={name: _placed(frozen(name, model, file.servers[name], data), path) for name, model in servers.items()},
         documents=_plain(file.servers),
         views={name: view.audience() for name, view in file.views.items()},
         tests=tuple(path.parent / named for named in file.tests),
         policies=read_texts(path, file.policies),
         document=document,
     )
+
+
+def _placed(server: FleetServer, path: Path) -> FleetServer:
+    """Code lies beside the file that names it, wherever the platform is started."""
+    if "code" not in server.settings:
+        return server
+    folder = path.resolve().parent / str(server.settings.get("folder", "."))
+    return replace(server, settings={**server.settings, "folder": str(folder)})
 
 
 class _Part(_File):

@@ -146,7 +146,7 @@ def _elsewhere(told: Mapping[str, Any], hosts: frozenset[str]) -> Iterator[tuple
     """The servers that their teams run; registered ones only where the operator lets them be."""
     for name, entry in cast("Mapping[str, Mapping[str, Any]]", told["entries"]).items():
         document, is_fleets = cast("Mapping[str, Any]", entry["document"]), entry["origin"] == "fleet"
-        if document["kind"] != OWN or entry["stage"] in _ENDED:
+        if document["kind"] != OWN or "url" not in document or entry["stage"] in _ENDED:
             continue
         url = str(document["url"])
         host = host_of(url)

@@ -50,16 +50,31 @@ def build_server(kind: str, name: str, settings: Mapping[str, object]) -> "Serve
     return build(name, settings)
 
 
-def own_server(code: str) -> "Server":
-    """The server that a team runs itself: `MODULE:NAME`, found beside the installed packages or in this directory.
+def fleet_server(kind: str, name: str, settings: Mapping[str, object]) -> "Server":
+    """A server that a fleet file declares: of an installed kind, or by its `code`.
+
+    Errors: Misconfigured; whatever the plug-in or the module raises.
+    """
+    if "code" not in settings or kind in server_kinds():
+        return build_server(kind, name, settings)
+    server = own_server(str(settings["code"]), Path(str(settings.get("folder", "."))))
+    if server.name != name:
+        message = f"the entry is of {name}, and {settings['code']} declares {server.name}"
+        raise Misconfigured(message, hint="call both the same", code="no-such-code")
+    return server
+
+
+def own_server(code: str, folder: Path | None = None) -> "Server":
+    """The server that a team wrote: `MODULE:NAME`, found in `folder` or this directory, or among what is installed.
 
     Errors: Misconfigured (`no-such-code`); whatever its module raises.
     """
     from pierhead.sdk.server import Server  # noqa: PLC0415 - loads the protocol stack
 
     module, _, name = code.partition(":")
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    place = str((folder or Path.cwd()).resolve())
+    if place not in sys.path:
+        sys.path.insert(0, place)
     try:
         found: object = getattr(importlib.import_module(module), name) if module and name else None  # noqa: TID251 - here they live
     except (ImportError, AttributeError) as missing:

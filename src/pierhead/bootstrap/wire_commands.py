@@ -129,13 +129,13 @@ def declared_tools(fleet: Fleet, name: str) -> list[dict[str, Any]]:
     A guest's are what the fleet file says of them: its process is not started for a look.
     Errors: NotFound, Misconfigured.
     """
-    from pierhead.bootstrap.plugins import build_server  # noqa: PLC0415 - loads the protocol stack
+    from pierhead.bootstrap.plugins import fleet_server  # noqa: PLC0415 - loads the protocol stack
 
     server = fleet.servers.get(name)
     if server is None:
         raise NotFound(f"the fleet has no server {name!r}", hint=f"it has: {', '.join(fleet.servers)}")
     if server.guest is None:
-        return [dict(tool_to_form(tool)) for tool in build_server(server.kind, name, server.settings).manifest()]
+        return [dict(tool_to_form(tool)) for tool in fleet_server(server.kind, name, server.settings).manifest()]
     return [
         {"name": tool, "policy": declared.policy, "effect": declared.effect, "approval": declared.approval or "none"}
         for tool, declared in server.guest.tools.items()

@@ -16,7 +16,7 @@ from pierhead.bootstrap.entries import EntryDeclarations
 from pierhead.bootstrap.fleet import FleetServer, Guest, load
 from pierhead.bootstrap.follow_fleet import FollowedEntry
 from pierhead.bootstrap.keys import VALUES, Keys, derived
-from pierhead.bootstrap.plugins import build_server
+from pierhead.bootstrap.plugins import fleet_server
 from pierhead.bootstrap.settings import Settings
 from pierhead.bootstrap.variables import with_variables
 from pierhead.bootstrap.wire_guard import Guard, GuestSetting, guard_before, publish_news
@@ -202,7 +202,7 @@ def state_key(assertion_key: bytes) -> bytes:
 def _own(setting: ServerSetting, beside: Shared, verifier: Verifier) -> Made:
     """A server written with the SDK, of a kind that is installed here."""
     entry = setting.entry
-    server = build_server(entry.kind, entry.name, setting.settings)
+    server = fleet_server(entry.kind, entry.name, setting.settings)
     sealing = state_key(verifier.key)
     stand = Stand(
         entry.name, setting.data, entry.description, setting.upstream, setting.refresh_s, sealing, setting.names

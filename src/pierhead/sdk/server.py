@@ -158,8 +158,7 @@ class Server:
         `policy` says who may use it (`group:data-eng or user:ann`), `effect` what it may do (`read`, `write`,
         `destructive`), `approval` who must say yes first (or a function that says it), `minutes_saved` the estimate for
         one success.
-        `channels` names the chat channels where alone it may be used, `when` what must hold of its arguments
-        (`"limit <= 1000"`, or several that must all hold).
+        `channels` names the chat channels where alone it may be used, `when` what must hold of its arguments.
         `plan` is a function that `Server.plan` declared: the tool carries its plans out, and nothing else.
         `proposal` is what people read who are asked (`"delete the bookings of {carrier}"`), `undo` how to take it back.
         `estimate` is an async function of arguments and caller that says what a call is expected to take

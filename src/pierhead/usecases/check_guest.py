@@ -98,7 +98,7 @@ def check_guest(name: str, document: Mapping[str, object], rules: GuestRules) ->
         case "stdio":
             faults += [*_command_faults(document.get("command"), rules), *_environment_faults(document)]
         case "python":
-            faults += _place_faults(document.get("url"), rules)
+            faults += [*_place_faults(document.get("url"), rules), *_code_faults(document)]
         case "sql":
             faults += [*_source_faults(name, document.get("url")), *_operator_faults(document)]
         case kind:
@@ -150,6 +150,12 @@ def host_of(place: str) -> str:
     """The host at which a server runs elsewhere; empty for what is no address of one."""
     found = _PLACE.fullmatch(place)
     return found[1].strip("[]") if found and 0 < int(found[2]) <= _LAST_PORT else ""
+
+
+def _code_faults(document: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """What runs on the platform's own machines is the operator's to say."""
+    if "code" in document or "folder" in document:
+        yield "its code would run on the platform", "run it yourself and give its url, or ask the operator"
 
 
 def _place_faults(url: object, rules: GuestRules) -> Iterator[tuple[str, str]]:

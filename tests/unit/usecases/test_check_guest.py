@@ -148,6 +148,12 @@ def test_a_server_that_its_team_runs_stands_on_a_host_that_the_operator_names(ur
     assert "registry.allowed_hosts" in refused.hint
 
 
+@pytest.mark.parametrize("document", [{"code": "lunch:server"}, {"folder": "/srv/lunch"}])
+def test_no_code_runs_on_the_platform_because_somebody_registered_it(document: dict[str, object]) -> None:
+    refused = refusal({"kind": "python", "url": "http://mcp.corp.example:9000/mcp", **document})
+    assert "its code would run on the platform" in refused.message
+
+
 def test_not_even_a_host_outside_takes_calls_without_the_operators_word() -> None:
     assert "mcp.example.com" in refusal({"kind": "python", "url": "http://mcp.example.com:9000/mcp"}).message
 

@@ -109,7 +109,7 @@ async def versions_view(site: Site, viewer: Viewer, entry: Entry | None, version
         moves=tuple(reversed(moves[-_MOVES:])),
         reviews=tuple(review_line(review, site.now()) for review in reviews),
         may_publish=answers,
-        may_enrol=answers and entry.document.get("kind") == OWN,
+        may_enrol=answers and entry.document.get("kind") == OWN and "url" in entry.document,
     )
 
 
