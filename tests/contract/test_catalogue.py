@@ -76,6 +76,18 @@ async def _told(story: Callable[[Catalogue], Awaitable[None]], catalogue: Catalo
     await story(catalogue)
 
 
+def test_the_deprecated_versions_that_end_are_told_in_order(tell: Tell) -> None:
+    ends = {"1": 50.0, "2": 20.0, "3": 51.0, "4": None}
+    gone = replace(VERSION, version="5", stage=Stage.RETIRED, sunset_at=10.0)
+    stages = [replace(VERSION, version=name, stage=Stage.DEPRECATED, sunset_at=end) for name, end in ends.items()]
+
+    async def story(catalogue: Catalogue) -> None:
+        await catalogue.change(Change((FACT,), versions=(*stages, gone)), NOW)
+        assert [version.version for version in await catalogue.ending(50.0)] == ["2", "1"]
+
+    tell(story)
+
+
 def test_what_is_kept_is_what_comes_back(tell: Tell) -> None:
     async def story(catalogue: Catalogue) -> None:
         await catalogue.change(Change((FACT,), (ENTRY,), (VERSION,), (MOVE,), (REVIEW,)), NOW)

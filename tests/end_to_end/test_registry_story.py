@@ -1,12 +1,15 @@
-"""A server's whole life on a running platform, by its commands, its API and the requests of VS Code's gallery.
+"""A server's whole life on a running platform, by its commands, a real browser, and the requests of VS Code's gallery.
 
-Registered, reviewed by three people, deployed, found, called, changed behind our back, withheld, reviewed again,
-deprecated, retired; and at the end the record tells all of it. One test for each chapter, in order: each begins where
-the one before ended.
+Registered, signed by three people on its review's page, deployed, found, called, changed behind our back, withheld,
+reviewed again, deprecated, retired; and at the end the record tells all of it. One test for each chapter, in order:
+each begins where the one before ended.
 """
 
+import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +17,11 @@ from urllib.parse import quote
 import httpx2
 import orjson
 import pytest
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import TextContent
+from playwright.sync_api import Browser, expect
+from tests.browsing import chromium, sign_in, violations
 from tests.galleries import listed, status
 from tests.packets import PASSING, SBOM
 from tests.remote_servers import RemoteServer, remote_server
@@ -40,6 +48,7 @@ servers:
     tools:
       echo: {policy: everyone, effect: read, minutes_saved: 1}
 """
+GATES = {"carol": "Security", "dave": "Legal/Privacy", "erin": "GenAI"}
 CALL = ("call", "weather", "echo", "text=hello", "--as", "alice")
 
 
@@ -50,6 +59,7 @@ class Town:
     platform: Up
     remote: RemoteServer
     folder: Path
+    browser: Browser
 
     def server(self, *words: str, person: str) -> str:
         return self.platform.tell("server", *words, "--as", person)
@@ -71,13 +81,28 @@ class Town:
         done = self.platform.run(*CALL)
         return done.returncode, done.stdout + done.stderr
 
-    def review_again(self, version: str) -> None:
-        """Submit a version and have every gate that applies sign it."""
-        self.server("submit", "weather", "--version", version, "--reason", "they changed it", person="bob")
-        waiting = orjson.loads(self.server("review", "weather", "-o", "json", person="carol"))
-        people = {"security": "carol", "legal": "dave", "genai": "erin"}
-        for gate in waiting[0]["gates"] if waiting else ():
-            self.server("approve", "weather", "--reason", "read the difference", person=people[gate["gate"]])
+    def sign(self, review: str, person: str, reason: str, *, sees: str, **more: str) -> None:
+        """As a reviewer would: sign in, find the review in the queue, read it, choose a verdict, say why."""
+        context = self.browser.new_context(viewport={"width": 1200, "height": 900})
+        page = context.new_page()
+        sign_in(page, self.platform.url, person)
+        page.get_by_role("link", name="Reviews").first.click()
+        page.locator(f'a[href="/reviews/{review}"]').first.click()
+        expect(page.locator("main")).to_contain_text(sees)
+        page.get_by_label(more.pop("verdict", "Approve"), exact=True).check()
+        page.get_by_label("Reason, for the record").fill(reason)
+        page.locator("summary", has_text="Conditions, evidence, end date").click()
+        for label, written in more.items():
+            page.get_by_role("textbox", name=label.capitalize()).fill(written)
+        assert violations(page) == []
+        page.get_by_role("button", name=f"Sign for {GATES[person]}").click()
+        for written in (reason, *more.values()):
+            expect(page.get_by_role("complementary")).to_contain_text(written)
+        context.close()
+
+    def waiting(self) -> Any:
+        """The review that waits, as its queue tells it."""
+        return orjson.loads(self.server("review", "weather", "-o", "json", person="carol"))[0]
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +113,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
         fleet.write_text(fleet_of("web"))
         (folder / "weather.yaml").write_text(ENTRY % remote.url)
         quick = {"registry__probe_s": "0.5", "registry__relist_s": "2"}
-        with up(folder / "data", fleet, **quick, registry__allowed_hosts="127.0.0.1") as platform:
-            yield Town(platform, remote, folder)
+        settings = {**quick, "registry__allowed_hosts": "127.0.0.1"}
+        with up(folder / "data", fleet, **settings) as platform, chromium() as browser:
+            yield Town(platform, remote, folder, browser)
 
 
 def test_1_a_registered_server_is_nobodys_to_call_and_hidden_from_strangers(town: Town) -> None:
@@ -114,20 +140,18 @@ def test_2_three_people_sign_it_and_nobody_signs_their_own(town: Town) -> None:
     (packet / "tests.xml").write_bytes(PASSING)
     (packet / "sbom.cdx.json").write_bytes(SBOM)
     town.server("publish", "weather", "--packet", str(packet), "--submit", "--reason", "first version", person="bob")
-    waiting = orjson.loads(town.server("review", "weather", "-o", "json", person="carol"))
-    assert waiting[0]["packet_digest"], "its reviewers have what was handed in"
-    assert {gate["gate"] for gate in waiting[0]["gates"]} == {"security", "legal", "genai"}
+    waiting = town.waiting()
+    assert waiting["packet_digest"], "its reviewers have what was handed in"
+    assert {gate["gate"] for gate in waiting["gates"]} == {"security", "legal", "genai"}
 
     assert town.refused("approve", "weather", "--gate", "security", "--reason", "mine", person="bob") == 6
     assert town.refused("deploy", "weather", "--reason", "early", person="bob") == 5
-    town.server("approve", "weather", "--reason", "no secrets, one host", person="carol")
-    town.server("approve", "weather", "--condition", "surfaces: ide", "--reason", "no chat", person="dave")
+    new, said = "the first version", "no secrets, one host"
+    town.sign(waiting["id"], "carol", said, sees=new, evidence="https://scans.example/17")
+    conditioned = {"verdict": "Approve with conditions", "conditions": "surfaces: ide"}
+    town.sign(waiting["id"], "dave", "no chat", sees=new, **conditioned)
     assert town.stage("1.0.0") == "in-review"
-    token = town.platform.token("erin")  # the third decides by REST, as a ticket system would
-    decision = {"gate": "genai", "verdict": "approve", "reason": "its text orders nothing"}
-    headers = {"authorization": f"Bearer {token}"}
-    url = f"{town.platform.url}/api/v1/reviews/{waiting[0]['id']}/decisions"
-    assert httpx2.post(url, json=decision, headers=headers, trust_env=False, timeout=WITHIN_S).status_code == 200
+    town.sign(waiting["id"], "erin", "its text orders nothing", sees=new)
     assert town.stage("1.0.0") == "approved"
     assert town.call()[0] == 4
 
@@ -143,6 +167,20 @@ def test_3_deployed_it_is_found_by_ides_and_called(town: Town) -> None:
     latest = httpx2.get(f"{town.platform.url}/v0.1/servers/{name}/versions/latest", trust_env=False).json()
     assert latest["server"]["version"] == shown["server"]["version"]
     assert latest["_meta"]["io.modelcontextprotocol.registry/official"]["status"] == "active"
+    with ThreadPoolExecutor(1) as aside:  # this thread has the browser's loop
+        said = aside.submit(asyncio.run, _called(latest["server"]["remotes"][0]["url"], town.platform.token("alice")))
+        assert "hello" in said.result()
+
+
+async def _called(url: str, token: str) -> str:
+    """What the official client is answered at the address that the gallery gave it."""
+    headers = {"authorization": f"Bearer {token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, trust_env=False, timeout=WITHIN_S) as http,
+        Client(streamable_http_client(url, http_client=http)) as client,
+    ):
+        (said,) = (await client.call_tool("echo", {"text": "hello"})).content
+    return said.text if isinstance(said, TextContent) else ""
 
 
 def test_4_what_changes_behind_our_back_is_withheld_until_it_is_signed(town: Town) -> None:
@@ -154,23 +192,28 @@ def test_4_what_changes_behind_our_back_is_withheld_until_it_is_signed(town: Tow
     changed = eventually(lambda: found if (found := _published(town)) not in {"", "1.0.0"} else "", "the other version")
     difference = orjson.loads(town.server("diff", "weather", "-o", "json", person="bob"))
     assert [(each["name"], each["members"]) for each in difference["changed"]] == [("echo", ["description"])]
-    town.review_again(changed)
+    town.server("submit", "weather", "--version", changed, "--reason", "they changed it", person="bob")
+    waiting = town.waiting()
+    assert [gate["gate"] for gate in waiting["gates"]] == ["genai"], "other words are GenAI's to read"
+    town.sign(waiting["id"], "erin", "says where notes go", sees="and sends your notes along.")
     town.server("deploy", "weather", "--version", changed, "--reason", "signed again", person="bob")
     eventually(lambda: town.call()[0] == 0, "it can be called again")
     assert town.shown()["withheld"] == []
-    for step in ("deprecate", "retire"):  # else it would be the latest again once the new one ends
-        town.server(step, "weather", "--version", "1.0.0", "--reason", "replaced", person="bob")
-    assert town.stage("1.0.0") == "retired"
+    soon = datetime.now(UTC) + timedelta(seconds=15)  # longer than the command takes to be heard
+    end = ("--sunset", soon.isoformat(timespec="seconds"))
+    town.server("deprecate", "weather", "--version", "1.0.0", "--reason", "replaced", *end, person="bob")
 
 
 def test_5_its_end_is_announced_and_then_comes(town: Town) -> None:
+    eventually(lambda: town.stage("1.0.0") == "retired", "the old version ended when its time came, by nobody's hand")
     farewell = ("--message", "use time", "--successor", "time", "--sunset", "2099-03-31")
     town.server("deprecate", "weather", "--reason", "time does it", *farewell, person="bob")
     assert "use time" in town.shown("alice")["notice"]
     eventually(lambda: status(town.listed()) == "deprecated", "the gallery says so")
     assert town.call()[0] == 0
     town.server("retire", "weather", "--reason", "nobody calls it", person="bob")
-    eventually(lambda: town.call()[0] == 4, "it is gone")
+    code, said = eventually(lambda: refused if (refused := town.call())[0] else None, "it is gone")
+    assert (code, "it ended on" in said, "use time instead" in said) == (4, True, True)
     eventually(lambda: town.listed() is None, "it is gone from the gallery")
 
 
@@ -183,8 +226,11 @@ def test_6_the_record_tells_the_whole_story(town: Town) -> None:
 
     assert [step for step, _ in moves][:4] == ["register", "submit", "approve", "deploy"]
     assert [step for step, _ in moves][-2:] == ["deprecate", "retire"]
+    assert ("retire", "its last day") in moves
     assert {("security", "carol"), ("legal", "dave"), ("genai", "erin")} <= decided
-    assert all("access token" in fact["auth"] for fact in ours if fact["kind"] == "review-decided")
+    proofs = [fact["auth"] for fact in ours if fact["kind"] == "review-decided"]
+    assert len(proofs) == 4
+    assert all("sign-in" in proof for proof in proofs)
     assert [fact["part"] for fact in ours if fact["kind"] == "packet-part-kept"] == ["sbom", "tests"]
     assert {"entry-changed", "server-published", "review-opened", "definitions-drifted"} <= {
         fact["kind"] for fact in ours

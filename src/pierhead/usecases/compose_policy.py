@@ -60,7 +60,8 @@ def compose(
         return Composed(_bare(declared), declared.rows) if is_trusted else None
     signed = declared if is_trusted else declarations.read(entry.name, version.document)
     if version.stage not in CALLABLE:
-        return Composed(replace(_bare(signed), version=version.version, stage=version.stage), ())
+        stopped = replace(_bare(signed), version=version.version, stage=version.stage, notice=notice(version))
+        return Composed(stopped, ())
     rows, narrowed = _access(declared, signed, version)
     bounds = _narrower(declared.narrowed_bounds, signed.narrowed_bounds)
     reason = "" if is_trusted or entry.origin is Origin.REGISTERED or is_as_signed(entry, version) else UNDECLARED
@@ -109,15 +110,25 @@ _SUPERFICIAL: Final = frozenset(
 
 
 def notice(version: Version) -> str:
-    """What clients are told of a deprecation, in one sentence; nothing, if it is none."""
-    if version.stage is not Stage.DEPRECATED:
+    """What clients are told of a deprecation or an end, in one sentence; nothing, if it is neither."""
+    if version.stage not in _TOLD:
         return ""
-    parts = [f"deprecated: {version.message}" if version.message else "deprecated"]
+    word, end = _TOLD[version.stage], version.sunset_at
+    parts = [f"{word}: {version.message}" if version.message else word]
     if version.successor:
         parts.append(f"use {version.successor} instead")
-    if version.sunset_at is not None:
-        parts.append(f"it ends on {datetime.fromtimestamp(version.sunset_at, UTC).date().isoformat()}")
+    if version.stage is Stage.RETIRED:
+        parts.append(f"it ended on {_day(version.moved_at)}")
+    elif end is not None:
+        parts.append(f"it ends on {_day(end)}")
     return "; ".join(parts)
+
+
+_TOLD: Final = {Stage.DEPRECATED: "deprecated", Stage.RETIRED: "retired"}
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def withheld(signed: Iterable[Tool], live: Iterable[Tool]) -> dict[str, str]:

@@ -1,11 +1,11 @@
-"""What is wrong with the servers of a fleet, and who must act: ownerless, stale, unused, expired, drifted, failing.
+"""What is wrong with the servers of a fleet, and who must act: ending, stale, unused, expired, drifted, failing.
 
-Judged of servers that take calls, from what the registry keeps anyway: four questions to the database, however many
+Judged of servers that take calls, from what the registry keeps anyway: five questions to the database, however many
 servers there are. Nothing is refused for any of it. Above: a page and the API. Not here: who may know of a server.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -19,6 +19,7 @@ from pierhead.usecases.ports_records import Records
 UNUSED_DAYS: Final = 90
 BASELINE_DAYS: Final = 180
 STALE_DAYS: Final = 365
+ENDING_DAYS: Final = 30
 _DAY_S: Final = 86_400.0
 
 
@@ -28,6 +29,7 @@ class Trouble(StrEnum):
     ERRORS = "errors"
     DRIFT = "drift"
     OWNERLESS = "ownerless"
+    ENDING = "ending"
     EXPIRED_REVIEW = "expired-review"
     EXPIRED_BASELINE = "expired-baseline"
     UNUSED = "unused"
@@ -66,6 +68,8 @@ class Known:
     calls: Mapping[str, int]
     reviews: Mapping[str, Review]
     now: float
+    endings: Mapping[tuple[str, str], float] = field(default_factory=dict[tuple[str, str], float], hash=False)
+    """When a version ends that is near its end, by server and version."""
 
 
 async def known_of(catalogue: Catalogue, healths: Healths, records: Records, now: float) -> Known:
@@ -76,7 +80,9 @@ async def known_of(catalogue: Catalogue, healths: Healths, records: Records, now
         if review.closed_at is not None and (held is None or review.submitted_at > held.submitted_at):
             reviews[review.binding.server] = review
     calls = await records.calls_by_server(now - UNUSED_DAYS * _DAY_S)
-    return Known(await healths.healths(), calls, reviews, now)
+    ending = await catalogue.ending(now + ENDING_DAYS * _DAY_S)
+    endings = {(each.server, each.version): each.sunset_at or now for each in ending}
+    return Known(await healths.healths(), calls, reviews, now, endings)
 
 
 def fleet_health(
@@ -103,10 +109,19 @@ def _concerns(server: Server, known: Known, company: Company) -> Iterator[Concer
     if company.groups is not None and server.owner not in company.groups:
         sentence = f"{server.owner} has no member"
         yield Concern(server.name, Trouble.OWNERLESS, sentence, 0.0, company.admins, "")
+    end = known.endings.get((server.name, server.version))
+    if end is not None:
+        yield owners(Trouble.ENDING, f"it can be called for {_left(end - known.now)} more; {server.notice}", 0.0)
     if review is None:
         return
     yield from _expired(server, review, known.now, company)
     yield from (owners(*aged) for aged in _aged(server, review.submitted_at, known))
+
+
+def _left(seconds: float) -> str:
+    """Whole days, but for the last one."""
+    days = int(seconds / _DAY_S)
+    return "1 day" if days == 1 else f"{days} days" if days else "less than a day"
 
 
 def _expired(server: Server, review: Review, now: float, company: Company) -> Iterator[Concern]:

@@ -7,7 +7,7 @@ from pierhead.core.audit import Fact
 from pierhead.core.errors import Conflict
 from pierhead.core.packet import Part, PartKind
 from pierhead.core.review import Review
-from pierhead.usecases.ports_catalogue import Change, Entry, Move, Version
+from pierhead.usecases.ports_catalogue import Change, Entry, Move, Version, endings
 
 
 @dataclass(slots=True)
@@ -40,6 +40,9 @@ class MemoryCatalogue:
     async def current_versions(self) -> Mapping[str, Version]:
         found = ((name, self.kept_versions.get((name, entry.current))) for name, entry in self.kept_entries.items())
         return {name: version for name, version in found if version is not None}
+
+    async def ending(self, until: float) -> Sequence[Version]:
+        return endings(self.kept_versions.values(), until)
 
     async def moves(self, server: str) -> Sequence[Move]:
         return [move for move in self.kept_moves if move.server == server]

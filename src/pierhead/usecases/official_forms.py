@@ -128,7 +128,8 @@ def status_message(standing: Standing) -> str:
         case Stage.QUARANTINED:
             return "quarantined by security; calls are refused"
         case Stage.RETIRED:
-            return f"retired; use {standing.successor}" if standing.successor else "retired; calls are refused"
+            ended = f"retired on {_day(standing.moved_at)}; "
+            return ended + (f"use {standing.successor}" if standing.successor else "calls are refused")
         case _:
             return ""
 
@@ -139,8 +140,12 @@ def _deprecation(standing: Standing) -> str:
     if standing.successor:
         parts.append(f"use {standing.successor}")
     if standing.sunset_at is not None:
-        parts.append(f"ends on {datetime.fromtimestamp(standing.sunset_at, UTC):%Y-%m-%d}")
+        parts.append(f"ends on {_day(standing.sunset_at)}")
     return "; ".join(parts)
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def shortened(text: str, limit: int) -> str:

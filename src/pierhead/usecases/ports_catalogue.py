@@ -4,7 +4,7 @@ Filled by `adapters/db`, in tests by `usecases/memory_catalogue`. Not here: live
 `ports_registry`), processes and probes, the policy that follows (`publish_policy`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -95,6 +95,12 @@ class Change:
     """Parts of packets with their bytes, each in place of an earlier one of its kind."""
 
 
+def endings(versions: Iterable[Version], until: float) -> Sequence[Version]:
+    """Of these versions the deprecated ones that end until then, the first to end first."""
+    found = [(each.sunset_at, each) for each in versions if each.stage is Stage.DEPRECATED and each.sunset_at]
+    return [each for at, each in sorted(found, key=lambda pair: pair[0]) if at <= until]
+
+
 class Catalogue(Protocol):
     """Every server, version and review."""
 
@@ -112,6 +118,10 @@ class Catalogue(Protocol):
 
     async def current_versions(self) -> Mapping[str, Version]:
         """Of each server the version that clients get; none of those that have none."""
+        ...
+
+    async def ending(self, until: float) -> Sequence[Version]:
+        """The deprecated ones that end at `until` (seconds since 1970-01-01 UTC) or before, the first to end first."""
         ...
 
     async def moves(self, server: str) -> Sequence[Move]:

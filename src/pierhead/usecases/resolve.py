@@ -1,7 +1,7 @@
 """From a call to a request: unknown, unreviewed and not live all read "not found"."""
 
 from pierhead.core.call import Call, Request
-from pierhead.core.catalog import Server
+from pierhead.core.catalog import Discovery, Server, Stage
 from pierhead.core.errors import NotFound, PolicyExpired
 from pierhead.core.identity import Caller
 from pierhead.core.snapshot import Age, Expired, Snapshot, Stale
@@ -29,13 +29,25 @@ def resolve(call: Call, caller: Caller, snapshot: Snapshot, age: Age) -> Request
 def live_server(name: str, snapshot: Snapshot, age: Age) -> Server:
     """The callable server of that name.
 
-    Errors: NotFound; PolicyExpired, when the snapshot is too old to decide anything on.
+    Errors: NotFound, of one that was retired with its own code (`server-ended`); PolicyExpired, when the snapshot is
+    too old to decide anything on.
     """
     refuse_expired(age)
     server = snapshot.servers.get(name)
     if server is None or not server.is_callable:
-        raise no_such_server(name)
+        raise has_ended(server) if server is not None and is_told_of(server) else no_such_server(name)
     return server
+
+
+def is_told_of(server: Server) -> bool:
+    """Whether callers read that a server has ended: one that everybody knew of, and that was announced or retired."""
+    return server.stage is Stage.RETIRED and server.discovery is Discovery.OPEN and bool(server.notice)
+
+
+def has_ended(server: Server) -> NotFound:
+    """What its callers read: since when, and what to use instead."""
+    message = f"server {server.name!r} can no longer be called: {server.notice}"
+    return NotFound(message, hint=server.whom_to_ask, code="server-ended")
 
 
 def no_such_server(name: str) -> NotFound:

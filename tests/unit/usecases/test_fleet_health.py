@@ -118,11 +118,26 @@ def test_the_worst_comes_first_and_a_gate_without_reviewers_is_the_admins() -> N
     withheld = {name: replace(TOOL, name=name, withheld="x") for name in ("a", "b")}
     company = replace(COMPANY, reviewers={})
     all_of_it = found(
-        replace(SERVER, owner="left", tools=withheld), company, reviews={"warehouse": review(400, NOW - 1)}, calls={}
+        replace(SERVER, owner="left", tools=withheld),
+        company,
+        reviews={"warehouse": review(400, NOW - 1)},
+        calls={},
+        endings={("warehouse", "1.0.0"): NOW + DAY},
     )
     assert [each.trouble for each in all_of_it] == list(Trouble)[1:]
     assert all_of_it[0].sentence == "2 tools are withheld: not what was signed"
-    assert all_of_it[2].must_act == "platform-admin"
+    assert all_of_it[3].must_act == "platform-admin"
+
+
+@pytest.mark.parametrize(
+    ("left_s", "told"), [(9.5 * DAY, "9 days"), (1.5 * DAY, "1 day"), (DAY - 1, "less than a day")]
+)
+def test_owners_are_told_how_long_their_server_can_still_be_called(left_s: float, told: str) -> None:
+    ending = replace(SERVER, notice="deprecated; use lake instead", stage=Stage.DEPRECATED)
+    (concern,) = found(ending, endings={("warehouse", "1.0.0"): NOW + left_s})
+    assert (concern.trouble, concern.must_act) == (Trouble.ENDING, "data-platform")
+    assert concern.sentence == f"it can be called for {told} more; deprecated; use lake instead"
+    assert found(ending, endings={("warehouse", "0.9.0"): NOW + left_s}) == ()
 
 
 def test_only_servers_that_take_calls_and_may_be_known_are_judged() -> None:

@@ -28,10 +28,11 @@ from pierhead.adapters.db.catalogue_rows import (
 from pierhead.adapters.db.engine import Database
 from pierhead.adapters.db.facts import append_all
 from pierhead.adapters.db.schema import ENTRIES, MOVES, PARTS, REVIEWS, VERSIONS
+from pierhead.core.catalog import Stage
 from pierhead.core.errors import Conflict
 from pierhead.core.packet import Part, PartKind
 from pierhead.core.review import Review
-from pierhead.usecases.ports_catalogue import Change, Entry, Move, Version
+from pierhead.usecases.ports_catalogue import Change, Entry, Move, Version, endings
 
 _NEWEST: Final = VERSIONS.c.published_at.desc(), VERSIONS.c.lock, VERSIONS.c.version.desc()
 
@@ -66,6 +67,10 @@ class DatabaseCatalogue:
         is_current = and_(VERSIONS.c.server == ENTRIES.c.name, VERSIONS.c.version == ENTRIES.c.current)
         query = select(VERSIONS).join(ENTRIES, is_current)
         return {version.server: version for version in await self._versions(query)}
+
+    async def ending(self, until: float) -> Sequence[Version]:
+        deprecated = select(VERSIONS).where(VERSIONS.c.stage == str(Stage.DEPRECATED))
+        return endings(await self._versions(deprecated), until)
 
     async def moves(self, server: str) -> Sequence[Move]:
         query = select(MOVES).where(MOVES.c.server == server).order_by(MOVES.c.number)

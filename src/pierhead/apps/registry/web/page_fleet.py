@@ -19,6 +19,7 @@ _WORDS: Mapping[Trouble, tuple[str, Shape, Tone]] = {
     Trouble.ERRORS: ("Does not answer", Shape.EXCLAMATION, Tone.BAD),
     Trouble.DRIFT: ("Not as signed", Shape.EXCLAMATION, Tone.BAD),
     Trouble.OWNERLESS: ("No owner", Shape.QUESTION, Tone.WAIT),
+    Trouble.ENDING: ("Ends soon", Shape.QUESTION, Tone.WAIT),
     Trouble.EXPIRED_REVIEW: ("Review expired", Shape.QUESTION, Tone.WAIT),
     Trouble.EXPIRED_BASELINE: ("Estimate expired", Shape.QUESTION, Tone.WAIT),
     Trouble.UNUSED: ("Unused", Shape.QUESTION, Tone.WAIT),
