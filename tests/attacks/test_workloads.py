@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from tests.rigs.gateway import Rig, claims, gateway, headers, message, serving, sign, tool, verifier
 from tests.rigs.mesh import CHAT, DIGEST, DOMAIN, FOREIGN, REPORT, STRANGER, TRIAGE, bundle, forwarded, mesh, svid
 
-from pierhead.adapters.spiffe import Workloads, certificate_of
+from pierhead.adapters.spiffe import Lives, Workloads, certificate_of
 from pierhead.core.catalog import Effect
 from pierhead.core.errors import Unauthenticated
 from pierhead.core.identity import Workload
@@ -42,7 +42,7 @@ class Bundle:
 
 
 def workloads(read: Bundle | None = None, clock: MemoryClock | None = None) -> Workloads:
-    return Workloads(DOMAIN, {CHAT: PLACE}, read or Bundle(), clock or MemoryClock(NOW))
+    return Workloads(DOMAIN, {CHAT: PLACE}, read or Bundle(), clock or MemoryClock(NOW), Lives(3600, 300))
 
 
 def refusal(token: str | bytes) -> str:
@@ -62,9 +62,14 @@ TOKENS: dict[str, tuple[dict[str, Any], str]] = {
     "an end as text": ({"exp": str(NOW + 300)}, "bad-svid"),
     "an end as truth": ({"exp": True}, "bad-svid"),
     "an end beyond all time": ({"exp": 10**30}, "bad-svid"),
-    "a day long": ({"exp": NOW + 86_400}, "bad-svid"),
-    "of tomorrow": ({"iat": NOW + 600, "exp": NOW + 900}, "bad-svid"),
-    "not yet": ({"nbf": NOW + 600}, "bad-svid"),
+    "a second too long": ({"exp": NOW + 361}, "svid-too-long"),
+    "a day long": ({"exp": NOW + 86_400}, "svid-too-long"),
+    "a day long, near its end": ({"iat": NOW - 86_000, "exp": NOW + 60}, "svid-too-long"),
+    "for ever": ({"exp": 2**53 - 1}, "svid-too-long"),
+    "of nobody knows when, and long": ({"iat": ..., "exp": NOW + 361}, "svid-too-long"),
+    "from the beginning of time": ({"iat": 0}, "svid-too-long"),
+    "of tomorrow": ({"iat": NOW + 600, "exp": NOW + 900}, "svid-not-yet"),
+    "not yet": ({"nbf": NOW + 61}, "svid-not-yet"),
     "another audience": ({"aud": "http://127.0.0.1:8420/mcp/other"}, "svid-wrong-audience"),
     "no audience": ({"aud": ...}, "svid-wrong-audience"),
     "an odd audience": ({"aud": {"a": AUDIENCE}}, "svid-wrong-audience"),
@@ -127,12 +132,13 @@ async def test_a_bundle_that_cannot_be_read_admits_nobody(broken: bytes | None) 
 
 
 async def test_a_certificate_of_the_sidecar_is_its_one_uri() -> None:
-    assert certificate_of(forwarded(CHAT).encode()) == CHAT
+    assert certificate_of(forwarded(CHAT).encode()) == (CHAT, None)
     subject = rf'Hash={DIGEST};Subject="CN=x\",URI={FOREIGN};Hash=";URI={CHAT}'
-    assert certificate_of(subject.encode()) == CHAT
-    assert certificate_of(f"Hash={DIGEST};URI={CHAT};DNS=a.example;DNS=b.example".encode()) == CHAT
+    assert certificate_of(subject.encode()) == (CHAT, None)
+    assert certificate_of(f"Hash={DIGEST};URI={CHAT};DNS=a.example;DNS=b.example".encode()) == (CHAT, None)
 
 
+BEGIN, END = "-----BEGIN CERTIFICATE-----%0A", "-----END CERTIFICATE-----%0A"
 CERTIFICATES = {
     "nothing": "",
     "no uri": f"By=spiffe://a/b;Hash={DIGEST}",
@@ -151,6 +157,9 @@ CERTIFICATES = {
     "a subject without end": f'Hash={DIGEST};URI={CHAT};Subject="CN=x',
     "a subject that ends in a backslash": f'Hash={DIGEST};URI={CHAT};Subject="CN=x\\',
     "words after a subject": f'Hash={DIGEST};Subject="CN=x"URI={CHAT}',
+    "a certificate that is none": f'Hash={DIGEST};Cert="x";URI={CHAT}',
+    "a certificate of other letters": f'Hash={DIGEST};Cert="%FF";URI={CHAT}',
+    "a certificate of another digest": f'Hash={DIGEST};Cert="{BEGIN}eA==%0A{END}";URI={CHAT}',
     "a space": f"Hash={DIGEST}; URI={CHAT}",
     "other letters": f"Hash={DIGEST};URI=spiffe://{DOMAIN}/\u00e4",
     "without end": f"Hash={DIGEST};URI={CHAT};DNS=" + "a" * 20_000,

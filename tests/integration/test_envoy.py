@@ -288,3 +288,15 @@ async def test_a_servers_envoy_admits_the_gateway_alone(tmp_path: Path) -> None:
                 async with certificates.client(spiffe_id) as client:
                     with pytest.raises(NO_HANDSHAKE):
                         await client.post(f"https://127.0.0.1:{port}/mcp")
+
+
+async def test_a_certificate_that_lives_too_long_is_nobodys_behind_envoy_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with front(tmp_path) as at:
+        assert (await at.ask(workload=TRIAGE)).status_code == 200
+        monkeypatch.setattr("pierhead.adapters.local_authority.LIFE_S", 86_400)
+        refused = await at.ask(workload=TRIAGE)
+        assert refused.status_code == 401
+        failed = [fact for fact in at.rig.audit.facts if fact.kind == "sign-in-failed"]
+        assert [fact.reason for fact in failed] == ["svid-too-long"]

@@ -17,7 +17,7 @@ from pierhead.adapters.internal_client import InternalClient
 from pierhead.adapters.local_authority import Authority, replace_file
 from pierhead.adapters.own_tls import TlsFiles
 from pierhead.adapters.remote import Registry
-from pierhead.adapters.spiffe import Peers
+from pierhead.adapters.spiffe import Certificates, Peers
 from pierhead.adapters.upstream import Pools
 from pierhead.apps.serving import secured as secured_for_uvicorn
 from pierhead.bootstrap.settings import Settings, read_settings
@@ -39,7 +39,8 @@ def peered(folder: Path, role: str, authority: Authority) -> Secured:
     here = folder / role.replace("/", "-")
     replace_file(here / "bundle.pem", authority.bundle)
     clock = WallClock()
-    return Secured.of(TlsFiles(here / "svid.pem", here / "svid.key", here / "bundle.pem"), Peers(IDS, clock), clock)
+    peers = Peers(IDS, Certificates(3600), clock)
+    return Secured.of(TlsFiles(here / "svid.pem", here / "svid.key", here / "bundle.pem"), peers, clock)
 
 
 @pytest.fixture
@@ -150,7 +151,7 @@ async def test_the_registrys_client_changes_its_certificate_and_lets_go_of_older
 
 def test_a_peer_is_judged_at_each_request_and_ends_with_its_certificate(authority: Authority) -> None:
     clock = MemoryClock(time.time())
-    peers = Peers(IDS, clock)
+    peers = Peers(IDS, Certificates(3600), clock)
     shown = ssl.PEM_cert_to_DER_cert(authority.svid(IDS.gateway).certificate)
     assert [peers.role(shown), peers.role(shown)] == [GATEWAY, GATEWAY]
     clock.seconds += 3700

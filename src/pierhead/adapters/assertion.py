@@ -114,6 +114,8 @@ class Verifier:
     clock: Clock
     _seen: dict[str, int] = field(default_factory=dict[str, int], repr=False)
     """Assertion ids and when they may be forgotten, oldest first."""
+    _forgotten_until: float = float("-inf")
+    """The latest end among the forgotten: what ends no later could be one of them, whatever a clock says since."""
 
     @property
     def header(self) -> bytes:
@@ -175,7 +177,9 @@ class Verifier:
     def _spend(self, assertion_id: str, until: int, now: float) -> None:
         """Remember the id until no clock could still accept it."""
         for known in [known for known, forget_at in islice(self._seen.items(), 2) if forget_at <= now]:
-            del self._seen[known]
+            self._forgotten_until = max(self._forgotten_until, self._seen.pop(known))
+        if until <= self._forgotten_until:
+            _refuse("expired")
         if not assertion_id or assertion_id in self._seen:
             _refuse("replayed")
         self._seen[assertion_id] = until

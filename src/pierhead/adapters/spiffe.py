@@ -5,10 +5,13 @@ element, one URI. Who may bring that header is the listener's affair (`apps/auth
 Not here: TLS, and what a workload may do.
 """
 
+import hashlib
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, TypeGuard
+from urllib.parse import unquote_to_bytes
 
 from cryptography import x509
 from joserfc import jws
@@ -24,13 +27,12 @@ from pierhead.usecases.ports import Clock
 
 _LONGEST_TOKEN: Final = 16 * 1024
 _LONGEST_HEADER: Final = 16 * 1024
-_LONGEST_LIFE_S: Final = 3600.0
-"""No credential of a workload is taken for longer: what was stolen ends."""
-
 _SKEW_S: Final = 60
+"""How far the clocks of who issues and of who verifies may differ; also how far a certificate may be dated back."""
+
 _READ_EVERY_S: Final = 5.0
 _SMALLEST_RSA: Final = 2048
-_MOST_PEERS: Final = 1000
+_MOST_KNOWN: Final = 1000
 _DIGEST_LENGTH: Final = 64
 _HEX: Final = frozenset("0123456789abcdef")
 _TYPES: Final = frozenset({"JWT", "JOSE"})
@@ -40,6 +42,43 @@ _CURVE_OF: Final = {"ES256": "P-256", "ES384": "P-384"}
 _QUOTED: Final = frozenset({"Cert", "Chain", "Subject"})
 _PLAIN: Final = frozenset({"By", "Hash", "URI", "DNS"})
 _HINT: Final = "send a JWT-SVID of this trust domain, or come through the sidecar"
+
+
+@dataclass(frozen=True, slots=True)
+class Lives:
+    """For how many seconds an SVID may be good from its issue to its end: what was stolen ends, whoever issued it."""
+
+    certificate_s: float
+    token_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Certificates:
+    """Reads X.509-SVIDs. Each is parsed once, and judged by the clock each time: connections outlive certificates."""
+
+    longest_s: float
+    _known: dict[bytes, "_Svid"] = field(default_factory=dict[bytes, "_Svid"], repr=False)
+
+    def named(self, certificate: bytes, now: float) -> tuple[str, float]:
+        """The SPIFFE ID that a certificate (DER) names, and when it ends.
+
+        Errors: Unauthenticated (`bad-svid`, `svid-expired`, `svid-too-long`, `svid-not-yet`).
+        """
+        svid = self._known.get(certificate)
+        if svid is None:
+            svid = _svid(certificate)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[certificate] = svid
+        if now >= svid.until:
+            raise Unauthenticated(
+                "the X.509-SVID has expired", hint="connect again with a new one", code="svid-expired"
+            )
+        if now < svid.since - _SKEW_S:
+            raise Unauthenticated("the X.509-SVID is not valid yet", hint="set the clocks", code="svid-not-yet")
+        if svid.until - svid.since > self.longest_s + _SKEW_S:
+            raise _too_long("X.509-SVID", self.longest_s)
+        return svid.spiffe_id, svid.until
 
 
 @dataclass(slots=True)
@@ -53,8 +92,13 @@ class Workloads:
     registered: Mapping[str, Registration]
     read_bundle: Callable[[], bytes]
     clock: Clock
+    lives: Lives
+    _certificates: Certificates = field(init=False)
     _keys: Mapping[str, Key] = field(default_factory=dict[str, Key])
     _read_at: float = float("-inf")
+
+    def __post_init__(self) -> None:
+        self._certificates = Certificates(self.lives.certificate_s)
 
     def is_token(self, token: bytes) -> bool:
         """Whether `token` says that it is a workload's: which verifier it goes to, and no proof of anything."""
@@ -64,16 +108,24 @@ class Workloads:
         return False
 
     def from_sidecar(self, header: bytes) -> Proven:
-        """The workload whose certificate the sidecar saw. Errors: Unauthenticated."""
-        return self._known(certificate_of(header), self.clock.now() + _LONGEST_LIFE_S)
+        """The workload whose certificate the sidecar saw. Errors: Unauthenticated.
+
+        Where the sidecar passes the certificate on (`Cert`), its life is judged here too.
+        """
+        uri, certificate = certificate_of(header)
+        if certificate is None:
+            return self._known(uri, self.clock.now() + self.lives.certificate_s)
+        named, until = self._certificates.named(certificate, self.clock.now())
+        if named != uri:
+            raise Unauthenticated("the certificate names another workload", hint=_HINT, code="bad-svid")
+        return self._known(uri, until)
 
     def from_certificate(self, certificate: bytes) -> Proven:
         """The workload of an X.509-SVID (DER) that our own TLS found good for this connection. Errors: Unauthenticated.
 
         Judged again at each request: a connection may outlive the certificate that it began with.
         """
-        spiffe_id, until = _svid(certificate, self.clock.now())
-        return self._known(spiffe_id, until)
+        return self._known(*self._certificates.named(certificate, self.clock.now()))
 
     def from_token(self, token: bytes, audience: str) -> Proven:
         """The workload that a JWT-SVID names, which must have been issued for `audience`. Errors: Unauthenticated."""
@@ -84,7 +136,7 @@ class Workloads:
         except Invalid:
             raise Unauthenticated("the JWT-SVID cannot be read", hint=_HINT, code="bad-svid") from None
         self._check_signature(token, header)
-        until = _checked_times(claims, self.clock.now())
+        until = _checked_times(claims, self.clock.now(), self.lives.token_s)
         if audience not in _audiences(claims.get("aud")):
             raise Unauthenticated("the JWT-SVID is for another audience", hint=_HINT, code="svid-wrong-audience")
         subject = claims.get("sub")
@@ -134,23 +186,19 @@ class Peers:
     """Which of the platform's own programs a certificate names, that our TLS found good for its connection."""
 
     ids: PeerIds
+    certificates: Certificates
     clock: Clock
-    _known: dict[bytes, tuple[str, float]] = field(default_factory=dict[bytes, tuple[str, float]], repr=False)
 
     def role(self, certificate: bytes) -> str:
         """Its role. A connection may outlive the certificate that it began with: each request is judged.
 
-        Errors: Unauthenticated (`bad-svid`, `svid-expired`, `not-a-peer`).
+        Errors: Unauthenticated (those of `Certificates.named`, and `not-a-peer`).
         """
-        known = self._known.get(certificate)
-        if known is None:
-            known = self._read(certificate)
-            if len(self._known) >= _MOST_PEERS:
-                self._known.clear()
-            self._known[certificate] = known
-        role, until = known
-        if self.clock.now() >= until:
-            raise _expired()
+        spiffe_id, _ = self.certificates.named(certificate, self.clock.now())
+        role = self.ids.role_of(spiffe_id)
+        if not role:
+            hint = "see mesh.gateway_id, peers.registry_id and peers.server_id"
+            raise Unauthenticated(f"{spiffe_id[:128]} is no program of this platform", hint=hint, code="not-a-peer")
         return role
 
     def is_role(self, certificate: bytes, role: str) -> bool:
@@ -160,22 +208,18 @@ class Peers:
         except Unauthenticated:
             return False
 
-    def _read(self, certificate: bytes) -> tuple[str, float]:
-        spiffe_id, until = _svid(certificate, self.clock.now())
-        role = self.ids.role_of(spiffe_id)
-        if not role:
-            hint = "see mesh.gateway_id, peers.registry_id and peers.server_id"
-            raise Unauthenticated(f"{spiffe_id[:128]} is no program of this platform", hint=hint, code="not-a-peer")
-        return role, until
+
+@dataclass(frozen=True, slots=True)
+class _Svid:
+    """What a certificate says: whom it names, and from when to when, in seconds since 1970-01-01 UTC."""
+
+    spiffe_id: str
+    since: float
+    until: float
 
 
-def spiffe_id_in(certificate: bytes, now: float) -> str:
-    """The SPIFFE ID that a certificate (DER) names. Errors: Unauthenticated."""
-    return _svid(certificate, now)[0]
-
-
-def _svid(certificate: bytes, now: float) -> tuple[str, float]:
-    """The SPIFFE ID of a leaf certificate, and when it ends. Errors: Unauthenticated."""
+def _svid(certificate: bytes) -> _Svid:
+    """What a leaf certificate says. Errors: Unauthenticated."""
     try:
         read = x509.load_der_x509_certificate(certificate)
         names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
@@ -185,14 +229,12 @@ def _svid(certificate: bytes, now: float) -> tuple[str, float]:
         raise Unauthenticated("the certificate is no X.509-SVID", hint=_HINT, code="bad-svid") from None
     if len(uris) != 1 or is_authority:
         raise Unauthenticated("the certificate names no one workload", hint=_HINT, code="bad-svid")
-    until = read.not_valid_after_utc.timestamp()
-    if now >= until:
-        raise _expired()
-    return uris[0], until
+    return _Svid(uris[0], read.not_valid_before_utc.timestamp(), read.not_valid_after_utc.timestamp())
 
 
-def _expired() -> Unauthenticated:
-    return Unauthenticated("the X.509-SVID has expired", hint="connect again with a new one", code="svid-expired")
+def _too_long(kind: str, longest_s: float) -> Unauthenticated:
+    message = f"the {kind} lives longer than the {longest_s:g} seconds that are taken here"
+    return Unauthenticated(message, hint="issue shorter ones; see mesh.svid_life_s", code="svid-too-long")
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:
@@ -203,19 +245,28 @@ def _is_authority(certificate: x509.Certificate) -> bool:
         return False
 
 
-def certificate_of(header: bytes) -> str:
-    """The one URI of the one element of an `x-forwarded-client-cert`.
+def certificate_of(header: bytes) -> tuple[str, bytes | None]:
+    """The one URI of the one element of an `x-forwarded-client-cert`, and the certificate (DER) where it is there.
 
     Errors: Unauthenticated (`bad-forwarded-certificate`) for every other shape: two elements, two URIs, a member
     that is repeated, unknown, or quoted where Envoy does not quote it.
     """
     try:
         members = _members(header.decode("ascii"))
+        certificate = _forwarded(members["Cert"], members["Hash"]) if "Cert" in members else None
     except ValueError as odd:
         message = f"the forwarded certificate is not what a sidecar sends: {odd}"
         hint = "set forward_client_cert_details to SANITIZE_SET; see: pierhead mesh render"
         raise Unauthenticated(message, hint=hint, code="bad-forwarded-certificate") from None
-    return members["URI"]
+    return members["URI"], certificate
+
+
+def _forwarded(quoted: str, digest: str) -> bytes:
+    """The certificate (DER) of a member `Cert`, which is that of the digest. Errors: ValueError."""
+    certificate = ssl.PEM_cert_to_DER_cert(unquote_to_bytes(quoted).decode("ascii"))
+    if hashlib.sha256(certificate).hexdigest() != digest.lower():
+        raise ValueError("a certificate of another digest")
+    return certificate
 
 
 def _members(text: str) -> dict[str, str]:
@@ -268,17 +319,17 @@ def _quoted(text: str) -> tuple[str, str]:
     raise ValueError("a quotation without end")
 
 
-def _checked_times(claims: Mapping[str, object], now: float) -> float:
-    """When the token ends. Errors: Unauthenticated."""
-    expires, issued, since = claims.get("exp"), claims.get("iat", 0), claims.get("nbf", 0)
+def _checked_times(claims: Mapping[str, object], now: float, longest_s: float) -> float:
+    """When the token ends. One that does not say when it was issued counts from now. Errors: Unauthenticated."""
+    expires, issued, since = claims.get("exp"), claims.get("iat", int(now)), claims.get("nbf", 0)
     if not _is_time(expires) or not _is_time(issued) or not _is_time(since):
         raise Unauthenticated("the JWT-SVID's times are no times", hint=_HINT, code="bad-svid")
     if now >= expires:
         raise Unauthenticated("the JWT-SVID has expired", hint="fetch a new one", code="svid-expired")
     if max(issued, since) > now + _SKEW_S:
-        raise Unauthenticated("the JWT-SVID is not valid yet", hint="check the clocks", code="bad-svid")
-    if expires > now + _LONGEST_LIFE_S + _SKEW_S:
-        raise Unauthenticated("the JWT-SVID lives longer than an hour", hint="issue shorter ones", code="bad-svid")
+        raise Unauthenticated("the JWT-SVID is not valid yet", hint="set the clocks", code="svid-not-yet")
+    if expires - min(issued, now) > longest_s + _SKEW_S:
+        raise _too_long("JWT-SVID", longest_s)
     return float(expires)
 
 

@@ -58,6 +58,8 @@ class MeshSettings(BaseModel):
     gateway_id: str = Field("", description="the gateway's SPIFFE ID: the one workload that a server's Envoy admits")
     authz_timeout_s: float = Field(0.2, gt=0, le=30, description="how long Envoy waits for Pierhead's word; then 503")
     envoy: Path | None = Field(None, description="Envoy's executable; empty: of the extra `mesh`, or on the PATH")
+    svid_life_s: int = Field(3600, ge=60, le=604_800, description="the longest life of an X.509-SVID that is taken")
+    jwt_svid_life_s: int = Field(300, ge=30, le=86_400, description="the longest life of a JWT-SVID that is taken")
     requests_per_s: int = Field(2000, ge=1, le=1_000_000, description="requests a second that one Envoy passes on")
 
     @property

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pierhead.adapters.assertion import Minter
 from pierhead.adapters.oidc import Tokens
 from pierhead.adapters.own_tls import OwnTls, TlsFiles
-from pierhead.adapters.spiffe import Workloads
+from pierhead.adapters.spiffe import Lives, Workloads
 from pierhead.adapters.upstream import Deadlines, Origin, Pools
 from pierhead.bootstrap.mesh_settings import MeshSettings
 from pierhead.bootstrap.settings import Settings
@@ -113,7 +113,8 @@ def _own_tls(tls: TlsSettings, clock: Clock) -> OwnTls | None:
 def _workloads(mesh: MeshSettings, clock: Clock) -> Workloads | None:
     if not mesh.trust_domain:
         return None
-    return Workloads(mesh.trust_domain, mesh.registered, lambda: _bundle(mesh.bundle), clock)
+    lives = Lives(mesh.svid_life_s, mesh.jwt_svid_life_s)
+    return Workloads(mesh.trust_domain, mesh.registered, lambda: _bundle(mesh.bundle), clock, lives)
 
 
 def _bundle(file: Path | None) -> bytes:

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from pierhead.adapters.own_tls import OwnTls, PeerTls, TlsFiles
-from pierhead.adapters.spiffe import Peers, spiffe_id_in
+from pierhead.adapters.spiffe import Certificates, Peers
 from pierhead.adapters.system import SystemClock
 from pierhead.bootstrap.peer_settings import peer_ids
 from pierhead.bootstrap.settings import LOOPBACK, Settings
@@ -66,10 +66,15 @@ def secured(settings: Settings, role: str) -> Secured | None:
     if peers.certificate is None or peers.key is None:
         return None
     files, clock = TlsFiles(peers.certificate, peers.key, peers.bundle), SystemClock()
-    made = Secured.of(files, Peers(peer_ids(peers, settings.mesh), clock), clock)
+    made = Secured.of(files, peers_by(settings, clock), clock)
     made.listening()
     _require_own(peers.certificate, made.peers, role)
     return made
+
+
+def peers_by(settings: Settings, clock: Clock) -> Peers:
+    """Who is who, by the settings."""
+    return Peers(peer_ids(settings.peers, settings.mesh), Certificates(settings.mesh.svid_life_s), clock)
 
 
 def require_secured_url(url: str, secured: Secured | None) -> None:
@@ -103,7 +108,7 @@ def _require_own(certificate: Path, peers: Peers, role: str) -> None:
     shown = ssl.PEM_cert_to_DER_cert(_first(certificate))
     wanted = peers.ids.id_of(role)
     try:
-        named = spiffe_id_in(shown, peers.clock.now())
+        named, _ = peers.certificates.named(shown, peers.clock.now())
     except Unauthenticated as refused:
         message = f"peers.certificate: {refused.message}"
         raise Misconfigured(message, hint=_HINT, code="half-secured") from None

@@ -19,8 +19,10 @@ from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.ports_sign_in import Attempt, IdentityProvider, PeopleStore, Seal, SignedIn, Vouched
 
 _CLIENT: Final = "web"
-_FRESH_S: Final = 660.0
-"""As long as a sign-in may take, and a minute for clocks that differ."""
+_SKEW_S: Final = 60.0
+"""How far clocks may differ: what is said to have been later than that was never."""
+_FRESH_S: Final = 600.0 + _SKEW_S
+"""As long as a sign-in may take."""
 _EARLY_S: Final = 30.0
 _REASON: Final = re.compile(r"[a-z_]{1,40}")
 
@@ -80,10 +82,13 @@ class FederatedPeople:
         return None if known is None else known.groups
 
     def _is_due(self, person: SignedIn) -> bool:
-        """Whether they must sign in again: it was long ago, or nothing has confirmed since what it told."""
+        """Whether they must sign in again: it was long ago, or nothing has confirmed since what it told.
+
+        What was "later" was told by a clock that has been set back since, and says nothing of its age.
+        """
         now = self.clock.now()
-        is_doubtful = bool(person.grant) and now - person.confirmed_at >= self.unconfirmed_s
-        return now - person.at >= self.lifetime_s or is_doubtful
+        is_doubtful = bool(person.grant) and not -_SKEW_S <= now - person.confirmed_at < self.unconfirmed_s
+        return is_doubtful or not -_SKEW_S <= now - person.at < self.lifetime_s
 
     def claims(self, person: str) -> Claims:
         del person
@@ -162,8 +167,8 @@ async def sign_in_elsewhere(answer: Mapping[str, str], attempt: Attempt, at: Fed
 
 
 def _check_fresh(proved_at: float, now: float) -> None:
-    """They were asked anew for this: a provider that did not ask, or does not say so, proves nothing."""
-    if now - proved_at > _FRESH_S:
+    """They were asked anew for this: a provider that did not ask, or names no time that was, proves nothing."""
+    if not -_SKEW_S <= now - proved_at <= _FRESH_S:
         raise Unauthenticated(
             "the identity provider did not ask you anew, or does not say when it did",
             hint="have it honour max_age, and send auth_time",

@@ -139,11 +139,12 @@ async def test_whoever_must_prove_themselves_anew_did_so_just_now_by_the_provide
     anew, now = replace(ATTEMPT, is_fresh=True), world.clock.now()
     world.provider.proved_at = now - 5
     assert await sign_in_elsewhere(GOOD, anew, world.at) == Arrived("u-1", now - 5)
-    for long_ago in (0.0, now - 661):
+    for long_ago in (0.0, now - 661, now + 61, now + 10**9):
         world.provider.proved_at = long_ago
         with pytest.raises(Unauthenticated) as refused:
             await sign_in_elsewhere(GOOD, anew, world.at)
         assert refused.value.code == "not-fresh"
+    world.provider.proved_at = now - 661
     assert await sign_in_elsewhere(GOOD, ATTEMPT, world.at) == Arrived("u-1", now - 661)
 
 
@@ -151,3 +152,18 @@ async def test_a_provider_whose_clock_is_ahead_makes_no_proof_younger_than_it_is
     world = World()
     world.provider.proved_at = world.clock.now() + 600
     assert (await sign_in_elsewhere(GOOD, ATTEMPT, world.at)).proved_at == world.clock.now()
+
+
+async def test_who_signed_in_by_a_clock_that_was_set_back_since_signs_in_again() -> None:
+    world = World()
+    await sign_in_elsewhere(GOOD, ATTEMPT, world.at)
+    world.clock.seconds -= 60
+    assert world.people.names() == ("u-1",)
+    world.clock.seconds -= 1
+    assert (world.people.names(), world.people.groups("u-1")) == ((), None)
+    now = world.clock.now()
+    asked = SignedIn("u-1", ISSUER, frozenset(), now, "sub-1", "grant", confirmed_at=now + 61)
+    await world.people.remember(asked)
+    assert world.people.names() == ()
+    await world.people.remember(replace(asked, confirmed_at=now + 60))
+    assert world.people.names() == ("u-1",)

@@ -36,9 +36,10 @@ def connection_manager(routes: Sequence[Shape], chain: Sequence[Shape]) -> Shape
         merge_slashes=True,
         path_with_escaped_slashes_action="KEEP_UNCHANGED",
         forward_client_cert_details="SANITIZE_SET",
-        set_current_client_cert_details={"uri": True},
+        set_current_client_cert_details={"uri": True, "cert": True},
         common_http_protocol_options={
             "idle_timeout": "900s",
+            "max_connection_duration": "600s",  # who connected then shows a certificate of now
             "headers_with_underscores_action": "REJECT_REQUEST",
             "max_headers_count": 100,
         },

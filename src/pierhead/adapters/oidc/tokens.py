@@ -94,6 +94,7 @@ class Tokens:
     company: Issuer | None = None
     _issuers: dict[str, tuple[Issuer, KeySet]] = field(default_factory=dict[str, "tuple[Issuer, KeySet]"])
     _kept: dict[bytes, tuple[Identity, float]] = field(default_factory=dict[bytes, tuple[Identity, float]])
+    """Verdicts by digest of their token, and when each was reached."""
     _kept_for: object = None
 
     def __post_init__(self) -> None:
@@ -122,12 +123,14 @@ class Tokens:
         if snapshot is not self._kept_for:
             self._kept_for, self._kept = snapshot, {}
         kept = self._kept.get(name)
-        return kept[0] if kept is not None and now < kept[1] else None
+        # A clock that was set back reached the verdict in what is now the future: it is reached again.
+        is_fresh = kept is not None and -SKEW_S <= now - kept[1] < _KEPT_S and now < kept[0].expires_at
+        return kept[0] if kept is not None and is_fresh else None
 
     def _remember(self, name: bytes, identity: Identity, now: float) -> None:
         if len(self._kept) >= _KEPT:
             self._kept.clear()
-        self._kept[name] = (identity, min(identity.expires_at, now + _KEPT_S))
+        self._kept[name] = (identity, now)
 
     async def _verify(self, token: bytes, now: float) -> Identity:
         named = unproved_claims(token).get("iss")
