@@ -13,6 +13,7 @@ from typing import Final, cast
 
 from pierhead.core.catalog import Stage
 from pierhead.core.json import Json
+from pierhead.core.review import Binding
 from pierhead.usecases.ports_official import Standing
 
 SCHEMA: Final = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"
@@ -54,6 +55,11 @@ class Place:
 
     def full_name(self, server: str) -> str:
         return f"{self.namespace}/{server}"
+
+    @property
+    def integrity(self) -> str:
+        """The key of the digests beside the official block."""
+        return f"{self.namespace}/integrity"
 
     def server_of(self, full_name: str) -> str:
         """The server of that name here; empty for another namespace's."""
@@ -112,6 +118,11 @@ def official_form(standing: Standing, *, is_latest: bool) -> Form:
     }
     message = shortened(status_message(standing), _MESSAGE)
     return {**members, "statusMessage": message} if message else members
+
+
+def integrity_form(bound: Binding) -> Form:
+    """What anybody may hold a version against: digests, which tell nothing of what they are over."""
+    return {"tools": f"sha256:{bound.tools_digest}", "entry": f"sha256:{bound.manifest_digest}"}
 
 
 def updated_at(standing: Standing) -> float:

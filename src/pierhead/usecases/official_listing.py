@@ -22,6 +22,7 @@ from pierhead.usecases.official_forms import (
     Place,
     Words,
     faults,
+    integrity_form,
     official_form,
     server_form,
     updated_at,
@@ -52,7 +53,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One version of one server: its `server.json`, the registry's block beside it, and both as JSON text."""
+    """One version of one server: its `server.json`, the blocks beside it by key, and all of it as JSON text."""
 
     key: Key
     standing: Standing
@@ -61,7 +62,7 @@ class Item:
     updated_at: float
     text: str
     server: Form = field(hash=False)
-    official: Form = field(hash=False)
+    meta: Mapping[str, Form] = field(hash=False)
     body: bytes = field(repr=False)
 
 
@@ -104,10 +105,7 @@ def build_listing(known: Iterable[Standing], snapshot: Snapshot, place: Place, e
         else:
             good.append((standing, server))
     latest = latest_versions(standing for standing, _ in good)
-    items = [
-        _item(standing, server, is_latest=latest[standing.server] == standing.version, encode=encode)
-        for standing, server in good
-    ]
+    items = [_item(standing, _blocks(standing, latest, place), server, encode) for standing, server in good]
     items.sort(key=lambda item: item.key)
     of_server: dict[str, list[Item]] = {}
     for item in items:
@@ -168,19 +166,25 @@ def _is_version(item: Item, version: str) -> bool:
     return item.is_latest if version == LATEST else item.standing.version == version
 
 
-def _item(standing: Standing, server: Form, *, is_latest: bool, encode: Encode) -> Item:
-    official = official_form(standing, is_latest=is_latest)
+def _blocks(standing: Standing, latest: Mapping[str, str], place: Place) -> dict[str, Form]:
+    """What stands beside a `server.json`, by key: the registry's own block, and the digests."""
+    official = official_form(standing, is_latest=latest[standing.server] == standing.version)
+    digests = {place.integrity: integrity_form(standing.binding)} if standing.binding else {}
+    return {OFFICIAL: official, **digests}
+
+
+def _item(standing: Standing, meta: Mapping[str, Form], server: Form, encode: Encode) -> Item:
     name = str(server["name"])
     return Item(
         key=Key(name, -standing.published_at, standing.version),
         standing=standing,
         status=STATUS[standing.stage],
-        is_latest=is_latest,
+        is_latest=bool(meta[OFFICIAL]["isLatest"]),
         updated_at=updated_at(standing),
         text=searched(f"{name}\n{server['description']}"),
         server=server,
-        official=official,
-        body=encode({"server": server, "_meta": {OFFICIAL: official}}),
+        meta=meta,
+        body=encode({"server": server, "_meta": meta}),
     )
 
 

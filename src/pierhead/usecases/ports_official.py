@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from pierhead.core.catalog import Stage, Step
 from pierhead.core.json import Json
+from pierhead.core.review import Binding
 from pierhead.usecases.ports_catalogue import Catalogue, Move, Version
 
 CLIENTS_SAW: Final = frozenset({Stage.DEPLOYED, Stage.DEPRECATED, Stage.SUSPENDED, Stage.QUARANTINED})
@@ -34,6 +35,8 @@ class Standing:
     """What was declared of the server when this version was signed, in the members of a fleet file."""
     conditions: tuple[str, ...]
     """What its reviewers demanded; some of it narrows who may reach the server."""
+    binding: Binding | None = None
+    """What was signed, by its digests; None for what nobody signed yet."""
 
 
 class Standings(Protocol):
@@ -94,4 +97,5 @@ def _standing(version: Version, declared_at: float) -> Standing:
         sunset_at=version.sunset_at,
         document=version.document,
         conditions=version.conditions,
+        binding=version.binding,
     )

@@ -15,6 +15,7 @@ from sqlalchemy import RowMapping, func, select
 from pierhead.adapters.db.engine import Database
 from pierhead.adapters.db.schema import ENTRIES, MOVES, VERSIONS
 from pierhead.core.catalog import Stage, Step
+from pierhead.core.review import Binding
 from pierhead.usecases.ports_official import CLIENTS_SAW, Standing
 
 _LISTED: Final = [str(stage) for stage in sorted(CLIENTS_SAW | {Stage.RETIRED})]
@@ -93,4 +94,5 @@ def _standing(row: RowMapping, declared_at: float) -> Standing:
         sunset_at=kept["sunset_at"],
         document=kept["entry"],
         conditions=tuple(kept["conditions"]),
+        binding=Binding(**kept["binding"]),
     )

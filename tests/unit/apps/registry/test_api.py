@@ -647,6 +647,16 @@ async def test_a_server_tells_its_review_and_what_was_made_of_it(program: Progra
     assert warehouse["use"]["last_call_at"].startswith("2026-")
 
 
+async def test_a_server_tells_what_vouches_for_it(program: Program) -> None:
+    vouched = (await program.ask("alice", "GET", "/api/v1/servers/warehouse")).json()["integrity"]
+    listed = (await program.ask("alice", "GET", "/api/v1/servers/warehouse/versions")).json()["versions"]
+    current = next(each for each in listed if each["is_current"])
+    assert vouched["digests"] == current["digests"]
+    assert vouched["checked_at"].startswith("2026-")
+    assert vouched["is_as_signed"] in {True, False}
+    assert (vouched["artefact"], vouched["sbom"], vouched["signature"]) == (None, None, None)
+
+
 async def test_a_server_tells_what_is_promised_beside_what_was_measured(program: Program) -> None:
     plain = (await program.ask("alice", "GET", "/api/v1/servers/warehouse")).json()
     declare(

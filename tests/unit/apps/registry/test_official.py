@@ -75,6 +75,18 @@ async def test_a_hosted_server_has_one_remote_which_is_the_gateway(http: httpx2.
         assert each["server"].keys() <= {"$schema", "name", "title", "description", "version", "remotes"}
 
 
+async def test_everyone_reads_the_digests_that_were_signed(made: World) -> None:
+    async with made.client() as http:
+        one = (await http.get("/v0.1/servers/com.example%2Ftime/versions/latest")).json()
+        listed_one = (await listed(http, search="time", version="latest"))["servers"][0]
+    (signed,) = [each for each in await made.catalogue.versions("time") if each.version == "1.10.0"]
+    expected = {
+        "tools": f"sha256:{signed.binding.tools_digest}",
+        "entry": f"sha256:{signed.binding.manifest_digest}",
+    }
+    assert one["_meta"]["com.example/integrity"] == listed_one["_meta"]["com.example/integrity"] == expected
+
+
 async def test_nothing_of_owner_tools_or_risk_is_told_to_strangers(http: httpx2.AsyncClient) -> None:
     text = (await http.get("/v0.1/servers?include_deleted=true")).text
     for word in ("data-platform", "-help", "look", "because", "strangers", OURS, "127.0.0.1:1"):
@@ -501,6 +513,8 @@ async def test_the_record_of_one_version_has_its_review_its_health_and_its_use(m
     assert told["use"]["minutesSaved"] > 0
     assert told["use"]["lastCallAt"]
     assert told["health"]["condition"] == "up"
+    assert told["integrity"]["checkedAt"]
+    assert told["integrity"]["isAsSigned"] in {True, False}
     assert "review" not in other
     assert not {"use", "health", "review"} & listed[0]["_meta"][OURS].keys(), "lists stay short"
 

@@ -5,11 +5,14 @@ from typing import Final
 
 from pierhead.apps.registry.api.answers import Asked, moment
 from pierhead.core.catalog import Effect, Server
+from pierhead.core.health import Health
 from pierhead.core.json import Json
 from pierhead.core.reach import Row
-from pierhead.core.review import Gate, GateState, Review, sign_off_of
+from pierhead.core.review import Binding, Gate, GateState, Review, sign_off_of
 from pierhead.core.usage import Objective, Pace, ServerUse
 from pierhead.usecases.find_table import texts_of
+from pierhead.usecases.integrity import integrity_of
+from pierhead.usecases.read_packet import Signed
 from pierhead.usecases.read_reviews import gate_states
 from pierhead.usecases.record_figures import DAYS, Figures, Kept, figures_of
 from pierhead.usecases.report_impact import METHOD
@@ -56,6 +59,31 @@ def declared_form(document: Mapping[str, Json], server: Server, rows: Iterable[R
         "highest_effect": _EFFECTS[max(effects)] if effects else None,
         "workloads": sorted({each for row in rows for each in row.who.workloads}),
     }
+
+
+async def integrity_form(asked: Asked, server: str, version: str, known: Health | None) -> Mapping[str, object] | None:
+    """What vouches for that version; null for one that was never published."""
+    kept = await asked.site.registry.catalogue.versions(server)
+    found = next((each for each in kept if each.version == version), None)
+    if found is None:
+        return None
+    told = await integrity_of(found, known, asked.site.registry)
+    return {
+        "digests": digests_form(told.binding),
+        "artefact": told.artefact or None,
+        "sbom": told.bill or None,
+        "signature": signed_form(told.signed) if told.signed else None,
+        "checked_at": moment(told.checked_at) if told.checked_at else None,
+        "is_as_signed": told.is_as_signed,
+    }
+
+
+def digests_form(bound: Binding) -> Mapping[str, str]:
+    return {"tools": bound.tools_digest, "manifest": bound.manifest_digest, "access": bound.access_digest}
+
+
+def signed_form(signed: Signed) -> Mapping[str, object]:
+    return {"verified": signed.is_verified, "key": signed.key, "over": list(signed.over), "why_not": signed.why_not}
 
 
 def review_form(review: Review | None, now: float) -> Mapping[str, object] | None:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from starlette.responses import Response
 
 from pierhead.apps.registry.api.answers import HEADERS, Asked, answer, moment
+from pierhead.apps.registry.api.figures import signed_form
 from pierhead.apps.registry.api.sight import entry_seen, no_such_server, reviews, version_in, versions_seen
 from pierhead.apps.registry.forms import body_of
 from pierhead.apps.registry.packet_files import file_headers
@@ -18,7 +19,7 @@ from pierhead.core.errors import Invalid, NotFound
 from pierhead.core.packet import Part, PartKind, largest
 from pierhead.usecases.keep_packet import keep_part
 from pierhead.usecases.ports_catalogue import Version
-from pierhead.usecases.read_packet import Packet, Signed, packet_of, part_of
+from pierhead.usecases.read_packet import Packet, packet_of, part_of
 from pierhead.usecases.register_client import NotGranted
 from pierhead.usecases.rights import is_owner, person_of
 
@@ -55,7 +56,7 @@ def packet_form(known: Packet) -> Mapping[str, object]:
     parts = {str(kind): known.part(kind) for kind in PartKind}
     return {
         "parts": {kind: _part(each) if each else None for kind, each in parts.items()},
-        "signature": _signed(known.signed) if known.signed else None,
+        "signature": signed_form(known.signed) if known.signed else None,
     }
 
 
@@ -68,10 +69,6 @@ def _part(each: Part) -> Mapping[str, object]:
         "by": each.by,
         "at": moment(each.at),
     }
-
-
-def _signed(signed: Signed) -> Mapping[str, object]:
-    return {"verified": signed.is_verified, "key": signed.key, "over": list(signed.over), "why_not": signed.why_not}
 
 
 async def _version(asked: Asked) -> Version:

@@ -16,8 +16,9 @@ from pierhead.core.identity import Caller
 from pierhead.core.review import Review, sign_off_of
 from pierhead.core.token_weight import token_weight
 from pierhead.core.usage import Objective, Pace
+from pierhead.usecases.integrity import integrity_of
 from pierhead.usecases.list_tools import list_tools
-from pierhead.usecases.official_forms import OFFICIAL, moment
+from pierhead.usecases.official_forms import moment
 from pierhead.usecases.official_listing import Item
 from pierhead.usecases.ports_official import Standing
 from pierhead.usecases.read_reviews import gate_states
@@ -41,19 +42,33 @@ _DECLARED: Final[Mapping[str, str]] = {
 }
 
 
-def with_record(asked: Asked, caller: Caller, item: Item, figures: Figures | None) -> Mapping[str, object]:
-    """The item's form with the record under `NAMESPACE/registry`: with figures, the whole, for one version alone."""
+def with_record(asked: Asked, caller: Caller, item: Item, more: Mapping[str, object] | None) -> Mapping[str, object]:
+    """The item's form with the record under `NAMESPACE/registry`: with `more`, the whole, for one version alone."""
     ours = f"{asked.eyes.place.namespace}/{_RECORD}"
-    told = record(asked, caller, item, whole=figures is not None)
-    more: Mapping[str, object] = {} if figures is None else _figures(figures, objective_in(item.standing.document))
-    return {"server": item.server, "_meta": {OFFICIAL: item.official, ours: {**told, **more}}}
+    told = record(asked, caller, item, whole=more is not None)
+    return {"server": item.server, "_meta": {**item.meta, ours: {**told, **(more or {})}}}
 
 
-async def figures_for(asked: Asked, item: Item) -> Figures:
+async def more_of(asked: Asked, item: Item) -> Mapping[str, object]:
     """What is known of the item's version beyond its declaration."""
-    site = asked.eyes.site
+    site, standing = asked.eyes.site, item.standing
     kept = Kept(asked.desk.catalogue, site.healths, site.records)
-    return await figures_of(item.standing.server, item.standing.version, kept, site.now())
+    figures = await figures_of(standing.server, standing.version, kept, site.now())
+    integrity = await _integrity(asked, standing, figures)
+    return {**_figures(figures, objective_in(standing.document)), **({"integrity": integrity} if integrity else {})}
+
+
+async def _integrity(asked: Asked, standing: Standing, figures: Figures) -> Mapping[str, object]:
+    """What vouches for a version, as far as it is known; every one that is listed was published."""
+    kept = await asked.desk.catalogue.versions(standing.server)
+    version = next(each for each in kept if each.version == standing.version)
+    told = await integrity_of(version, figures.health, asked.desk)
+    found: dict[str, object] = {"artefact": told.artefact, "sbom": told.bill}
+    if told.signed is not None:
+        over = {"over": list(told.signed.over)} if told.signed.is_verified else {"whyNot": told.signed.why_not}
+        found["signature"] = {"isVerified": told.signed.is_verified, **over}
+    checked = {"checkedAt": moment(told.checked_at), "isAsSigned": told.is_as_signed} if told.checked_at else {}
+    return {**{name: value for name, value in found.items() if value}, **checked}
 
 
 def _figures(figures: Figures, promised: Objective | None) -> Mapping[str, object]:

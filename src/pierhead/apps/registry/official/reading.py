@@ -4,20 +4,19 @@ Items are sent as the bytes they were built as; only a personal view adds to the
 as absent. Below: `listings`, `views`, `personal`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import orjson
 
 from pierhead.apps.registry.forms import query_of
 from pierhead.apps.registry.official.answers import Answer
 from pierhead.apps.registry.official.asking import Asked, includes_deleted, wanted_of
-from pierhead.apps.registry.official.personal import figures_for, with_record
+from pierhead.apps.registry.official.personal import more_of, with_record
 from pierhead.apps.registry.official.views import View
 from pierhead.core.errors import NotFound
 from pierhead.usecases.official_cursor import Cursor, opened, sealed
 from pierhead.usecases.official_forms import DELETED
 from pierhead.usecases.official_listing import Item, page_of, version_of
-from pierhead.usecases.record_figures import Figures
 
 
 async def servers(asked: Asked) -> Answer:
@@ -53,8 +52,8 @@ async def version(asked: Asked) -> Answer:
     item = version_of(_items(asked, view), asked.values["version"], includes_deleted=shows_deleted)
     if item is None:
         raise absent()
-    figures = await figures_for(asked, item) if view.caller is not None else None
-    return Answer(_body(asked, view, item, figures), is_private=view.caller is not None)
+    more = await more_of(asked, item) if view.caller is not None else None
+    return Answer(_body(asked, view, item, more), is_private=view.caller is not None)
 
 
 def absent() -> NotFound:
@@ -80,7 +79,7 @@ def _listed(asked: Asked, view: View, items: Sequence[Item], following: str) -> 
     return Answer(body, is_private=view.caller is not None)
 
 
-def _body(asked: Asked, view: View, item: Item, figures: Figures | None) -> bytes:
+def _body(asked: Asked, view: View, item: Item, more: Mapping[str, object] | None) -> bytes:
     if view.caller is None:
         return item.body
-    return orjson.dumps(with_record(asked, view.caller, item, figures))
+    return orjson.dumps(with_record(asked, view.caller, item, more))
