@@ -26,6 +26,10 @@ _TOKENS: Final = (
     "tests/attacks/test_tokens.py",
     "tests/attacks/test_company_tokens.py",
 )
+_PROVIDER: Final = (
+    "tests/unit/adapters/test_company_provider.py",
+    "tests/unit/adapters/test_provider_documents.py",
+)
 _CEDAR: Final = ("tests/unit/adapters/test_cedar.py",)
 
 MODULES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -45,9 +49,9 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "pierhead.adapters.cedar.schema": _CEDAR,
     # tokens
     "pierhead.adapters.assertion": _TOKENS,
-    "pierhead.adapters.oidc.documents": _TOKENS,
+    "pierhead.adapters.oidc.documents": _PROVIDER,
     "pierhead.adapters.oidc.keys": _TOKENS,
-    "pierhead.adapters.oidc.provider": _TOKENS,
+    "pierhead.adapters.oidc.provider": _PROVIDER,
     "pierhead.adapters.oidc.reading": _TOKENS,
     "pierhead.adapters.oidc.tokens": _TOKENS,
     "pierhead.core.claims": ("tests/unit/core/test_claims.py",),

@@ -279,6 +279,6 @@ async def test_one_that_answers_a_byte_at_a_time_is_not_waited_for(monkeypatch: 
     async with serving(dribbling) as url:
         began = time.monotonic()
         with pytest.raises(UpstreamUnreachable) as refused:
-            await documents.fetch(f"{url}/")
+            await documents.Web(WallClock()).fetch(f"{url}/")
         ended.set()
         assert (refused.value.code, time.monotonic() - began < 5) == ("identity-provider-unreachable", True)

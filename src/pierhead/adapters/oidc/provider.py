@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from pierhead.adapters.oidc.documents import Metadata, Provider, fetch, grant_form, read_object
+from pierhead.adapters.oidc.documents import Metadata, Provider, Web, read_object
 from pierhead.adapters.oidc.keys import KeySet
 from pierhead.adapters.oidc.reading import (
     LONGEST,
@@ -154,9 +154,9 @@ class CompanyProvider:
         """What the provider's token endpoint gives for that; None where it is not good any more."""
         identity = (self.registered.client_id, self.registered.client_secret)
         if metadata.takes_basic:
-            return await grant_form(metadata.token, form, identity)
+            return await self._provider.web.grant(metadata.token, form, identity)
         told = {**form, "client_id": identity[0], "client_secret": identity[1]}
-        return await grant_form(metadata.token, told, None)
+        return await self._provider.web.grant(metadata.token, told, None)
 
     async def _vouched(
         self, claims: dict[str, object], granted: Mapping[str, Any], metadata: Metadata, kept: str
@@ -168,7 +168,7 @@ class CompanyProvider:
             self.registered.mapping,
         )
         if not mapping.states_groups(claims) and metadata.userinfo and isinstance(access_token, str):
-            claims = {**await _more(metadata.userinfo, access_token, claims), **claims}
+            claims = {**await _more(self._provider.web, metadata.userinfo, access_token, claims), **claims}
         token, until = self._exchangeable(granted, claims)
         kept = grant if isinstance(grant, str) else kept
         stated, subject = mapping.read(claims), str(claims.get("sub", ""))
@@ -215,9 +215,9 @@ def _auth_time(claims: Mapping[str, object]) -> float:
     return float(stated) if isinstance(stated, int | float) and not isinstance(stated, bool) else 0.0
 
 
-async def _more(url: str, access_token: str, proved: Mapping[str, object]) -> dict[str, object]:
+async def _more(web: Web, url: str, access_token: str, proved: Mapping[str, object]) -> dict[str, object]:
     """What the provider says besides; it must be of the same person (OpenID Connect Core, section 5.3.2)."""
-    said: dict[str, object] = read_object(url, await fetch(url, {"authorization": f"Bearer {access_token}"}))
+    said: dict[str, object] = read_object(url, await web.fetch(url, {"authorization": f"Bearer {access_token}"}))
     if said.get("sub") != proved.get("sub"):
         refuse("no-subject")
     return said
