@@ -111,10 +111,14 @@ class Server(uvicorn.Server):
 
 
 def server_of(application: Application, *, drain_s: float, **more: Any) -> Server:  # noqa: ANN401 - uvicorn's own names
-    """A server for `application`; `more` are uvicorn's settings that a program chooses for itself."""
+    """A server for `application`; `more` are uvicorn's settings that a program chooses for itself.
+
+    Slow and endless senders are bounded at each listener: on loopback stand people's other programs, too.
+    """
     return Server(
         uvicorn.Config(
             cast("Any", application),
+            http=BoundedProtocol,
             interface="asgi3",
             loop="none",
             ws="none",
@@ -143,9 +147,7 @@ async def serve(
     `tls` is that of the listener; None where it speaks plain HTTP.
     Errors: whatever the application raises at its start.
     """
-    # A listener with TLS may stand on a network, where slow and endless senders are.
-    protocol = "httptools" if tls is None else BoundedProtocol
-    server = server_of(application, drain_s=drain_s, http=protocol, lifespan=lifespan, **secured(tls))
+    server = server_of(application, drain_s=drain_s, lifespan=lifespan, **secured(tls))
     spare_collections()
     serving = asyncio.create_task(server.serve(list(sockets)))
     stopped = asyncio.create_task(stopping.wait())

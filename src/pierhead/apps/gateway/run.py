@@ -16,7 +16,7 @@ from typing import Final
 import uvicorn
 
 from pierhead.apps.probes import Probes
-from pierhead.apps.serving import Application, BoundedProtocol, Server, secured, server_of, spare_collections
+from pierhead.apps.serving import Application, Server, secured, server_of, spare_collections
 from pierhead.core.errors import RecordFailed
 
 _TICK_S: Final = 0.5
@@ -52,7 +52,7 @@ class Program:
         """Serve on bound sockets until `stopping` is set, or a signal sets it; then drain."""
         doors = [(_front(self.application, self.tls), public)]
         doors += [(_front(application, None), listener) for application, listener in more]
-        back = server_of(self.probes, drain_s=_DRAIN_S, http="httptools", lifespan="off")
+        back = server_of(self.probes, drain_s=_DRAIN_S, lifespan="off")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
@@ -89,7 +89,6 @@ def _front(application: Application, tls: ssl.SSLContext | None) -> Server:
     return server_of(
         application,
         drain_s=_DRAIN_S,
-        http=BoundedProtocol,
         limit_concurrency=_CONNECTIONS,
         lifespan="off",
         **secured(tls),

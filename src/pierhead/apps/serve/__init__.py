@@ -48,7 +48,7 @@ class Program:
 
             await self.door(scope, receive, started if scope["type"] == "lifespan" else send)
 
-        server = server_of(application, drain_s=self.drain_s, http="httptools", lifespan="on")
+        server = server_of(application, drain_s=self.drain_s, lifespan="on")
 
         def asked_to_stop() -> None:
             server.force_exit = server.should_exit
