@@ -48,7 +48,7 @@ MODULES: Final[Mapping[str, tuple[str, ...]]] = {
     "pierhead.adapters.cedar.reading": _CEDAR,
     "pierhead.adapters.cedar.schema": _CEDAR,
     # tokens
-    "pierhead.adapters.assertion": _TOKENS,
+    "pierhead.adapters.assertion": ("tests/attacks/test_assertions.py", "tests/attacks/test_tokens.py"),
     "pierhead.adapters.oidc.documents": _PROVIDER,
     "pierhead.adapters.oidc.keys": _TOKENS,
     "pierhead.adapters.oidc.provider": _PROVIDER,
