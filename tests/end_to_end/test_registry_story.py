@@ -91,7 +91,7 @@ class Town:
         expect(page.locator("main")).to_contain_text(sees)
         page.get_by_label(more.pop("verdict", "Approve"), exact=True).check()
         page.get_by_label("Reason, for the record").fill(reason)
-        page.locator("summary", has_text="Conditions, evidence, end date").click()
+        page.locator("summary", has_text="Conditions, evidence, end date, waiver").click()
         for label, written in more.items():
             page.get_by_role("textbox", name=label.capitalize()).fill(written)
         assert violations(page) == []

@@ -54,6 +54,7 @@ class ReviewDecided:
     conditions: tuple[str, ...]
     expires_at: float
     auth: str = ""
+    waiver_owner: str = ""
     kind: str = "review-decided"
 
     @classmethod
@@ -71,6 +72,7 @@ class ReviewDecided:
             conditions=made.conditions,
             expires_at=made.expires_at,
             auth=made.auth,
+            waiver_owner=made.waiver_owner,
         )
 
 

@@ -100,6 +100,8 @@ class SignOff:
     expires_at: float
     auth: str = ""
     """How they proved who they are, and how long before: what an access token or a sign-in was worth."""
+    waiver_owner: str = ""
+    """Of a waiver: who answers for what nobody looked at, until its end; empty for every other verdict."""
 
 
 @dataclass(frozen=True, slots=True)

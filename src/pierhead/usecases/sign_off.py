@@ -25,6 +25,7 @@ _LONGEST_COMMENT: Final = 4_000
 _MOST_COMMENTS: Final = 500
 _MOST_ITEMS: Final = 20
 _LONGEST_ITEM: Final = 500
+_LONGEST_OWNER: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class GateDecision:
     expires_at: float | None = None
     auth: str = ""
     """What proved the reviewer, and how long before, for the record."""
+    waiver_owner: str = ""
+    """Who answers for a waiver until its end; a waiver must name them."""
 
 
 async def decide_gate(review_id: str, decision: GateDecision, caller: Caller, desk: RegistryDesk) -> Review:
@@ -151,6 +154,7 @@ def _signed(version: Version, decision: GateDecision, caller: Caller, desk: Regi
         evidence=decision.evidence,
         expires_at=longest if decision.expires_at is None else min(decision.expires_at, longest),
         auth=decision.auth,
+        waiver_owner=decision.waiver_owner.strip(),
     )
 
 
@@ -165,13 +169,17 @@ def _check(decision: GateDecision, now: float) -> None:
 
 
 def _faults(decision: GateDecision, now: float) -> list[str]:
+    is_waiver, owner = decision.verdict is Verdict.WAIVE, decision.waiver_owner.strip()
     has_conditions = decision.verdict is Verdict.APPROVE_WITH_CONDITIONS
     ends = decision.expires_at
     items = (*decision.conditions, *decision.evidence)
     return [
         "name the conditions" if has_conditions and not decision.conditions else "",
         "conditions belong to approve-with-conditions" if decision.conditions and not has_conditions else "",
-        "a waiver names its end" if decision.verdict is Verdict.WAIVE and ends is None else "",
+        "a waiver names its end" if is_waiver and ends is None else "",
+        "a waiver names its owner, who answers for it until then" if is_waiver and not owner else "",
+        "an owner belongs to a waiver" if owner and not is_waiver else "",
+        f"an owner has at most {_LONGEST_OWNER} characters" if len(owner) > _LONGEST_OWNER else "",
         "the end is not in the future" if ends is not None and not now < ends < float("inf") else "",
         f"at most {_MOST_ITEMS} conditions and as many references" if len(items) > 2 * _MOST_ITEMS else "",
         *(f"an item has 1 to {_LONGEST_ITEM} characters" for text in items if not 0 < len(text) <= _LONGEST_ITEM),

@@ -122,7 +122,7 @@ def _waived(entry: Entry, version: Version, before: Version | None, desk: Regist
 
 
 def _waiver(gate: Gate, until: float, now: float) -> SignOff:
-    return SignOff(gate, Verdict.WAIVE, FLEET, now, REASON, (), (), until)
+    return SignOff(gate, Verdict.WAIVE, FLEET, now, REASON, (), (), until, waiver_owner=FLEET)
 
 
 def _moved(version: Version, step: Step, target: Stage, reason: str, desk: RegistryDesk) -> tuple[Version, Move]:

@@ -152,6 +152,9 @@ async def test_a_version_that_changed_since_is_not_what_the_review_was_opened_fo
         (yes(S, verdict=Verdict.APPROVE_WITH_CONDITIONS), "name the conditions"),
         (yes(S, conditions=("a",)), "belong to approve-with-conditions"),
         (yes(S, verdict=Verdict.WAIVE), "a waiver names its end"),
+        (yes(S, verdict=Verdict.WAIVE, waiver_owner=" "), "a waiver names its owner"),
+        (yes(S, waiver_owner="web"), "an owner belongs to a waiver"),
+        (yes(S, verdict=Verdict.WAIVE, waiver_owner="w" * 201), "at most 200 characters"),
         (yes(S, expires_at=1.0), "not in the future"),
         (yes(S, expires_at=float("nan")), "not in the future"),
         (yes(S, evidence=("x",) * 41), "at most 20"),
@@ -171,7 +174,7 @@ async def test_a_decision_that_lacks_something_is_refused(
 async def test_a_term_is_what_the_gate_allows_or_shorter(desk: RegistryDesk, clock: MemoryClock) -> None:
     review = await in_review(desk)
     soon = clock.now() + 10
-    await decide_gate(review.id, yes(S, verdict=Verdict.WAIVE, expires_at=soon), REVIEWER[S], desk)
+    await decide_gate(review.id, yes(S, verdict=Verdict.WAIVE, expires_at=soon, waiver_owner="web"), REVIEWER[S], desk)
     decided = await decide_gate(review.id, yes(L, expires_at=9e12), REVIEWER[L], desk)
     assert [made.expires_at for made in decided.sign_offs] == [soon, clock.now() + 180 * 86_400]
 

@@ -168,6 +168,7 @@ def _sign_off(made: Mapping[str, Any]) -> SignOff:
         evidence=tuple(made["evidence"]),
         expires_at=made["expires_at"],
         auth=made.get("auth", ""),
+        waiver_owner=made.get("waiver_owner", ""),
     )
 
 

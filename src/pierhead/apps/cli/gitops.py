@@ -237,6 +237,18 @@ class Applying:
             case Does.LEAVE | Does.WAIT:
                 pass
 
+    def register(self, name: str, entry: Mapping[str, object], parts: "Parts", *, submits: bool) -> Any:  # noqa: ANN401 - JSON
+        """Register a server, and publish what its process tells with its packet; the version.
+
+        Errors: UpstreamUnreachable, where the process did not tell in time; the server stays registered.
+        """
+        self._runs[name] = ""
+        self.client.ask("POST", "/servers", {"name": name, "entry": entry})
+        if not self._has_told(name):
+            self._untold.append(name)
+            self.done()
+        return self.publish(name, {}, parts, submits=submits)
+
     def publish(self, name: str, body: Mapping[str, object], parts: "Parts", *, submits: bool) -> Any:  # noqa: ANN401 - JSON
         """Publish one server's version with its packet, and put it before its reviewers if that is due; the version."""
         made = self.client.ask("POST", f"{path_of(name)}/versions", body)

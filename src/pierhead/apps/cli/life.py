@@ -1,12 +1,13 @@
-"""`pierhead server register`, `publish`, `submit`, `deploy` and the other steps: a server's life, from the shell.
+"""`pierhead server submit`, `deploy` and the other steps: a server's life, from the shell.
 
 Every one is a request to the REST API as somebody, so that the shell can do no more than they could. Writes are silent
-on success, unless a format is asked for. Not here: reviews (`reviewing`), whole folders (`gitops`).
+on success, unless a format is asked for. Not here: registering (`offering`), reviews (`reviewing`),
+whole folders (`gitops`).
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
 import typer
@@ -14,7 +15,7 @@ import typer
 from pierhead.apps.cli.access import data_of
 from pierhead.apps.cli.frame import ConfigOption, DataOption, JsonOption, Output, OutputOption, emit, show
 from pierhead.core.catalog import TRANSITIONS, Stage, Step
-from pierhead.core.errors import Invalid, NotFound
+from pierhead.core.errors import NotFound
 
 if TYPE_CHECKING:
     from pierhead.bootstrap.wire_commands import ApiClient
@@ -41,7 +42,6 @@ _STEPS: Final[Mapping[Step, tuple[str, str]]] = {
 
 
 def register(server_app: typer.Typer) -> None:
-    server_app.command("register")(register_server)
     server_app.command("enrol")(enrol)
     server_app.command("deprecate")(deprecate)
     server_app.command("rollback")(rollback)
@@ -54,58 +54,6 @@ def client_of(person: str, data: Path | None, config: Path | None) -> "ApiClient
     from pierhead.bootstrap.wire_commands import api  # noqa: PLC0415 - see the package's docstring
 
     return api(data_of(data, config), person)
-
-
-def register_server(
-    file: Annotated[Path | None, typer.Argument(help="A YAML file with one server, as in a fleet file.")] = None,
-    name: Annotated[str, typer.Option("--name", help="Its name, if the file is only what stands under it.")] = "",
-    url: Annotated[str, typer.Option("--url", help="Of a remote MCP server, instead of a file.")] = "",
-    owner: Annotated[str, typer.Option("--owner", help="With --url: the group that owns it.")] = "",
-    support: Annotated[str, typer.Option("--support", help="With --url: where its users ask.")] = "",
-    access: Annotated[str, typer.Option("--access", help="With --url: who may reach it.")] = "nobody",
-    person: AsOption = "",
-    output: FormatOption = None,
-    data: DataOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Register a server. Nothing of it can be called before a version of it was reviewed and deployed.
-
-    Examples: pierhead server register clock.yaml --as bob;
-    pierhead server register --name maps --url https://maps.corp.example/mcp --owner web --support "#web" --as bob
-    """
-    if (file is None) == (not url):
-        raise Invalid("name a file, or the --url of a remote server", hint="see pierhead server register --help")
-    if file is None:
-        named = name
-        entry: Mapping[str, object] = {
-            "kind": "http",
-            "url": url,
-            "owner": owner,
-            "support": support,
-            "access": access,
-        }
-    else:
-        named, entry = entry_in(file, name)
-    told(client_of(person, data, config).ask("POST", "/servers", {"name": named, "entry": entry}), output)
-
-
-def entry_in(file: Path, name: str) -> tuple[str, Mapping[str, object]]:
-    """The one server of a file: under `servers:`, or the whole of it if it is named on the command line."""
-    from pierhead.bootstrap.document import read_document  # noqa: PLC0415
-
-    values = read_document(file).values
-    if not isinstance(values.get("servers"), dict):
-        if name:
-            return name, values
-        raise Invalid(f"{file} names no server", hint="put it under `servers:`, or add --name")
-    servers = cast("Mapping[str, object]", values["servers"])
-    wanted = [each for each in servers.items() if name in {"", each[0]}]
-    if len(wanted) != 1:
-        raise Invalid(f"{file} has {len(wanted)} servers to register", hint="name one: --name NAME")
-    found, entry = wanted[0]
-    if not isinstance(entry, dict):
-        raise Invalid(f"{file}: {found} is no mapping", hint="see docs/how-to/register-a-server.md")
-    return found, cast("Mapping[str, object]", entry)
 
 
 def enrol(

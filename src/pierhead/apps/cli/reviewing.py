@@ -62,7 +62,8 @@ def approve(
     condition: Annotated[list[str] | None, typer.Option("--condition", help="What it depends on; repeatable.")] = None,
     evidence: _Evidence = None,
     until: Annotated[str, typer.Option("--until", help="When it stops to count, if sooner: 2027-03-31.")] = "",
-    waive: Annotated[bool, typer.Option("--waive", help="Waive the gate instead; needs --until.")] = False,
+    waive: Annotated[bool, typer.Option("--waive", help="Waive the gate instead; needs --until and --owner.")] = False,
+    owner: Annotated[str, typer.Option("--owner", help="With --waive: who answers for it until then.")] = "",
     person: AsOption = "",
     output: FormatOption = None,
     data: DataOption = None,
@@ -71,11 +72,14 @@ def approve(
     """Approve the version of a server that waits, for one gate.
 
     Examples: pierhead server approve clock --reason "read it" --as carol;
-    pierhead server approve clock --gate legal --condition "surfaces: ide" --reason "no chat" --as dave
+    pierhead server approve clock --gate legal --condition "surfaces: ide" --reason "no chat" --as dave;
+    pierhead server approve clock --waive --until 2027-03-31 --owner web --reason "pilot" --as erin
     """
     verdict = "waive" if waive else "approve-with-conditions" if condition else "approve"
     said: dict[str, object] = {"verdict": verdict, "reason": reason}
     said |= {"conditions": condition or [], "evidence": evidence or []}
+    if owner:
+        said["waiver_owner"] = owner
     if until:
         said["expires_at"] = until if "T" in until else f"{until}T23:59:59Z"
     told(_decided(client_of(person, data, config), name, gate, said), output)

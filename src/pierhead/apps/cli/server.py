@@ -1,7 +1,7 @@
 """`pierhead server list|show`: what the registry has, from the shell.
 
 As a person, what they are shown; as nobody, on the platform's own machine, every server of the policy in force. Not
-here: changing anything (`life`, `reviewing`, `gitops`).
+here: changing anything (`offering`, `life`, `reviewing`, `gitops`).
 """
 
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from pierhead.apps.cli import gitops, life, reviewing
+from pierhead.apps.cli import gitops, life, offering, reviewing
 from pierhead.apps.cli.access import data_of
 from pierhead.apps.cli.frame import ConfigOption, DataOption, JsonOption, Output, OutputOption, emit, show
 from pierhead.apps.cli.policy import policy_app
@@ -23,6 +23,7 @@ server_app = typer.Typer(help="The registry's servers.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
+    offering.register(server_app)
     life.register(server_app)
     reviewing.register(server_app)
     gitops.register(server_app, policy_app)

@@ -235,11 +235,14 @@ async def test_a_decision_that_lacks_something_comes_back_as_it_was_typed(visit:
 
 
 async def test_a_waiver_ends_on_the_day_that_is_named(visit: Visit) -> None:
-    await decide(visit, "carol", Gate.SECURITY, "waive", expires_at="2026-12-01")
+    orphan = await decide(visit, "carol", Gate.SECURITY, "waive", expires_at="2026-12-01")
+    await decide(visit, "carol", Gate.SECURITY, "waive", expires_at="2026-12-01", waiver_owner="spark team")
     [made] = kept(visit).kept_reviews[SPARK_REVIEW].sign_offs
     odd = await decide(visit, "carol", Gate.SECURITY, "waive", expires_at="tomorrow")
 
-    assert (made.verdict, made.by) == (Verdict.WAIVE, "carol")
+    assert (made.verdict, made.by, made.waiver_owner) == (Verdict.WAIVE, "carol", "spark team")
+    assert 'aria-describedby="fault-waiver_owner"' in orphan.text
+    assert "Answers for the waiver: spark team" in await visit.text(f"/reviews/{SPARK_REVIEW}")
     assert 13 < (made.expires_at - NOW) / 86_400 < 14
     assert "is no date" in odd.text
 

@@ -35,6 +35,7 @@ class Deciding(Strict):
     conditions: _Items = Field(default_factory=list[str])
     evidence: _Items = Field(default_factory=list[str])
     expires_at: Time | None = None
+    waiver_owner: Annotated[str, Field(max_length=200)] = ""
 
 
 class Commenting(Strict):
@@ -81,6 +82,7 @@ async def decide(asked: Asked) -> object:
         evidence=tuple(said.evidence),
         expires_at=seconds_of(said.expires_at or "", "expires_at"),
         auth=proof(asked),
+        waiver_owner=said.waiver_owner,
     )
     return _whole(asked, await decide_gate(known.id, decision, asked.caller, asked.site.registry))
 
@@ -167,4 +169,5 @@ def _decision(made: SignOff) -> Mapping[str, object]:
         "evidence": list(made.evidence),
         "expires_at": moment(made.expires_at),
         "auth": made.auth,
+        "waiver_owner": made.waiver_owner,
     }

@@ -150,6 +150,9 @@ def _decision_faults(form: Mapping[str, str]) -> dict[str, str]:
 
 def _blamed(form: Mapping[str, str]) -> str:
     """The field that a decision's fault belongs to: what the verdict asks for beside the reason."""
+    is_unanswered = form.get("verdict") == Verdict.WAIVE and not form.get("waiver_owner", "").strip()
+    if is_unanswered and form.get("expires_at"):
+        return "waiver_owner"
     return "expires_at" if form.get("verdict") == Verdict.WAIVE or form.get("expires_at") else "conditions"
 
 
@@ -162,6 +165,7 @@ def _decision(form: Mapping[str, str], auth: str) -> GateDecision:
         evidence=_lines(form.get("evidence", "")),
         expires_at=end_of_day(form.get("expires_at", "")),
         auth=auth,
+        waiver_owner=form.get("waiver_owner", ""),
     )
 
 

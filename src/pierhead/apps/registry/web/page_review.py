@@ -159,7 +159,7 @@ def _form(view: ReviewView, gate: GateView, token: str, filled: Filled) -> h.Nod
         one_of("Verdict", "verdict", VERDICTS, own),
         area("Reason, for the record", "reason", own, is_required=True, rows=3),
         folded(
-            "Conditions, evidence, end date",
+            "Conditions, evidence, end date, waiver",
             h.div(class_="stack")[
                 area("Conditions, one a line", "conditions", own),
                 h.p(class_="quiet")[
@@ -173,6 +173,7 @@ def _form(view: ReviewView, gate: GateView, token: str, filled: Filled) -> h.Nod
                 ],
                 area("Evidence, one link or reference a line", "evidence", own),
                 text("Counts until (UTC); a waiver needs it", "expires_at", own, kind="date"),
+                text("Of a waiver: who answers for it until then", "waiver_owner", own),
             ],
         ),
         submit(f"Sign for {named}", is_main=True),
@@ -310,6 +311,7 @@ def _said(made: SignOff) -> h.Element:
         [h.p["Condition: ", h.bdi[visible(text)]] for text in made.conditions],
         [h.p["Evidence: ", h.bdi[visible(text)]] for text in made.evidence],
         h.p(class_="quiet")["Counts until ", absolute(made.expires_at)] if made.expires_at else None,
+        h.p["Answers for the waiver: ", h.bdi[visible(made.waiver_owner)]] if made.waiver_owner else None,
         h.p(class_="quiet")[f"Proved by: {visible(made.auth)}."] if made.auth else None,
     ]
 
