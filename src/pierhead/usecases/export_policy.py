@@ -16,6 +16,8 @@ from pierhead.core.catalog import Server, Stage
 from pierhead.core.errors import Invalid
 from pierhead.core.snapshot import Snapshot
 
+MARKETPLACE: Final = "pierhead"
+"""What the front desk is called in a client's file, and the marketplace that holds the servers as plugins."""
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _STOPPED: Final = frozenset({Stage.SUSPENDED, Stage.QUARANTINED})
 
@@ -148,7 +150,11 @@ def _key(name: str) -> str:
 
 
 def _gemini(fleet: Fleet) -> tuple[Exported, ...]:
-    """A server without tools is left out: an empty list of tools would restrict nothing."""
+    """A server without tools is left out: an empty list of tools would restrict nothing.
+
+    Injected is the front desk alone, which costs a model the same however many servers there are. `trust` is said each
+    time: of an injected server it is taken for granted otherwise, and then nobody is asked before a tool runs.
+    """
     offered = [each for each in fleet.offered if each.tools]
     _refuse_none(offered)
     servers = {
@@ -160,10 +166,13 @@ def _gemini(fleet: Fleet) -> tuple[Exported, ...]:
         }
         for each in offered
     }
-    names = [each.connection.name for each in offered]
+    about = "Finds, describes and calls the tools of every server that you may use"
+    desk = {"url": f"{fleet.origin}/mcp", "type": "http", "trust": False, "description": about}
+    admin = {"mcpServers": servers, "requiredMcpServers": {MARKETPLACE: desk}}
+    names = [MARKETPLACE, *(each.connection.name for each in offered)]
     system = ("/etc/gemini-cli/", "/Library/Application Support/GeminiCli/", "C:\\ProgramData\\gemini-cli\\")
     return (
-        _json("gemini-admin.json", ("the admin console, MCP servers",), {"mcpServers": servers}, whole=True),
+        _json("gemini-admin.json", ("the admin console, MCP servers",), admin, whole=True),
         _json("settings.json", system, {"mcp": {"allowed": names}}),
     )
 
@@ -281,7 +290,6 @@ def _desktop_lines(fleet: Fleet) -> list[str]:
     ]
 
 
-MARKETPLACE: Final = "pierhead"
 _FOLDER: Final = ("a repository that people add: /plugin marketplace add OWNER/REPOSITORY",)
 
 

@@ -104,7 +104,19 @@ def test_gemini_restricts_tools_and_never_trusts() -> None:
         assert (entry["type"], entry["trust"]) == ("http", False)
         assert entry["includeTools"], "an empty list would restrict nothing"
     assert document["mcpServers"]["presto"]["includeTools"] == ["run_query"]
-    assert read(files("gemini")["settings.json"]) == {"mcp": {"allowed": ["presto"]}}
+    assert read(files("gemini")["settings.json"]) == {"mcp": {"allowed": ["pierhead", "presto"]}}
+
+
+def test_gemini_is_given_the_front_desk_whatever_its_user_configured() -> None:
+    injected = read(files("gemini")["gemini-admin.json"])["requiredMcpServers"]
+    members = {"url", "type", "trust", "description", "authProviderType", "oauth", "targetAudience"}
+    members |= {"targetServiceAccount", "headers", "includeTools", "excludeTools", "timeout"}
+    for entry in injected.values():
+        assert {"url", "type", "trust"} <= entry.keys() <= members
+        assert (entry["type"], entry["trust"]) == ("http", False), (
+            "what is injected is trusted unless it says otherwise"
+        )
+    assert {name: entry["url"] for name, entry in injected.items()} == {"pierhead": f"{ORIGIN}/mcp"}
 
 
 VSCODE = {"McpGalleryServiceUrl": str, "ChatMCP": str, "ChatToolsAutoApprove": bool}
