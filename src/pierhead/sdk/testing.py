@@ -9,7 +9,7 @@ async with platform(server, access="everyone") as running:
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import httpx2
@@ -20,7 +20,7 @@ from mcp.client.streamable_http import streamable_http_client
 from pierhead.core.catalog import Stage
 from pierhead.core.claims import parse_claims
 from pierhead.core.errors import Unauthenticated
-from pierhead.core.identity import Caller, User
+from pierhead.core.identity import Both, Caller, Principal, User, Workload
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import parse_who
 from pierhead.core.scope import WHOLE
@@ -57,8 +57,16 @@ class MemoryVerifier:
         said = orjson.loads(header)
         self.count += 1
         call_id = f"call-{self.count}"
-        user = User(_ISSUER, said["user"], frozenset(said["groups"]), parse_claims(said.get("claims", {})))
-        return Caller(user, "ide", "test", call_id, scopes=WHOLE), call_id
+        is_interactive = bool(said.get("interactive"))
+        return Caller(_principal(said), "ide", "test", call_id, scopes=WHOLE, interactive=is_interactive), call_id
+
+
+def _principal(said: Mapping[str, Any]) -> Principal:
+    program = Workload(said["workload"]) if said.get("workload") else None
+    if program is not None and not said["user"]:
+        return program
+    user = User(_ISSUER, said["user"], frozenset(said["groups"]), parse_claims(said.get("claims", {})))
+    return user if program is None else Both(user, program)
 
 
 @dataclass(slots=True)

@@ -61,6 +61,7 @@ def _modules() -> Sequence[Commands]:
         inspect,
         key,
         mesh,
+        new,
         people,
         policy,
         programs,
@@ -71,6 +72,7 @@ def _modules() -> Sequence[Commands]:
 
     return (
         programs,
+        new,
         serve,
         key,
         contract,
