@@ -3,11 +3,13 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from tests.rigs.gateway import MASTER, Rig, WallClock, gateway, headers, message, serving, tool
+from tests.rigs.mesh import STRANGER, TRIAGE, mesh
 
 from pierhead import Server
 from pierhead.adapters.assertion import Verifier, server_key
@@ -277,3 +279,18 @@ async def test_groups_in_a_programs_token_open_nothing() -> None:
 
 
 GROUP_ALONE = Row("warehouse", parse_who("group:data-eng"), EVERY, EVERY, EVERY)
+
+
+async def test_a_workload_that_exchanged_its_svid_stands_where_its_svids_do(tmp_path: Path) -> None:
+    rows = (Row("warehouse", parse_who(f"workload:{TRIAGE}"), EVERY, frozenset({"production"}), EVERY),)
+    seen = [replace(each, policy=parse_who(f"workload:{TRIAGE}")) for each in TOOLS]
+    async with (
+        serving(speaking) as address,
+        gateway(f"{address}/mcp", *seen, rows=rows, mesh=mesh(tmp_path)) as rig,
+    ):
+        exchanged = programs_token(rig, sub=TRIAGE[9:], client_id=TRIAGE[9:], wl=TRIAGE)
+        assert (await rig.call("look", token=exchanged)).status_code == 200
+        started = next(fact for fact in rig.audit.facts if isinstance(fact, CallStarted))
+        assert (started.actor.workload, started.actor.environment) == (TRIAGE, "production")
+        stranger = programs_token(rig, sub=STRANGER[9:], client_id=STRANGER[9:], wl=STRANGER)
+        assert (await rig.call("look", token=stranger)).status_code == 401

@@ -5,13 +5,12 @@ gateway has: connections to servers, assertions, token verification. `apps/gatew
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from pierhead.adapters.assertion import Minter
 from pierhead.adapters.oidc import Tokens
 from pierhead.adapters.own_tls import OwnTls, TlsFiles
-from pierhead.adapters.spiffe import Lives, Workloads
+from pierhead.adapters.spiffe import Workloads
 from pierhead.adapters.upstream import Deadlines, Origin, Pools
 from pierhead.bootstrap.mesh_settings import MeshSettings
 from pierhead.bootstrap.settings import Settings
@@ -19,6 +18,7 @@ from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.bootstrap.tls_settings import TlsSettings
 from pierhead.bootstrap.wire_peers import Secured, require_secured_url
 from pierhead.bootstrap.wire_sign_in import company_issuer, own_issuer
+from pierhead.bootstrap.wire_workloads import workloads_of
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
 from pierhead.core.peer import REGISTRY
 from pierhead.usecases.ports import Audit, Clock, Ids, Snapshots
@@ -98,7 +98,7 @@ def gateway_adapters(
         ids=ids,
         upstreams=upstreams,
         minter=Minter(setting.assertion_key, clock),
-        workloads=_workloads(setting.mesh, clock),
+        workloads=workloads_of(setting.mesh, clock),
         tls=_own_tls(setting.tls, clock),
         tokens=Tokens(issuer, clock, snapshots, company_issuer(setting.sign_in, clock)),
     )
@@ -108,18 +108,6 @@ def _own_tls(tls: TlsSettings, clock: Clock) -> OwnTls | None:
     if tls.certificate is None or tls.key is None:
         return None
     return OwnTls(TlsFiles(tls.certificate, tls.key, tls.bundle), clock)
-
-
-def _workloads(mesh: MeshSettings, clock: Clock) -> Workloads | None:
-    if not mesh.trust_domain:
-        return None
-    lives = Lives(mesh.svid_life_s, mesh.jwt_svid_life_s)
-    return Workloads(mesh.trust_domain, mesh.registered, lambda: _bundle(mesh.bundle), clock, lives)
-
-
-def _bundle(file: Path | None) -> bytes:
-    """The trust bundle as it is now; without one no JWT-SVID is good. Errors: OSError."""
-    return file.read_bytes() if file is not None else b'{"keys":[]}'
 
 
 def _origin(url: str) -> Origin:

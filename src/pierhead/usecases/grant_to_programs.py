@@ -52,26 +52,42 @@ async def token_for_program(asked: ProgramAsks, programs: Programs, at: TokenDes
         raise NotGranted(
             "the program is not known or not authenticated", hint="see sign_in.programs", code="invalid_client"
         )
-    check_scope(asked.scope)
-    if not is_resource(asked.resource, at.terms.issuer) or not asked.resource.startswith(at.terms.issuer + TOOLS):
+    check_target(asked.resource, asked.scope, at)
+    scope = scopes_of(asked.scope, asked.resource, at.terms.issuer)
+    named = Named("program", asked.client_id, program.workload)
+    return await issue_to_workload(named, asked.resource, scope, at.terms.access_s, at)
+
+
+def check_target(resource: str, scope: str, at: TokenDesk) -> None:
+    """Errors: NotGranted `invalid_scope`; `invalid_target`, for all but servers and the front desk."""
+    check_scope(scope)
+    if not is_resource(resource, at.terms.issuer) or not resource.startswith(at.terms.issuer + TOOLS):
         hint = f"send resource={at.terms.issuer}/mcp/NAME (RFC 8707)"
         raise NotGranted("resource must name one server of this platform", hint=hint, code="invalid_target")
-    return await _issued(asked, program, at)
 
 
-async def _issued(asked: ProgramAsks, program: Program, at: TokenDesk) -> Tokens:
-    now, scope = int(at.clock.now()), scopes_of(asked.scope, asked.resource, at.terms.issuer)
-    token_id = f"program.{secrets.token_urlsafe(16)}"
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Whom a token is for: `kind` begins its id, `client_id` is who asked, `workload` the SPIFFE ID that it names."""
+
+    kind: str
+    client_id: str
+    workload: str
+
+
+async def issue_to_workload(named: Named, resource: str, scope: str, lasts_s: int, at: TokenDesk) -> Tokens:
+    """A token of a workload without a person, for so many seconds. Recorded before it leaves; no refresh token."""
+    now, token_id = int(at.clock.now()), f"{named.kind}.{secrets.token_urlsafe(16)}"
     claims: dict[str, object] = {
         "iss": at.terms.issuer,
-        "aud": asked.resource,
-        "sub": asked.client_id,
-        "wl": program.workload,
-        "client_id": asked.client_id,
+        "aud": resource,
+        "sub": named.client_id,
+        "wl": named.workload,
+        "client_id": named.client_id,
         "iat": now,
-        "exp": now + at.terms.access_s,
+        "exp": now + lasts_s,
         "jti": token_id,
         "scope": scope,
     }
-    await at.audit.record(TokenIssued(token_id, program.workload, asked.client_id, asked.resource, scope))
-    return Tokens(at.signer.sign(claims), at.terms.access_s, "", scope)
+    await at.audit.record(TokenIssued(token_id, named.workload, named.client_id, resource, scope))
+    return Tokens(at.signer.sign(claims), lasts_s, "", scope)

@@ -72,7 +72,8 @@ def _listener(outside: GatewayAdapters) -> Listener:
     setting = outside.setting
     interactive = frozenset(setting.sign_in.interactive_clients)
     workloads = outside.workloads or NO_WORKLOADS
-    programs = registered_programs(setting.sign_in, setting.environment)
+    # a workload that exchanged its SVID for a token stands where its SVIDs do
+    programs = setting.mesh.registered | registered_programs(setting.sign_in, setting.environment)
     return Listener(outside.tokens, setting.surface, setting.environment, workloads, interactive, programs)
 
 

@@ -38,7 +38,9 @@ from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.bootstrap.plugins import ai_clients
 from pierhead.bootstrap.sign_in_settings import known_programs
 from pierhead.bootstrap.wire_registry import ADMINS, AUDITORS, RegistryAdapters
+from pierhead.bootstrap.wire_workloads import workloads_of
 from pierhead.usecases.count_approvals import ApprovalCounts
+from pierhead.usecases.exchange_svid import Svids
 from pierhead.usecases.grant_to_programs import Programs
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 
@@ -56,6 +58,8 @@ class Parts:
     official: Official
     approvals: ApprovalCounts
     programs: Programs
+    svids: Svids | None
+    """None where the settings name no trust domain."""
 
 
 def build(parts: Parts) -> Starlette:
@@ -67,7 +71,7 @@ def build(parts: Parts) -> Starlette:
         Route("/healthz", _alive),
         Route("/internal/metrics", Metrics(parts.official, parts.approvals)),
         parts.official.route(),
-        *MachineSide(desk, Rate(_REGISTRATIONS_A_MINUTE, desk.clock), parts.programs).routes(),
+        *MachineSide(desk, Rate(_REGISTRATIONS_A_MINUTE, desk.clock), parts.programs, parts.svids).routes(),
         *_logout(parts),
         *Api(parts.callers).routes(),
         *Web(parts.site).routes(),
@@ -212,4 +216,5 @@ def _with_lists(internal: Internal, site: Site, adapters: RegistryAdapters) -> P
     opened = Opened(adapters.registry, adapters.standings, adapters.keys.read("cursor.key"))
     lists = official(setting_of_lists, site, listener, failed, opened)
     programs = known_programs(setting.sign_in)
-    return Parts(internal, site, Callers(site, listener, failed), lists, adapters.counts, programs)
+    svids = workloads_of(setting.mesh, adapters.clock)
+    return Parts(internal, site, Callers(site, listener, failed), lists, adapters.counts, programs, svids)

@@ -23,6 +23,7 @@ from starlette.routing import Route
 from pierhead.apps.registry.forms import body_of, form_of
 from pierhead.core.errors import LimitExceeded, RecordFailed, UpstreamUnreachable
 from pierhead.core.scope import ALL, LEVELS, READ, offered
+from pierhead.usecases.exchange_svid import Svids, WorkloadAsks, token_for_workload
 from pierhead.usecases.grant_to_programs import Program, ProgramAsks, Programs, token_for_program
 from pierhead.usecases.grant_tokens import CodeExchange, TokenDesk, Tokens, exchange_code, refresh, revoke
 from pierhead.usecases.ports import Clock
@@ -39,6 +40,9 @@ _NO_STORE: Final = {"cache-control": "no-store", "pragma": "no-cache", "x-conten
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _GRANTS: Final = ("authorization_code", "refresh_token")
 _FOR_PROGRAMS: Final = "client_credentials"
+_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+_JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
+_ISSUED: Final = "urn:ietf:params:oauth:token-type:access_token"
 _STATUS: Final = {"invalid_client": 401, "slow_down": 429}
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -108,6 +112,8 @@ class MachineSide:
     rate: Rate
     programs: Programs = field(default_factory=dict[str, Program])
     """Those that need no person; nobody, unless the operator names them."""
+    svids: Svids | None = None
+    """Verifies workloads; None where the settings name no trust domain."""
 
     def routes(self) -> list[Route]:
         """Every route; all else under /oauth and /.well-known is not found."""
@@ -143,7 +149,11 @@ class MachineSide:
                 "jwks_uri": f"{issuer}/oauth/jwks",
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query"],
-                "grant_types_supported": [*_GRANTS, *([_FOR_PROGRAMS] if self.programs else [])],
+                "grant_types_supported": [
+                    *_GRANTS,
+                    *([_FOR_PROGRAMS] if self.programs else []),
+                    *([_EXCHANGE] if self.svids else []),
+                ],
                 "token_endpoint_auth_methods_supported": list(AUTHENTICATIONS),
                 "revocation_endpoint_auth_methods_supported": list(AUTHENTICATIONS),
                 "code_challenge_methods_supported": ["S256"],
@@ -198,8 +208,10 @@ class MachineSide:
         return answer({**_registered(client, secret), **({"application_type": kind} if kind else {})}, 201)
 
     async def token(self, request: Request) -> Response:
-        """RFC 6749, sections 4.1.3, 4.4 and 6, with RFC 7636 and RFC 8707."""
+        """RFC 6749, sections 4.1.3, 4.4 and 6, with RFC 7636 and RFC 8707; RFC 8693 for workloads."""
         form = await form_of(request)
+        if form.get("grant_type") == _EXCHANGE and self.svids is not None:
+            return answer({**_granted(await self._for_workload(form, self.svids)), "issued_token_type": _ISSUED})
         if form.get("grant_type") == _FOR_PROGRAMS:
             return answer(_granted(await self._for_program(request, form)))
         client = await self._client(request, form)
@@ -221,6 +233,14 @@ class MachineSide:
         identity, secret, _ = _credentials(request, form)
         asked = ProgramAsks(identity, secret, form.get("resource", ""), form.get("scope", ""))
         return await token_for_program(asked, self.programs, self.desk)
+
+    async def _for_workload(self, form: Mapping[str, str], svids: Svids) -> Tokens:
+        if form.get("subject_token_type") != _JWT or form.get("requested_token_type", _ISSUED) != _ISSUED:
+            raise NotGranted("the types of tokens are not these", hint=f"subject_token_type={_JWT}")
+        if form.keys() & {"actor_token", "actor_token_type"}:
+            raise NotGranted("a workload acts for nobody here", hint="leave actor_token out")
+        asked = WorkloadAsks(_required(form, "subject_token"), form.get("resource", ""), form.get("scope", ""))
+        return await token_for_workload(asked, svids, self.desk)
 
     async def revocation(self, request: Request) -> Response:
         """RFC 7009: 200 also for what is unknown."""

@@ -14,11 +14,14 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from tests.pages import hidden, link
+from tests.rigs.mesh import CHAT, DOMAIN, bundle, svid
 from tests.web_site import NOW, PUBLIC_URL, TestSite, build, signing_key
 
+from pierhead.adapters.spiffe import Lives, Workloads
 from pierhead.adapters.token_signer import JoseSigner
 from pierhead.apps.registry.oauth import MachineSide, Rate
 from pierhead.core.errors import NotFound
+from pierhead.core.workload import Registration
 from pierhead.usecases.grant_to_programs import Program
 from pierhead.usecases.memory_sign_in import KnownPeople
 
@@ -721,6 +724,77 @@ async def programs(browser: Browser) -> AsyncIterator[httpx2.AsyncClient]:
     way = httpx2.ASGITransport(app=Starlette(routes=routes))
     async with httpx2.AsyncClient(transport=way, base_url=PUBLIC_URL) as http:
         yield http
+
+
+CHAT_SVID = {
+    "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+    "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+    "resource": RESOURCE,
+    "scope": "warehouse.read warehouse.write",
+}
+
+
+@pytest.fixture
+async def workloads(browser: Browser) -> AsyncIterator[httpx2.AsyncClient]:
+    """The token endpoint of a registry that knows one workload, which may only read."""
+    clock = browser.world.clock
+    place = Registration("chat", "production", scopes=frozenset({"warehouse.read"}))
+    svids = Workloads(DOMAIN, {CHAT: place}, bundle, clock, Lives(3600, 300))
+    routes = MachineSide(browser.world.site.tokens, Rate(30, clock), svids=svids).routes()
+    way = httpx2.ASGITransport(app=Starlette(routes=routes))
+    async with httpx2.AsyncClient(transport=way, base_url=PUBLIC_URL) as http:
+        yield http
+
+
+async def test_a_workload_exchanges_its_svid_for_a_token_that_is_good_for_no_more(
+    browser: Browser, workloads: httpx2.AsyncClient
+) -> None:
+    token = svid(CHAT, [f"{PUBLIC_URL}/oauth/token"], now=browser.world.clock.now())
+    answer = await workloads.post("/oauth/token", data={**CHAT_SVID, "subject_token": token})
+    said = answer.json()
+    assert (answer.status_code, said["scope"], "refresh_token" in said) == (200, "warehouse.read", False)
+    assert said["issued_token_type"] == "urn:ietf:params:oauth:token-type:access_token"
+    assert said["expires_in"] <= 300
+    told = claims(said["access_token"])
+    assert (told["wl"], told["aud"], "groups" in told) == (CHAT, RESOURCE, False)
+    assert not told["sub"].startswith("spiffe:"), "it would be taken for an SVID"
+    offered = (await workloads.get("/.well-known/oauth-authorization-server")).json()["grant_types_supported"]
+    assert CHAT_SVID["grant_type"] in offered
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"subject_token": "rubbish"}, "invalid_request"),
+        ({"subject_token": ""}, "invalid_request"),
+        ({"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"}, "invalid_request"),
+        ({"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"}, "invalid_request"),
+        ({"actor_token": "x"}, "invalid_request"),
+        ({"resource": f"{PUBLIC_URL}/api/v1"}, "invalid_target"),
+        ({"scope": "warehouse.write"}, "invalid_scope"),
+    ],
+)
+async def test_a_workload_gets_nothing_but_what_its_proofs_are_good_for(
+    browser: Browser, workloads: httpx2.AsyncClient, changes: dict[str, str], error: str
+) -> None:
+    token = svid(CHAT, [f"{PUBLIC_URL}/oauth/token"], now=browser.world.clock.now())
+    answer = await workloads.post("/oauth/token", data={**CHAT_SVID, "subject_token": token, **changes})
+    assert (answer.status_code, answer.json()["error"]) == (400, error)
+
+
+async def test_an_svid_that_a_server_was_shown_is_exchanged_for_nothing_and_is_on_record(
+    browser: Browser, workloads: httpx2.AsyncClient
+) -> None:
+    token = svid(CHAT, [RESOURCE], now=browser.world.clock.now())
+    answer = await workloads.post("/oauth/token", data={**CHAT_SVID, "subject_token": token})
+    assert answer.json()["error"] == "invalid_request"
+    assert "another audience" in answer.json()["error_description"]
+    assert browser.world.facts()[-1] == "sign-in-failed"
+
+
+async def test_where_no_trust_domain_is_named_no_svid_is_exchanged(browser: Browser) -> None:
+    answer = await browser.http.post("/oauth/token", data={**CHAT_SVID, "subject_token": "x", "client_id": "x"})
+    assert answer.json()["error"] in {"invalid_client", "unsupported_grant_type"}
 
 
 HEADLESS = {"grant_type": "client_credentials", "resource": RESOURCE, "scope": "warehouse.read"}
