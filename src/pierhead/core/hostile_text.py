@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from pierhead.core.disguise import readings
 from pierhead.core.finding import Severity, quoted
+from pierhead.core.orders import orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,41 +30,18 @@ _BLANK_LETTERS: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800\u17b4\u17b5\u0
 _SPACES: Final = frozenset("\t\n\r ")
 _SELECTORS: Final = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
 _TAGS: Final = range(0xE0000, 0xE0080)
+#: A selector behind a sign asks for its coloured form: one of it can carry nothing.
+_DRAWN: Final = re.compile(
+    "(?<=[\u203c\u2049\u2100-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff])\ufe0f(?!\ufe0f)"
+)
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-#: Words in between are counted in characters, so that no pattern can run away on a long text.
-_DROP: Final = r"\b(ignore|disregard|forget|override|bypass)\b.{0,30}"
-_EARLIER: Final = r"\b(previous|prior|above|earlier|preceding|other|your|system|all)\b.{0,30}"
-_RULES: Final = r"\b(instructions?|prompts?|rules|messages?|directions|guidelines|policies|context)\b"
-_NOT: Final = r"\b(do not|don'?t|never|must not|without|avoid)\b.{0,12}"
-_TELL: Final = r"\b(tell|inform|mention|notify|show|reveal|alert|ask)(ing)?\b.{0,40}"
-_PEOPLE: Final = r"\b(user|human|person|anyone|them)\b"
-_UNSEEN: Final = r"\b(silently|secretly|covertly|quietly)\b.{0,20}"
-_ACT: Final = r"\b(call|send|read|add|include|copy|upload|forward|run|execute)\b"
-_USING: Final = r"\b(before|after|instead of|when(ever)?) (using|calling|invoking|you (use|call|invoke)) "
-_OTHERS: Final = (
-    r"(this|any|all|other|another|the other)\b.{0,30}\btools?\b.{0,60}\b(must|read|call|send|first|always)\b"
-)
-_HOMES: Final = r"(~|\$home|/(root|home/[^/\s]+))/\.(ssh|aws|kube|gnupg|netrc|config/gcloud|docker/config)"
-_SECRETS: Final = r"|\bid_(rsa|ed25519|ecdsa)\b|\.cursor/mcp\.json|/etc/(shadow|passwd)\b"
-_ORDERS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
-    (
-        "a tag that poses as instructions",
-        re.compile(r"</?\s*(important|system|instructions?|secret|hidden|admin|assistant)\b[^>]{0,100}>"),
-    ),
-    ("an order to drop other instructions", re.compile(_DROP + _EARLIER + _RULES)),
-    ("an order to keep something from the user", re.compile(_NOT + _TELL + _PEOPLE)),
-    ("an order to hide what is done", re.compile(_UNSEEN + _ACT)),
-    ("an order about other tools", re.compile(_USING + _OTHERS)),
-    (
-        "talk of the model's own instructions",
-        re.compile(r"\b(system prompt|developer message|you are now|new instructions?:|jailbreak)"),
-    ),
-    ("a place where secrets lie", re.compile(_HOMES + _SECRETS)),
-)
+#: What is shorter holds no order, however it is written.
+_SHORTEST: Final = 12
+_NO_ORDERS: Final = "say what the tool does, and nothing to the model"
 _PRESSURE: Final = re.compile(
     r"\b(you must|must always|always (call|use|invoke)|never ask|do not ask|highest priority|takes precedence"
-    r"|instead of (any|all|the) other tools?)\b"
+    r"|instead of (any|all|the) other tools?|(notes?|instructions?) (to|for) (the )?(llm|ai|assistant|model|agent))\b"
 )
 _MARKUP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (name, re.compile(pattern))
@@ -78,7 +57,12 @@ _MARKUP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 )
 _EVENTS: Final = re.compile(r"<[a-z][^>]{0,200}\bon[a-z]{3,20}\s*=")
 _LEAKING_URL: Final = re.compile(r"https?://\S{1,300}[?&#/=](\{|\$\{|%7b|<)")
-_BLOB: Final = re.compile(r"[A-Za-z0-9+/_-]{60,}={0,2}|(?:[0-9a-fA-F]{2}){40,}|(?:\\x[0-9a-fA-F]{2}){8,}")
+_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://\S{1,2000}", re.IGNORECASE)
+#: Letters, digits and signs of an encoding, 40 or more, that are no words joined by one sign.
+_BLOB: Final = re.compile(
+    r"(?=[A-Za-z0-9+/_-]{0,2000}[0-9A-Z])(?!(?:[A-Z]?[a-z]+[/_-]?){2,40}(?![A-Za-z0-9+/_-]))[A-Za-z0-9+/_-]{40,}={0,2}"
+    r"|(?:[0-9a-fA-F]{2}){20,}|(?:\\x[0-9a-fA-F]{2}){8,}"
+)
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -86,9 +70,9 @@ def text_faults(text: str) -> Iterator[TextFault]:
     """Everything that `text` should not hold, at most one of a kind."""
     yield from _character_faults(text)
     plain = plainly(text)
-    yield from _orders(plain)
+    yield from _orders(text, plain)
     yield from _markup(plain)
-    if _BLOB.search(text):
+    if _BLOB.search(_URL.sub(" ", text)):
         yield _warn(
             "encoded-text",
             "a long piece of encoded text, which nobody can review",
@@ -127,7 +111,7 @@ def mixed_word(text: str) -> str:
 
 
 def _character_faults(text: str) -> Iterator[TextFault]:
-    hidden = sorted({character for character in text if is_hidden(character)})
+    hidden = sorted({character for character in _DRAWN.sub("", text) if is_hidden(character)})
     if not hidden:
         return
     named = ", ".join(f"U+{ord(character):04X}" for character in hidden[:5])
@@ -139,15 +123,16 @@ def _character_faults(text: str) -> Iterator[TextFault]:
         yield _refuse("invisible-character", f"characters that nobody sees ({named})", "remove them")
 
 
-def _orders(plain: str) -> Iterator[TextFault]:
-    for name, pattern in _ORDERS:
-        found = pattern.search(plain)
-        if found:
-            message = f"{name}: {quoted(found[0])}"
-            yield _refuse("orders-to-the-model", message, "say what the tool does, and nothing to the model")
+def _orders(text: str, plain: str) -> Iterator[TextFault]:
+    """The first order in the text as it stands; else the first behind a disguise; else words that press."""
+    for name, piece in orders(plain):
+        yield _refuse("orders-to-the-model", f"{name}: {quoted(piece)}", _NO_ORDERS)
+        return
+    for reading in readings(text) if len(text) >= _SHORTEST else ():
+        for name, piece in orders(plainly(reading)):
+            yield _refuse("orders-to-the-model", f"{name}, in disguise: {quoted(piece)}", _NO_ORDERS)
             return
-    found = _PRESSURE.search(plain)
-    if found:
+    if found := _PRESSURE.search(plain):
         message = f"it presses the model: {quoted(found[0])}"
         yield _warn("pressing-words", message, "say what the tool does; let the model choose")
 

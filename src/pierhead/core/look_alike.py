@@ -35,6 +35,11 @@ def skeleton(name: str) -> str:
     return seen
 
 
+def in_our_letters(text: str) -> str:
+    """With each letter of another script that looks like one of ours written as that."""
+    return text.translate(_FOREIGN)
+
+
 def same_words(name: str, other: str) -> bool:
     """Whether they differ by case and separators alone: two ways to write one name."""
     return _SEPARATORS.sub("", name).casefold() == _SEPARATORS.sub("", other).casefold()

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
+from pierhead.core.pattern import runs_away
+
 DEEPEST: Final = 24
 MOST_PARTS: Final = 2_000
 MANY_PARTS: Final = 400
 LONGEST_PATTERN: Final = 1_000
 _REFERENCES: Final = frozenset({"$ref", "$dynamicRef", "$recursiveRef"})
-#: A repeated group that itself holds a repetition: time doubles with each character that does not match.
-_NESTED_REPEAT: Final = re.compile(r"\([^()]*(?<!\\)[+*}][^()]*\)[+*{]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,4 +64,4 @@ def pattern_fault(part: Part) -> str:
         re.compile(part.value)
     except (re.error, OverflowError, RecursionError):
         return "no regular expression"
-    return "a repetition inside a repetition, which takes for ever" if _NESTED_REPEAT.search(part.value) else ""
+    return "a repetition inside a repetition, which takes for ever" if runs_away(part.value) else ""

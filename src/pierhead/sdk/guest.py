@@ -30,7 +30,7 @@ from pierhead.core.schema_bounds import DEEPEST, MOST_PARTS, outside_reference, 
 from pierhead.core.waiting_tools import WAITING_TOOLS
 from pierhead.sdk.authorize import Declaration
 from pierhead.sdk.result import failure, widened
-from pierhead.sdk.schema import held_against
+from pierhead.sdk.schema import held_against, schema_fault
 from pierhead.sdk.tool import Arguments
 from pierhead.sdk.wire import tool_result
 
@@ -144,11 +144,8 @@ def _fault(wire: Mapping[str, Any]) -> str:
     patterns = [fault for part in seen if (fault := pattern_fault(part))]
     if patterns:
         return f"its schema has a pattern that is {patterns[0]}"
-    try:
-        jsonschema.Draft202012Validator.check_schema(schema)
-    except jsonschema.SchemaError as broken:
-        return f"its schema is none: {broken.json_path}"
-    return ""
+    fault = schema_fault(schema)
+    return f"its schema is none: {fault}" if fault else ""
 
 
 def _closed(wire: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,3 +23,12 @@ def held_against(name: str, checker: jsonschema.Draft202012Validator, raw: bytes
         raise Invalid(message, hint="see its input schema", code="bad-arguments")
     plain = cast("Mapping[str, Json]", values)
     return Arguments(plain, plain)
+
+
+def schema_fault(schema: Mapping[str, object]) -> str:
+    """Where a schema is none of JSON Schema 2020-12; empty if it is one."""
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as broken:
+        return broken.json_path
+    return ""

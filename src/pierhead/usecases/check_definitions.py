@@ -44,11 +44,17 @@ def check_definitions(server: str, manifest: Manifest, others: Mapping[str, Mani
 def check_document(server: str, document: Mapping[str, object], others: Iterable[str]) -> tuple[Finding, ...]:
     """The same for an entry as declared: its texts, and its name beside those of the other servers."""
     found = list(_server_name(server, [other for other in others if other != server]))
-    for part in parts(document):
+    return (*found, *check_texts("", "", document))
+
+
+def check_texts(tool: str, place: str, value: object) -> tuple[Finding, ...]:
+    """The same for any other member that a client is shown: its texts, wherever they stand in it."""
+    found: list[Finding] = []
+    for part in parts(value):
+        at = ".".join(each for each in (place, part.place) if each)
         if part.depth > DEEPEST:
-            found.append(_finding(Severity.REFUSE, "deep-nesting", "", part.place, _deep(), "make it flatter"))
-            break
-        found += _part_texts("", part)
+            return (*found, _finding(Severity.REFUSE, "deep-nesting", tool, at, _deep(), "make it flatter"))
+        found += _part_texts(tool, Part(at, part.depth, part.key, part.value))
     return tuple(found)
 
 
@@ -124,7 +130,8 @@ def _texts(tool: Tool) -> Iterator[Finding]:
     elif not tool.description.strip():
         message = "no description: a model can only guess what it does"
         yield _finding(Severity.WARN, "no-description", tool.name, "description", message, "say what it does")
-    yield from (_of(tool.name, "description", fault) for fault in text_faults(tool.description[:_LONGEST_TEXT]))
+    for member, text in (("description", tool.description), ("title", tool.title)):
+        yield from (_of(tool.name, member, fault) for fault in text_faults(text[:_LONGEST_TEXT]))
 
 
 def _schemas(tool: Tool) -> Iterator[Finding]:
