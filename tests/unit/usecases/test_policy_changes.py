@@ -227,6 +227,28 @@ def test_a_bad_snapshot_changes_and_renews_nothing(offered: Envelope, code: str)
     assert (policy.current(), disk.kept, type(policy.age())) == (before, good, Stale)
 
 
+@pytest.mark.parametrize("issued_at", [True, "1950", None, [1950]])
+def test_a_snapshot_that_names_no_time_of_issue_is_none(issued_at: object) -> None:
+    content = json.loads(envelope(1950, 5).payload)
+    odd = [Envelope(json.dumps({**content, "issued_at": issued_at}), "good")]
+    odd.append(Envelope(json.dumps({name: value for name, value in content.items() if name != "issued_at"}), "good"))
+    policy = follower(MemoryClock(2000))
+    for each in odd:
+        with pytest.raises(Invalid, match="names no time of issue"):
+            policy.take(each)
+    assert not policy.is_loaded
+
+
+def test_a_minute_is_what_the_registrys_clock_may_be_ahead_and_a_good_answer_ends_the_problem() -> None:
+    policy = follower(MemoryClock(2000))
+    policy.problem = "the registry does not answer"
+    with pytest.raises(Invalid, match="in the future"):
+        policy.take(envelope(2060.5, 5))
+    assert policy.problem == "the registry does not answer"
+    policy.take(envelope(2060, 5))
+    assert (policy.problem, policy.age()) == ("", Fresh())
+
+
 def test_whoever_follows_one_server_takes_what_was_cut_to_it_and_nothing_whole() -> None:
     policy = replace(follower(MemoryClock(1000)), only="warehouse")
     for other in ({}, {"only": "lunch"}):
