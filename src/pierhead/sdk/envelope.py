@@ -2,6 +2,7 @@
 
 A tool returns `Envelope[Data]`; members that say nothing are left out of the answer. Errors are raised, not returned
 (`core/errors`), and approvals are the platform's. Text from documents, logs and tables is content wherever it stands.
+Secrets are taken out of it here (`redacting`), before it is digested, encoded or kept.
 """
 
 import hashlib
@@ -15,16 +16,21 @@ from pydantic import (
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     model_serializer,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from pierhead.sdk.redacting import redact_value, secret_names
+
 Data = TypeVar("Data")
 
 LONGEST_SUMMARY: Final = 600
 _DIGITS: Final = 16
+#: Members that hold nothing of what was read; a cursor would be told for a secret otherwise.
+_OURS: Final = frozenset({"status", "page", "evidence"})
 
 
 class _Part(BaseModel):
@@ -75,11 +81,13 @@ class Envelope(BaseModel, Generic[Data]):
     missing: Sequence[str] = ()
     links: Sequence[Link] = ()
     evidence: Evidence | None = None
+    _names: frozenset[str] = PrivateAttr(default_factory=secret_names)
 
     @model_serializer(mode="wrap")
     def _without_what_is_empty(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         whole: dict[str, Any] = handler(self)
-        return {name: value for name, value in whole.items() if name == "data" or value not in (None, [], (), "")}
+        told = {name: value for name, value in whole.items() if name == "data" or value not in (None, [], (), "")}
+        return {name: value if name in _OURS else redact_value(value, self._names) for name, value in told.items()}
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:

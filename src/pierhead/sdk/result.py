@@ -14,6 +14,7 @@ from pierhead.core.call import Waiting
 from pierhead.core.errors import PierheadError, ToolTimedOut
 from pierhead.core.policy import Permit
 from pierhead.core.problem import is_retryable
+from pierhead.sdk.redacting import redact
 
 _ERROR_TEXT: Final = 1024
 
@@ -47,8 +48,8 @@ def failure(error: PierheadError) -> Answer:
         "status": "error",
         "error": {
             "code": error.code,
-            "message": error.message[:_ERROR_TEXT],
-            "hint": error.hint,
+            "message": redact(error.message)[:_ERROR_TEXT],
+            "hint": redact(error.hint),
             "retryable": is_retryable(error),
         },
     }

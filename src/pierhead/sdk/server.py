@@ -58,7 +58,8 @@ class Following(Protocol):
 class Server:
     """A domain server: a name, an owner, and a small coherent set of tools.
 
-    `owner` is a team and `support` where to ask: every refusal names both.
+    `owner` is a team and `support` where to ask: every refusal names both. `secret_names` are words behind which
+    secrets stand in what its system tells, besides those that every server knows.
     """
 
     def __init__(  # noqa: PLR0913 - each is a fact that the registry shows
@@ -71,7 +72,9 @@ class Server:
         description: str = "",
         instructions: str | None = None,
         lifespan: Lifespan | None = None,
+        secret_names: Iterable[str] = (),
     ) -> None:
+        self.secret_names = frozenset(secret_names)
         self.folder: Path | None = None
         """Where it may keep files of its own; whoever hosts it says so before it starts, or it keeps none."""
         self.installation_key: bytes | None = None
@@ -210,7 +213,7 @@ class Server:
 
         def register(function: Function) -> Function:
             planning, body = planner(function, self.name, lambda: self.plans)
-            planning.bound = bind(body, declaration, name, None)
+            planning.bound = bind(body, declaration, name, None, secret_names=self.secret_names)
             self.add(planning.bound)
             self._plannings[function] = planning
             return function
@@ -223,7 +226,8 @@ class Server:
         foresees = foretold(proposal, undo) if proposal or undo else None
 
         def register(function: Function) -> Function:
-            bound = bind(function, replace(declaration, foresees=foresees), name, title)
+            told = replace(declaration, foresees=foresees)
+            bound = bind(function, told, name, title, secret_names=self.secret_names)
             if missing := sorted(set(names_in(proposal)) - argument_names(bound.declared()).keys()):
                 message = f"the proposal of {bound.name} names no argument of its: {', '.join(missing)}"
                 raise Misconfigured(message, hint="name its own arguments", code="bad-declaration")
@@ -242,7 +246,7 @@ class Server:
         declared = replace(declaration, foresees=planning.foresee, plan_tool=planning.bound.name)
 
         def register(function: Function) -> Function:
-            bound = bind(executor(function, planning), declared, name, title)
+            bound = bind(executor(function, planning), declared, name, title, secret_names=self.secret_names)
             self.add(bound)
             planning.carried_out_by = bound.name
             return function

@@ -30,6 +30,7 @@ from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.sdk.authorize import Declaration
 from pierhead.sdk.examples import hold_examples
+from pierhead.sdk.redacting import also_secret
 from pierhead.sdk.result import Answer, Encoded, failure, untitled, widened
 
 #: Who is calling, inside a tool's body. Set by the host around each call, and nowhere else.
@@ -137,9 +138,11 @@ def bind(
     name: str | None,
     title: str | None,
     description: str | None = None,
+    secret_names: frozenset[str] = frozenset(),
 ) -> BoundTool:
     """Make a tool of `function`, described by its docstring unless `description` is given.
 
+    Behind `secret_names` stand secrets in what it answers, besides the names that every server knows.
     Errors: Misconfigured (`bad-declaration`) for a function that nothing describes.
     """
     body, shown = without_caller(function)
@@ -166,11 +169,25 @@ def bind(
     if missing := sorted(set(unread(declaration.bounds.when, given))):
         message = f"tool {registered.name} is bounded by what it is never given: {', '.join(missing)}"
         raise Misconfigured(message, hint="name its own arguments in `when`", code="bad-declaration")
-    bound = BoundTool(registered.name, declaration, registered, body, strict, output, plain, mirrors)
+    bound = BoundTool(
+        registered.name, declaration, registered, _knowing(body, secret_names), strict, output, plain, mirrors
+    )
     hold_examples(bound.name, declaration.examples, bound.parse)
     registered.fn = _through_answer(bound) if plain else _teaching(bound)
     registered.is_async = True
     return bound
+
+
+def _knowing(body: Body, names: frozenset[str]) -> Body:
+    """The body, while those words name secrets too: answers made in it keep them (`envelope`)."""
+    if not names:
+        return body
+
+    async def run(**values: object) -> object:
+        with also_secret(names):
+            return await body(**values)
+
+    return run
 
 
 def _through_answer(bound: BoundTool) -> Body:
