@@ -25,6 +25,7 @@ _TOKENS: Final = (
     "tests/unit/adapters/test_oidc_keys.py",
     "tests/attacks/test_tokens.py",
     "tests/attacks/test_company_tokens.py",
+    "tests/attacks/test_token_ends.py",
 )
 _PROVIDER: Final = (
     "tests/unit/adapters/test_company_provider.py",

@@ -1,5 +1,6 @@
 """`pierhead up --mesh`: one server, reached from an IDE, through a chat surface, and by a workload alone."""
 
+import json
 import os
 import signal
 import ssl
@@ -55,6 +56,31 @@ class Meshed:
         with httpx2.Client(verify=context, trust_env=False, timeout=30) as client:
             return client.post(f"{self.url}/mcp/time", content=body, headers=sent)
 
+    def explained(self, token: str, **who: str) -> dict[str, set[tuple[str, str]]]:
+        """Which of its tools that caller may use, by which rules in which words, as an administrator is told it."""
+        names = ("convert_time", "get_current_time")
+        asked = {"questions": [{"server": "time", "tool": tool, **who} for tool in names]}
+        context = ssl.create_default_context(cafile=self.up.data / "run" / "mesh" / "trust.pem")
+        with httpx2.Client(verify=context, trust_env=False, timeout=30) as client:
+            sent = {"authorization": f"Bearer {token}"}
+            answer = client.post(f"{self.url}/api/v1/authorize/batch", json=asked, headers=sent)
+        told = zip(names, answer.json()["decisions"], strict=True)
+        return {
+            tool: {(each["policy"], each["text"]) for each in one["reasons"]}
+            for tool, one in told
+            if one["decision"] == "permit"
+        }
+
+    def recorded(self, tool: str, **proofs: str) -> set[tuple[str, str]]:
+        """By which rules in which words that tool was then permitted, as the record has it."""
+        arguments = CONVERT if tool == "convert_time" else {"timezone": "UTC"}
+        call = message("tools/call", {"name": tool, "arguments": arguments})
+        assert "error" not in self.post("tools/call", call, name=tool, **proofs).json()
+        lines = [json.loads(line) for line in self.up.tell("audit", "export").splitlines()]
+        facts = [each["record"]["fact"] for each in lines if each["writer"] == "server-time"]
+        started = [fact for fact in facts if fact["kind"] == "call-started" and fact["tool"] == tool]
+        return {(reason["rule"], reason["sentence"]) for reason in started[-1]["reasons"]}
+
     def tools(self, **proofs: str) -> list[str]:
         answer = self.post("tools/list", message("tools/list"), **proofs)
         assert answer.status_code == 200, answer.text
@@ -83,6 +109,20 @@ def test_a_person_a_chat_surface_and_a_workload_reach_one_server_with_different_
         assert at.post("tools/list", message("tools/list")).status_code == 401
         for workload in ("", "chat-assistant", "agent-incident"):
             assert at.post("tools/list", message("tools/list"), token=bob, workload=workload).status_code == 403
+
+        faces = {
+            "a person from an IDE": ({"token": alice}, {"user": "alice", "surface": "ide"}),
+            "a person through a chat": (
+                {"token": alice, "workload": "chat-assistant"},
+                {"user": "alice", "workload": CHAT},
+            ),
+            "a workload alone": ({"workload": "agent-incident"}, {"workload": AGENT}),
+        }
+        for face, (proofs, who) in faces.items():
+            explained = at.explained(at.up.token("frank"), **who)
+            assert sorted(explained) == at.tools(**proofs), face
+            for tool, rules in explained.items():
+                assert at.recorded(tool, **proofs) == rules, (face, tool)
 
         call = message("tools/call", {"name": "convert_time", "arguments": CONVERT})
         done = at.post("tools/call", call, token=alice, workload="chat-assistant", name="convert_time")

@@ -187,6 +187,29 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert isinstance(condition.failing({}), str)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("limit > 1", set[str]()),
+        ("estimate.rows > 1", {"rows"}),
+        ("estimate.rows > 1 and estimate.cost < 2", {"rows", "cost"}),
+        ("estimate.rows > limit and other.bytes > 1", {"rows"}),
+        ("estimate.deep.rows > 1", {"deep"}),
+        ('within("rows", estimate)', {""}),
+        ('estimate.rows > 1 or within("x", estimate)', {"rows", ""}),
+        ("len(other.estimate) > 1", set[str]()),
+    ],
+)
+def test_what_it_reads_of_one_argument_is_told_by_name_and_the_whole_of_it_too(text: str, found: set[str]) -> None:
+    assert parse_condition(text).members("estimate") == found
+
+
+def test_a_text_that_cannot_be_read_is_told_where_it_goes_wrong() -> None:
+    for text, column in (("limit == == 1", 10), ("limit \x00", 8), ("limit == 1 and wrong(limit)", 16)):
+        with pytest.raises(Invalid, match=rf"column {column}\b"):
+            parse_condition(text)
+
+
 def test_bounds_only_ever_narrow() -> None:
     one, two = parse_condition("limit <= 10"), parse_condition("dry")
     loose, tight = Bounds(EVERY, (one,)), Bounds(frozenset({"help"}), (one, two))
