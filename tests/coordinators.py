@@ -1,8 +1,9 @@
 """Real coordinators of Trino and Presto for tests: unpacked by tools/java_engines.py, one started for a whole run.
 
 PIERHEAD_TEST_TRINO_URL and PIERHEAD_TEST_PRESTO_URL name running ones (`http://host:port`), which are used and never
-stopped. The catalog `hive` is the memory connector: its tables are the test's own. A Trino that is started here takes
-everybody's word in plain HTTP, and beside that speaks HTTPS, where it takes tokens of one provider for one audience.
+stopped. The catalog `hive` is the memory connector: its tables are the test's own. A Trino that is started here has
+Iceberg tables besides, in the catalog `lake`. It takes everybody's word in plain HTTP, and beside that speaks HTTPS,
+where it takes tokens of one provider for one audience.
 """
 
 import json
@@ -12,7 +13,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -50,6 +51,12 @@ http-server.authentication.jwt.required-audience={audience}
 http-server.authentication.allow-insecure-over-http=true
 internal-communication.shared-secret=a secret of one machine that lives as long as a test run
 """
+_LAKE: Final = """connector.name=iceberg
+iceberg.catalog.type=TESTING_FILE_METASTORE
+hive.metastore.catalog.dir=local:///
+fs.native-local.enabled=true
+local.location={folder}
+"""
 _NODE: Final = """node.environment=test
 node.id={name}
 node.bind-ip=127.0.0.1
@@ -73,7 +80,7 @@ def provider_key() -> RSAKey:
 
 
 @contextmanager
-def coordinator(engine: JavaEngine) -> Iterator[str]:
+def coordinator(engine: JavaEngine) -> Generator[str]:
     """The address of a coordinator that answers statements; an `Address`, of a Trino that is started here."""
     given = os.environ.get(f"PIERHEAD_TEST_{engine.name.upper()}_URL")
     if given:
@@ -98,6 +105,9 @@ def _configure(engine: JavaEngine, folder: Path, port: int, secured_port: int) -
     catalogs.mkdir()
     (catalogs / "hive.properties").write_text("connector.name=memory\n", encoding="utf-8")
     (catalogs / "tpch.properties").write_text("connector.name=tpch\n", encoding="utf-8")
+    if (engine.home / "plugin" / "iceberg").is_dir():
+        (folder / "lake").mkdir()
+        (catalogs / "lake.properties").write_text(_LAKE.format(folder=folder / "lake"), encoding="utf-8")
     more = "discovery-server.enabled=true\nquery.max-total-memory-per-node=300MB\n" if engine is PRESTO else ""
     if engine is TRINO:
         _write_secrets(folder)

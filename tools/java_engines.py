@@ -1,6 +1,7 @@
 """Trino, and Presto as it was before its name was Trino's: real coordinators for the tests, from Maven Central.
 
-Unpacked once under .tools, with the two connectors the tests use: memory, and tpch. Trino 476 needs a Java of 24 or
+Unpacked once under .tools, with the connectors the tests use: memory, tpch, and Trino's iceberg, which has partitions
+and snapshots. Trino 476 needs a Java of 24 or
 newer; PrestoSQL 350, which speaks with `X-Presto-` headers, runs on 17. What cannot be had leaves its tests out.
 Not here: starting them (tests/coordinators.py).
 """
@@ -20,6 +21,7 @@ from tools.findings import ROOT
 _JVMS: Final = Path("/usr/lib/jvm")
 _DOWNLOADING_S: Final = 900
 _CONNECTORS: Final = ("memory", "tpch")
+_OF_TRINO: Final = (*_CONNECTORS, "iceberg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class JavaEngine:
     folder: str
     oldest_java: int
     newest_java: int
+    connectors: tuple[str, ...] = _CONNECTORS
 
     @property
     def home(self) -> Path:
@@ -39,10 +42,11 @@ class JavaEngine:
 
 TRINO: Final = JavaEngine(
     "trino",
-    ("io.trino:trino-server-core:476:tar.gz", *(f"io.trino:trino-{name}:476:zip" for name in _CONNECTORS)),
+    ("io.trino:trino-server-core:476:tar.gz", *(f"io.trino:trino-{name}:476:zip" for name in _OF_TRINO)),
     "trino-server-core-476",
     24,
     99,
+    _OF_TRINO,
 )
 PRESTO: Final = JavaEngine("presto", ("io.prestosql:presto-server:350:tar.gz",), "presto-server-350", 11, 17)
 
@@ -100,7 +104,7 @@ def _unpack(engine: JavaEngine, folder: Path) -> str:
         if done.returncode != 0:
             return f"{archive.name} could not be unpacked"
     plugins = _made(folder / engine.folder / "plugin")
-    for plugin in set(plugins.iterdir()) - {plugins / name for name in _CONNECTORS}:
+    for plugin in set(plugins.iterdir()) - {plugins / name for name in engine.connectors}:
         shutil.rmtree(plugin)
     for archive in folder.glob("*.zip"):
         with zipfile.ZipFile(archive) as packed:

@@ -8,8 +8,9 @@ governed here, no writes: what there is of transactions differs by connector. No
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import httpx2
@@ -33,7 +34,7 @@ from pierhead.sdk.governed.engine import (
 )
 from pierhead.sdk.governed.trino_place import Place
 from pierhead.sdk.sqlguard import GovernedQuery, View
-from pierhead.sdk.statements import Running, StatementClient, StatementFailed, filled
+from pierhead.sdk.statements import Running, Session, StatementClient, StatementFailed, filled
 from pierhead.sdk.tool import CALLER
 
 _CONNECTIONS: Final = 16
@@ -41,6 +42,7 @@ _CONNECT_S: Final = 5.0
 _READ_S: Final = 30.0  # of one page; coordinators answer within a second, with an empty page if need be
 _ASKING_S: Final = 20.0
 _MOST_CHECKED: Final = 500
+_GOOD: Final = 200
 _LATER_S: Final = 1.0  # the client ends that much after the engine should have
 
 _TABLES: Final = """
@@ -79,11 +81,25 @@ _REASONS: Final[Mapping[str, str]] = {
 _TIMES: Final = frozenset({"EXCEEDED_TIME_LIMIT", "ABANDONED_QUERY", "EXCEEDED_CPU_LIMIT"})
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a plan reads of one table. `bytes` and `rows` are None where the engine does not say."""
+
+    schema: str
+    table: str
+    filtered: frozenset[str]
+    """Columns whose values the engine narrows before it reads."""
+    rows: float | None
+    bytes: float | None
+
+
 class TrinoEngine:
     """One catalog of one coordinator, under one login or, where the place says so, as each caller."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, source_name: Callable[[], str] = lambda: "pierhead") -> None:
+        """`source_name` is how the engine's own lists name where a statement came from, asked at each statement."""
         self._place = place
+        self._source_name = source_name
         limits = httpx2.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
         self._http = httpx2.AsyncClient(
             timeout=httpx2.Timeout(_READ_S, connect=_CONNECT_S), limits=limits, trust_env=False, verify=place.trust()
@@ -136,7 +152,7 @@ class TrinoEngine:
     ) -> AsyncGenerator[Rows, None]:
         """The rows of `run`, a page at a time; the first batch tells the columns, and may hold no row."""
         del view
-        session = (await self._acting()).session(limits.seconds)
+        session = self._session(await self._acting(), limits.seconds)
         most_bytes = max(LONGEST_VALUE, limits.bytes)
         count = 0
         with _translated(limits.seconds):
@@ -171,6 +187,50 @@ class TrinoEngine:
     async def close(self) -> None:
         await self._http.aclose()
 
+    async def ask(self, sql: str) -> list[list[Any]]:
+        """The whole answer to a question of the server's own, as the caller where the place says so.
+
+        Errors: Invalid, where the engine has no such thing; Forbidden; UpstreamUnreachable; ToolTimedOut.
+        """
+        return await self._asked(sql)
+
+    async def ask_as_login(self, sql: str) -> list[list[Any]]:
+        """The same as the source's own login, whoever asks: for what is told without names and texts."""
+        return await self._asked_as(self._place, sql)
+
+    async def change(self, sql: str, seconds: float) -> None:
+        """Run a statement of the server's own that writes; it is posted once. Errors: as `ask`."""
+        place = self._place if CALLER.get(None) is None else await self._acting()
+        with _translated(seconds):
+            session = self._session(place, seconds)
+            async with self._client.running(sql, session, seconds=seconds, is_read=False) as statement:
+                async for _ in statement.batches():
+                    pass
+
+    def written(self, query: GovernedQuery, values: Values) -> str:
+        """The text that would run. Errors: Invalid, for a value that does not fit."""
+        return _with_values(query, values)
+
+    async def scans(self, query: GovernedQuery, values: Values) -> Sequence[Scan]:
+        """What a statement would read of each table, as the planner says; nothing runs."""
+        return _scanned(await self._plan(query, values))
+
+    async def statistics(self, query_id: str) -> Mapping[str, Any] | None:
+        """What the coordinator tells its own page of a statement; None where it does not tell the login."""
+        session = self._session(self._place, _ASKING_S)
+        url = f"{self._place.coordinator}/v1/query/{query_id}"
+        try:
+            answer = await self._http.get(
+                url, params={"pruned": "true"}, headers=session.headers(self._place.flavour), timeout=_CONNECT_S
+            )
+            told = orjson.loads(answer.content) if answer.status_code == _GOOD else None
+        except (httpx2.HTTPError, orjson.JSONDecodeError):
+            return None
+        return cast("Mapping[str, Any]", told) if isinstance(told, dict) else None
+
+    def _session(self, place: Place, seconds: float) -> Session:
+        return replace(place.session(seconds), source=self._source_name())
+
     async def _plan(self, query: GovernedQuery, values: Values) -> dict[str, Any]:
         """What the engine would do for a statement; every table it would read is one that may be read."""
         plan = await self._explained(_with_values(query, values))
@@ -195,7 +255,10 @@ class TrinoEngine:
     async def _asked(self, sql: str) -> list[list[Any]]:
         """The whole answer to a question of our own: as the caller, where there is one and the place says so."""
         place = self._place if CALLER.get(None) is None else await self._acting()
-        session = place.session(_ASKING_S)
+        return await self._asked_as(place, sql)
+
+    async def _asked_as(self, place: Place, sql: str) -> list[list[Any]]:
+        session = self._session(place, _ASKING_S)
         rows: list[list[Any]] = []
         with _translated(_ASKING_S):
             async with self._client.running(sql, session, seconds=_ASKING_S, is_read=True) as statement:
@@ -264,6 +327,20 @@ def _inputs(plan: Mapping[str, Any], catalog: str) -> set[tuple[str, str]]:
         place: dict[str, str] = table["schemaTable"]
         schema, name = place["schema"], place["table"]
         found.add((schema, name) if table["catalog"] == catalog else ("", f"{table['catalog']}.{schema}.{name}"))
+    return found
+
+
+def _scanned(plan: Mapping[str, Any]) -> list[Scan]:
+    """Trino says what constrains a table in a member of its own, engines before it as a list of columns."""
+    found: list[Scan] = []
+    for entry in cast("list[dict[str, Any]]", plan.get("inputTableColumnInfos") or []):
+        place: dict[str, str] = entry["table"]["schemaTable"]
+        holder = cast("dict[str, Any]", entry.get("constraint") or entry)
+        columns = cast("list[dict[str, Any]]", holder.get("columnConstraints") or [])
+        names = frozenset(str(column.get("columnName", "")) for column in columns)
+        expected = cast("dict[str, object]", entry.get("estimate") or {})
+        rows, size = (_number(expected.get(key)) for key in ("outputRowCount", "outputSizeInBytes"))
+        found.append(Scan(place["schema"], place["table"], names, rows, size))
     return found
 
 
