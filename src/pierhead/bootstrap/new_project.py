@@ -118,7 +118,7 @@ def _check(answers: Answers) -> None:
         message = f"there is no template {answers.template[:100]!r}"
         raise Invalid(message, hint=f"choose one of {', '.join(TEMPLATES)}", code="unknown-template")
     for what, value, form in (
-        ("owner", answers.owner, _TEXT),
+        ("owner", answers.owner, _GROUP),
         ("support", answers.support, _TEXT),
         ("group", answers.group, _GROUP),
     ):

@@ -66,6 +66,7 @@ def _modules() -> Sequence[Commands]:
         people,
         policy,
         programs,
+        publish,
         record,
         serve,
         server,
@@ -74,6 +75,7 @@ def _modules() -> Sequence[Commands]:
     return (
         programs,
         new,
+        publish,
         serve,
         key,
         contract,

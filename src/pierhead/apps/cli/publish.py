@@ -1,0 +1,83 @@
+"""`pierhead publish`: a project becomes a version before its reviewers, with its packet, by one command.
+
+The same again changes nothing. Below: `gitops`, which registers and publishes. Not here: what is made (`wire_publish`).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from pierhead.apps.cli.frame import ConfigOption, DataOption
+from pierhead.apps.cli.life import AsOption, client_of, path_of
+from pierhead.core.catalog import Stage
+from pierhead.core.errors import Invalid, NotFound
+
+if TYPE_CHECKING:
+    from pierhead.bootstrap.wire_commands import ApiClient
+    from pierhead.bootstrap.wire_publish import Offer
+
+
+def register(app: typer.Typer) -> None:
+    app.command("publish")(publish)
+
+
+def publish(
+    path: Annotated[Path, typer.Argument(help="The project's folder.")] = Path(),
+    url: Annotated[str, typer.Option("--url", help="Where you run it, http://HOST:PORT/mcp: registers it first.")] = "",
+    key: Annotated[
+        Path | None, typer.Option("--key", help="Your key (PEM). Default: publisher.key, made once.")
+    ] = None,
+    tests: Annotated[Path | None, typer.Option("--tests", help="A report (JUnit XML), in place of a run.")] = None,
+    reason: Annotated[str, typer.Option("--reason", help="For the record: a commit, say.")] = "",
+    person: AsOption = "",
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Check and test a project, and put it before its reviewers: definitions, tests, bill of materials, signature.
+
+    Examples: pierhead publish --as bob; pierhead publish lunch --url http://lunch.corp.example:9000/mcp --as bob
+    """
+    from pierhead.apps.cli.check import today  # noqa: PLC0415 - see the package's docstring
+    from pierhead.bootstrap.projects import project_in  # noqa: PLC0415
+    from pierhead.bootstrap.wire_publish import offer_of  # noqa: PLC0415
+
+    offer = offer_of(project_in(path), key, tests, today())
+    if offer.key.is_new:
+        print(f"made {offer.key.path}: keep it; an administrator pins {offer.key.public} (review.keys)")
+    client = client_of(person, data, config)
+    made = _offered(client, offer, url, reason)
+    print(f"{offer.name} {made['version']}: {made['stage']}, tools digest {offer.digest[:16]}")
+
+
+def _offered(client: "ApiClient", offer: "Offer", url: str, reason: str) -> Mapping[str, Any]:
+    """Registered if it has to be, published, handed in and submitted; the version as it stands then."""
+    from pierhead.apps.cli.packet import hand_in  # noqa: PLC0415
+
+    _require_known(client, offer, url)
+    made = client.ask("POST", f"{path_of(offer.name)}/versions", {"manifest": offer.manifest})
+    if made["stage"] != Stage.REGISTERED:
+        return made
+    version = str(made["version"])
+    hand_in(client, offer.name, version, offer.parts)
+    step = f"{path_of(offer.name)}/versions/{quote(version, safe='')}/submit"
+    return client.ask("POST", step, {"reason": reason or "published by its author"})
+
+
+def _require_known(client: "ApiClient", offer: "Offer", url: str) -> None:
+    """Errors: NotFound and Invalid (`not-registered`), saying how it gets known."""
+    try:
+        client.ask("GET", path_of(offer.name))
+    except NotFound:
+        if not url:
+            hint = "say where you run it: --url http://HOST:PORT/mcp"
+            raise NotFound(f"the registry does not know {offer.name}", hint=hint, code="not-registered") from None
+        if not offer.entry:
+            message = f"nothing says who owns {offer.name}, and who may reach it"
+            raise Invalid(
+                message, hint=f"put {offer.name} under `servers:` of fleet.yaml", code="not-registered"
+            ) from None
+        entry = {name: value for name, value in offer.entry.items() if name not in {"code", "folder"}}
+        client.ask("POST", "/servers", {"name": offer.name, "entry": {**entry, "url": url}})
