@@ -172,6 +172,8 @@ class Tool:
     """What the reviewed entry of its server says of who must agree; never what its process says."""
     examples: tuple[Mapping[str, object], ...] = field(default=(), hash=False)
     """Arguments that its input schema takes, for readers and for tests; clients are not sent them."""
+    drafts: bool = False
+    """It writes drafts, which count for nothing until a person confirms them: a workload alone may write those."""
 
 
 @dataclass(frozen=True, slots=True)

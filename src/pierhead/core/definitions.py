@@ -135,7 +135,7 @@ def _classes(before: Tool, after: Tool) -> set[ChangeClass]:
 
 
 def _declared(tool: Tool) -> tuple[object, ...]:
-    return (tool.effect, tool.approval, tool.policy, tool.idempotent, tool.bounds)
+    return (tool.effect, tool.approval, tool.policy, tool.idempotent, tool.bounds, tool.drafts)
 
 
 _MEMBERS: Final = {
@@ -143,6 +143,7 @@ _MEMBERS: Final = {
     "approval": ChangeClass.MAJOR,
     "policy": ChangeClass.MAJOR,
     "bounds": ChangeClass.MAJOR,
+    "drafts": ChangeClass.MAJOR,
     "idempotent": ChangeClass.MINOR,
     "title": ChangeClass.WORDING,
     "description": ChangeClass.WORDING,

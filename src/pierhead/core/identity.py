@@ -43,7 +43,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A program: its SPIFFE ID. Alone it may only read."""
+    """A program: its SPIFFE ID. Alone it may only read, and write drafts."""
 
     spiffe_id: str
 

@@ -187,8 +187,10 @@ def _permitted(reasons: tuple[Match, ...], question: Question, party: Party) -> 
 
 
 def intrinsic(request: Request) -> tuple[Match, ...]:
-    """Rules no policy can lift: a workload alone may only read."""
-    if isinstance(request.caller.principal, Workload) and request.tool.effect != "read":
-        sentence = f"a workload without a person may only read; {request.tool.name} is {request.tool.effect}"
+    """Rules no policy can lift: a workload alone may only read, and write what a tool declares to be drafts."""
+    tool = request.tool
+    is_harmless = tool.effect == "read" or (tool.drafts and tool.effect == "write")
+    if isinstance(request.caller.principal, Workload) and not is_harmless:
+        sentence = f"a workload without a person may only read; {tool.name} is {tool.effect}"
         return (Match(RuleEffect.FORBID, Question.USE, Party.WORKLOAD, "intrinsic.workload-reads-only", sentence),)
     return ()

@@ -29,6 +29,8 @@ _BY_EFFECT: Final = {
     Effect.DESTRUCTIVE: Approval.APPROVE,
 }
 _LONGEST_S: Final = 3600.0
+_DRAFT: Final = "draft"
+"""An effect as authors say it: a write that counts for nothing until a person confirms it (decision 35)."""
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class Declaration:
     estimates: Estimates | None = None
     """Says what a call would take, for the rules of approval that read it."""
     examples: tuple[Mapping[str, Json], ...] = ()
+    drafts: bool = False
+    """Whether what it writes is a draft, which counts for nothing until a person confirms it."""
     """Arguments that it takes, as plain JSON; held to its schema when it is bound."""
 
 
@@ -83,11 +87,13 @@ def declare(  # noqa: PLR0913 - the declaration is the point
     `approval` left out means the default of the effect: `destructive` needs `approve`, the others none. A function of
     the arguments says the class of each call, before anything runs, and can only raise that default; one of caller and
     arguments speaks for a reviewed policy of the server's own, and may lower it. `channels` and `when` bound where and
-    with which arguments the tool may be used. `examples` are arguments that it takes: two or more, or none.
+    with which arguments the tool may be used. `effect` may be `draft`: a write into the server's own store that counts
+    for nothing until a person confirms it, which a workload alone may do, too. `examples` are arguments that it takes:
+    two or more, or none.
     Units: `timeout` in seconds, up to an hour; `minutes_saved` in minutes a successful call.
     Errors: Misconfigured (`bad-declaration`), saying which member is wrong and what is allowed.
     """
-    kind = _member(Effect, effect, "effect")
+    kind = Effect.WRITE if effect == _DRAFT else _member(Effect, effect, "effect")
     asks = _asking(approval) if callable(approval) else None
     asked = _asked(kind, approval)
     if kind is Effect.DESTRUCTIVE and asked is Approval.NONE and asks is None:
@@ -108,6 +114,7 @@ def declare(  # noqa: PLR0913 - the declaration is the point
         offered,
         bounds,
         examples=read_examples(examples),
+        drafts=effect == _DRAFT,
     )
 
 

@@ -158,7 +158,7 @@ class Server:
     ) -> Callable[[Function], Function]:
         """Declare a function as a tool; its signature and docstring are what clients see.
 
-        `policy` says who may use it (`group:data-eng or user:ann`), `effect` what it may do (`read`, `write`,
+        `policy` says who may use it (`group:data-eng or user:ann`), `effect` what it may do (`read`, `draft`, `write`,
         `destructive`), `approval` who must say yes first (or a function that says it), `minutes_saved` the estimate for
         one success.
         `channels` names the chat channels where alone it may be used, `when` what must hold of its arguments.

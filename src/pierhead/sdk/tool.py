@@ -117,6 +117,7 @@ class BoundTool:
             title=self.registered.title or "",
             bounds=self.declaration.bounds,
             examples=self.declaration.examples,
+            drafts=self.declaration.drafts,
         )
 
 

@@ -56,10 +56,11 @@ def tool_to_form(tool: Tool) -> Form:
         "narrowed_bounds": _bounds_to_form(tool.narrowed_bounds),
         **({"rules": [rule_to_form(rule) for rule in tool.rules]} if tool.rules else {}),
         **({"examples": list(tool.examples)} if tool.examples else {}),
+        **({"drafts": True} if tool.drafts else {}),
     }
 
 
-_LATER: Final = frozenset({"narrowed", "title", "withheld", "bounds", "narrowed_bounds", "rules", "examples"})
+_LATER: Final = frozenset({"narrowed", "title", "withheld", "bounds", "narrowed_bounds", "rules", "examples", "drafts"})
 """What a tool that was kept before may lack."""
 
 
@@ -89,6 +90,7 @@ def tool_from_form(form: object) -> Tool:
         ),
         rules=members.each("rules", rule_from_form) if "rules" in members.form else (),
         examples=members.each("examples", _example) if "examples" in members.form else (),
+        drafts=members.take("drafts", bool) if "drafts" in members.form else False,
     )
     minutes.done()
     members.done()

@@ -120,6 +120,16 @@ def test_a_workload_alone_may_only_read(effect: Effect) -> None:
     assert intrinsic(request(Both(ALICE, AGENT), writing)) == ()
 
 
+def test_a_workload_alone_may_write_drafts_and_nothing_destructive() -> None:
+    assert intrinsic(request(AGENT, replace(TOOL, effect=Effect.WRITE, drafts=True))) == ()
+    assert intrinsic(request(AGENT, replace(TOOL, effect=Effect.DESTRUCTIVE, drafts=True))) != ()
+
+
+def test_drafts_open_nothing_that_no_rule_permits() -> None:
+    drafting = replace(TOOL, effect=Effect.WRITE, drafts=True)
+    assert isinstance(decide(request(AGENT, drafting), [], BOTH_QUESTIONS), Refusal)
+
+
 @given(samples.principals, samples.matches, samples.questions)
 def test_nothing_is_permitted_without_a_permit_for_every_question_and_party(
     principal: Principal, matches: list[Match], questions: frozenset[Question]
