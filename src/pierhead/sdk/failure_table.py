@@ -43,27 +43,27 @@ _OOM: Final = (
 RULES: Final = (
     # What became of containers and processes.
     _rule("container.oom-driver", "driver_oom", 100, kinds="container", is_container_fact=True,
-        pattern="driver.*OOMKilled|OOMKilled.*driver"),
+        pattern="driver.*(?:OOMKill|cgroup out of memory)|OOMKill.*driver"),
     _rule("container.oom-executor", "executor_oom", 100, kinds="container", is_container_fact=True,
-        unless="driver",
-        pattern="OOMKilled"),
+        unless="^driver",
+        pattern="OOMKill|cgroup out of memory"),
     _rule("container.exit-52-driver", "driver_oom", 97, kinds="container", is_container_fact=True,
         pattern=r"driver.*exit code 52\b"),
     _rule("container.exit-52", "executor_oom", 97, kinds="container", is_container_fact=True,
-        unless="driver",
+        unless="^driver",
         pattern=r"exit(?:ed with)? ?code[:=]? ?52\b"),
     _rule("container.evicted-driver", "killed", 96, kinds="container", is_container_fact=True,
-        pattern="driver.*(?:Evicted|Preempt|NodeLost|Shutdown|DeadlineExceeded)"),
+        pattern="driver.*(?:Evicted|Preempt|NodeLost|Shutdown)"),
     _rule("container.evicted", "executor_lost", 96, kinds="container", is_container_fact=True,
-        unless="driver",
+        unless="^driver",
         pattern="Evicted|Preempt|NodeLost|NodeShutdown|NodeNotReady|TaintManagerEviction|Shutdown"),
     _rule("container.image", "dependency", 95, kinds="container", is_container_fact=True,
         pattern="ErrImagePull|ImagePullBackOff|InvalidImageName|CreateContainerConfigError|RunContainerError|"
             "FailedMount"),
-    _rule("container.signal-driver", "killed", 92, kinds="container", is_container_fact=True,
+    _rule("container.signal-driver", "killed", 78, kinds="container",
         pattern=r"driver.*exit code (?:137|143|130)\b"),
-    _rule("container.signal-executor", "executor_lost", 92, kinds="container", is_container_fact=True,
-        unless="driver",
+    _rule("container.signal-executor", "executor_lost", 78, kinds="container",
+        unless="^driver",
         pattern=r"exit code (?:134|137|139|143)\b"),
     # Memory.
     _rule("yarn.memory", "executor_oom", 95, is_container_fact=True,
@@ -106,7 +106,7 @@ RULES: Final = (
     _rule("shuffle.fetch-failed", "fetch_failed", 82,
         pattern=r"FetchFailed(?:Exception)?\b|FETCH_FAILED|MetadataFetchFailedException|"
             "Missing an output location for shuffle|Unable to find shuffle|"
-            r"ShuffleBlockFetcher\w* .*Failed to get block|failed the maximum allowable number of times"),
+            r"ShuffleBlockFetcher\w* .*Failed to get block"),
     # Classes, modules, drivers, programs.
     _rule("python.module", "dependency", 80,
         pattern=r"ModuleNotFoundError|\bImportError\b|No module named|PACKAGE_NOT_INSTALLED|"
@@ -211,7 +211,7 @@ RULES: Final = (
             r"spark\.decommission",
         pattern="ExecutorLostFailure|ExecutorDeadException|EXECUTOR_LOST|worker lost|Remote RPC client disassociated|"
             r"Executor(?: \S+)? (?:is )?lost|Lost executor|Container (?:from a bad node|marked as failed)|"
-            "Slave lost|Max number of executor failures|exited unrelated to the running tasks|decommission"),
+            "Slave lost|exited unrelated to the running tasks|decommission"),
     _rule("executor.exit", "executor_lost", 69,
         pattern=r"(?:Command exited with code|exit code[:=]?|exit status[:=]?|Exit code is|exitStatus=?)\s*"
             r"(?:134|137|139|143)\b"),
@@ -219,12 +219,16 @@ RULES: Final = (
         pattern="Python worker (?:exited unexpectedly|crashed|process terminated)|PYTHON_WORKER_(?:CRASHED|EXITED)|"
             "SIGSEGV|SIGBUS"),
     # Somebody, or something, ended it.
+    _rule("executor.retries", "executor_lost", 86,
+        pattern="Master removed our application: FAILED|Max number of executor failures|"
+            "executors? (?:have |has )?failed .{0,40}(?:max|limit)"),
     _rule("killed.by-person", "killed", 88,
+        unless="removed our application: FAILED",
         pattern="Master removed our application: KILLED|killed by user|Killed by admin|was killed by (?:user|admin)|"
             r"Application (?:\S+ )?(?:was |has been )?killed|Received kill|state:? KILLED|finalStatus:? KILLED|"
             r"UNDEFINED.*KILLED|Job \d+ cancelled (?:part of cancelled job group|by user|as|because killed)|"
             "cancelled part of cancelled job group|OPERATION_CANCELED"),
-    _rule("killed.signal", "killed", 67, kinds="driver state container",
+    _rule("killed.signal", "killed", 84, kinds="driver state container",
         pattern=r"RECEIVED SIGNAL (?:TERM|INT|HUP|15|2)|\bKeyboardInterrupt\b|SIGKILL|SIGTERM|Received signal|"
             "Process terminated by signal|signal: 9|signal: 15|Terminated$|^Killed$"),
     _rule("killed.preempted", "killed", 80, kinds="driver state",
@@ -243,7 +247,7 @@ RULES: Final = (
         pattern=r"of stage \S+ took|times the (?:middle|median)"),
     # Code.
     _rule("code.python", "code_error", 50, kinds="driver executor task",
-        unless="Py4JNetworkError|KeyboardInterrupt|Py4JJavaError",
+        unless="Py4JNetworkError|KeyboardInterrupt|Py4JJavaError|ClosedChannel|InterruptedException|RejectedExecution",
         pattern=r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Fault)(?::|$)|^StopIteration\b|^SystemExit\b"),
     _rule("code.udf", "code_error", 56, kinds="driver executor task",
         pattern="FAILED_EXECUTE_UDF|USER_RAISED_EXCEPTION|DIVIDE_BY_ZERO|"
@@ -254,7 +258,8 @@ RULES: Final = (
             "ClassCastException|UnsupportedOperationException|StackOverflowError"),
     _rule("code.python-worker", "code_error", 47, pattern="PYTHON_EXCEPTION|PythonException"),
     _rule("code.java", "code_error", 48, kinds="driver executor task",
-        unless=r"SparkException: (?:Job aborted|Job \d+ cancelled|Exception thrown in awaitResult)",
+        unless=r"SparkException: (?:Job aborted|Job \d+ cancelled|Exception thrown in awaitResult)|ClosedChannel|"
+            "InterruptedException|RejectedExecution|IOException: (?:Connection reset|Failed to (?:send|connect))",
         pattern=r"^(?:Exception in thread \x22[^\x22]*\x22 |Caused by: )?(?:[a-z_]\w*\.)+[\w$]+(?:Exception|Error)\b"),
     _rule("code.exit", "code_error", 30, kinds="container state",
         pattern=r"exit code 1\b|exited with code 1\b|exitCode: 1\b"),

@@ -1,0 +1,266 @@
+"""The Spark server over recordings of real jobs, called as a client calls it: reading, comparing, and bad input."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pytest
+from mcp_types import TextContent
+from tests.unit.servers.test_spark_corpus import CASES, CORPUS, asked, asking, laid_out
+
+from pierhead.core.errors import Misconfigured
+from pierhead.servers.spark import build
+from pierhead.servers.spark.event_log_files import Unreadable, event_log_of, read_log
+
+pytestmark = pytest.mark.anyio
+
+BY_NAME = {case["name"]: case for case in CASES}
+SKEW, SUCCESS, UDF = (BY_NAME[name]["app"] for name in ("skew", "success", "udf-raises"))
+
+
+async def refused(settings: dict[str, object], tool: str, **arguments: object) -> dict[str, Any]:
+    async with asking(settings) as client:
+        result = await client.call_tool(tool, arguments)
+    assert result.is_error
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    return orjson.loads(content.text)["error"]
+
+
+async def test_a_skewed_stage_is_told_by_its_quantiles(tmp_path: Path) -> None:
+    async with asking(laid_out(tmp_path, CASES)) as client:
+        stages = (await asked(client, "spark_list_stages", app=SKEW, sort="skew"))["data"]["stages"]
+        stage = (await asked(client, "spark_get_stage", app=SKEW, stage_id=stages[0]["stage"]))["data"]
+    assert stage["is_skewed"]
+    assert stage["task_ms"]["max"] > 10 * stage["task_ms"]["p50"]
+    assert stage["records"]["max"] > 4 * stage["records"]["p50"]
+
+
+async def test_failed_tasks_are_told_once_for_each_kind(tmp_path: Path) -> None:
+    async with asking(laid_out(tmp_path, CASES)) as client:
+        stage = (await asked(client, "spark_get_stage", app=UDF, stage_id=0))["data"]
+        overview = (await asked(client, "spark_get_application", app=UDF))["data"]
+    (failure,) = stage["failures"]
+    assert (failure["count"], failure["reason"]) == (4, "ExceptionFailure")
+    assert "ValueError: no amount in '1999'" in failure["text"]
+    assert (overview["status"], overview["name"], overview["jobs"]) == ("failed", "udf_raises", {"failed": 1})
+
+
+async def test_a_lost_executor_is_listed_with_its_reason(tmp_path: Path) -> None:
+    async with asking(laid_out(tmp_path, CASES)) as client:
+        app = BY_NAME["lost-executor"]["app"]
+        (executor, *_) = (await asked(client, "spark_list_executors", app=app))["data"]["executors"]
+    assert "137" in executor["reason"]
+
+
+async def test_applications_are_found_by_name_status_and_day(tmp_path: Path) -> None:
+    async with asking(laid_out(tmp_path, CASES)) as client:
+        failed = await asked(client, "spark_find_applications", name="udf", status="failed")
+        none = await asked(client, "spark_find_applications", since="2999-01-01")
+    assert [each["id"] for each in failed["data"]["applications"]] == [UDF]
+    assert none["data"]["applications"] == []
+
+
+async def test_logs_are_read_by_literal_words_and_by_level(tmp_path: Path) -> None:
+    async with asking(laid_out(tmp_path, CASES)) as client:
+        told = await asked(client, "spark_get_logs", app=UDF, contains="no amount")
+        executor = await asked(client, "spark_get_logs", app=UDF, source="executor", executor_id="0")
+    assert any("ValueError: no amount in '1999'" in line["text"] for line in told["data"]["lines"])
+    assert executor["data"]["source"] == "executor log 0"
+    assert len(orjson.dumps(told)) < 40_000
+
+
+async def test_settings_are_told_without_secrets(tmp_path: Path) -> None:
+    settings = laid_out(tmp_path, CASES)
+    log = tmp_path / "events" / SUCCESS
+    secret = "AKIAIOSFODNN7EXAMPLE"
+    log.write_text(
+        log.read_text().replace('"spark.app.name"', f'"spark.hadoop.fs.s3a.secret.key":"{secret}","spark.app.name"')
+    )
+    async with asking(settings) as client:
+        told = await asked(client, "spark_get_environment", app=SUCCESS, keys_like="secret")
+    assert list(told["data"]["settings"]) == ["spark.hadoop.fs.s3a.secret.key"]
+    assert secret not in json.dumps(told)
+
+
+async def test_a_plan_names_what_costs(tmp_path: Path) -> None:
+    async with asking(laid_out(tmp_path, CASES)) as client:
+        told = (await asked(client, "spark_get_sql_plan", app=SUCCESS, max_chars=500))["data"]
+    assert "HashAggregate" in told["nodes"]
+    assert any(each.startswith("Exchange") for each in told["costly"])
+
+
+async def test_a_run_is_compared_with_the_last_that_went_well(tmp_path: Path) -> None:
+    settings = laid_out(tmp_path, CASES)
+    earlier, later = (tmp_path / "events" / name for name in (SUCCESS, "app-20991122000000-0009"))
+    events = [json.loads(line) for line in earlier.read_text().splitlines()]
+    for event in events:
+        if event["Event"] == "SparkListenerApplicationStart":
+            event |= {"App ID": later.name, "Timestamp": event["Timestamp"] + 86_400_000}
+        if event["Event"] == "SparkListenerEnvironmentUpdate":
+            event["Spark Properties"]["spark.sql.shuffle.partitions"] = "2000"
+    later.write_text("".join(json.dumps(event, separators=(",", ":")) + "\n" for event in events))
+    async with asking(settings) as client:
+        told = (await asked(client, "spark_compare_runs", app=later.name))["data"]
+    assert told["other"] == SUCCESS
+    found = {each["what"]: (each["other"], each["this"]) for each in told["differences"]}
+    assert found["spark.sql.shuffle.partitions"] == ("8", "2000")
+
+
+async def test_stage_tools_are_partial_without_an_event_log(tmp_path: Path) -> None:
+    async with asking(laid_out(tmp_path, CASES, has_events=False)) as client:
+        told = await asked(client, "spark_list_stages", app=UDF)
+    assert (told["status"], told["missing"], told["data"]["stages"]) == ("partial", ["event_log"], [])
+
+
+def pod(app: str, name: str, reason: str, code: int) -> dict[str, Any]:
+    ended = {"reason": reason, "exitCode": code, "finishedAt": "2026-11-22T04:30:00Z"}
+    labels = {"spark-app-selector": app, "spark-role": "executor"}
+    status = {"phase": "Failed", "containerStatuses": [{"name": "spark", "state": {"terminated": ended}}]}
+    return {"kind": "Pod", "metadata": {"name": name, "labels": labels}, "status": status}
+
+
+async def test_what_a_pod_did_outranks_what_a_log_says(tmp_path: Path) -> None:
+    settings = laid_out(tmp_path, CASES) | {"pods": [str(tmp_path / "pods")]}
+    pods = {"kind": "List", "items": [pod(UDF, "udf-exec-1", "OOMKilled", 137)]}
+    (tmp_path / "pods" / "udf.json").write_text(json.dumps(pods))
+    async with asking(settings) as client:
+        told = (await asked(client, "spark_diagnose_failure", app=UDF))["data"]
+        events = (await asked(client, "spark_get_logs", app=UDF, source="events", level="all"))["data"]
+    assert (told["category"], told["quote"]) == ("executor_oom", "executor udf-exec-1 OOMKilled, exit code 137")
+    assert "code_error" in told["contributing"]
+    assert events["lines"][0]["text"] == told["quote"]
+
+
+async def test_an_airflow_task_stands_for_the_application_its_log_names(tmp_path: Path) -> None:
+    logs = tmp_path / "airflow" / "dag_id=ads" / "run_id=r1" / "task_id=load"
+    logs.mkdir(parents=True)
+    (logs / "attempt=1.log").write_text(
+        "[2026-11-20T02:01:07.051+0000] {x.py:1} INFO - submitted app-20200101000000-0001\n"
+    )
+    (logs / "attempt=2.log").write_text(
+        f"[2026-11-20T02:01:07.051+0000] {{x.py:1}} INFO - Connected with app ID {UDF}\n"
+    )
+    settings = laid_out(tmp_path, CASES) | {
+        "airflow_logs": [str(tmp_path / "airflow")],
+        "airflow": ["https://airflow.corp.example"],
+    }
+    link = "https://airflow.corp.example/dags/ads/runs/r1/tasks/load?try_number=2"
+    async with asking(settings) as client:
+        found = await asked(client, "spark_find_applications", airflow_ref="ads/load/r1")
+        told = await asked(client, "spark_get_application", app=link)
+    assert [each["id"] for each in found["data"]["applications"]] == [UDF]
+    assert told["data"]["app"] == UDF
+
+
+@pytest.mark.parametrize(
+    ("app", "code"),
+    [
+        ("app-20990101000000-0000", "no-such-application"),
+        ("job_1700000000000_0001", "no-such-application"),
+        ("https://elsewhere.example/history/app-20990101000000-0000", "foreign-host"),
+        ("http://127.0.0.1:18080/history/app-1", "foreign-host"),
+        ("https://history.corp.example/latest/meta-data", "bad-application"),
+        ("https://history.corp.example/history/..%2f..%2fetc/jobs", "bad-application"),
+        ("../../etc/passwd", "bad-application"),
+        ("app;rm -rf", "bad-application"),
+        ("' OR 1=1 --", "bad-application"),
+        ("--conf", "bad-application"),
+        ("dag/../run", "bad-application"),
+        ("https://[::1/x", "bad-application"),
+        ("a..b", "bad-application"),
+    ],
+)
+async def test_what_names_no_application_is_refused_with_its_reason(tmp_path: Path, app: str, code: str) -> None:
+    settings = laid_out(tmp_path, CASES) | {"airflow": ["https://history.corp.example"]}
+    assert (await refused(settings, "spark_diagnose_failure", app=app))["code"] == code
+
+
+async def test_a_source_that_cannot_be_read_is_named_with_its_reason(tmp_path: Path) -> None:
+    settings = laid_out(tmp_path, CASES) | {"history": {"main": "http://127.0.0.1:1"}, "source_s": 2.0}
+    shutil.rmtree(tmp_path / "events")
+    (tmp_path / "events").mkdir()
+    async with asking(settings) as client:
+        told = await asked(client, "spark_diagnose_failure", app=UDF)
+    states = {each["source"]: each["state"] for each in told["data"]["sources"]}
+    assert (told["status"], told["data"]["category"], states["event_log"]) == ("partial", "code_error", "failed")
+    assert states["pods"] == "not_configured"
+
+
+async def test_people_without_the_group_see_fewer_tools(tmp_path: Path) -> None:
+    from pierhead.testing import platform  # noqa: PLC0415 - the one test that needs two callers
+
+    server = build("spark", laid_out(tmp_path, CASES))
+    async with platform(server, access="everyone") as running:
+        listed: dict[str, set[str]] = {}
+        for user, groups in (("alice", ["data-eng"]), ("bob", ["sales"])):
+            async with running.client(user, groups) as client:
+                listed[user] = {tool.name for tool in (await client.list_tools()).tools}
+    hidden = listed["alice"] - listed["bob"]
+    assert hidden == {"spark_get_logs", "spark_get_environment", "spark_get_sql_plan"}
+
+
+@pytest.mark.parametrize("form", ["rolling", "gz", "zstd", "open", "cut off"])
+def test_an_event_log_is_read_in_each_form(tmp_path: Path, form: str) -> None:
+    plain = (CORPUS / "udf-raises" / "events").read_bytes()
+    half = plain.index(b"\n", len(plain) // 2) + 1
+    match form:
+        case "rolling":
+            folder = tmp_path / f"eventlog_v2_{UDF}"
+            folder.mkdir()
+            (folder / f"appstatus_{UDF}").touch()
+            (folder / f"events_1_{UDF}").write_bytes(plain[:half])
+            (folder / f"events_2_{UDF}").write_bytes(plain[half:])
+        case "gz":
+            (tmp_path / f"{UDF}.gz").write_bytes(gzip.compress(plain))
+        case "zstd":
+            packing: Any = pa
+            with packing.CompressedOutputStream(str(tmp_path / f"{UDF}.zstd"), "zstd") as out:
+                out.write(plain)
+        case "open":
+            (tmp_path / f"{UDF}.inprogress").write_bytes(plain)
+        case _:
+            (tmp_path / UDF).write_bytes(plain[: len(plain) - 400])
+    log = event_log_of([tmp_path], UDF)
+    assert log is not None
+    application = read_log(log, 5.0)
+    assert (application.name, application.stages[0, 0].failed) == ("udf_raises", 4)
+
+
+def test_an_event_log_packed_otherwise_says_so(tmp_path: Path) -> None:
+    (tmp_path / f"{UDF}.lzf").write_bytes(b"ZV")
+    log = event_log_of([tmp_path], UDF)
+    assert log is not None
+    with pytest.raises(Unreadable, match="lzf"):
+        read_log(log, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("members", "said"),
+    [
+        ({"event_logs": ["/no/such/folder"]}, "there is no folder"),
+        ({"event_logs": [], "driver_logs": []}, "where applications are found"),
+        ({"history": {"main": "ftp://x"}}, "history.main"),
+        ({"history": {"main": "http://user:secret@x"}}, "history.main"),
+        ({"services": ["agent"]}, "services"),
+        ({"writes": ["kill"]}, "operators"),
+        ({"histroy": {}}, "histroy"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused_with_their_place(
+    tmp_path: Path, members: dict[str, object], said: str
+) -> None:
+    with pytest.raises(Misconfigured, match=said):
+        build("spark", laid_out(tmp_path, []) | members)
+
+
+def test_the_definitions_are_small(tmp_path: Path) -> None:
+    server = build("spark", laid_out(tmp_path, []))
+    sizes = {tool.name: len(json.dumps([tool.name, tool.description, tool.input_schema])) for tool in server.manifest()}
+    print(json.dumps(sizes, indent=1), sum(sizes.values()) // 4)
+    assert max(sizes.values()) <= 1_400
+    assert sum(sizes.values()) // 4 <= 4_500
