@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tools.components import AI_CLIENTS_TARGET, NODE_TARGET, bring_ai_clients, bring_node
+from tools.components import AI_CLIENTS_TARGET, NODE_TARGET, SPARK_TARGET, bring_ai_clients, bring_node
 
 from bench import components
 
@@ -70,6 +70,17 @@ def envoy() -> Path:
         return components.envoy()
     except components.Absent as absent:
         pytest.skip(f"component envoy: {absent}")
+
+
+def spark() -> tuple[Path, Path]:
+    """The Python that has Spark, and Spark's home, where there is a Java for it."""
+    python = SPARK_TARGET / "bin" / "python"
+    home = next(SPARK_TARGET.glob("lib/python*/site-packages/pyspark"), None)
+    if home is None or not python.exists():
+        pytest.skip(f"component spark: no {SPARK_TARGET.relative_to(ROOT)}; `make test` installs it")
+    if shutil.which("java") is None:
+        pytest.skip("component spark: no java on the path")
+    return python, home
 
 
 _AI_CLIENTS = {

@@ -23,6 +23,7 @@ NODE_SOURCE: Final = ROOT / "tools" / "node"
 NODE_TARGET: Final = ROOT / ".tools" / "node"
 AI_CLIENTS_SOURCE: Final = ROOT / "tools" / "ai_clients"
 AI_CLIENTS_TARGET: Final = ROOT / ".tools" / "ai_clients"
+SPARK_TARGET: Final = ROOT / ".tools" / "spark"
 _NODE_FILES: Final = ("package.json", "package-lock.json", ".npmrc")
 _DEBIAN: Final = {
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
@@ -41,6 +42,7 @@ def prepare() -> None:
         bring_ai_clients(),
         java_engines.bring(TRINO),
         java_engines.bring(PRESTO),
+        bring_spark(),
     ):
         if problem:
             print(f"· {problem}", flush=True)
@@ -83,6 +85,22 @@ def bring_node() -> str:
 def bring_ai_clients() -> str:
     """Install the AI clients that people use, a gigabyte of them; what went wrong, or nothing."""
     return _bring(AI_CLIENTS_SOURCE, AI_CLIENTS_TARGET, "the AI clients")
+
+
+def bring_spark() -> str:
+    """Install Spark into an environment of its own, half a gigabyte of it; what went wrong, or nothing."""
+    lock, done = ROOT / "requirements" / "spark.lock", SPARK_TARGET / ".installed"
+    if done.is_file() and done.read_bytes() == lock.read_bytes():
+        return ""
+    print(f"· installing Spark into .tools/{SPARK_TARGET.name} (once)", flush=True)
+    uv, python = Path(sys.executable).with_name("uv"), SPARK_TARGET / "bin" / "python"
+    install = [str(uv), "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(lock)]
+    made = _run([str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(SPARK_TARGET)], os.environ)
+    failed = made or _run(install, os.environ)
+    if failed:
+        return f"could not install Spark: {failed}; tests that need it are skipped"
+    shutil.copyfile(lock, done)
+    return ""
 
 
 def _bring(source: Path, target: Path, what: str) -> str:
