@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -64,9 +65,21 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return Engine(address, "Trino" if request.param == "trino" else "Presto")
 
 
+def loaded(engine: Engine, statements: Sequence[str]) -> None:
+    """Run statements past the product, in a loop of their own."""
+
+    async def run() -> None:
+        for statement in statements:
+            await engine.rows(statement)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, run()).result()
+
+
 @pytest.fixture(scope="module")
 def shop(engine: Engine) -> Engine:
-    CoordinatorShop.load(engine.address, engine.flavour.lower())._answers([EVERYTHING])
+    CoordinatorShop.load(engine.address, engine.flavour.lower())
+    loaded(engine, [EVERYTHING])
     return engine
 
 
@@ -93,13 +106,7 @@ def lake(trino: Engine) -> Engine:
     if isinstance(trino.address, Address) and not (trino.address.authority.parent / "lake").is_dir():
         pytest.skip("component trino: its iceberg connector is not installed")
 
-    async def load() -> None:
-        for statement in LAKE:
-            await trino.rows(statement)
-
-    thread = threading.Thread(target=asyncio.run, args=(load(),))
-    thread.start()
-    thread.join()
+    loaded(trino, LAKE)
     return trino
 
 
