@@ -127,3 +127,11 @@ async def test_when_its_person_proved_themselves_is_carried_by_either_issuers_to
     rig = of_company(Rig())
     identity = await rig.tokens.verify(sign(good(iss=issuer, auth_time=NOW - 90)).encode(), AUDIENCE)
     assert identity.proved_at == NOW - 90
+
+
+@pytest.mark.parametrize(
+    ("said", "believed"), [(NOW + 60, NOW + 60), (NOW + 61, 0), (10**12, 0), ("1", 0), (True, 0), (-1, 0), (1.5, 0)]
+)
+async def test_a_time_after_the_tokens_own_or_that_is_none_proves_nothing(said: object, believed: int) -> None:
+    identity = await Rig().tokens.verify(sign(good(iat=NOW, auth_time=said)).encode(), AUDIENCE)
+    assert identity.proved_at == believed
