@@ -27,6 +27,7 @@ PLAIN = set(ascii_letters + digits + "._~/-")
         ("onetwothree", "onetwothr…"),
         ("one, two three", "one, two…"),
         ("one two th", "one two th"),
+        ("one two t four", "one two t…"),
         ("", ""),
     ],
 )
