@@ -9,7 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
+from pierhead.adapters.cluster_rules import check_clusters
+from pierhead.adapters.image_rules import check_images, check_locks
 from pierhead.adapters.internal_client import ApiClient
+from pierhead.adapters.source_rules import check_source
 from pierhead.bootstrap.check_targets import Target, find_target, read_file, tools_in
 from pierhead.bootstrap.document import read_document
 from pierhead.core.catalog import Tool
@@ -49,7 +52,7 @@ def run_check(asked: CheckAsked, client: ApiClient | None) -> Report:
     tools = _tools(target)
     registered = _registered(asked, target, client)
     waivers = read_waivers(asked.waivers or target.waivers, target.name, is_named=asked.waivers is not None)
-    evidence = joined(_evidence(target, has_registered=registered is not None))
+    evidence = joined(_evidence(target, asked.today, has_registered=registered is not None))
     verdicts = judge(evidence, waivers, asked.today.isoformat())
     return Report(
         target=target.name,
@@ -60,7 +63,7 @@ def run_check(asked: CheckAsked, client: ApiClient | None) -> Report:
     )
 
 
-def _evidence(target: Target, *, has_registered: bool) -> Iterator[Evidence]:
+def _evidence(target: Target, today: date, *, has_registered: bool) -> Iterator[Evidence]:
     """What each source says that is there."""
     if target.listing is not None:
         found = (*check_listing(target.listing), *_broken_schemas(target.listing))
@@ -68,7 +71,25 @@ def _evidence(target: Target, *, has_registered: bool) -> Iterator[Evidence]:
     if target.declared is not None:
         evidence = check_declared(target.declared)
         left = {key: why for key, why in evidence.unlooked.items() if not (has_registered and key[0] == "S15")}
+        if target.locks:
+            left = {key: why for key, why in left.items() if key[0] not in {"S31", "S32"}}
         yield Evidence(evidence.breaches, evidence.looked, left)
+    yield from _files(target, today)
+
+
+def _files(target: Target, today: date) -> Iterator[Evidence]:
+    """What the files beside its definitions say."""
+    if target.sources:
+        yield check_source(target.sources)
+    if target.images or target.materials:
+        yield check_images(target.images, target.materials, target.locks)
+    if target.clusters:
+        yield check_clusters(target.clusters)
+    if target.locks:
+        evidence = check_locks(target.locks, today)
+        others = {(rule.id, Look.MANIFEST): "no entry" for rule in RULES.values() if rule.id not in {"S31", "S32"}}
+        unlooked = evidence.unlooked if target.declared is not None else {**others, **evidence.unlooked}
+        yield Evidence(evidence.breaches, evidence.looked, unlooked)
 
 
 def _broken_schemas(listing: Listing) -> Iterator[Breach]:

@@ -135,7 +135,7 @@ def _headers(seen: list[Sub]) -> Iterator[Breach]:
             yield breach(
                 "S11", sub.place, "only a text, integer or boolean of the arguments themselves can be a header"
             )
-        if _is_secret(sub.name) or _is_secret(header):
+        if is_secret(sub.name) or is_secret(header):
             yield breach("S11", sub.place, "what is mirrored is a secret")
 
 
@@ -171,12 +171,12 @@ def _name(sub: Sub) -> Iterator[Breach]:
     """What the argument's own name says that it is."""
     words = spoken(sub.name)
     described = sub.schema.get("description")
-    if words in _AUTHORITY:
+    if states_authority(sub.name):
         yield breach("S18", sub.place, "it states what its caller may do, or that somebody agreed")
     if words in _INNER:
         what = "its name asks the model for what only the model knows"
         yield breach("S05", sub.place, what, "ask for what the tool needs")
-    if _is_secret(sub.name) or (isinstance(described, str) and _ASKED.search(described.lower())):
+    if is_secret(sub.name) or (isinstance(described, str) and _ASKED.search(described.lower())):
         yield breach("S19", sub.place, "it asks for a secret")
     if words in {"regex", "regexp", "regular expression", "regex pattern", "pattern regex"}:
         yield breach("L10", sub.place, "it takes a regular expression")
@@ -187,6 +187,11 @@ def spoken(name: str) -> str:
     return " ".join(word.lower() for word in _WORDS.findall(name))
 
 
-def _is_secret(name: str) -> bool:
+def states_authority(name: str) -> bool:
+    """Whether an argument of that name says what its caller may do, or that somebody agreed."""
+    return spoken(name) in _AUTHORITY
+
+
+def is_secret(name: str) -> bool:
     words = spoken(name)
     return bool(words) and _SECRETS.search(words) is not None and not _NO_SECRETS.search(words)
