@@ -76,6 +76,17 @@ class Bench:
         self._denies = True
         self._publish()
 
+    def reloaded(self, server: "Server") -> "Bench":
+        """The same platform around another state of the code: record, people, approvals and clock go on."""
+        bench = Bench(server, audit=self.audit, clock=self.clock, verifier=self.verifier)
+        bench.people.answering, bench.people.store, bench.people.desk = (
+            self.people.answering,
+            self.people.store,
+            self.people.desk,
+        )
+        server.plans = self.server.plans
+        return bench
+
     def approve_with(self, verdict: Verdict | None = "approve", *, comment: str = "") -> None:
         """From now on people answer so as soon as they are asked; with None, not before the test says so."""
         self.people.answering = Answering(verdict, comment)

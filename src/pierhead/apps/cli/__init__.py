@@ -62,20 +62,18 @@ def _modules() -> Sequence[Commands]:
         inspect,
         key,
         mesh,
-        new,
         people,
         policy,
         programs,
-        publish,
         record,
+        road,
         serve,
         server,
     )
 
     return (
         programs,
-        new,
-        publish,
+        road,
         serve,
         key,
         contract,

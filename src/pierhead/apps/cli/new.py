@@ -35,4 +35,4 @@ def new(
     place = folder or Path(name)
     made = new_project(place, Answers(name, template, owner, support, group))
     print("\n".join(f"{place / each}" for each in made))
-    print(f"\nNext:\n  cd {place}\n  pytest\n  pierhead up --fleet fleet.yaml")
+    print(f"\nNext:\n  cd {place}\n  pytest\n  pierhead dev\n  pierhead up --fleet fleet.yaml")

@@ -1,0 +1,13 @@
+"""The author's road, in its order: `pierhead new`, `dev`, `publish`.
+
+Not here: `check`, which is for anybody's server.
+"""
+
+import typer
+
+from pierhead.apps.cli import dev, new, publish
+
+
+def register(app: typer.Typer) -> None:
+    for command in (new, dev, publish):
+        command.register(app)
