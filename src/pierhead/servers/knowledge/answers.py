@@ -87,3 +87,11 @@ class Sources(_Answer):
     sources: list[SourceStanding] = Field(
         description="{name, holds, owner, documents, newest, refreshed, is_stale, fault, unread}"
     )
+
+
+class ProposedEdit(_Answer):
+    change: str
+    doc_id: str
+    place: str = Field(description="the branch, or the patch's file")
+    base: str = Field(description="the commit that it changes, in a checkout")
+    is_new: bool = Field(description="false: the same patch was proposed before")

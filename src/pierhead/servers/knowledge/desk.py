@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from pierhead.sdk import Caller, NotFound
+from pierhead.sdk import Caller, NotFound, note
 from pierhead.sdk.envelope import Envelope, Limits, Link, Page, summed_up
 from pierhead.servers.knowledge.answers import (
     FoundIncident,
@@ -16,10 +16,12 @@ from pierhead.servers.knowledge.answers import (
     Hits,
     Incidents,
     OwnersFound,
+    ProposedEdit,
     Slice,
     Sources,
     SourceStanding,
 )
+from pierhead.servers.knowledge.edits import Proposed, propose
 from pierhead.servers.knowledge.index import Hit, Index, Kept
 from pierhead.servers.knowledge.keeping import Keeper
 from pierhead.servers.knowledge.owners import Owners, owners_by_path
@@ -107,6 +109,23 @@ class Desk:
         link = [Link(title=document.title, url=told.url)] if told.url else []
         return await self._enveloped(
             Envelope(summary=summed_up(summary), data=told, limits=limits, links=link), {document.source: None}
+        )
+
+    async def propose(self, caller: Caller, doc_id: str, patch: str, reason: str) -> Envelope[ProposedEdit]:
+        """Errors: NotFound (`no-such-document`), Forbidden (`no-edits`), Invalid (`bad-patch`), ToolFailed."""
+        found = await asyncio.to_thread(self.index.document, doc_id, tuple(self._readable(caller)))
+        if found is None:
+            raise NotFound(f"there is no document {doc_id!r}", hint="search for it", code="no-such-document")
+        document, _ = found
+        proposed = Proposed(document.id, document.path, patch, reason, caller.name)
+        change = await asyncio.to_thread(propose, self._chosen.sources[document.source], proposed)
+        note(doc_id=document.id, change=change.id, is_new=change.is_new)
+        told = ProposedEdit(
+            change=change.id, doc_id=document.id, place=change.place, base=change.base, is_new=change.is_new
+        )
+        summary = f"{change.place} {'waits for review' if change.is_new else 'was proposed before'}"
+        return Envelope(summary=summary, data=told).observed(
+            f"edits of {document.source}", await asyncio.to_thread(self.index.now)
         )
 
     async def incidents(

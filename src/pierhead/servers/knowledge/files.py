@@ -87,12 +87,20 @@ def is_checkout(folder: Path) -> bool:
     return any((parent / ".git").exists() for parent in (folder.absolute(), *folder.absolute().parents))
 
 
-def git(folder: Path, *words: str) -> str:
-    """What git says, with nothing of our environment. Errors: OSError, with git's last line."""
-    environment = {"PATH": os.defpath, "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent", "LC_ALL": "C"}
+def git(folder: Path, *words: str, more: Mapping[str, str] | None = None, text: str = "") -> str:
+    """What git says to `text`, with nothing of our environment but `more`. Errors: OSError, with its last line."""
+    environment = {
+        "PATH": os.defpath,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "HOME": "/nonexistent",
+        "LC_ALL": "C",
+        **(more or {}),
+    }
     command = [*_GIT, "-C", str(folder), *words]
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=_GIT_S)  # noqa: S603 - the operator's folder, our words
+        done = subprocess.run(  # noqa: S603 - the operator's folder, our words
+            command, env=environment, input=text.encode(), capture_output=True, check=False, timeout=_GIT_S
+        )
     except subprocess.TimeoutExpired:
         raise OSError("git took too long") from None
     if done.returncode:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pierhead.sdk import Caller, Invalid, Server
 from pierhead.sdk.envelope import Envelope
-from pierhead.servers.knowledge.answers import Hits, Incidents, OwnersFound, Slice, Sources
+from pierhead.servers.knowledge.answers import Hits, Incidents, OwnersFound, ProposedEdit, Slice, Sources
 from pierhead.servers.knowledge.desk import Desk
 from pierhead.servers.knowledge.settings import KnowledgeSettings
 
@@ -46,9 +46,12 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
         description=chosen.description,
         instructions=_INSTRUCTIONS,
         lifespan=running,
+        secret_names=chosen.redact,
     )
     _declare_reading(server, desk)
     _declare_people_and_past(server, desk)
+    if any(source.edits != "none" for source in chosen.sources.values()):
+        _declare_editing(server, desk)
     return server
 
 
@@ -105,6 +108,30 @@ def _declare_people_and_past(server: Server, desk: Desk) -> None:
         Gives date, severity, cause and link of each; the newest first where neither is given.
         """
         return await desk.incidents(caller, query, fingerprint, _begin(since), limit)
+
+
+def _declare_editing(server: Server, desk: Desk) -> None:
+    @server.tool(
+        policy=_POLICY,
+        effect="write",
+        idempotent=True,
+        approval="confirm",
+        minutes_saved=10,
+        proposal="propose an edit of {doc_id}",
+        undo="delete the branch or the patch; nothing was merged",
+    )
+    async def knowledge_propose_edit(
+        doc_id: Name,
+        patch: Annotated[str, Field(min_length=1, max_length=60_000)],
+        reason: Annotated[str, Field(max_length=500)] = "",
+        *,
+        caller: Caller,
+    ) -> Envelope[ProposedEdit]:
+        """Open a change of one document for review, as a unified diff; the same patch is the same change.
+
+        Nothing is merged: whoever reviews that repository decides.
+        """
+        return await desk.propose(caller, doc_id, patch, reason)
 
 
 def _begin(day: str) -> float:

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pierhead.sdk import Caller, Misconfigured
+from pierhead.servers.knowledge.files import is_checkout
 
 # Read and enforced by the platform, before a call comes here.
 _OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools"})
@@ -28,6 +29,9 @@ class SourceSettings(BaseModel):
     url: str = ""
     """Where people read a document of it: `https://wiki.example/{path}`."""
     owner: str = ""
+    edits: Literal["none", "branch", "folder"] = "none"
+    """Where proposed edits go: nowhere, a branch of the checkout, or patches in `edits_folder`."""
+    edits_folder: Path | None = None
 
     @field_validator("url")
     @classmethod
@@ -52,6 +56,8 @@ class KnowledgeSettings(BaseModel):
     description: str = ""
     sources: Annotated[dict[str, SourceSettings], Field(min_length=1)]
     ownership: Path | None = None
+    redact: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    """Words behind which secrets stand in these documents, besides those that every server knows."""
     refresh_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
 
     @classmethod
@@ -66,6 +72,10 @@ class KnowledgeSettings(BaseModel):
         for source, its in chosen.sources.items():
             if not its.folder.is_dir():
                 raise _bad(f"sources.{source}.folder: there is no folder {its.folder.name}")
+            if its.edits == "branch" and not is_checkout(its.folder):
+                raise _bad(f"sources.{source}.edits: {its.folder.name} is no git checkout")
+            if (its.edits == "folder") != (its.edits_folder is not None and its.edits_folder.is_dir()):
+                raise _bad(f"sources.{source}.edits_folder: edits of `folder` need a folder that is there, others none")
         return chosen
 
 
