@@ -15,6 +15,7 @@ from pierhead.adapters.internal_client import ApiClient
 from pierhead.adapters.source_rules import check_source
 from pierhead.bootstrap.check_targets import Target, find_target, read_file, tools_in
 from pierhead.bootstrap.document import read_document
+from pierhead.bootstrap.wire_live import check_live
 from pierhead.core.catalog import Tool
 from pierhead.core.definitions import change_classes, gravest, tool_change
 from pierhead.core.errors import Invalid
@@ -39,6 +40,8 @@ class CheckAsked:
     beside: tuple[Path, ...] = ()
     waivers: Path | None = None
     against: Path | None = None
+    inputs: int = 0
+    """How many odd inputs a tool is sent; nothing is started for none."""
 
 
 def run_check(asked: CheckAsked, client: ApiClient | None) -> Report:
@@ -52,7 +55,10 @@ def run_check(asked: CheckAsked, client: ApiClient | None) -> Report:
     tools = _tools(target)
     registered = _registered(asked, target, client)
     waivers = read_waivers(asked.waivers or target.waivers, target.name, is_named=asked.waivers is not None)
-    evidence = joined(_evidence(target, asked.today, has_registered=registered is not None))
+    several = [*_evidence(target, asked.today, has_registered=registered is not None)]
+    if asked.inputs:
+        several.append(check_live(target, asked.inputs))
+    evidence = joined(several)
     verdicts = judge(evidence, waivers, asked.today.isoformat())
     return Report(
         target=target.name,

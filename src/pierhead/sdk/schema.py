@@ -32,3 +32,9 @@ def schema_fault(schema: Mapping[str, object]) -> str:
     except jsonschema.SchemaError as broken:
         return broken.json_path
     return ""
+
+
+def value_fault(schema: Mapping[str, object], value: object) -> str:
+    """Where a value is not as the schema says; empty if it is."""
+    faults = jsonschema.Draft202012Validator(schema).iter_errors(value)  # pyright: ignore[reportUnknownMemberType]
+    return next((fault.json_path for fault in faults), "")

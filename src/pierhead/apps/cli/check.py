@@ -34,6 +34,8 @@ def check(
         Path | None, typer.Option("--against", help="An earlier answer to tools/list, to tell the class of the change.")
     ] = None,
     person: Annotated[str, typer.Option("--as", help="Ask the platform, as them, for the registered version.")] = "",
+    live: Annotated[bool, typer.Option("--live", help="Start it on loopback, and ask it: writes nothing.")] = False,
+    inputs: Annotated[int, typer.Option("--inputs", min=1, max=5000, help="With --live: odd inputs a tool.")] = 500,
     everything: Annotated[bool, typer.Option("--all", help="Show the rules that hold, too.")] = False,
     output: OutputOption = Output.TABLE,
     as_json: JsonOption = False,
@@ -59,6 +61,7 @@ def check(
         beside=tuple(beside or ()),
         waivers=waivers,
         against=against,
+        inputs=inputs if live else 0,
     )
     report = run_check(asked, api(place, person) if person else None)
     _show(report, output, everything=everything, as_json=as_json)
