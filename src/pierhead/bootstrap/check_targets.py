@@ -132,7 +132,7 @@ def _folder(folder: Path) -> Target:
     """A project: its fleet file's only server of its own, or the code that declares one; and its files."""
     found = Target(folder.resolve().name)
     for path in sorted(folder.iterdir()):
-        if path.is_file() and _kind(path) and path.stat().st_size <= _LARGEST:
+        if path.is_file() and _is_of_a_server(path):
             found = found.beside(read_file(path))
     for inner in ("deploy", "k8s", "chart/templates", "manifests"):
         for path in sorted((folder / inner).glob("*.yaml")):
@@ -142,6 +142,19 @@ def _folder(folder: Path) -> Target:
     if found.is_nothing:
         raise NotFound(f"there is nothing to check in {folder}", hint=_HINT)
     return replace(found, folder=folder, waivers=folder / "waivers.yaml")
+
+
+def _is_of_a_server(path: Path) -> bool:
+    """Whether a file of a project says something of its server: of JSON, a listing or a bill of materials."""
+    if path.name.startswith(".") or path.stat().st_size > _LARGEST:
+        return False
+    if path.suffix != ".json":
+        return bool(_kind(path))
+    try:
+        _json(path, path.read_text("utf-8", "replace"))
+    except Invalid:
+        return False
+    return True
 
 
 def _server_of(folder: Path) -> Target | None:

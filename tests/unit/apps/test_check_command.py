@@ -74,6 +74,8 @@ def test_a_poisoned_listing_ends_with_8_and_says_where(tmp_path: Path) -> None:
 def test_a_folder_with_code_of_the_sdk_is_read_whole(tmp_path: Path) -> None:
     folder = project(tmp_path / "whole", "supper")
     (folder / "Dockerfile").write_text("FROM python:3.12\n")
+    (folder / ".of-a-tool.json").write_text("{}")
+    (folder / "package.json").write_text("{}")
     code, report = check(folder)
     assert code == 8
     assert rules(report, "failed") == {"S34"}
