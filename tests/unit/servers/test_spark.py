@@ -12,9 +12,11 @@ import pytest
 from mcp_types import TextContent
 from tests.unit.servers.test_spark_corpus import CASES, CORPUS, asked, asking, laid_out
 
-from pierhead.core.errors import Misconfigured
+from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.servers.spark import build
+from pierhead.servers.spark.acting import read_command
 from pierhead.servers.spark.event_log_files import Unreadable, event_log_of, read_log
+from pierhead.testing import approve_with, platform
 
 pytestmark = pytest.mark.anyio
 
@@ -192,8 +194,6 @@ async def test_a_source_that_cannot_be_read_is_named_with_its_reason(tmp_path: P
 
 
 async def test_people_without_the_group_see_fewer_tools(tmp_path: Path) -> None:
-    from pierhead.testing import platform  # noqa: PLC0415 - the one test that needs two callers
-
     server = build("spark", laid_out(tmp_path, CASES))
     async with platform(server, access="everyone") as running:
         listed: dict[str, set[str]] = {}
@@ -264,3 +264,116 @@ def test_the_definitions_are_small(tmp_path: Path) -> None:
     print(json.dumps(sizes, indent=1), sum(sizes.values()) // 4)
     assert max(sizes.values()) <= 1_400
     assert sum(sizes.values()) // 4 <= 4_500
+
+
+def writing(folder: Path, **members: object) -> dict[str, object]:
+    """Settings of a server that offers everything."""
+    return laid_out(folder, CASES) | {
+        "writes": ["analyses", "kill", "resubmit"],
+        "operators": ["oncall:spark"],
+        "job_owners": [{"jobs": "udf_*", "groups": ["data-eng"]}],
+        "standalone": {"ui": "http://127.0.0.1:1", "rest": "http://127.0.0.1:1"},
+        **members,
+    }
+
+
+def test_every_tool_has_the_effect_and_class_of_the_design(tmp_path: Path) -> None:
+    declared = {tool.name: tool for tool in build("spark", writing(tmp_path)).manifest()}
+    told = {name: (str(tool.effect), str(tool.approval)) for name, tool in declared.items() if tool.effect != "read"}
+    assert told == {
+        "spark_record_analysis": ("write", "none"),
+        "spark_publish_analysis": ("write", "confirm"),
+        "spark_kill_application": ("destructive", "approve"),
+        "spark_resubmit": ("write", "approve"),
+    }
+    assert [name for name, tool in declared.items() if tool.drafts] == ["spark_record_analysis"]
+    sizes = {name: len(json.dumps([name, tool.description, tool.input_schema])) for name, tool in declared.items()}
+    assert max(sizes.values()) <= 1_400, sizes
+    assert sum(sizes.values()) // 4 <= 4_500, sizes
+
+
+def test_a_server_that_only_reads_has_no_tool_that_writes(tmp_path: Path) -> None:
+    server = build("spark", laid_out(tmp_path, []))
+    assert {str(tool.effect) for tool in server.manifest()} == {"read"}
+
+
+async def test_an_analysis_is_drafted_from_evidence_found_again_and_published_by_a_person(tmp_path: Path) -> None:
+    server = build("spark", writing(tmp_path))
+    async with (
+        platform(server, access="everyone", approvals=approve_with("approve")) as here,
+        here.client("alice", ["data-eng"]) as client,
+    ):
+        told = await asked(client, "spark_diagnose_failure", app=UDF)
+        cause = {
+            "claim": "an amount that is none",
+            "confidence": "confirmed",
+            "evidence": [told["evidence"]["id"]],
+            "quote": told["data"]["quote"],
+        }
+        fingerprint = told["data"]["fingerprint"]
+        report = {"title": "Amounts of 1999", "fingerprints": [fingerprint], "root_cause": cause}
+        kept = await asked(client, "spark_record_analysis", app=UDF, report=report, idempotency_key="k1")
+        again = await asked(client, "spark_record_analysis", app=UDF, report=report, idempotency_key="k1")
+        false = report | {"root_cause": cause | {"quote": "the moon is full"}}
+        refusal = await client.call_tool(
+            "spark_record_analysis", {"app": UDF, "report": false, "idempotency_key": "k2"}
+        )
+        asked_again = await asked(client, "spark_diagnose_failure", app=UDF)
+        await asked(client, "spark_publish_analysis", analysis_id=kept["data"]["id"])
+        published = await asked(client, "spark_publish_analysis", analysis_id=kept["data"]["id"])
+        found = await asked(client, "spark_search_analyses", fingerprint=fingerprint)
+    assert (kept["data"]["state"], again["data"]["id"]) == ("draft", kept["data"]["id"])
+    assert refusal.is_error
+    assert "false-citation" in str(refusal.content)
+    assert asked_again["data"]["similar"] == [f"{kept['data']['id']} (draft): Amounts of 1999"]
+    assert published["data"]["state"] == "published"
+    assert [(each["title"], each["confidence"]) for each in found["data"]["analyses"]] == [
+        ("Amounts of 1999", "confirmed")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("user", "groups", "app", "conf", "code"),
+    [
+        ("alice", ["data-eng"], UDF, {"spark.jars": "https://evil.example/x.jar"}, "conf-not-allowed"),
+        ("alice", ["data-eng"], UDF, {"spark.executor.memory": "1g --jars x"}, "conf-not-allowed"),
+        ("alice", ["data-eng"], SKEW, {}, "not-your-job"),
+        ("olga", ["oncall:spark"], "ads/load/r1", {}, "airflow-owned"),
+        ("olga", ["oncall:spark"], UDF, {}, "airflow-owned"),
+    ],
+)
+async def test_what_may_not_be_started_anew_is_refused(
+    tmp_path: Path, user: str, groups: list[str], app: str, conf: dict[str, str], code: str
+) -> None:
+    logs = tmp_path / "airflow" / "dag_id=ads" / "run_id=r1" / "task_id=load"
+    logs.mkdir(parents=True)
+    if code == "airflow-owned":
+        (logs / "attempt=1.log").write_text(f"[2026-11-20T02:01:07.051+0000] {{x.py:1}} INFO - app ID {UDF}\n")
+    server = build("spark", writing(tmp_path, airflow_logs=[str(tmp_path / "airflow")]))
+    async with platform(server, access="everyone") as here, here.client(user, groups) as client:
+        result = await client.call_tool("spark_plan_resubmit", {"app": app, "conf": conf})
+    (content,) = result.content
+    assert isinstance(content, TextContent)
+    assert orjson.loads(content.text)["error"]["code"] == code
+
+
+def test_a_submission_is_changed_where_it_is_told_and_nowhere_else() -> None:
+    command = read_command(
+        "org.apache.spark.deploy.SparkSubmit --master spark://m:7077 --deploy-mode client --verbose"
+        " --conf spark.executor.memory=1g --executor-memory 2g --conf a.b=c job.py --conf spark.executor.memory=9g"
+    )
+    assert command.option("--master") == "spark://m:7077"
+    assert command.changed({"spark.executor.memory": "4g"}) == [
+        "--conf",
+        "spark.executor.memory=4g",
+        "--master",
+        "spark://m:7077",
+        "--verbose",
+        "--conf",
+        "a.b=c",
+        "job.py",
+        "--conf",
+        "spark.executor.memory=9g",
+    ]
+    with pytest.raises(Invalid, match="how it was submitted"):
+        read_command("com.example.Main x")

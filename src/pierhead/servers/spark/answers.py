@@ -186,10 +186,11 @@ class Comparison(_Answer):
 
 class FoundAnalysis(_Answer):
     id: str
+    app: str
     title: str
     state: str
-    category: str
     cause: str
+    confidence: str
     fingerprints: list[str]
     recorded: str
     by: str

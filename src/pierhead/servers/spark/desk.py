@@ -6,6 +6,7 @@ Sources of an application are read by `reading`; comparing is `comparing`, logs 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -230,6 +231,15 @@ class Desk:
         told = self.told(found, f"execution {query.id}: {query.duration / 1000:.1f} s", answer)
         more = Limits(why="bytes", seen=len(text), next="max_chars") if len(text) > max_chars else None
         return told.model_copy(update={"limits": more})
+
+    def again(self, answer: Envelope[Data]) -> Envelope[Data]:
+        """The same answer, whose data were changed, with evidence for them."""
+        evidence = answer.evidence
+        return (
+            answer
+            if evidence is None
+            else answer.observed(evidence.source, datetime.fromisoformat(evidence.observed_at).timestamp())
+        )
 
     def told(self, found: Found, summary: str, data: Data) -> Envelope[Data]:
         """An answer about one application: partial where its event log is not there, with links and evidence."""

@@ -56,6 +56,12 @@ def airflow_log(folders: Sequence[Path], task: AirflowTask) -> Path | None:
     return max(found, default=(0, None))[1]
 
 
+def is_named_in(folders: Sequence[Path], application: str) -> bool:
+    """Whether a log of these folders, of the newest, tells of an application. Errors: OSError."""
+    files = sorted((each for folder in folders for each, _ in _files(folder)), key=_modified, reverse=True)
+    return any(application.encode() in _ends(each) for each in files[:_MOST_OPENED])
+
+
 def application_in(log: Path) -> str:
     """The id of the application that a log tells of, the last one; empty where there is none. Errors: OSError."""
     found = IDS_IN_TEXT.findall(_ends(log).decode(errors="replace"))

@@ -1,23 +1,31 @@
 """The tools of a Spark server. Declares; the work is done at its desks."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from pierhead.sdk import Server
+from pierhead.sdk import Caller, Plan, Server
 from pierhead.sdk.envelope import Envelope
 from pierhead.sdk.log_reading import LogQuestion
+from pierhead.servers.spark.acting import Acting
+from pierhead.servers.spark.analyses_desk import AnalysesDesk, read_report
 from pierhead.servers.spark.answers import (
+    Analyses,
     Applications,
     Comparison,
+    ConfChange,
     Diagnosis,
     Environment,
     Executors,
+    Killed,
     LogTold,
     Overview,
     PlanTold,
+    Recorded,
+    Resubmitted,
     Stages,
     StageTold,
 )
@@ -25,6 +33,7 @@ from pierhead.servers.spark.comparing import compared
 from pierhead.servers.spark.desk import Desk, Wanted
 from pierhead.servers.spark.log_desk import log_slice
 from pierhead.servers.spark.settings import SparkSettings
+from pierhead.servers.spark.standalone import StandaloneManager
 
 _INSTRUCTIONS: Final = (
     "Spark applications: why one failed, what its stages did. Begin with spark_diagnose_failure: it reads every source"
@@ -43,14 +52,20 @@ Limit = Annotated[int, Field(ge=1, le=50)]
 def build(name: str, settings: Mapping[str, object]) -> Server:
     """A server over the sources that `settings`, its entry of the fleet file, names. Errors: Misconfigured."""
     chosen = SparkSettings.parse(name, settings)
-    desk = Desk(chosen)
+    desk, analyses = Desk(chosen), AnalysesDesk()
+    manager = StandaloneManager(chosen.standalone) if chosen.standalone else None
+    acting = Acting(desk, manager) if manager else None
 
     @asynccontextmanager
     async def running(_server: object) -> AsyncGenerator[Desk]:
+        await asyncio.to_thread(analyses.open, server.folder)
         try:
             yield desk
         finally:
             await desk.close()
+            analyses.close()
+            if acting is not None:
+                await acting.close()
 
     server = Server(
         chosen.name,
@@ -60,13 +75,16 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
         instructions=_INSTRUCTIONS,
         lifespan=running,
     )
-    _declare_failures(server, desk)
+    _declare_failures(server, desk, analyses)
     _declare_stages(server, desk)
     _declare_insides(server, desk)
+    _declare_past(server, desk, analyses)
+    if acting is not None:
+        _declare_actions(server, desk, acting)
     return server
 
 
-def _declare_failures(server: Server, desk: Desk) -> None:
+def _declare_failures(server: Server, desk: Desk, analyses: AnalysesDesk) -> None:
     anyone = desk.chosen.anyone()
 
     @server.tool(policy=anyone, effect="read", minutes_saved=3)
@@ -88,7 +106,10 @@ def _declare_failures(server: Server, desk: Desk) -> None:
 
         Reads event log, logs and pods at once; works without an event log. Look here before anywhere else.
         """
-        return await desk.diagnose(app, attempt)
+        answer = await desk.diagnose(app, attempt)
+        similar = await analyses.similar(answer.data.fingerprint)
+        data = answer.data.model_copy(update={"similar": similar})
+        return analyses.kept(desk.again(answer.model_copy(update={"data": data})))
 
     @server.tool(policy=anyone, effect="read", minutes_saved=12, timeout=60)
     async def spark_compare_runs(
@@ -168,3 +189,79 @@ def _declare_insides(server: Server, desk: Desk) -> None:
     ) -> Envelope[PlanTold]:
         """Show the physical plan of an SQL execution, the slowest by default, and which operators of it cost."""
         return await desk.plan(app, execution_id, max_chars)
+
+
+def _declare_past(server: Server, desk: Desk, analyses: AnalysesDesk) -> None:
+    anyone = desk.chosen.anyone()
+
+    @server.tool(policy=anyone, effect="read", minutes_saved=6)
+    async def spark_search_analyses(
+        query: Words = "",
+        fingerprint: Annotated[str, Field(max_length=100)] = "",
+        limit: Annotated[int, Field(ge=1, le=20)] = 5,
+    ) -> Envelope[Analyses]:
+        """Find past analyses of failures by words, or by the fingerprint of a diagnosis; published ones first."""
+        return await analyses.search(query, fingerprint, limit)
+
+    if "analyses" not in desk.chosen.writes:
+        return
+
+    @server.tool(policy=anyone, effect="draft", idempotent=True, minutes_saved=15)
+    async def spark_record_analysis(
+        app: App,
+        report: dict[str, Any],
+        idempotency_key: Annotated[str, Field(min_length=1, max_length=100)],
+        *,
+        caller: Caller,
+    ) -> Envelope[Recorded]:
+        """Keep a root cause as a draft: {title, fingerprints, root_cause{claim, confidence, evidence[], quote}, ...}.
+
+        Cites evidence ids of answers and quotes them; also impact, timeline, ruled_out, not_checked, fix, prevention.
+        """
+        subject = str(desk.reference(app))
+        return await analyses.record(subject, read_report(report), idempotency_key, caller)
+
+    @server.tool(policy="everyone", effect="write", approval="confirm", idempotent=True, minutes_saved=2)
+    async def spark_publish_analysis(
+        analysis_id: Annotated[str, Field(pattern=r"^ana_[0-9a-f]{16}$")], *, caller: Caller
+    ) -> Envelope[Recorded]:
+        """Publish a draft of an analysis, once you have read it."""
+        return await analyses.publish(analysis_id, caller)
+
+
+def _declare_actions(server: Server, desk: Desk, acting: Acting) -> None:
+    actors = desk.chosen.actors()
+    if "kill" in desk.chosen.writes:
+
+        @server.tool(
+            policy=actors,
+            effect="destructive",
+            approval="approve",
+            idempotent=True,
+            minutes_saved=3,
+            timeout=60,
+            proposal="end the Spark application {app}: {reason}",
+            undo="submit it again",
+        )
+        async def spark_kill_application(
+            app: App, reason: Annotated[str, Field(min_length=3, max_length=300)], *, caller: Caller
+        ) -> Envelope[Killed]:
+            """End a running application."""
+            del reason
+            return await acting.kill(app, caller)
+
+    if "resubmit" in desk.chosen.writes:
+
+        @server.plan(policy=actors, minutes_saved=3)
+        async def spark_plan_resubmit(
+            app: App, conf: dict[str, str] | None = None, *, caller: Caller
+        ) -> Plan[ConfChange]:
+            """Say how an ended application would be started anew: the same submission, with these settings changed."""
+            return await acting.plan(app, conf or {}, caller)
+
+        @server.tool(
+            policy=actors, effect="write", approval="approve", minutes_saved=12, timeout=90, plan=spark_plan_resubmit
+        )
+        async def spark_resubmit(plan: Plan[ConfChange], *, caller: Caller) -> Envelope[Resubmitted]:
+            """Start an application anew as planned."""
+            return await acting.resubmit(plan, caller)
