@@ -136,6 +136,8 @@ class Scan:
 
     def _judge(self, window: Window, begin: int, end: int, number: int) -> None:
         lines = [plain(line) for line in window.data[begin:end].split(b"\n")]
+        if is_cut(window, begin):
+            lines[0] = b"[...] " + lines[0].partition(b" ")[2]  # a secret's name may stand in what was cut away
         rank, is_one_line = rank_of(lines[0]), len(lines) == 1
         lines = as_text_lines(lines[0]) if is_one_line else lines
         has_trace = any(map(is_trace, lines))
@@ -149,7 +151,7 @@ class Scan:
             self.found[kind] = known
             return
         record = Found(window.begin + begin, number, lines, rank or 0, has_trace, is_one_line)
-        record.before = lines_before(window.data, begin, self.context)
+        record.before = lines_before(window, begin, self.context)
         record.after = lines_after(window.data, end, self.context)
         record.count += known.count if known else 0
         self.found[kind] = record
@@ -230,11 +232,19 @@ def _line_at(data: bytes, place: int) -> tuple[int, int]:
     return begin, end if end >= 0 else min(len(data), place + MARGIN)
 
 
-def lines_before(data: bytes, begin: int, wanted: int) -> list[bytes]:
+def is_cut(window: Window, begin: int) -> bool:
+    """Whether a line begins there only because no more of it was read."""
+    return window.begin > 0 if begin == 0 else window.data[begin - 1] != _NEWLINE
+
+
+def lines_before(window: Window, begin: int, wanted: int) -> list[bytes]:
+    """Whole lines in front of a record."""
     kept: list[bytes] = []
-    while begin > 0 and data[begin - 1] == _NEWLINE and len(kept) < wanted:
-        start, stop = _line_at(data, begin - 1)
-        kept.append(plain(data[start:stop]))
+    while begin > 0 and not is_cut(window, begin) and len(kept) < wanted:
+        start, stop = _line_at(window.data, begin - 1)
+        if is_cut(window, start):
+            break
+        kept.append(plain(window.data[start:stop]))
         begin = start
     return kept[::-1]
 

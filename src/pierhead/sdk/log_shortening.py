@@ -34,7 +34,7 @@ def shortened_record(lines: Sequence[Numbered], most: int, most_lines: int) -> l
     head = _fitting(told[:half], room)
     tail = _fitting(told[len(head) :][-half:][::-1], room)[::-1]
     gap = [(told[len(head)][0], "  [… lines left out]")] if len(head) + len(tail) < len(told) else []
-    return [*head, *gap, *tail]
+    return [*head, *gap, *tail][:most_lines]
 
 
 def _fits(lines: Sequence[Numbered], most: int, most_lines: int) -> bool:

@@ -57,8 +57,8 @@ async def _backward(source: LogSource, walk: Walk) -> AsyncGenerator[Window]:
             walk.turn = (end + block.find(b"\n") + 1, walk.lines + 1)
             yield _window(earlier[-MARGIN:], block, later[:MARGIN], end, number)
         later, block = block, earlier
+    walk.is_whole = True
     if block:
-        walk.is_whole = True
         yield _window(b"", block, later[:MARGIN], end - len(block), _counted(walk, block))
 
 

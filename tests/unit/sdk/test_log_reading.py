@@ -254,3 +254,29 @@ async def test_the_end_of_a_stream_backwards() -> None:
 
     told = [block async for block in StreamSource(pieces()).blocks_from_end(7)]
     assert b"".join(reversed(told)) == b"".join(b"%d" % number * 10 for number in range(10))
+
+
+async def test_pages_of_one_line_come_to_an_end() -> None:
+    text = (TRACE + noise(2)) * 2 + JAVA
+    cursor, pages = "", 0
+    while pages < 20:
+        told = await read(text, tail=1, context=0, cursor=cursor)
+        assert len(told.lines) <= 1
+        pages += 1
+        if not told.next_cursor:
+            break
+        assert told.next_cursor != cursor
+        cursor = told.next_cursor
+    assert pages < 20
+
+
+async def test_a_secret_is_not_told_whose_name_was_too_far_away() -> None:
+    """A line is read 64 KiB around what it was found by: the name of a secret may be cut off from it."""
+    for far in range(64 * 1024 - 12, 64 * 1024 + 2):
+        line = b"password=hunter2 " + b"x" * (far - 17) + b" needle"
+        for told in (
+            await read(b"first\n" + line, contains="needle", level="all"),
+            await read(line, contains="needle"),
+        ):
+            assert "hunter2" not in told.text()
+            assert "unter2" not in told.text()
