@@ -237,7 +237,8 @@ def _without_assigned(line: str) -> str:
 def _assigned_without(found: re.Match[str]) -> str:
     name, value = found["name"].casefold(), found["value"]
     whole = found.string[max(0, found.start() - 64) : found.start("between")]
-    is_counted = name.startswith(("token", "credential", "session")) and _NUMBER.match(value.strip("\"'"))
+    may_count = name == "pass" or name.startswith(("token", "credential", "session"))
+    is_counted = may_count and _NUMBER.match(value.strip("\"'"))
     if _KEPT.match(value) or is_counted or _IS_CODE.search(whole):
         return found[0]
     return _replaced(found, _kind(name))

@@ -68,6 +68,7 @@ def test_a_secret_is_replaced_by_its_kind(text: str, secret: str, kind: str) -> 
         "ExpiredToken: The security token included in the request is expired",
         "KeyError: 'password'",
         "max_tokens: 4096, tokens=12",
+        "Done. PASS=12 WARN=0 ERROR=1 SKIP=3 TOTAL=16",
         "Missing credentials: set AWS_ACCESS_KEY_ID",
         "secret not found: my-secret",
         "password=${DB_PASSWORD}",
