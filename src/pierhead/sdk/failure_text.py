@@ -32,6 +32,12 @@ _WORRIED: Final = re.compile(
     r"TaskSetManager|Scheduler|Executor|executor|kill|Kill|memory|Memory|[Pp]reempt|[Hh]eartbeat|[Ff]etch|[Ss]huffle|YARN"
     r"|TransportChannel|BlockManager|accepted any resources"
 )
+#: What merely informs is looked at closely where it has one of these: a long log is little else.
+_NOTABLE: Final = re.compile(
+    r"lost|kill|memory|oom|fetch|shuffle|exit|signal|preempt|decommission|disassociat|cancel|shut down|heartbeat"
+    r"|maxresultsize|removed our|fail|interrupt|terminat",
+    re.IGNORECASE,
+)
 _LONGEST_ENTRY: Final = 16_000
 _MOST_FACTS: Final = 400
 
@@ -99,6 +105,8 @@ def facts_in_text(lines: Iterable[str], kind: str, source: str) -> list[Fact]:
 def _fact(entry: Entry, kind: str, source: str) -> Fact | None:
     text = entry.whole()
     if entry.level in {"TRACE", "DEBUG"} or (entry.level.startswith("WARN") and not _WORRIED.search(text)):
+        return None
+    if entry.level in {"INFO", "NOTICE"} and not _NOTABLE.search(text):
         return None
     known = rule_for(kind, text)
     if known is None:

@@ -250,7 +250,7 @@ class Desk:
             missing.append(f"event_log: its rest ({found.application.unread})")
         links = [Link(title="History Server", url=each.link(found.id)) for each in self._histories if found.application]
         envelope = Envelope(
-            status="partial" if "event_log" in missing else "ok",
+            status="partial" if any(each.startswith("event_log") for each in missing) else "ok",
             summary=summed_up(redact(summary)),
             data=data,
             missing=missing,

@@ -25,7 +25,7 @@ from pierhead.servers.spark.shapes import ending_in_log, facts_of_application, s
 Result = TypeVar("Result")
 
 _HEAD: Final = 2**20
-_TAIL: Final = 16 * 2**20
+_TAIL: Final = 8 * 2**20
 _EXECUTOR_TAIL: Final = 2 * 2**20
 _MOST_EXECUTORS: Final = 20
 
