@@ -6,8 +6,10 @@ the terminal shows (`apps/cli/up`).
 
 import os
 import secrets
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -89,10 +91,11 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk, *, mesh: b
     _require_ports(settings, local)
     keys = Keys.at(data)
     ours = tuple(name for name, server in fleet.servers.items() if not server.place)
-    keys.make_aside()
-    keys.ensure(ours)
-    if fleet_path is None:
-        prepare_demo(data, talk)
+    with _database_made_aside(resolved, data):
+        keys.make_aside()
+        keys.ensure(ours)
+        if fleet_path is None:
+            prepare_demo(data, talk)
     if fleet.tests:
         require_good(judged_fleet(fleet))
     ports = free_ports(len(ours) + 1)
@@ -121,6 +124,22 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk, *, mesh: b
         reporting=reporting,
         mesh=local,
     )
+
+
+@contextmanager
+def _database_made_aside(resolved: Resolved, data: Path) -> Generator[None]:
+    """Make the first database meanwhile, in a process of its own: what does it would stay in the registry's memory.
+
+    Whatever keeps it from that, the registry meets it again at its start, and says it.
+    """
+    if resolved.settings.database.url.get_secret_value() or (data / "pierhead.db").exists():
+        yield
+        return
+    config = ("--config", str(resolved.file)) if resolved.file else ()
+    command = [sys.executable, "-m", _MODULE, "db", "upgrade", "--data", str(data), *config]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet):  # noqa: S603 - ours
+        yield
 
 
 def _require_no_peers(settings: Settings) -> None:

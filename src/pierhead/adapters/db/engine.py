@@ -9,15 +9,15 @@ import sqlite3
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Insert, Table, event, text
+from sqlalchemy import Connection, Insert, Table, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from pierhead.adapters.db.migrations import migrate, pending
 from pierhead.core.errors import Misconfigured
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -26,6 +26,7 @@ _PRAGMAS: Final = ("PRAGMA busy_timeout=5000", "PRAGMA journal_mode=WAL", "PRAGM
 _WAL_TRIES: Final = 250
 _WAL_PAUSE_S: Final = 0.02
 _MIGRATION_LOCK: Final = 0x70696572
+_REVISIONS: Final = Path(__file__).parent / "migrations" / "versions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ async def reach_database(url: str) -> Database:
 
 async def pending_of(database: Database) -> Sequence[str]:
     """The revisions that are still to come. Errors: Misconfigured (`database-newer`, `database-unreachable`)."""
+    from pierhead.adapters.db.migrations import pending  # noqa: PLC0415 - see `upgrade`
+
     try:
         async with database.reading() as connection:
             return await connection.run_sync(pending)
@@ -103,9 +106,17 @@ async def pending_of(database: Database) -> Sequence[str]:
 
 
 async def upgrade(database: Database) -> None:
-    """Migrate to today's schema. Errors: Misconfigured (`database-newer`, `database-unreachable`)."""
+    """Migrate to today's schema. Errors: Misconfigured (`database-newer`, `database-unreachable`).
+
+    What migrates weighs 8 MB, and a registry whose database is of today never needs it.
+    """
     engine = database.engine
     try:
+        async with database.reading() as connection:
+            if await connection.run_sync(_is_of_today):
+                return
+        from pierhead.adapters.db.migrations import migrate  # noqa: PLC0415 - heavy, and seldom needed
+
         async with database.writing() as connection:
             if engine.dialect.name == "postgresql":
                 # Two registries that start at once take turns; SQLite's immediate transaction does the same.
@@ -113,6 +124,14 @@ async def upgrade(database: Database) -> None:
             await connection.run_sync(migrate)
     except (SQLAlchemyError, OSError) as failed:
         raise _unreachable(engine, failed) from None
+
+
+def _is_of_today(connection: Connection) -> bool:
+    """Whether the newest revision here is the one written down there, as Alembic writes it."""
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    reached = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return reached == max(path.name[1:5] for path in _REVISIONS.glob("v*.py"))
 
 
 def _engine(url: str) -> AsyncEngine:
