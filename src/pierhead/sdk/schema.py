@@ -36,5 +36,5 @@ def schema_fault(schema: Mapping[str, object]) -> str:
 
 def value_fault(schema: Mapping[str, object], value: object) -> str:
     """Where a value is not as the schema says; empty if it is."""
-    faults = jsonschema.Draft202012Validator(schema).iter_errors(value)  # pyright: ignore[reportUnknownMemberType]
+    faults = jsonschema.Draft202012Validator(schema).iter_errors(cast("Json", value))  # pyright: ignore[reportUnknownMemberType]
     return next((fault.json_path for fault in faults), "")
