@@ -1,0 +1,62 @@
+"""Where version 1 of the API (Airflow 2) differs: other names, and filters that it does not have, which are refused."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from pierhead.servers.airflow.api import ApiV2, Parameters, as_object, missing_here, page_of
+from pierhead.servers.airflow.shapes import Asset, Dag, Run
+
+
+class ApiV1(ApiV2):
+    """Of one Airflow 2."""
+
+    root = ("api", "v1")
+    version = "v1"
+
+    async def dags(
+        self, *, query: str, owner: str, tag: str, state: str, limit: int, offset: int
+    ) -> tuple[list[Dag], int]:
+        if owner:
+            raise missing_here("owner", self.version)
+        if state not in {"", "paused", "active"}:
+            raise missing_here(f"state={state}", self.version)
+        asked: dict[str, str | int | Sequence[str]] = {"limit": limit, "offset": offset, "order_by": "dag_id"}
+        if query:
+            asked["dag_id_pattern"] = query
+        if tag:
+            asked["tags"] = [tag]
+        if state:
+            asked["paused"] = "true" if state == "paused" else "false"
+        return page_of(Dag, await self._get("dags", params=asked), "dags")
+
+    async def source(self, dag: Dag) -> str:
+        return await self._session.text(*self.root, "dagSources", dag.file_token)
+
+    async def runs(
+        self, dag_id: str, *, state: str = "", since: str = "", limit: int = 10, offset: int = 0
+    ) -> tuple[list[Run], int]:
+        asked: dict[str, str | int | Sequence[str]] = {"limit": limit, "offset": offset, "order_by": "-execution_date"}
+        if state:
+            asked["state"] = [state]
+        if since:
+            asked["execution_date_gte"] = since
+        return page_of(Run, await self._get("dags", dag_id, "dagRuns", params=asked), "dag_runs")
+
+    def log(
+        self, dag_id: str, run_id: str, task_id: str, map_index: int, number: int
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        segments = (*self._of_task(dag_id, run_id, task_id), "logs", str(number))
+        asked: Parameters = {"full_content": "true", "map_index": map_index}
+        return self._session.stream(*self.root, *segments, params=asked, accept="text/plain")
+
+    async def assets(self, *, dag_id: str = "", uri: str = "", limit: int = 50) -> list[Asset]:
+        asked: dict[str, str | int | Sequence[str]] = {"limit": limit}
+        if dag_id:
+            asked["dag_ids"] = dag_id
+        if uri:
+            asked["uri_pattern"] = uri
+        return page_of(Asset, await self._get("datasets", params=asked), "datasets")[0]
+
+    async def health(self) -> Mapping[str, Any]:
+        return as_object(await self._get("health"))

@@ -1,0 +1,138 @@
+"""What a task's log amounts to: a category by the one table of rules, the line that shows it, ids elsewhere."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from pierhead.sdk.failure_rules import Category, Verdict, classify, line_at
+from pierhead.sdk.failure_text import facts_in_text
+from pierhead.sdk.redacting import redact
+from pierhead.sdk.tracebacks import find_exceptions
+from pierhead.servers.airflow.answers import ExceptionTold
+from pierhead.servers.airflow.logs import Line, Tail
+
+_MOST_EXCEPTIONS: Final = 5
+_LONGEST: Final = 800
+_IDS: Final = (
+    ("spark", re.compile(r"\bapplication_\d{10,16}_\d{4,8}\b")),
+    ("spark", re.compile(r"\bapp-\d{14}-\d{4}\b")),
+    ("spark", re.compile(r"\bspark-[0-9a-f]{32}\b")),
+    ("spark", re.compile(r"\blocal-\d{13}\b")),
+    ("trino", re.compile(r"\b20\d{6}_\d{6}_\d{5}_[a-z0-9]{5}\b")),
+)
+
+
+#: An exception of Airflow's own around the end of a program that it ran: what that said tells why.
+_AROUND: Final = re.compile(
+    r"(?:AirflowException|CalledProcessError|RuntimeError)\b.*"
+    r"(?:non-zero (?:exit|return)|returned non-zero|Bash command failed|Cannot execute: |Error code is: )",
+    re.DOTALL,
+)
+_EXIT: Final = re.compile(r"(?:exit (?:code|status)|Error code is:|return code) (-?\d{1,3})")
+_EXITS: Final[dict[int, Category]] = {126: "permission", 127: "dependency", 137: "killed", -9: "killed", 143: "killed"}
+#: What tasks of any kind say, where the table knows no more than that some code raised something.
+_SAID: Final[tuple[tuple[str, Category, str], ...]] = (
+    ("said.schema", "schema_mismatch", r"schema.?mismatch|no such column|unknown column|column .{1,80} does not exist"),
+    ("said.contract", "schema_mismatch", r"column .{1,80} (?:expected|the contract)|does not match .{0,20}schema"),
+    ("said.missing", "missing_input", r"no such (?:file|table|key)|NoSuch(?:Key|Bucket)|404 Not Found"),
+    ("said.absent", "missing_input", r"(?:relation|table|file|path|object) .{0,120}(?:does not|doesn't) exist"),
+    (
+        "said.permission",
+        "permission",
+        r"permission denied|access ?denied|40[13] (?:Forbidden|Unauthorized)|not authorized",
+    ),
+    (
+        "said.command",
+        "dependency",
+        r"command not found|No module named|cannot import name|conn_id .{1,80} isn't defined",
+    ),
+    ("said.service", "dependency", r"connection refused|name or service not known|could not resolve host"),
+    ("said.time", "timeout", r"timed out|timeout|deadline exceeded"),
+    ("said.memory", "killed", r"out of memory|cannot allocate memory|^Killed$"),
+)
+_PATTERNS: Final[tuple[tuple[str, Category, re.Pattern[str]], ...]] = tuple(
+    (name, category, re.compile(words, re.IGNORECASE)) for name, category, words in _SAID
+)
+_MOST_OUTPUT: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What is known of one attempt that failed."""
+
+    verdict: Verdict = field(default_factory=lambda: Verdict("unknown", "possible"))
+    exceptions: list[ExceptionTold] = field(default_factory=list[ExceptionTold])
+    external_ids: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+    @property
+    def fingerprint(self) -> str:
+        return self.exceptions[-1].fingerprint if self.exceptions else ""
+
+
+def failure_of(tail: Tail) -> Failure:
+    """Judge a log: Airflow's own news and the echo of a command say nothing of why it failed."""
+    lines = [line for line in tail.lines() if line.is_of_the_task]
+    around = next((line for line in reversed(lines) if line.level == "error" and _AROUND.search(line.text)), None)
+    told = [line for line in lines if line is not around]
+    texts = [part for line in told for part in line.text.splitlines()]
+    written = [part for line in told for part in _written(line).splitlines()]
+    facts = [*facts_in_text(written, "driver", "task log"), *facts_in_text(texts, "driver", "task log")]
+    verdict = classify(facts)
+    if verdict.category in {"unknown", "code_error"}:
+        raised = [line for line in told if line.level in {"error", "critical"}]
+        ending = [part for line in raised[-1:] for part in line.text.splitlines()[-3:]]
+        output = texts[-_MOST_OUTPUT:] if around is not None else ending
+        verdict = (
+            _said(output) or _exited(around, output) or (_raised(ending) if verdict.category == "unknown" else verdict)
+        )
+    found = find_exceptions([redact(text) for text in texts])[-_MOST_EXCEPTIONS:]
+    if not found and around is not None:
+        found = find_exceptions(redact(around.text))[-1:]
+    exceptions = [
+        ExceptionTold(
+            kind=each.kind,
+            message=each.message[:_LONGEST],
+            frames="\n".join(each.frames_head)[:_LONGEST],
+            fingerprint=each.fingerprint,
+            count=each.count,
+        )
+        for each in found
+    ]
+    return Failure(verdict, exceptions, _external("\n".join(texts)))
+
+
+def _said(output: list[str]) -> Verdict | None:
+    """By the last line of the output that says something known."""
+    for line in reversed(output):
+        for name, category, pattern in _PATTERNS:
+            if match := pattern.search(line):
+                return Verdict(category, "likely", (name,), line_at(line, match.start()))
+    return None
+
+
+def _exited(around: Line | None, output: list[str]) -> Verdict | None:
+    """By how the program ended that the task ran; what it said last is the line that shows most."""
+    if around is None:
+        return None
+    match = _EXIT.search(around.text)
+    code = int(match[1]) if match else 1
+    words = [line for line in output if line.strip() and not line.startswith("Command exited with return code")]
+    quote = words[-1].strip() if words else around.text.strip().splitlines()[-1]
+    return Verdict(_EXITS.get(code, "code_error"), "likely", (f"exit.{code}",), line_at(quote, 0))
+
+
+def _raised(ending: list[str]) -> Verdict:
+    """An exception that no rule knows by its name."""
+    if not ending:
+        return Verdict("unknown", "possible")
+    return Verdict("code_error", "possible", ("said.raised",), line_at(ending[-1].strip(), 0))
+
+
+def _written(line: Line) -> str:
+    """What the task's own output says has no level of its own there: it is told as it was said."""
+    return line.text if line.level == "info" else line.written()
+
+
+def _external(text: str) -> list[dict[str, str]]:
+    found = {match: system for system, pattern in _IDS for match in pattern.findall(text)}
+    return [{"system": system, "id": name} for name, system in list(found.items())[:_MOST_EXCEPTIONS]]

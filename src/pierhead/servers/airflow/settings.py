@@ -1,0 +1,114 @@
+"""An Airflow server's settings: what the fleet file says of it, parsed once into frozen values."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pierhead.sdk import Misconfigured, ToolFailed
+
+# Read and enforced by the platform, before a call comes here.
+_OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools", "approvals", "gallery", "on_call", "slo"})
+
+Api = Literal["v2", "v1"]
+"""Of Airflow 3, and of Airflow 2."""
+
+
+class SecretFile(BaseModel):
+    """A reference to a secret, `{file: /run/secrets/airflow}`: read when it is needed, and kept nowhere."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Path
+
+    def read(self) -> str:
+        """Errors: ToolFailed (`airflow-sign-in`), which names no credential."""
+        try:
+            return self.file.read_text("utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            hint = "whoever runs this server looks at `login` in its entry"
+            raise ToolFailed(
+                "the secret file of Airflow's login cannot be read", hint=hint, code="airflow-sign-in"
+            ) from None
+
+
+class Login(BaseModel):
+    """How the server signs in at Airflow: `user` and `password` (exchanged for a token by API v2), or a `token`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    user: str = ""
+    password: SecretFile | None = None
+    token: SecretFile | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Login":
+        if bool(self.user) != (self.password is not None) or bool(self.user) == (self.token is not None):
+            raise ValueError("give user and password, or a token")
+        return self
+
+
+class Groups(BaseModel):
+    """Who uses which tools, as policies: `group:data-eng or workload:spiffe://corp/agent`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    everybody: str = "everyone"
+    engineers: str = "group:data-eng"
+    service: str = ""
+    """Workloads that read, and nothing else: `workload:spiffe://corp/incident-agent`."""
+
+
+class AirflowSettings(BaseModel):
+    """`url` is Airflow's address, `groups` says who uses which tools."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    owner: str
+    support: str
+    description: str = ""
+    url: str
+    link: str = ""
+    """Where people open it, where that is another address."""
+    instance: str = ""
+    others: Mapping[str, str] = {}
+    """Other Airflows, name and address: a link to one is told apart from a link to a stranger."""
+    api: Api = "v2"
+    login: Login
+    groups: Groups = Groups()
+    seconds: Annotated[float, Field(ge=1, le=60)] = 10.0
+    most_log_bytes: Annotated[int, Field(ge=1_000_000, le=200_000_000)] = 52_428_800
+
+    @field_validator("url", "link")
+    @classmethod
+    def _address(cls, url: str) -> str:
+        if url and not url.startswith(("https://", "http://")):
+            raise ValueError("write it as https://host")
+        return url.rstrip("/")
+
+    @property
+    def title(self) -> str:
+        """How the instance is called."""
+        return self.instance or self.name
+
+    @property
+    def pages(self) -> str:
+        """Where people open it."""
+        return self.link or self.url
+
+    def readers(self, who: str) -> str:
+        """A policy of a tool that reads, for `who` and the services."""
+        return f"{who} or {self.groups.service}" if self.groups.service else who
+
+    @classmethod
+    def parse(cls, name: str, written: Mapping[str, object]) -> "AirflowSettings":
+        """Read a server's entry of the fleet file. Errors: Misconfigured, naming each fault and no value."""
+        own = {key: value for key, value in written.items() if key not in _OF_THE_PLATFORM}
+        try:
+            return cls.model_validate({**own, "name": name})
+        except ValidationError as invalid:
+            faults = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors())
+            hint = "correct the server's entry in the fleet file"
+            raise Misconfigured(faults, hint=hint, code="bad-airflow-settings") from None

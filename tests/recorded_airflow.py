@@ -1,0 +1,88 @@
+"""An HTTP server that answers as a recorded Airflow 3 did (tests/corpus/airflow), for the fast tests.
+
+It signs in, filters by state, counts and keeps what it was asked, and misbehaves when a test says so.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+CORPUS: Final = Path(__file__).resolve().parent / "corpus" / "airflow"
+PASSWORD: Final = "correct horse"
+
+
+@dataclass
+class Airflow:
+    """`sick` maps the beginning of a path to the status and body that it answers instead."""
+
+    url: str = ""
+    answers: dict[str, Any] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    accepts: list[str] = field(default_factory=list)
+    sick: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    token: str = "token-1"
+    signed_in: int = 0
+
+    def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
+        if "/logs/" in path:
+            return 200, (CORPUS / f"{path.split('/')[4]}.ndjson").read_bytes()
+        said = self.answers.get(path)
+        if said is None:
+            return 404, b'{"detail": "not found"}'
+        for member in ("dag_runs", "task_instances", "dags"):
+            if member in said and "state" in query:
+                kept = [each for each in said[member] if each["state"] in query["state"]]
+                said = {**said, member: kept, "total_entries": len(kept)}
+        return 200, json.dumps(said).encode()
+
+
+@contextmanager
+def recorded_airflow() -> Iterator[Airflow]:
+    """One on a free port of loopback, for the block."""
+    airflow = Airflow(answers=json.loads((CORPUS / "answers.json").read_text("utf-8")))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None: ...
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            airflow.signed_in += 1
+            is_known = body == {"username": "reader", "password": PASSWORD}
+            self.say(201, json.dumps({"access_token": airflow.token}).encode()) if is_known else self.say(401, b"{}")
+
+        def do_GET(self) -> None:
+            split = urlsplit(self.path)
+            airflow.asked.append(self.path)
+            airflow.accepts.append(self.headers["Accept"])
+            if self.headers["Authorization"] != f"Bearer {airflow.token}":
+                self.say(401, b'{"detail": "no"}')
+                return
+            ill = next((said for begin, said in airflow.sick.items() if split.path.startswith(begin)), None)
+            self.say(*(ill or airflow.answer(split.path, parse_qs(split.query))))
+
+        def say(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    airflow.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield airflow
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
