@@ -49,15 +49,15 @@ class Keys:
         for server in servers:
             self.ensure_server(server)
 
-    def make_aside(self) -> None:
-        """Make what is missing in a process of its own; what it could not make is left to `ensure`, which says why.
+    def ensure_lightly(self, servers: tuple[str, ...]) -> None:
+        """The same as `ensure`, with what is missing made in a process of its own, as far as that can.
 
         What makes key pairs weighs some 16 MB, which the platform would hold for life.
         """
-        if all((self.directory / name).exists() for name in _MAKERS):
-            return
-        maker = [sys.executable, "-m", "pierhead.bootstrap.keys", str(self.directory)]
-        subprocess.run(maker, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
+        if not all((self.directory / name).exists() for name in _MAKERS):
+            maker = [sys.executable, "-m", "pierhead.bootstrap.keys", str(self.directory)]
+            subprocess.run(maker, check=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
+        self.ensure(servers)
 
     def ensure_server(self, server: str) -> None:
         """Make what one server checks assertions with; the gateway derives the same from its own key."""

@@ -92,8 +92,7 @@ def platform(resolved: Resolved, fleet_path: Path | None, talk: Talk, *, mesh: b
     keys = Keys.at(data)
     ours = tuple(name for name, server in fleet.servers.items() if not server.place)
     with _database_made_aside(resolved, data):
-        keys.make_aside()
-        keys.ensure(ours)
+        keys.ensure_lightly(ours)
         if fleet_path is None:
             prepare_demo(data, talk)
     if fleet.tests:

@@ -45,8 +45,8 @@ def test_a_server_has_its_own_key_and_no_others(tmp_path: Path) -> None:
 def test_keys_made_aside_leave_nothing_of_their_making_in_the_platform(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from pierhead.bootstrap.keys import Keys;"
-        f"keys = Keys.at(Path({str(tmp_path)!r})); keys.make_aside(); made = keys.read('token.jwk');"
-        "keys.ensure(('warehouse',)); assert keys.read('token.jwk') == made;"
+        f"keys = Keys.at(Path({str(tmp_path)!r})); keys.ensure_lightly(('warehouse',));"
+        "made = keys.read('token.jwk'); keys.ensure_lightly(('warehouse',)); assert keys.read('token.jwk') == made;"
         "print(sorted({'cryptography', 'joserfc'} & set(sys.modules)))"
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -57,7 +57,5 @@ def test_what_could_not_be_made_aside_is_told_by_who_needs_it(tmp_path: Path) ->
     (tmp_path / "keys").mkdir()
     (tmp_path / "keys" / "assertion.key").write_bytes(b"k")
     (tmp_path / "keys" / "assertion.key").chmod(0o644)
-    keys = Keys.at(tmp_path)
-    keys.make_aside()
     with pytest.raises(Misconfigured, match="can be read by others"):
-        keys.ensure(("warehouse",))
+        Keys.at(tmp_path).ensure_lightly(("warehouse",))
