@@ -112,10 +112,10 @@ def test_a_backup_of_sqlite_is_restored_on_postgresql_and_back(home: Path, tmp_p
 
 def test_what_was_backed_up_comes_back_whole_and_policy_goes_on_above_it(home: Path, tmp_path: Path) -> None:
     before = asyncio.run(_rows(f"sqlite:///{home}/pierhead.db"))
-    made = create(settings(home, "open sesame"), tmp_path / "b.tar.gz")
+    made = create(settings(home, "open sesame, my q7 caves"), tmp_path / "b.tar.gz")
     assert made.has_keys
     assert (tmp_path / "b.tar.gz").stat().st_mode & 0o077 == 0
-    restored = restore(settings(tmp_path / "new", "open sesame"), tmp_path / "b.tar.gz", overwrite=False)
+    restored = restore(settings(tmp_path / "new", "open sesame, my q7 caves"), tmp_path / "b.tar.gz", overwrite=False)
     after = asyncio.run(_rows(f"sqlite:///{tmp_path}/new/pierhead.db"))
     assert restored.policy_revision == 2 + REVISIONS_LEFT_FREE
     assert [json.loads(line)["number"] for line in after["revisions"]] == [1, 2, restored.policy_revision]
@@ -262,12 +262,19 @@ def test_a_record_that_was_broken_before_the_backup_is_found(home: Path, tmp_pat
 
 
 def test_another_passphrase_opens_no_keys(home: Path, tmp_path: Path) -> None:
-    create(settings(home, "one"), tmp_path / "b.tar.gz")
+    create(settings(home, "one of two passphrases"), tmp_path / "b.tar.gz")
     with pytest.raises(Invalid, match="passphrase"):
-        restore(settings(tmp_path / "new", "two"), tmp_path / "b.tar.gz", overwrite=False)
+        restore(settings(tmp_path / "new", "two of two passphrases"), tmp_path / "b.tar.gz", overwrite=False)
     restored = restore(settings(tmp_path / "keyless"), tmp_path / "b.tar.gz", overwrite=False)
     assert restored.rows["revisions"] == 2
     assert not (tmp_path / "keyless" / "keys").exists()
+
+
+def test_a_passphrase_that_can_be_guessed_seals_nothing(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"backup\.passphrase") as refused:
+        create(settings(home, "sesame"), tmp_path / "b.tar.gz")
+    assert refused.value.code == "weak-secret"
+    assert list(tmp_path.glob("*.gz")) == []
 
 
 def test_a_file_that_is_there_is_never_overwritten(home: Path, tmp_path: Path) -> None:

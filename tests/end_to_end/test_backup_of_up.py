@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def test_a_platform_that_was_destroyed_goes_on_from_its_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PIERHEAD__BACKUP__PASSPHRASE", "open sesame")
+    monkeypatch.setenv("PIERHEAD__BACKUP__PASSPHRASE", "open sesame, my q7 caves")
     archive, gone, new = str(tmp_path / "b.tar.gz"), tmp_path / "gone", tmp_path / "new"
     with up(gone) as running:
         running.tell("call", "warehouse", "list_tables", "--as", "alice")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from pierhead.bootstrap.scope_settings import Scopes, words
+from pierhead.bootstrap.weak_secrets import require_strong
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.federation import ClaimMapping
 from pierhead.core.scope import ALL
@@ -140,7 +141,7 @@ def registered_programs(sign_in: SignInSettings, environment: str) -> dict[str, 
 
 
 def check_sign_in(given: SignInSettings, variables: Mapping[str, str]) -> None:
-    """Errors: Misconfigured (`half-secured`, `bad-setting`), naming every fault."""
+    """Errors: Misconfigured (`half-secured`, `bad-setting`, `weak-secret`), naming every fault."""
     faults = list(_half(given)) if given.is_elsewhere else [*_without_issuer(given)]
     if faults:
         message = f"the section sign_in is half filled: {'; '.join(faults)}"
@@ -150,7 +151,7 @@ def check_sign_in(given: SignInSettings, variables: Mapping[str, str]) -> None:
 
 
 def secret_of(given: SignInSettings, variables: Mapping[str, str]) -> str:
-    """The client's secret, from where it is kept. Errors: Misconfigured (`half-secured`)."""
+    """The client's secret, from where it is kept. Errors: Misconfigured (`half-secured`, `weak-secret`)."""
     written = given.client_secret.get_secret_value()
     kind, _, place = written.partition(":")
     secret = written
@@ -164,6 +165,7 @@ def secret_of(given: SignInSettings, variables: Mapping[str, str]) -> str:
     if not secret:
         message = f"sign_in.client_secret is {written}, and nothing can be read there"
         raise Misconfigured(message, hint="put the secret there", code="half-secured")
+    require_strong(secret, "sign_in.client_secret")
     return secret
 
 

@@ -25,6 +25,7 @@ from pierhead.adapters.system import SystemClock
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import find_running, hold, prepare_directory
 from pierhead.bootstrap.settings import Settings
+from pierhead.bootstrap.weak_secrets import require_strong
 from pierhead.bootstrap.wire_database import reached
 from pierhead.core.audit_policy import PolicyPublished
 from pierhead.core.chain import Head, follow, read_line
@@ -90,6 +91,7 @@ def create(settings: Settings, path: Path) -> Made:
         if (fleet := _fleet(data)) is not None:
             files[_FLEET] = fleet
         if passphrase:
+            require_strong(passphrase, "backup.passphrase")
             (work / "keys").write_bytes(seal(_packed(keys), passphrase))
             files[_SECRETS] = work / "keys"
         made = {"made_at": SystemClock().now(), "made_by": f"pierhead {version('pierhead')}"}

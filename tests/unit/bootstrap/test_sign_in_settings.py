@@ -10,7 +10,7 @@ from pierhead.core.errors import Misconfigured
 from pierhead.core.workload import Registration
 from pierhead.usecases.grant_to_programs import Program
 
-WHOLE = {"issuer": "https://login.example", "client_id": "pierhead", "client_secret": "s3cret"}
+WHOLE = {"issuer": "https://login.example", "client_id": "pierhead", "client_secret": "s3cret of chance q7"}
 
 
 def read(**given: str) -> Settings:
@@ -21,7 +21,7 @@ def read(**given: str) -> Settings:
 def refusal(**given: str) -> str:
     with pytest.raises(Misconfigured) as caught:
         read(**given)
-    assert caught.value.code in {"half-secured", "bad-setting"}
+    assert caught.value.code in {"half-secured", "bad-setting", "weak-secret"}
     return caught.value.message
 
 
@@ -37,13 +37,14 @@ def test_a_whole_section_is_taken() -> None:
     assert given.scopes == ("openid", "groups")
     assert given.mapping.names == {"g-1": "data-eng", "cn=x,dc=y": "ads"}
     assert given.mapping.groups == "realm.roles"
-    assert client_secret(given) == "s3cret"
-    assert "s3cret" not in repr(given)
+    assert client_secret(given) == "s3cret of chance q7"
+    assert "q7" not in repr(given)
 
 
 HALVES = {
     "no secret": {"client_secret": ""},
     "no client": {"client_id": ""},
+    "a secret of an example": {"client_secret": "changeme-changeme"},
     "no openid": {"scopes": "profile"},
     "plain http": {"issuer": "http://login.example"},
     "no url": {"issuer": "login.example"},
@@ -69,13 +70,13 @@ def test_a_provider_without_an_issuer_does_not_start(name: str) -> None:
 
 def test_a_secret_is_read_where_it_is_kept(tmp_path: Path) -> None:
     kept = tmp_path / "secret"
-    kept.write_text("from a file\n")
+    kept.write_text("read from a file, 9k\n")
     by_file = read(**{**WHOLE, "client_secret": f"file:{kept}"}).sign_in
-    assert client_secret(by_file) == "from a file"
+    assert client_secret(by_file) == "read from a file, 9k"
     assert "nothing can be read" in refusal(**{**WHOLE, "client_secret": f"file:{tmp_path / 'absent'}"})
     assert "nothing can be read" in refusal(**{**WHOLE, "client_secret": "env:ABSENT_HERE"})
     places = {f"PIERHEAD__SIGN_IN__{name.upper()}": value for name, value in WHOLE.items()}
-    places |= {"PIERHEAD__SIGN_IN__CLIENT_SECRET": "env:CORP", "CORP": "from the environment"}
+    places |= {"PIERHEAD__SIGN_IN__CLIENT_SECRET": "env:CORP", "CORP": "read from the environment"}
     assert read_settings({}, None, places).settings.sign_in.is_elsewhere
 
 
