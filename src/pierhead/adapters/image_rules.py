@@ -19,7 +19,9 @@ _FROM: Final = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IG
 _DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
 _PIPED: Final = re.compile(r"\b(curl|wget)\b[^|&;]*\|\s*(sudo\s+)?(ba|z|da)?sh\b")
 _SECRET: Final = re.compile(
-    r"\b\w*(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|CREDENTIALS?)\w*\s*[= ]\s*[\"']?[^\s\"'$]+", re.IGNORECASE
+    r"\b\w*(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY|CREDENTIALS?)\w*(?<!_FILE)(?<!_PATH)"
+    r"\s*[= ]\s*[\"']?[^\s\"'$]+",
+    re.IGNORECASE,
 )
 _SECRET_FILE: Final = re.compile(
     r"(^|/|\s)(\.env|id_rsa|id_ed25519|\.aws|\.ssh|\.netrc|\.npmrc|\.pypirc|[\w.-]+\.(pem|key|p12|pfx))(\s|$)"
@@ -154,7 +156,8 @@ def _lock(name: str, text: str) -> Iterator[Breach]:
 
 
 def _unlocked(name: str, lines: list[str]) -> Iterator[Breach]:
-    """A requirement that is not pinned, or has no hash."""
+    """A requirement that is not pinned; and those without a hash, as one."""
+    bare: list[tuple[int, str]] = []
     whole = "\n".join(lines).replace("\\\n", " ").splitlines()
     for number, line in enumerate(whole, start=1):
         said = line.strip()
@@ -163,7 +166,11 @@ def _unlocked(name: str, lines: list[str]) -> Iterator[Breach]:
         if not _PINNED.match(said):
             yield breach("S31", f"{name}:{number}", f"{said.split(' ')[0][:60]!a} is not pinned")
         elif "--hash=" not in said:
-            yield breach("S31", f"{name}:{number}", f"{said.split(' ')[0][:60]!a} has no hash")
+            bare.append((number, f"{said.split(' ')[0][:60]!a}"))
+    if bare:
+        number, first = bare[0]
+        more = f", and {len(bare) - 1} more like it" if bare[1:] else ""
+        yield breach("S31", f"{name}:{number}", f"{first} has no hash{more}", "uv pip compile --generate-hashes")
 
 
 def _ages(name: str, text: str, today: date) -> Iterator[Breach]:

@@ -135,6 +135,7 @@ FILES: Final[tuple[tuple[str, Look_, str, str], ...]] = (
     ("S31", lock, f"mcp==2.3.0{_HASH}", f"mcp==2.1.0{_HASH}"),
     ("S31", lock, f"# a remark\nfastmcp==3.2{_HASH}", "fastmcp==3.2"),
     ("S31", lock, f"a==1 \\\n   {_HASH}", "a>=1"),
+    ("S31", lock, f"a==1{_HASH}\nb==2{_HASH}", f"a==1\nb==2{_HASH}\nc==3"),
     ("S31", lock, _UV.format(name="mcp", version="1.30.0", day="2026-01-01"), "[[package]]\nbroken"),
     (
         "S32",
@@ -148,6 +149,7 @@ FILES: Final[tuple[tuple[str, Look_, str, str], ...]] = (
     ("S34", image, _BASE + "USER 1000\n", _BASE),
     ("S34", image, _BASE + "FROM scratch\nUSER 1\n", "FROM python:3.12\nUSER 1\n"),
     ("S34", image, _BASE + "ENV ZONE=UTC\nUSER 1\n", _BASE + "ENV API_TOKEN=abc\nUSER 1\n"),
+    ("S34", image, _BASE + "ENV API_TOKEN_FILE=/run/secrets/t\nUSER 1\n", _BASE + "ENV TOKEN_FILED=abc\nUSER 1\n"),
     ("S34", image, _BASE + "RUN pip \\\n  install x\nUSER 1\n", _BASE + "RUN curl https://a.io | sh\nUSER 1\n"),
     ("S34", image, _BASE + "COPY . /app\nUSER 1\n", _BASE + "COPY .env /app/\nUSER 1\n"),
     ("S36", cluster, pod(), pod(more="hostNetwork: true")),
