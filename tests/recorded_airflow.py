@@ -23,6 +23,9 @@ class Airflow:
 
     url: str = ""
     answers: dict[str, Any] = field(default_factory=dict)
+    writes: list[dict[str, Any]] = field(default_factory=list)
+    done: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    """What it was told to change: method, path, body."""
     asked: list[str] = field(default_factory=list)
     accepts: list[str] = field(default_factory=list)
     sick: dict[str, tuple[int, bytes]] = field(default_factory=dict)
@@ -41,22 +44,60 @@ class Airflow:
                 said = {**said, member: kept, "total_entries": len(kept)}
         return 200, json.dumps(said).encode()
 
+    def change(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, bytes]:
+        """What the real one said to the same; the id of a new run is the asked one, and the second time it is there."""
+        self.done.append((method, path, body))
+        names = {key: value for key, value in body.items() if key != "dag_run_id"}
+        said = [
+            each
+            for each in self.writes
+            if (each["method"], each["path"]) == (method, path)
+            and {key: value for key, value in each["body"].items() if key != "dag_run_id"} == names
+        ]
+        if not said:
+            return 404, b'{"detail": "nothing like it was recorded"}'
+        if not path.endswith("/dagRuns"):
+            return said[0]["status"], json.dumps(said[0]["answer"]).encode()
+        its = f"{path}/{body['dag_run_id']}"
+        if its in self.answers:
+            return said[1]["status"], json.dumps(said[1]["answer"]).encode()
+        self.answers[its] = {**said[0]["answer"], "dag_run_id": body["dag_run_id"]}
+        return said[0]["status"], json.dumps(self.answers[its]).encode()
+
 
 @contextmanager
 def recorded_airflow() -> Iterator[Airflow]:
     """One on a free port of loopback, for the block."""
-    airflow = Airflow(answers=json.loads((CORPUS / "answers.json").read_text("utf-8")))
+    airflow = Airflow(
+        answers=json.loads((CORPUS / "answers.json").read_text("utf-8")),
+        writes=json.loads((CORPUS / "writes.json").read_text("utf-8")),
+    )
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def log_message(self, *_: object) -> None: ...
 
+        def do_PATCH(self) -> None:
+            self.change()
+
         def do_POST(self) -> None:
+            if self.path != "/auth/token":
+                self.change()
+                return
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             airflow.signed_in += 1
             is_known = body == {"username": "reader", "password": PASSWORD}
             self.say(201, json.dumps({"access_token": airflow.token}).encode()) if is_known else self.say(401, b"{}")
+
+        def change(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            split = urlsplit(self.path)
+            if self.headers["Authorization"] != f"Bearer {airflow.token}":
+                self.say(401, b'{"detail": "no"}')
+                return
+            ill = next((said for begin, said in airflow.sick.items() if begin == f"{self.command} {split.path}"), None)
+            self.say(*(ill or airflow.change(self.command, split.path, body)))
 
         def do_GET(self) -> None:
             split = urlsplit(self.path)

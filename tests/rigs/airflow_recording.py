@@ -8,6 +8,7 @@ Airflow runs already, with those DAGs and a run of each. Names of hosts, people 
 import json
 import re
 import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,48 @@ def main(url: str, password: Path, run_id: str) -> None:
         paths += [f"{begin}/details", f"{begin}/tasks", f"{begin}/dagRuns", run, f"{run}/taskInstances"]
     answers = {path: json.loads(get(path)) for path in paths}
     (CORPUS / "answers.json").write_text(json.dumps(answers, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    record_writes(url, token, run_id)
+
+
+def record_writes(base: str, token: str, run_id: str) -> None:
+    """What it answers to what changes something. The run of `fail_fan_in` has failed, and is cleared by this."""
+    wanted = [["right"], ["join", "left", "publish", "right", "start"]]
+    fan_in = "/api/v2/dags/fail_fan_in/clearTaskInstances"
+    dry: dict[str, Any] = {"dry_run": True, "dag_run_id": run_id, "only_failed": True}
+    run = {"dag_run_id": f"pierhead__{run_id}", "conf": {"rows": 2}, "logical_date": None}
+    asked: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", fan_in, {**dry, "task_ids": wanted[0], "include_downstream": True}),
+        ("POST", fan_in, {**dry, "task_ids": wanted[1], "include_downstream": False}),
+        ("POST", fan_in, {**dry, "task_ids": ["start"], "include_downstream": False}),
+        (
+            "POST",
+            fan_in,
+            {"dry_run": False, "dag_run_id": run_id, "task_ids": ["join", "publish", "right"], "only_failed": False}
+            | {"reset_dag_runs": True, "prevent_running_task": True},
+        ),
+        ("POST", "/api/v2/dags/good_daily/dagRuns", run),
+        ("POST", "/api/v2/dags/good_daily/dagRuns", run),
+        ("PATCH", "/api/v2/dags/good_daily", {"is_paused": True}),
+        ("PATCH", "/api/v2/dags/good_daily", {"is_paused": False}),
+        (
+            "PATCH",
+            f"/api/v2/dags/fail_mapped/dagRuns/{run_id}/taskInstances/load/2",
+            {"new_state": "success"},
+        ),
+    ]
+    kept: list[dict[str, Any]] = []
+    for method, path, body in asked:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        request = urllib.request.Request(base + path, json.dumps(body).encode(), headers, method=method)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=60) as said:  # noqa: S310
+                status, text = said.status, said.read().decode()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                status, text = refused.code, refused.read().decode()
+        kept.append({"method": method, "path": path, "body": body, "status": status})
+        kept[-1]["answer"] = json.loads(rewritten(text))
+    (CORPUS / "writes.json").write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def record_log(get: Any, dag_id: str, run_id: str) -> None:

@@ -182,3 +182,55 @@ class Health(_Answer):
     pools: list[dict[str, Any]]
     queued: int | None
     running: int | None
+
+
+class Pinned(_Answer):
+    """A task instance as it was when it was planned. `map_index` is -1 where the task is not mapped."""
+
+    map_index: int
+    state: str
+    try_number: int
+
+
+class TaskToClear(_Answer):
+    run_id: str
+    task_id: str
+    instances: list[Pinned]
+    overwrites: list[str] = Field(description="assets that it writes anew")
+
+
+class Cleared(_Answer):
+    dag_id: str
+    run_id: str
+    cleared: list[str]
+
+
+class Triggered(_Answer):
+    dag_id: str
+    run_id: str
+    state: str
+    is_new: bool = Field(description="false: this key made it before")
+    is_paused: bool | None
+
+
+class Paused(_Answer):
+    dag_id: str
+    before: bool | None
+    after: bool | None
+
+
+class Marking(_Answer):
+    run_id: str
+    task_id: str
+    map_index: int
+    before: str
+    after: str
+    try_number: int
+
+
+class Changed(_Answer):
+    dag_id: str
+    run_id: str
+    task: str
+    before: str
+    after: str

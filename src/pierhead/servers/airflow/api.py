@@ -130,11 +130,65 @@ class ApiV2:
         said = await self._get("dags", "~", "dagRuns", "~", "taskInstances", params={"state": [state], "limit": 1})
         return _total(as_object(said), 0)
 
+    async def would_clear(
+        self, dag_id: str, run_id: str, task_ids: Sequence[str], *, only_failed: bool, downstream: bool
+    ) -> list[Instance]:
+        """What Airflow says it would clear; nothing is changed."""
+        body: Json = {
+            "dry_run": True,
+            "dag_run_id": run_id,
+            "task_ids": list(task_ids),
+            "only_failed": only_failed,
+            "include_downstream": downstream,
+        }
+        said = await self._send("POST", "dags", dag_id, "clearTaskInstances", body=body, may_repeat=True)
+        return page_of(Instance, said, "task_instances")[0]
+
+    async def clear(self, dag_id: str, run_id: str, wanted: Sequence[tuple[str, int]]) -> list[Instance]:
+        """Exactly those (task, map index), and what was cleared. Errors: Conflict, where one of them runs."""
+        body: Json = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [name if index < 0 else [name, index] for name, index in wanted],
+            "only_failed": False,
+            "reset_dag_runs": True,
+            "prevent_running_task": True,
+        }
+        said = await self._send("POST", "dags", dag_id, "clearTaskInstances", body=body)
+        return page_of(Instance, said, "task_instances")[0]
+
+    async def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any], logical_date: str) -> Run:
+        """Errors: Conflict, where that run is there; UpstreamUnreachable, where it may be."""
+        body: Json = {"dag_run_id": run_id, "conf": dict(conf), "logical_date": logical_date or None}
+        return read_as(Run, await self._send("POST", "dags", dag_id, "dagRuns", body=body, may_repeat=True))
+
+    async def runs_at(self, dag_id: str, logical_date: str) -> list[Run]:
+        asked: Parameters = {"logical_date_gte": logical_date, "logical_date_lte": logical_date, "limit": 1}
+        return page_of(Run, await self._get("dags", dag_id, "dagRuns", params=asked), "dag_runs")[0]
+
+    async def set_paused(self, dag_id: str, *, paused: bool) -> Dag:
+        asked: Parameters = {"update_mask": "is_paused"}
+        said = await self._send("PATCH", "dags", dag_id, body={"is_paused": paused}, params=asked, may_repeat=True)
+        return read_as(Dag, said)
+
+    async def mark(self, dag_id: str, run_id: str, task_id: str, map_index: int, state: str) -> None:
+        segments = self._of_task(dag_id, run_id, task_id)
+        more = () if map_index < 0 else (str(map_index),)
+        await self._send("PATCH", *segments, *more, body={"new_state": state})
+
     def _of_task(self, dag_id: str, run_id: str, task_id: str) -> tuple[str, ...]:
         return ("dags", dag_id, "dagRuns", run_id, "taskInstances", task_id)
 
     async def _get(self, *segments: str, params: Parameters | None = None) -> Json:
         return await self._session.json(*self.root, *segments, params=params or {})
+
+    async def _send(
+        self, method: str, *segments: str, body: Json, params: Parameters | None = None, may_repeat: bool = False
+    ) -> Json:
+        """What changes something, or says what would: once, unless it may be repeated."""
+        return await self._session.json(
+            *self.root, *segments, params=params or {}, method=method, body=body, is_idempotent=may_repeat
+        )
 
 
 def missing_here(option: str, version: str) -> Invalid:

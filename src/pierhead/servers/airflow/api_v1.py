@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from pierhead.servers.airflow.api import ApiV2, Parameters, as_object, missing_here, page_of
-from pierhead.servers.airflow.shapes import Asset, Dag, Run
+from pierhead.sdk.upstream import Json
+from pierhead.servers.airflow.api import ApiV2, Parameters, as_object, missing_here, page_of, read_as
+from pierhead.servers.airflow.shapes import Asset, Dag, Instance, Run
 
 
 class ApiV1(ApiV2):
@@ -42,6 +43,43 @@ class ApiV1(ApiV2):
         if since:
             asked["execution_date_gte"] = since
         return page_of(Run, await self._get("dags", dag_id, "dagRuns", params=asked), "dag_runs")
+
+    async def would_clear(
+        self, dag_id: str, run_id: str, task_ids: Sequence[str], *, only_failed: bool, downstream: bool
+    ) -> list[Instance]:
+        """Airflow 2 names tasks and no more: their states are read beside. Errors: Invalid, for mapped ones."""
+        told = await super().would_clear(dag_id, run_id, task_ids, only_failed=only_failed, downstream=downstream)
+        names = {each.task_id for each in told}
+        found = [each for each in (await self.instances(dag_id, run_id))[0] if each.task_id in names]
+        if any(each.map_index >= 0 for each in found):
+            raise missing_here("", self.version)
+        return found
+
+    async def clear(self, dag_id: str, run_id: str, wanted: Sequence[tuple[str, int]]) -> list[Instance]:
+        body: Json = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": [name for name, _ in wanted],
+            "only_failed": False,
+            "reset_dag_runs": True,
+        }
+        said = await self._send("POST", "dags", dag_id, "clearTaskInstances", body=body)
+        return page_of(Instance, said, "task_instances")[0]
+
+    async def trigger(self, dag_id: str, run_id: str, conf: Mapping[str, Any], logical_date: str) -> Run:
+        body: dict[str, Json] = {"dag_run_id": run_id, "conf": dict(conf)}
+        if logical_date:
+            body["logical_date"] = logical_date
+        return read_as(Run, await self._send("POST", "dags", dag_id, "dagRuns", body=body, may_repeat=True))
+
+    async def runs_at(self, dag_id: str, logical_date: str) -> list[Run]:
+        asked: Parameters = {"execution_date_gte": logical_date, "execution_date_lte": logical_date, "limit": 1}
+        return page_of(Run, await self._get("dags", dag_id, "dagRuns", params=asked), "dag_runs")[0]
+
+    async def mark(self, dag_id: str, run_id: str, task_id: str, map_index: int, state: str) -> None:
+        segments = self._of_task(dag_id, run_id, task_id)
+        more = () if map_index < 0 else (str(map_index),)
+        await self._send("PATCH", *segments, *more, body={"dry_run": False, "new_state": state})
 
     def log(
         self, dag_id: str, run_id: str, task_id: str, map_index: int, number: int

@@ -1,18 +1,21 @@
 """An Airflow server's settings: what the fleet file says of it, parsed once into frozen values."""
 
+import fnmatch
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from pierhead.sdk import Misconfigured, ToolFailed
+from pierhead.sdk import Caller, Misconfigured, ToolFailed
 
 # Read and enforced by the platform, before a call comes here.
 _OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools", "approvals", "gallery", "on_call", "slo"})
 
 Api = Literal["v2", "v1"]
 """Of Airflow 3, and of Airflow 2."""
+Write = Literal["clear", "trigger", "pause", "mark"]
+Group = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@/-]{1,120}$")]
 
 
 class SecretFile(BaseModel):
@@ -60,6 +63,15 @@ class Groups(BaseModel):
     """Workloads that read, and nothing else: `workload:spiffe://corp/incident-agent`."""
 
 
+class DagOwners(BaseModel):
+    """Whose DAGs are called so: `{dags: "finance_*", groups: [finance-eng]}`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dags: Annotated[str, Field(min_length=1)]
+    groups: tuple[Group, ...]
+
+
 class AirflowSettings(BaseModel):
     """`url` is Airflow's address, `groups` says who uses which tools."""
 
@@ -78,6 +90,13 @@ class AirflowSettings(BaseModel):
     api: Api = "v2"
     login: Login
     groups: Groups = Groups()
+    writes: tuple[Write, ...] = ()
+    """What may be changed in Airflow. Nothing, left out."""
+    operators: tuple[Group, ...] = ()
+    """Groups on call for Airflow: they may act on every DAG."""
+    dag_owners: tuple[DagOwners, ...] = ()
+    confirm_in: tuple[str, ...] = ("dev",)
+    """Environments in which the caller confirms what elsewhere somebody else approves."""
     seconds: Annotated[float, Field(ge=1, le=60)] = 10.0
     most_log_bytes: Annotated[int, Field(ge=1_000_000, le=200_000_000)] = 52_428_800
 
@@ -87,6 +106,12 @@ class AirflowSettings(BaseModel):
         if url and not url.startswith(("https://", "http://")):
             raise ValueError("write it as https://host")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _somebody_acts(self) -> "AirflowSettings":
+        if self.writes and not (self.operators or self.dag_owners):
+            raise ValueError("writes: name those who may act in operators or dag_owners")
+        return self
 
     @property
     def title(self) -> str:
@@ -101,6 +126,18 @@ class AirflowSettings(BaseModel):
     def readers(self, who: str) -> str:
         """A policy of a tool that reads, for `who` and the services."""
         return f"{who} or {self.groups.service}" if self.groups.service else who
+
+    def actors(self) -> str:
+        """Whoever may act on some DAG; on which is asked again, by its name."""
+        groups = {*self.operators, *(group for owner in self.dag_owners for group in owner.groups)}
+        return " or ".join(f"group:{group}" for group in sorted(groups)) or "nobody"
+
+    def may_act_on(self, caller: Caller, dag_id: str) -> bool:
+        """Whether the caller is on call, or owns DAGs of that name."""
+        owners = {
+            group for owner in self.dag_owners if fnmatch.fnmatchcase(dag_id, owner.dags) for group in owner.groups
+        }
+        return not caller.groups.isdisjoint({*self.operators, *owners})
 
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "AirflowSettings":
