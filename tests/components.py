@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tools.components import AI_CLIENTS_TARGET, NODE_TARGET, SPARK_TARGET, bring_ai_clients, bring_node
+from tools.components import AI_CLIENTS_TARGET, AIRFLOW_TARGET, NODE_TARGET, SPARK_TARGET, bring_ai_clients, bring_node
 
 from bench import components
 
@@ -81,6 +81,14 @@ def spark() -> tuple[Path, Path]:
     if shutil.which("java") is None:
         pytest.skip("component spark: no java on the path")
     return python, home
+
+
+def airflow() -> Path:
+    """The Python that has Airflow."""
+    python = AIRFLOW_TARGET / "bin" / "python"
+    if not python.with_name("airflow").exists():
+        pytest.skip(f"component airflow: no {AIRFLOW_TARGET.relative_to(ROOT)}; `make test` installs it")
+    return python
 
 
 _AI_CLIENTS = {

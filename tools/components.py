@@ -24,6 +24,7 @@ NODE_TARGET: Final = ROOT / ".tools" / "node"
 AI_CLIENTS_SOURCE: Final = ROOT / "tools" / "ai_clients"
 AI_CLIENTS_TARGET: Final = ROOT / ".tools" / "ai_clients"
 SPARK_TARGET: Final = ROOT / ".tools" / "spark"
+AIRFLOW_TARGET: Final = ROOT / ".tools" / "airflow"
 _NODE_FILES: Final = ("package.json", "package-lock.json", ".npmrc")
 _DEBIAN: Final = {
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
@@ -43,6 +44,7 @@ def prepare() -> None:
         java_engines.bring(TRINO),
         java_engines.bring(PRESTO),
         bring_spark(),
+        bring_airflow(),
     ):
         if problem:
             print(f"· {problem}", flush=True)
@@ -89,16 +91,25 @@ def bring_ai_clients() -> str:
 
 def bring_spark() -> str:
     """Install Spark into an environment of its own, half a gigabyte of it; what went wrong, or nothing."""
-    lock, done = ROOT / "requirements" / "spark.lock", SPARK_TARGET / ".installed"
+    return _bring_python("Spark", ROOT / "requirements" / "spark.lock", SPARK_TARGET)
+
+
+def bring_airflow() -> str:
+    """Install Airflow into an environment of its own, 300 MB of it; what went wrong, or nothing."""
+    return _bring_python("Airflow", ROOT / "requirements" / "airflow.lock", AIRFLOW_TARGET)
+
+
+def _bring_python(what: str, lock: Path, target: Path) -> str:
+    done = target / ".installed"
     if done.is_file() and done.read_bytes() == lock.read_bytes():
         return ""
-    print(f"· installing Spark into .tools/{SPARK_TARGET.name} (once)", flush=True)
-    uv, python = Path(sys.executable).with_name("uv"), SPARK_TARGET / "bin" / "python"
+    print(f"· installing {what} into .tools/{target.name} (once)", flush=True)
+    uv, python = Path(sys.executable).with_name("uv"), target / "bin" / "python"
     install = [str(uv), "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(lock)]
-    made = _run([str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(SPARK_TARGET)], os.environ)
+    made = _run([str(uv), "venv", "--quiet", "--clear", "--python", sys.executable, str(target)], os.environ)
     failed = made or _run(install, os.environ)
     if failed:
-        return f"could not install Spark: {failed}; tests that need it are skipped"
+        return f"could not install {what}: {failed}; tests that need it are skipped"
     shutil.copyfile(lock, done)
     return ""
 
