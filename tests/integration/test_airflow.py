@@ -79,6 +79,10 @@ async def test_a_run_fails_is_explained_repaired_and_cleared_as_planned(
         log = await asked(client, "airflow_get_task_logs", **where, task_id="load", level="all")
         assert any("No such file or directory" in line["text"] for line in log["data"]["lines"])
 
+        dag = await asked(client, "airflow_get_dag", dag_id=DAG, include=["source"], source_max_bytes=2000)
+        assert "DAGs that fail, each in one way" in dag["data"]["source"]
+        assert dag["data"]["source_bytes"] > 2000
+
         plan = await asked(client, "airflow_plan_clear", **where)
         assert [item["task_id"] for item in plan["items"]] == ["after", "load"]
         (running.home / "repaired").touch()

@@ -265,3 +265,27 @@ RULES: Final = (
         pattern=r"exit code 1\b|exited with code 1\b|exitCode: 1\b"),
 )
 # fmt: on
+
+#: What programs of any kind say last, for failures of which no rule knows more than that some code raised something.
+_SAID_WORDS: Final[tuple[tuple[str, Category, str], ...]] = (
+    ("said.schema", "schema_mismatch", r"schema.?mismatch|no such column|unknown column|column .{1,80} does not exist"),
+    ("said.contract", "schema_mismatch", r"column .{1,80} (?:expected|the contract)|does not match .{0,20}schema"),
+    ("said.missing", "missing_input", r"no such (?:file|table|key)|NoSuch(?:Key|Bucket)|404 Not Found"),
+    ("said.absent", "missing_input", r"(?:relation|table|file|path|object) .{0,120}(?:does not|doesn't) exist"),
+    (
+        "said.permission",
+        "permission",
+        r"permission denied|access ?denied|40[13] (?:Forbidden|Unauthorized)|not authorized",
+    ),
+    (
+        "said.command",
+        "dependency",
+        r"command not found|No module named|cannot import name|conn_id .{1,80} isn't defined",
+    ),
+    ("said.service", "dependency", r"connection refused|name or service not known|could not resolve host"),
+    ("said.time", "timeout", r"timed out|timeout|deadline exceeded"),
+    ("said.memory", "killed", r"out of memory|cannot allocate memory|^Killed$"),
+)
+SAID: Final[tuple[tuple[str, Category, re.Pattern[str]], ...]] = tuple(
+    (name, category, re.compile(words, re.IGNORECASE)) for name, category, words in _SAID_WORDS
+)

@@ -48,7 +48,7 @@ class Asking:
 
 @asynccontextmanager
 async def asking(airflow: Airflow, folder: Path, **more: object) -> AsyncIterator[Asking]:
-    server = build("airflow", settings(airflow.url, folder, seconds=1, **more))
+    server = build("airflow", settings(airflow.url, folder, **more))
     async with platform(server, access="everyone") as up, up.client("alice", groups=["data-eng"]) as client:
         yield Asking(client)
 
@@ -259,3 +259,19 @@ def test_settings_that_make_no_sense_are_refused_with_their_place(
         build("airflow", {**settings("https://airflow.example", tmp_path), **change})
     assert refused.value.code == "bad-airflow-settings"
     assert "plain" not in refused.value.message
+
+
+async def test_the_source_of_a_dag_is_sliced_and_for_engineers(airflow: Airflow, tmp_path: Path) -> None:
+    code = "# orders\npassword = 'hunter2'\n" + "x = 1\n" * 1_000
+    airflow.answers["/api/v2/dagSources/good_daily"] = {"content": code, "dag_id": "good_daily", "version_number": 1}
+    what = {"dag_id": "good_daily", "include": ["source"], "source_max_bytes": 500}
+    async with asking(airflow, tmp_path) as ask:
+        told = await ask.answer("airflow_get_dag", **what)
+    assert told["data"]["source"].startswith("# orders")
+    assert "hunter2" not in json.dumps(told)
+    assert len(told["data"]["source"]) <= 520
+    assert told["limits"]["why"] == "bytes"
+    server = build("airflow", settings(airflow.url, tmp_path))
+    async with platform(server, access="everyone") as up, up.client("bob") as client:
+        assert (await Asking(client).error("airflow_get_dag", **what))["code"] == "source-for-engineers"
+        assert "dag_id" in (await Asking(client).answer("airflow_get_dag", dag_id="good_daily"))["data"]

@@ -37,7 +37,7 @@ def airflow() -> Iterator[Airflow]:
 async def changing(airflow: Airflow, folder: Path, **more: Any) -> AsyncGenerator[tuple[Asking, Running]]:
     """As alice, of data-eng; people who are asked agree."""
     groups = more.pop("as_groups", ["data-eng"])
-    server = build("airflow", settings(airflow.url, folder, seconds=1, **{**EVERYTHING, **more}))
+    server = build("airflow", settings(airflow.url, folder, **{**EVERYTHING, **more}))
     async with (
         platform(server, access="everyone", approvals=approve_with("approve")) as up,
         up.client("alice", groups=groups) as client,

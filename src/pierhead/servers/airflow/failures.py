@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pierhead.sdk.failure_rules import Category, Verdict, classify, line_at
+from pierhead.sdk.failure_table import SAID
 from pierhead.sdk.failure_text import facts_in_text
 from pierhead.sdk.redacting import redact
 from pierhead.sdk.tracebacks import find_exceptions
@@ -30,29 +31,6 @@ _AROUND: Final = re.compile(
 )
 _EXIT: Final = re.compile(r"(?:exit (?:code|status)|Error code is:|return code) (-?\d{1,3})")
 _EXITS: Final[dict[int, Category]] = {126: "permission", 127: "dependency", 137: "killed", -9: "killed", 143: "killed"}
-#: What tasks of any kind say, where the table knows no more than that some code raised something.
-_SAID: Final[tuple[tuple[str, Category, str], ...]] = (
-    ("said.schema", "schema_mismatch", r"schema.?mismatch|no such column|unknown column|column .{1,80} does not exist"),
-    ("said.contract", "schema_mismatch", r"column .{1,80} (?:expected|the contract)|does not match .{0,20}schema"),
-    ("said.missing", "missing_input", r"no such (?:file|table|key)|NoSuch(?:Key|Bucket)|404 Not Found"),
-    ("said.absent", "missing_input", r"(?:relation|table|file|path|object) .{0,120}(?:does not|doesn't) exist"),
-    (
-        "said.permission",
-        "permission",
-        r"permission denied|access ?denied|40[13] (?:Forbidden|Unauthorized)|not authorized",
-    ),
-    (
-        "said.command",
-        "dependency",
-        r"command not found|No module named|cannot import name|conn_id .{1,80} isn't defined",
-    ),
-    ("said.service", "dependency", r"connection refused|name or service not known|could not resolve host"),
-    ("said.time", "timeout", r"timed out|timeout|deadline exceeded"),
-    ("said.memory", "killed", r"out of memory|cannot allocate memory|^Killed$"),
-)
-_PATTERNS: Final[tuple[tuple[str, Category, re.Pattern[str]], ...]] = tuple(
-    (name, category, re.compile(words, re.IGNORECASE)) for name, category, words in _SAID
-)
 _MOST_OUTPUT: Final = 60
 
 
@@ -104,7 +82,7 @@ def failure_of(tail: Tail) -> Failure:
 def _said(output: list[str]) -> Verdict | None:
     """By the last line of the output that says something known."""
     for line in reversed(output):
-        for name, category, pattern in _PATTERNS:
+        for name, category, pattern in SAID:
             if match := pattern.search(line):
                 return Verdict(category, "likely", (name,), line_at(line, match.start()))
     return None

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from pierhead.sdk import Invalid, Server
+from pierhead.sdk import Caller, Forbidden, Invalid, Server
 from pierhead.sdk.envelope import Envelope
 from pierhead.sdk.log_reading import LogQuestion
 from pierhead.servers.airflow import diagnosing, reading, relating
@@ -44,7 +44,7 @@ _INSTRUCTIONS: Final = (
 )
 
 Clock = Callable[[], float]
-Part = Literal["schedule", "sensors", "retries", "assets", "owners", "graph"]
+Part = Literal["schedule", "sensors", "retries", "assets", "owners", "graph", "source"]
 Limit = Annotated[int, Field(ge=1, le=50)]
 State = Literal["", "success", "failed", "running", "queued"]
 
@@ -100,10 +100,17 @@ def _declare_dags(server: Server, desk: Desk) -> None:
 
     @server.tool(policy=everybody, effect="read", idempotent=True, minutes_saved=5)
     async def airflow_get_dag(
-        dag_id: Key, include: Annotated[list[Part], Field(max_length=6)] | None = None
+        dag_id: Key,
+        include: Annotated[list[Part], Field(max_length=7)] | None = None,
+        source_max_bytes: Annotated[int, Field(ge=500, le=64_000)] = 12_000,
+        *,
+        caller: Caller,
     ) -> Envelope[DagTold]:
-        """Tell a DAG's effective configuration: schedule, sensors, retries, assets, owners, graph."""
-        return await desk.dag(dag_id, include if include is not None else ["schedule", "retries", "owners"], 0)
+        """Tell a DAG's configuration: schedule, sensors, retries, assets, owners, graph; source (engineers only)."""
+        if "source" in (include or ()) and not desk.chosen.reads_source(caller):
+            raise Forbidden("the source of a DAG is for engineers", hint="ask without it", code="source-for-engineers")
+        parts = include if include is not None else ["schedule", "retries", "owners"]
+        return await desk.dag(dag_id, parts, source_max_bytes)
 
     @server.tool(policy=everybody, effect="read", idempotent=True, minutes_saved=4)
     async def airflow_get_health() -> Envelope[Health]:

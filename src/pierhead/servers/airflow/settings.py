@@ -127,6 +127,12 @@ class AirflowSettings(BaseModel):
         """A policy of a tool that reads, for `who` and the services."""
         return f"{who} or {self.groups.service}" if self.groups.service else who
 
+    def reads_source(self, caller: Caller) -> bool:
+        """Whether the caller is in one of the groups that read logs; a program never is."""
+        words = self.groups.engineers.split()
+        named = {word.removeprefix("group:") for word in words if word.startswith("group:")}
+        return not caller.groups.isdisjoint(named)
+
     def actors(self) -> str:
         """Whoever may act on some DAG; on which is asked again, by its name."""
         groups = {*self.operators, *(group for owner in self.dag_owners for group in owner.groups)}
