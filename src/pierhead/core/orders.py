@@ -1,4 +1,4 @@
-"""Orders to a model, as people write them into definitions: patterns of words, by idea, in the languages of the world.
+"""Orders to a model, as people write them into definitions: fixed phrases, and ideas in any words (`order_ideas`).
 
 Each pattern is read in lower case on one line; words between are counted in characters, so none can run away. Pure.
 Above: `hostile_text`. Not here: disguises (`disguise`), characters and markup (`hostile_text`).
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pierhead.core.disguise import squeezed
+from pierhead.core.order_ideas import ideas
 from pierhead.core.orders_abroad import ABROAD
 
 _DROP: Final = (
@@ -78,7 +79,7 @@ ORDERS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     for name, pattern in (
         (
             "a tag that poses as instructions",
-            r"</?\s*(important|system|instructions?|secret|hidden|admin|assistant|critical|override|internal|tool_?use"
+            r"</\s*(tools?|tool_\w+|functions?|descriptions?|definitions?|context)\s*>|</?\s*(important|system|instructions?|secret|hidden|admin|assistant|critical|override|internal|tool_?use"
             r"|thinking|user_?query|priority|mandatory|sys|prompt|note_to_\w+)\b[^>]{0,100}>"
             r"|\[/?\s*(inst|system|sys|important|admin|hidden|override|instructions?)\b[^\]]{0,60}\]|<\|?\s*(im_start|im_end"
             r"|system|endoftext|start_header_id)\b|<<\s*sys\s*>>|#{2,}\s*(system|instructions?|new task|override|end of)\b"
@@ -217,6 +218,7 @@ def orders(plain: str) -> Iterator[tuple[str, str]]:
     for name, pattern in ORDERS:
         if found := pattern.search(plain):
             yield name, found[0]
+    yield from ideas(plain)
     if found := ABROAD.search(plain):
         yield "an order in another language", found[0]
     if found := _SQUEEZED.search(squeezed(plain)):
