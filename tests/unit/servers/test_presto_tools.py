@@ -10,6 +10,7 @@ from pierhead.core.catalog import Tool
 from pierhead.core.errors import Misconfigured
 from pierhead.core.identity import Both, Caller, User, Workload
 from pierhead.sdk import Server
+from pierhead.sdk.governed.policy import MOST_SECONDS, Role
 from pierhead.sdk.tool import BoundTool
 from pierhead.servers.presto import build
 from pierhead.servers.presto.assets import AssetFile
@@ -168,6 +169,12 @@ def test_a_role_may_take_as_long_as_the_tool_unless_it_says_otherwise() -> None:
     }
     policy = PrestoSettings.parse("lake", {**ENTRY, "roles": roles}).policy()
     assert [policy.roles[name].limits.time for name in ("a", "b")] == [300.0, 5.0]
+
+
+def test_the_time_of_its_roles_is_nobody_elses() -> None:
+    before = Role(tables={}).version
+    assert PrestoSettings.parse("lake", ENTRY).policy().roles
+    assert (Role(tables={}).version, Role(tables={}).limits.time) == (before, MOST_SECONDS)
 
 
 def test_a_broken_file_of_assets_leaves_the_earlier_one_in_force(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """The settings of a Trino or Presto server: what the fleet file says of it, parsed once into frozen values."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pierhead.sdk import Misconfigured
-from pierhead.sdk.governed.policy import Policy, parse_policy
+from pierhead.sdk.governed.policy import Policy, Role, parse_policy
 from pierhead.sdk.governed.trino_place import Place
 
 # Read and enforced by the platform, before a call comes here.
@@ -101,7 +102,11 @@ class PrestoSettings(_Strict):
 
 
 def _longer(policy: Policy) -> Policy:
-    for role in policy.roles.values():
-        if "time" not in role.limits.model_fields_set:
-            object.__setattr__(role.limits, "time", LONGEST_S)
-    return policy
+    return replace(policy, roles={name: _patient(role) for name, role in policy.roles.items()})
+
+
+def _patient(role: Role) -> Role:
+    """A copy: roles that say nothing of limits share one value of them, whatever server they are of."""
+    if "time" in role.limits.model_fields_set:
+        return role
+    return role.model_copy(update={"limits": role.limits.model_copy(update={"time": LONGEST_S})})
