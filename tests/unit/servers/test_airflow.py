@@ -92,7 +92,8 @@ async def test_a_pasted_link_is_diagnosed_and_a_foreign_one_is_not_asked(airflow
 async def test_a_task_that_airflow_tries_again_says_how_often(airflow: Airflow, tmp_path: Path) -> None:
     airflow.answers["/api/v2/dags/fail_retries_left/dagRuns/manual__1"]["state"] = "running"
     async with asking(airflow, tmp_path) as ask:
-        airflow.sick["/api/v2/dags/fail_retries_left/dagRuns/manual__1/taskInstances/work/logs"] = (404, b"{}")
+        task = "work"
+        airflow.sick[f"/api/v2/dags/fail_retries_left/dagRuns/manual__1/taskInstances/{task}/logs"] = (404, b"{}")
         told = await ask.answer("airflow_diagnose_run", dag_id="fail_retries_left", run_id="manual__1")
     (first,) = told["data"]["first_failed"]
     assert (first["state"], first["retries_left"], first["category"]) == ("up_for_retry", 2, "unknown")
