@@ -88,7 +88,7 @@ def test_an_empty_list_of_surfaces_means_none_and_a_missing_one_all(tmp_path: Pa
         (
             "kind: sql",
             "kind: sqll",
-            "line 6, column 11: server warehouse is of kind 'sqll' | allowed: http, knowledge, ",
+            "line 6, column 11: server warehouse is of kind 'sqll' | allowed: airflow, http, knowledge, ",
         ),
         ("group:data-eng", "grp:data-eng", "line 11, column 33: servers.warehouse.tools.run_query.policy"),
         ("owner: data-platform", "owner: 7", "line 8, column 12: servers.warehouse.owner"),
