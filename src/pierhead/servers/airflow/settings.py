@@ -3,14 +3,12 @@
 import fnmatch
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from pierhead.sdk import Caller, Misconfigured, ToolFailed
-
-# Read and enforced by the platform, before a call comes here.
-_OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools", "approvals", "gallery", "on_call", "slo"})
+from pierhead.sdk import Caller, ToolFailed
+from pierhead.sdk.entry import read_entry
 
 Api = Literal["v2", "v1"]
 """Of Airflow 3, and of Airflow 2."""
@@ -148,10 +146,4 @@ class AirflowSettings(BaseModel):
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "AirflowSettings":
         """Read a server's entry of the fleet file. Errors: Misconfigured, naming each fault and no value."""
-        own = {key: value for key, value in written.items() if key not in _OF_THE_PLATFORM}
-        try:
-            return cls.model_validate({**own, "name": name})
-        except ValidationError as invalid:
-            faults = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors())
-            hint = "correct the server's entry in the fleet file"
-            raise Misconfigured(faults, hint=hint, code="bad-airflow-settings") from None
+        return read_entry(cls, name, written, code="bad-airflow-settings")

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pierhead.sdk import Caller, Misconfigured
+from pierhead.sdk import Caller
+from pierhead.sdk.entry import bad_entry, read_entry
 from pierhead.servers.knowledge.files import is_checkout
 
-# Read and enforced by the platform, before a call comes here.
-_OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools"})
 EVERYONE: Final = "everyone"
+_FAULT: Final = "bad-knowledge-settings"
 
 Holds = Literal["documentation", "runbooks", "incidents"]
 """What a source is for: incidents are past ones, with the analyses of their causes."""
@@ -63,21 +63,13 @@ class KnowledgeSettings(BaseModel):
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "KnowledgeSettings":
         """Read a server's entry of the fleet file. Errors: Misconfigured, naming each fault."""
-        own = {key: value for key, value in written.items() if key not in _OF_THE_PLATFORM}
-        try:
-            chosen = cls.model_validate({**own, "name": name})
-        except ValidationError as invalid:
-            faults = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors())
-            raise _bad(faults) from None
+        chosen = read_entry(cls, name, written, code=_FAULT)
         for source, its in chosen.sources.items():
             if not its.folder.is_dir():
-                raise _bad(f"sources.{source}.folder: there is no folder {its.folder.name}")
+                raise bad_entry(f"sources.{source}.folder: there is no folder {its.folder.name}", code=_FAULT)
             if its.edits == "branch" and not is_checkout(its.folder):
-                raise _bad(f"sources.{source}.edits: {its.folder.name} is no git checkout")
+                raise bad_entry(f"sources.{source}.edits: {its.folder.name} is no git checkout", code=_FAULT)
             if (its.edits == "folder") != (its.edits_folder is not None and its.edits_folder.is_dir()):
-                raise _bad(f"sources.{source}.edits_folder: edits of `folder` need a folder that is there, others none")
+                fault = f"sources.{source}.edits_folder: edits of `folder` need a folder that is there, others none"
+                raise bad_entry(fault, code=_FAULT)
         return chosen
-
-
-def _bad(faults: str) -> Misconfigured:
-    return Misconfigured(faults, hint="correct the server's entry in the fleet file", code="bad-knowledge-settings")

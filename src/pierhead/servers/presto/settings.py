@@ -5,14 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pierhead.sdk import Misconfigured
+from pierhead.sdk.entry import read_entry
 from pierhead.sdk.governed.policy import Policy, Role, parse_policy
 from pierhead.sdk.governed.trino_place import Place
 
-# Read and enforced by the platform, before a call comes here.
-_OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools"})
 LONGEST_S: Final = 300.0
 _ENGINES: Final = ("trino://", "presto://")
 
@@ -84,14 +82,7 @@ class PrestoSettings(_Strict):
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "PrestoSettings":
         """Read a server's entry of the fleet file. Errors: Misconfigured, naming each fault."""
-        own = {key: value for key, value in written.items() if key not in _OF_THE_PLATFORM}
-        try:
-            return cls.model_validate({**own, "name": name})
-        except ValidationError as invalid:
-            faults = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors())
-            raise Misconfigured(
-                faults, hint="correct the server's entry in the fleet file", code="bad-presto-settings"
-            ) from None
+        return read_entry(cls, name, written, code="bad-presto-settings")
 
     def policy(self) -> Policy:
         """The roles, reading only; one that says nothing of time may take as long as a tool does."""

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pierhead.sdk import Caller, Misconfigured
+from pierhead.sdk import Caller
+from pierhead.sdk.entry import bad_entry, read_entry
 
-# Read and enforced by the platform, before a call comes here.
-_OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools"})
+_FAULT: Final = "bad-spark-settings"
 
 Write = Literal["analyses", "kill", "resubmit"]
 """What a server may change: drafts of its own, a running application, a new run of an old one."""
@@ -81,15 +81,10 @@ class SparkSettings(BaseModel):
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "SparkSettings":
         """Read a server's entry of the fleet file. Errors: Misconfigured, naming each fault."""
-        own = {key: value for key, value in written.items() if key not in _OF_THE_PLATFORM}
-        try:
-            chosen = cls.model_validate({**own, "name": name})
-        except ValidationError as invalid:
-            faults = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors())
-            raise _bad(faults) from None
+        chosen = read_entry(cls, name, written, code=_FAULT)
         fault = chosen.fault()
         if fault:
-            raise _bad(fault)
+            raise bad_entry(fault, code=_FAULT)
         return chosen
 
     def fault(self) -> str:
@@ -144,7 +139,3 @@ class SparkSettings(BaseModel):
 
     def _programs(self) -> list[str]:
         return [f"workload:{name}" for name in self.services]
-
-
-def _bad(faults: str) -> Misconfigured:
-    return Misconfigured(faults, hint="correct the server's entry in the fleet file", code="bad-spark-settings")

@@ -4,17 +4,13 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from pierhead.sdk import Misconfigured
+from pierhead.sdk.entry import read_entry
 from pierhead.sdk.governed.engine import Engine
 from pierhead.sdk.governed.policy import Policy, parse_policy
 from pierhead.servers.sql.engines.choosing import engine_of
-
-# Read and enforced by the platform, before a call comes here.
-_OF_THE_PLATFORM: Final = frozenset({"kind", "access", "tools"})
 
 
 class SqlSettings(BaseModel):
@@ -38,14 +34,7 @@ class SqlSettings(BaseModel):
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "SqlSettings":
         """Read a server's entry of the fleet file. Errors: Misconfigured, naming each fault."""
-        own = {key: value for key, value in written.items() if key not in _OF_THE_PLATFORM}
-        try:
-            return cls.model_validate({**own, "name": name})
-        except ValidationError as invalid:
-            faults = "; ".join(f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in invalid.errors())
-            raise Misconfigured(
-                faults, hint="correct the server's entry in the fleet file", code="bad-sql-settings"
-            ) from None
+        return read_entry(cls, name, written, code="bad-sql-settings")
 
     def signing_key(self) -> bytes:
         return hashlib.sha256(self.cursor_key.encode()).digest() if self.cursor_key else secrets.token_bytes(32)
