@@ -26,12 +26,14 @@ _URL: Final = re.compile(
 )
 _LAST_PORT: Final = 65_535
 _LONGEST_URL: Final = 2_000
-REGISTRABLE: Final = frozenset({"http", "stdio", "python", "sql"})
-"""The kinds that anyone may register: guests, a server that its team runs, a database that the operator set aside."""
+REGISTRABLE: Final = frozenset({"http", "stdio", "python", "sql", "presto", "trino"})
+"""The kinds that anyone may register: guests, a server that its team runs, data that the operator set aside."""
 _PLACE: Final = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\]):(\d{1,5})/mcp")
 _SET_ASIDE: Final = re.compile(r"\$\{([^}]*)\}")
 _OPERATORS: Final = ("contract", "cursor_key")
 """What of a database's settings names files or holds secrets of the platform."""
+_OF_ENGINES: Final = ("assets", "groups", "overwrite")
+"""What of a Trino's or Presto's names a file, or lets people reach beyond the roles: others' queries, writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,9 @@ def check_guest(name: str, document: Mapping[str, object], rules: GuestRules) ->
         case "python":
             faults += [*_place_faults(document.get("url"), rules), *_code_faults(document)]
         case "sql":
-            faults += [*_source_faults(name, document.get("url")), *_operator_faults(document)]
+            faults += [*_source_faults(name, document.get("url")), *_operator_faults(document, _OPERATORS)]
+        case "presto" | "trino":
+            faults += [*_source_faults(name, document.get("url")), *_operator_faults(document, _OF_ENGINES)]
         case kind:
             faults.append((f"its kind {kind!r} is for the operator to declare", "declare it in the fleet file"))
     if faults:
@@ -185,8 +189,8 @@ def _source_faults(name: str, url: object) -> Iterator[tuple[str, str]]:
         )
 
 
-def _operator_faults(document: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for member in _OPERATORS:
+def _operator_faults(document: Mapping[str, object], members: Sequence[str]) -> Iterator[tuple[str, str]]:
+    for member in members:
         if document.get(member):
             yield f"it sets {member}, which is the operator's", f"leave {member} out"
     for role, given in _mapping(document.get("roles")).items():

@@ -14,7 +14,7 @@ from pierhead.core.data_role import DataRole, FunctionGrant, TableGrant, WriteAp
 from pierhead.core.json import Json
 from pierhead.usecases.find_table import holders_of, mapping_of, texts_of
 
-_KINDS: Final = frozenset({"sql"})
+_KINDS: Final = frozenset({"sql", "presto", "trino"})
 _BY_EFFECT: Final = {"create": "none", "update": "approve", "delete": "approve"}
 _APPROVAL: Final = re.compile(r"(none|confirm|approve|four-eyes|deny)(?: if affected > (\d{1,9}))?")
 _READING: Final = frozenset({"read", "call"})

@@ -79,6 +79,8 @@ def _told(request: Request, said: _Said) -> Iterator[Match]:
 
 def _judged(request: Request, role: DataRole | None) -> _Said:
     name, arguments = request.tool.name, request.call.arguments
+    if name in _WITHOUT_ROLE:
+        return _NOTHING
     if role is None:
         return _Said(_NO_ROLE, "no-role" if name in _FOR_ALL else "")
     read = arguments.judged if isinstance(arguments, Parsed) else None
@@ -112,6 +114,12 @@ def _reading(role: DataRole, arguments: _Arguments | None) -> _Said:
     if found is None or "read" not in found.operations:
         return _lacks(role, f"read table {table!r}", "unknown-table")
     return _NOTHING
+
+
+def _placed(role: DataRole, arguments: _Arguments | None) -> _Said:
+    """As `_reading`; which catalog and schema may be left out of a name, or written, its server knows."""
+    table = _named(arguments, "table")
+    return _NOTHING if not table or "." in table else _reading(role, arguments)
 
 
 def _inserting(role: DataRole, arguments: _Arguments | None) -> _Said:
@@ -187,8 +195,22 @@ _FOR_ALL: Final[Mapping[str, _Judge]] = {
     "query_table": _reading,
     "run_query": _sql,
     "explain_query": _sql,
+    "presto_search_tables": _anything,
+    "presto_describe_table": _placed,
+    "presto_check_freshness": _placed,
+    "presto_compare_partitions": _placed,
+    "presto_get_lineage": _placed,
+    "presto_find_queries": _placed,
+    "presto_validate_query": _sql,
+    "presto_run_query": _sql,
+    "presto_plan_overwrite": _placed,
+    "presto_overwrite_partition": _anything,
 }
 """The tools that a data server offers whoever reaches it: who holds no role is told so by the call."""
+_WITHOUT_ROLE: Final = frozenset(
+    {"presto_read_result", "presto_get_query", "presto_cluster_health", "presto_cancel_query"}
+)
+"""Of an engine and of what is the caller's own already: no role is asked for."""
 _JUDGES: Final[Mapping[str, _Judge]] = {
     **_FOR_ALL,
     "insert_rows": _inserting,

@@ -138,7 +138,7 @@ def test_a_registered_command_sets_no_environment() -> None:
 
 
 def test_other_kinds_are_the_operators() -> None:
-    assert "'presto' is for the operator" in refusal({"kind": "presto"}, NOTHING_ALLOWED).message
+    assert "'airflow' is for the operator" in refusal({"kind": "airflow"}, NOTHING_ALLOWED).message
 
 
 @pytest.mark.parametrize("url", ["http://mcp.corp.example:9000/mcp", "http://10.1.2.3:1/mcp"])
@@ -195,7 +195,7 @@ def test_no_other_database_is_opened_for_who_registers(url: object) -> None:
 
 
 def test_what_names_files_and_secrets_of_the_platform_is_the_operators() -> None:
-    document = {
+    document: dict[str, Any] = {
         "kind": "sql",
         "url": {"env": "PIERHEAD_GUEST__SHOP__URL"},
         "contract": "/etc/passwd",
@@ -206,6 +206,24 @@ def test_what_names_files_and_secrets_of_the_platform_is_the_operators() -> None
     for word in ("contract", "cursor_key", "analyst"):
         assert word in refused.message
     assert "reader" not in refused.message
+
+
+@pytest.mark.parametrize("kind", ["presto", "trino"])
+def test_a_registered_engine_is_set_aside_and_keeps_to_its_roles(kind: str) -> None:
+    document: dict[str, Any] = {
+        "kind": kind,
+        "url": {"env": "PIERHEAD_GUEST__LAKE__URL"},
+        "roles": {"analyst": {"tables": ["orders"]}},
+    }
+    check_guest("lake", document, NOTHING_ALLOWED)
+    beyond: dict[str, Any] = {
+        "assets": "/etc/passwd",
+        "groups": {"oncall": ["web"]},
+        "overwrite": {"tables": ["orders"]},
+    }
+    refused = refusal({**document, "url": f"{kind}://root@db:8080/hive", **beyond}, name="lake")
+    for word in ("set aside", "assets", "groups", "overwrite"):
+        assert word in refused.message
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,8 @@ ENTRY: dict[str, Any] = {"kind": "sql", "roles": ROLES, "queries": QUERIES}
 NAMES = (
     *("list_tables", "describe_table", "query_table", "run_query", "explain_query", "insert_rows", "update_rows"),
     *("delete_rows", "plan_delete_rows", "delete_planned_rows", "call_function", "top", "odd"),
+    *("presto_search_tables", "presto_describe_table", "presto_find_queries", "presto_run_query"),
+    *("presto_overwrite_partition", "presto_cluster_health", "presto_cancel_query"),
 )
 EVERYBODY = Who(any_person=True, workloads=frozenset({"spiffe://x/a", "spiffe://x/b"}))
 NO_ROLE = "you hold no role on this source: ask its owner for one"
@@ -234,6 +236,31 @@ def test_a_server_without_roles_keeps_nothing_back(entry: Any) -> None:
 
 def test_a_source_whose_roles_are_none_serves_nobody() -> None:
     assert told(ALICE, "query_table", entry={"kind": "sql", "roles": {}}).code == "no-role"
+
+
+@pytest.mark.parametrize("kind", ["presto", "trino"])
+@pytest.mark.parametrize(
+    ("principal", "name", "arguments", "decision"),
+    [
+        (BOB, "presto_describe_table", {"table": "orders"}, "permit"),
+        (BOB, "presto_describe_table", {"table": "secrets"}, "unknown-table"),
+        (BOB, "presto_describe_table", {"table": "lake.sales.orders"}, "permit"),  # its server knows what lake is
+        (BOB, "presto_find_queries", {"table": ""}, "permit"),
+        (BOB, "presto_find_queries", None, "permit"),
+        (BOB, "presto_run_query", {"sql": "SELECT 1"}, "permit"),
+        (ALICE, "presto_run_query", {"sql": "SELECT 1"}, "refuse"),
+        (ALICE, "presto_search_tables", {"query": ""}, "permit"),
+        (asking("erin"), "presto_search_tables", {"query": ""}, "no-role"),
+        (asking("erin"), "presto_overwrite_partition", {"plan_id": "p"}, "no-role"),
+        (asking("erin"), "presto_cluster_health", {}, "permit"),
+        (asking("erin"), "presto_cancel_query", {"query_id": "q"}, "permit"),
+    ],
+)
+def test_roles_of_an_engine_say_who_asks_for_its_tables(
+    kind: str, principal: Principal, name: str, arguments: dict[str, Any] | None, decision: str
+) -> None:
+    found = told(principal, name, arguments, {**ENTRY, "kind": kind})
+    assert (found.code or found.decision) == decision
 
 
 def test_waiting_for_an_approval_needs_no_role() -> None:

@@ -154,7 +154,7 @@ async def test_a_fleet_server_is_changed_in_its_file_alone(desk: RegistryDesk) -
     [
         ("Clock", GUEST, "bad-entry"),
         ("clock", {}, "bad-entry"),
-        ("clock", {**DOCUMENT, "kind": "presto"}, "kind-not-registrable"),
+        ("clock", {**DOCUMENT, "kind": "spark"}, "kind-not-registrable"),
         ("clock", DOCUMENT, "guest-not-allowed"),
         ("clock", {**GUEST, "command": ["rm", "-rf"]}, "guest-not-allowed"),
         ("warehouse", GUEST, "name-taken"),
