@@ -98,8 +98,13 @@ class Planning:
             count=told.count,
             items=list(plan.items[: len(told.first)]),
             expires_at=datetime.fromtimestamp(kept.expires_at, UTC).isoformat(timespec="seconds"),
-            next=f"to carry it out: {self.carried_out_by} with this plan_id",
+            next=self._next(),
         )
+
+    def _next(self) -> str:
+        if not self.carried_out_by:
+            return "no tool here carries it out: it says what would change, and nothing else"
+        return f"to carry it out: {self.carried_out_by} with this plan_id"
 
     async def foresee(self, arguments: Mapping[str, Json], caller: Caller) -> Foreseen:
         """What the plan that `arguments` name would change now.

@@ -1,5 +1,7 @@
 """`{env: NAME}` in logins of roles: filled in by whoever serves, and nowhere kept."""
 
+from pathlib import Path
+
 import pytest
 
 from pierhead.bootstrap.secret_references import Secrets
@@ -23,6 +25,19 @@ def test_a_login_takes_its_members_from_variables() -> None:
         "local": ROLES["local"],
     }
     assert with_variables({"kind": "python"}, Secrets(HELD.get, None)) == {"kind": "python"}
+
+
+def test_a_login_of_the_entry_is_filled_in_and_its_files_are_left_to_the_server(tmp_path: Path) -> None:
+    (tmp_path / "stored").write_text("kept\n")
+    login = {"user": "reader", "password": {"env": "CLERK"}, "token": {"secret": "stored"}, "key": {"file": "/none"}}
+    filled = with_variables({"login": login}, Secrets(HELD.get, tmp_path))["login"]
+    assert isinstance(filled, dict)
+    assert (filled["user"], filled["key"]) == ("reader", {"file": "/none"})
+    assert [filled[name].get_secret_value() for name in ("password", "token")] == ["secret", "kept"]
+    assert "secret" not in repr(filled)
+    with pytest.raises(Misconfigured, match=r"login\.password: the variable CLERK is not set") as refused:
+        with_variables({"login": login}, Secrets({}.get, tmp_path))
+    assert refused.value.code == "no-credential"
 
 
 def test_every_missing_variable_is_named_and_no_value() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.recorded_airflow import PASSWORD, Airflow, recorded_airflow
 
+from pierhead.bootstrap.secret_references import Secrets
+from pierhead.bootstrap.variables import with_variables
 from pierhead.core.errors import Misconfigured
 from pierhead.sdk.testing import platform
 from pierhead.servers.airflow import build
@@ -178,6 +180,33 @@ async def test_health_says_what_it_could_not_read(airflow: Airflow, tmp_path: Pa
     assert any(each.startswith("import errors: ") for each in told["missing"])
 
 
+async def test_another_instance_is_refused_by_its_name(airflow: Airflow, tmp_path: Path) -> None:
+    async with asking(airflow, tmp_path, instance="daily", others={"nightly": "https://nightly.example"}) as ask:
+        assert (await ask.answer("airflow_get_health", instance="daily"))["data"]["instance"] == "daily"
+        before = list(airflow.asked)
+        for other, hint in (("nightly", "server of nightly"), ("unheard-of", "leave instance out")):
+            error = await ask.error("airflow_get_health", instance=other)
+            assert (error["code"], hint in error["hint"]) == ("instance-mismatch", True)
+        assert airflow.asked == before
+
+
+async def test_words_of_the_entry_name_secrets_too(airflow: Airflow, tmp_path: Path) -> None:
+    code = "patient = 'Ada Lovelace'\n"
+    airflow.answers["/api/v2/dagSources/good_daily"] = {"content": code, "dag_id": "good_daily", "version_number": 1}
+    what = {"dag_id": "good_daily", "include": ["source"]}
+    async with asking(airflow, tmp_path) as ask:
+        assert "Lovelace" in json.dumps(await ask.answer("airflow_get_dag", **what))
+    async with asking(airflow, tmp_path, secret_names=["patient"]) as ask:
+        assert "Lovelace" not in json.dumps(await ask.answer("airflow_get_dag", **what))
+
+
+async def test_a_login_may_be_a_variable_of_the_process_that_serves(airflow: Airflow, tmp_path: Path) -> None:
+    written = {**settings(airflow.url, tmp_path), "login": {"user": "reader", "password": {"env": "AIRFLOW"}}}
+    server = build("airflow", with_variables(written, Secrets({"AIRFLOW": PASSWORD}.get, None)))
+    async with platform(server, access="everyone") as up, up.client("alice") as client:
+        assert (await Asking(client).answer("airflow_list_runs", dag_id="good_daily"))["data"]["runs"]
+
+
 @pytest.mark.parametrize(
     ("sick", "code"),
     [
@@ -248,6 +277,7 @@ async def test_the_definitions_are_small(airflow: Airflow, tmp_path: Path) -> No
         ({"url": "airflow.example"}, "url"),
         ({"login": {"user": "reader"}}, "login"),
         ({"login": {"user": "reader", "password": "plain"}}, "login.password"),
+        ({"login": {"token": {"env": "plain"}}}, "login.token"),
         ({"login": {}}, "login"),
         ({"api": "v3"}, "api"),
         ({"colour": "red"}, "colour"),

@@ -78,7 +78,7 @@ def test_a_service_gets_what_reads_and_the_plan_of_a_clear(tmp_path: Path) -> No
     ("writes", "there"),
     [
         ([], set[str]()),
-        (["clear"], {"airflow_plan_clear", "airflow_clear_tasks"}),
+        (["clear"], {"airflow_clear_tasks"}),
         (["mark"], {"airflow_plan_mark", "airflow_mark_task"}),
         (["trigger", "pause"], {"airflow_trigger_dag", "airflow_set_paused"}),
     ],
@@ -92,6 +92,25 @@ def test_only_what_the_entry_names_exists(tmp_path: Path, writes: list[str], the
 def test_writing_without_anybody_who_may_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="name those who may act"):
         build("airflow", settings("http://127.0.0.1:1", tmp_path, writes=["pause"]))
+    with pytest.raises(Misconfigured, match="only owners mark"):
+        build("airflow", settings("http://127.0.0.1:1", tmp_path, writes=["mark"], operators=["oncall:airflow"]))
+
+
+def test_only_owners_mark_and_a_plan_of_it_is_worth_as_much_as_another(tmp_path: Path) -> None:
+    mine = {"dag_owners": [{"dags": "*", "groups": ["data-eng"]}]}
+    server = build("airflow", settings("http://127.0.0.1:1", tmp_path, **{**EVERYTHING, **mine}))
+    declared = {tool.name: tool for tool in server.manifest()}
+    for name in ("airflow_plan_mark", "airflow_mark_task"):
+        assert str(declared[name].policy) == "group:data-eng"
+    assert declared["airflow_plan_mark"].minutes == declared["airflow_plan_clear"].minutes
+
+
+async def test_what_a_clear_would_do_is_said_where_nothing_may_be_cleared(airflow: Airflow, tmp_path: Path) -> None:
+    async with changing(airflow, tmp_path, writes=[]) as (ask, _):
+        plan = await ask.answer("airflow_plan_clear", **PLAN)
+    assert plan["count"] == 3
+    assert "no tool here carries it out" in plan["next"]
+    assert all(body["dry_run"] for _, _, body in airflow.done)
 
 
 async def test_a_plan_names_each_task_instance_and_what_it_writes_and_exactly_that_is_cleared(

@@ -31,6 +31,12 @@ def allowed(desk: Desk, caller: Caller, dag_id: str) -> None:
         raise Forbidden(message, hint="ask its owner, or whoever is on call", code="not-your-dag")
 
 
+def owned(desk: Desk, caller: Caller, dag_id: str) -> None:
+    """Errors: Forbidden (`not-your-dag`)."""
+    if not desk.chosen.owns(caller, dag_id):
+        raise Forbidden("you are no owner of this DAG", hint="ask its owner", code="not-your-dag")
+
+
 async def plan_clear(
     desk: Desk, dag_id: str, run_id: str, task_ids: Sequence[str], only_failed: bool, downstream: bool
 ) -> Plan[TaskToClear]:
@@ -215,7 +221,7 @@ async def plan_mark(desk: Desk, dag_id: str, run_id: str, task_id: str, map_inde
 async def mark(desk: Desk, plan: Plan[Marking], caller: Caller) -> Envelope[Changed]:
     """Partial, where Airflow says that the task is in another state. Errors: Forbidden."""
     dag_id = str(plan.arguments["dag_id"])
-    allowed(desk, caller, dag_id)
+    owned(desk, caller, dag_id)
     (item,) = plan.items
     await desk.api.mark(dag_id, item.run_id, item.task_id, item.map_index, item.after)
     now = await desk.api.instance(dag_id, item.run_id, item.task_id, item.map_index)

@@ -60,6 +60,16 @@ def _old_link(page: str, run_id: str, task_id: str, map_index: int) -> str:
     return f"{page}/grid" + (f"?{'&'.join(words)}" if words else "")
 
 
+def require_here(instance: str, chosen: AirflowSettings) -> None:
+    """Errors: Invalid (`instance-mismatch`), where somebody means another Airflow than this one."""
+    if instance in {"", chosen.title, chosen.name}:
+        return
+    known = instance in chosen.others
+    message = f"INSTANCE_MISMATCH: this server is {chosen.title}"
+    hint = f"ask the server of {instance}" if known else "leave instance out, or ask the server of the other one"
+    raise Invalid(message, hint=hint, code="instance-mismatch")
+
+
 def _split(url: str) -> SplitResult:
     try:
         split = urlsplit(url.strip())

@@ -115,9 +115,7 @@ class Session:
 
     async def _secret(self) -> str:
         """Read anew each time: a file that was replaced is in force at once."""
-        login = self._chosen.login
-        chosen = login.password or login.token
-        return await asyncio.to_thread(chosen.read) if chosen else ""
+        return await asyncio.to_thread(self._chosen.login.secret)
 
     async def _signed_in(self) -> str:
         """Errors: ToolFailed (`airflow-sign-in`), which names no credential."""

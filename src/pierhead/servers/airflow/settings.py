@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from pierhead.sdk import Caller, ToolFailed
 from pierhead.sdk.entry import read_entry
@@ -17,7 +17,7 @@ Group = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@/-]{1,120}$")]
 
 
 class SecretFile(BaseModel):
-    """A reference to a secret, `{file: /run/secrets/airflow}`: read when it is needed, and kept nowhere."""
+    """A reference to a secret, `{file: /run/secrets/airflow}`: read each time it is needed, and kept nowhere."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,20 +34,38 @@ class SecretFile(BaseModel):
             ) from None
 
 
+def _referred(value: object) -> object:
+    """Errors: ValueError for a text: a secret stands in no fleet file."""
+    if isinstance(value, str):
+        raise ValueError("write {env: NAME}, {file: PATH} or {secret: NAME}")  # noqa: TRY004 - a fault of the entry
+    return value
+
+
+Secret = Annotated[SecretFile | SecretStr, BeforeValidator(_referred)]
+"""A file, read anew each time; or what a variable or the store of the process held when it started."""
+
+
 class Login(BaseModel):
     """How the server signs in at Airflow: `user` and `password` (exchanged for a token by API v2), or a `token`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     user: str = ""
-    password: SecretFile | None = None
-    token: SecretFile | None = None
+    password: Secret | None = None
+    token: Secret | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> "Login":
         if bool(self.user) != (self.password is not None) or bool(self.user) == (self.token is not None):
             raise ValueError("give user and password, or a token")
         return self
+
+    def secret(self) -> str:
+        """The password, or the token. Errors: ToolFailed (`airflow-sign-in`)."""
+        chosen = self.password or self.token
+        if isinstance(chosen, SecretStr):
+            return chosen.get_secret_value()
+        return chosen.read() if chosen else ""
 
 
 class Groups(BaseModel):
@@ -95,6 +113,8 @@ class AirflowSettings(BaseModel):
     dag_owners: tuple[DagOwners, ...] = ()
     confirm_in: tuple[str, ...] = ("dev",)
     """Environments in which the caller confirms what elsewhere somebody else approves."""
+    secret_names: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    """Words behind which secrets stand in logs and fields here, besides those that every server knows."""
     seconds: Annotated[float, Field(ge=1, le=60)] = 10.0
     most_log_bytes: Annotated[int, Field(ge=1_000_000, le=200_000_000)] = 52_428_800
 
@@ -109,6 +129,8 @@ class AirflowSettings(BaseModel):
     def _somebody_acts(self) -> "AirflowSettings":
         if self.writes and not (self.operators or self.dag_owners):
             raise ValueError("writes: name those who may act in operators or dag_owners")
+        if "mark" in self.writes and not self.dag_owners:
+            raise ValueError("writes: only owners mark, so name them in dag_owners")
         return self
 
     @property
@@ -133,17 +155,29 @@ class AirflowSettings(BaseModel):
 
     def actors(self) -> str:
         """Whoever may act on some DAG; on which is asked again, by its name."""
-        groups = {*self.operators, *(group for owner in self.dag_owners for group in owner.groups)}
-        return " or ".join(f"group:{group}" for group in sorted(groups)) or "nobody"
+        return _any_of({*self.operators, *self._owners()})
+
+    def owners(self) -> str:
+        """Whoever owns some DAG: they alone mark a task."""
+        return _any_of(self._owners())
 
     def may_act_on(self, caller: Caller, dag_id: str) -> bool:
         """Whether the caller is on call, or owns DAGs of that name."""
-        owners = {
-            group for owner in self.dag_owners if fnmatch.fnmatchcase(dag_id, owner.dags) for group in owner.groups
-        }
-        return not caller.groups.isdisjoint({*self.operators, *owners})
+        return self.owns(caller, dag_id) or not caller.groups.isdisjoint(self.operators)
+
+    def owns(self, caller: Caller, dag_id: str) -> bool:
+        """Whether the caller owns DAGs of that name."""
+        return not caller.groups.isdisjoint(self._owners(dag_id))
+
+    def _owners(self, dag_id: str | None = None) -> set[str]:
+        named = (each for each in self.dag_owners if dag_id is None or fnmatch.fnmatchcase(dag_id, each.dags))
+        return {group for each in named for group in each.groups}
 
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "AirflowSettings":
         """Read a server's entry of the fleet file. Errors: Misconfigured, naming each fault and no value."""
         return read_entry(cls, name, written, code="bad-airflow-settings")
+
+
+def _any_of(groups: set[str]) -> str:
+    return " or ".join(f"group:{group}" for group in sorted(groups)) or "nobody"

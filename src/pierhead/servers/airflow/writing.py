@@ -20,15 +20,14 @@ Asks = Callable[[Caller, Mapping[str, Any]], str]
 
 
 def declare_changes(server: Server, desk: Desk) -> None:
-    """Those that the entry names."""
+    """Those that the entry names; saying what a clear would do changes nothing, and is there without them."""
     chosen = desk.chosen
 
     def approval(caller: Caller, arguments: Mapping[str, Any]) -> str:
         del arguments
         return "confirm" if caller.environment in chosen.confirm_in else "approve"
 
-    if "clear" in chosen.writes:
-        _declare_clearing(server, desk, approval)
+    _declare_clearing(server, desk, approval)
     if "trigger" in chosen.writes:
         _declare_triggering(server, desk, approval)
     if "pause" in chosen.writes:
@@ -48,6 +47,9 @@ def _declare_clearing(server: Server, desk: Desk, approval: Asks) -> None:
     ) -> Plan[TaskToClear]:
         """Say exactly which task instances of a run a clear would run again, and which assets they write anew."""
         return await changing.plan_clear(desk, dag_id, run_id, task_ids or [], only_failed, downstream)
+
+    if "clear" not in desk.chosen.writes:
+        return
 
     @server.tool(
         policy=desk.chosen.actors(),
@@ -103,7 +105,7 @@ def _declare_pausing(server: Server, desk: Desk) -> None:
 
 
 def _declare_marking(server: Server, desk: Desk) -> None:
-    @server.plan(policy=desk.chosen.actors(), minutes_saved=1)
+    @server.plan(policy=desk.chosen.owners(), minutes_saved=3)
     async def airflow_plan_mark(
         dag_id: Key,
         run_id: RunId,
@@ -115,7 +117,7 @@ def _declare_marking(server: Server, desk: Desk) -> None:
         return await changing.plan_mark(desk, dag_id, run_id, task_id, map_index, state)
 
     @server.tool(
-        policy=desk.chosen.actors(),
+        policy=desk.chosen.owners(),
         effect="destructive",
         approval="four-eyes",
         idempotent=True,

@@ -46,7 +46,7 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
         description=chosen.description,
         instructions=_INSTRUCTIONS,
         lifespan=running,
-        secret_names=chosen.redact,
+        secret_names=chosen.secret_names,
     )
     _declare_reading(server, desk)
     _declare_people_and_past(server, desk)

@@ -56,7 +56,7 @@ class KnowledgeSettings(BaseModel):
     description: str = ""
     sources: Annotated[dict[str, SourceSettings], Field(min_length=1)]
     ownership: Path | None = None
-    redact: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    secret_names: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     """Words behind which secrets stand in these documents, besides those that every server knows."""
     refresh_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
 

@@ -93,6 +93,7 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
         description=chosen.description,
         instructions=_INSTRUCTIONS,
         lifespan=running,
+        secret_names=chosen.secret_names,
     )
     who = Who.of(chosen)
     _declare_tables(server, backing, who)

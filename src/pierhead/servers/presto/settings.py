@@ -62,6 +62,8 @@ class PrestoSettings(_Strict):
     overwrite: Overwriting | None = None
     query_page: str = ""
     """Where people look at a query: `https://trino.example/ui/query.html?{query_id}`."""
+    secret_names: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    """Words behind which secrets stand in what is answered, besides those that every server knows."""
     rate_limits: bool = True
     record_statements: bool = False
 

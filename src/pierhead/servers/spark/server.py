@@ -74,6 +74,7 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
         description=chosen.description,
         instructions=_INSTRUCTIONS,
         lifespan=running,
+        secret_names=chosen.secret_names,
     )
     _declare_failures(server, desk, analyses)
     _declare_stages(server, desk)

@@ -69,6 +69,8 @@ class SparkSettings(BaseModel):
     writes: tuple[Write, ...] = ()
     changeable: tuple[str, ...] = ("spark.executor.memory", "spark.driver.memory", "spark.sql.shuffle.partitions")
     """Settings of Spark that a run anew may set differently."""
+    secret_names: Annotated[tuple[str, ...], Field(max_length=50)] = ()
+    """Words behind which secrets stand in what is answered, besides those that every server knows."""
     source_s: Annotated[float, Field(gt=0, le=60)] = 10.0
 
     @field_validator("history")
