@@ -58,11 +58,15 @@ _MARKUP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 _EVENTS: Final = re.compile(r"<[a-z][^>]{0,200}\bon[a-z]{3,20}\s*=")
 _LEAKING_URL: Final = re.compile(r"https?://\S{1,300}[?&#/=](\{|\$\{|%7b|<)")
 _URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://\S{1,2000}", re.IGNORECASE)
-#: Letters, digits and signs of an encoding, 40 or more, that are no words joined by one sign.
-_BLOB: Final = re.compile(
-    r"(?=[A-Za-z0-9+/_-]{0,2000}[0-9A-Z])(?!(?:[A-Z]?[a-z]+[/_-]?){2,40}(?![A-Za-z0-9+/_-]))[A-Za-z0-9+/_-]{40,}={0,2}"
-    r"|(?:[0-9a-fA-F]{2}){20,}|(?:\\x[0-9a-fA-F]{2}){8,}"
-)
+#: Letters, digits and signs of an encoding, 40 or more. Which of them are words is judged apart: one pattern for both
+#: takes for ever on a path of many words that ends in a number.
+_RUN: Final = re.compile(r"[A-Za-z0-9+/_-]{40,}")
+_HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2}){20,}|(?:\\x[0-9a-fA-F]{2}){8,}")
+_JOINT: Final = re.compile(r"[/_-]")
+#: A piece of a name: words in camel case or in capitals, a number, a version.
+_PIECE: Final = re.compile(r"(?:[A-Z][a-z]+|[a-z]+)(?:[A-Z][a-z]+)*|[A-Z]{1,15}|v?[0-9]{1,4}|[a-z]{2,12}[0-9]{1,2}")
+#: So many letters and digits that are no pieces of names may stand in one run: a short digest, an id.
+_ODD: Final = 24
 _WORD: Final = re.compile(r"\w+")
 
 
@@ -72,7 +76,7 @@ def text_faults(text: str) -> Iterator[TextFault]:
     plain = plainly(text)
     yield from _orders(text, plain)
     yield from _markup(plain)
-    if _BLOB.search(_URL.sub(" ", text)):
+    if _is_encoded(_URL.sub(" ", text)):
         yield _warn(
             "encoded-text",
             "a long piece of encoded text, which nobody can review",
@@ -99,6 +103,17 @@ def is_hidden(character: str) -> bool:
     if character in _BLANK_LETTERS or code in _TAGS or any(code in some for some in _SELECTORS):
         return True
     return unicodedata.category(character) in {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
+
+
+def _is_encoded(text: str) -> bool:
+    """Whether a long run of it is an encoding, and not a path or a name of many words."""
+    if _HEX.search(text):
+        return True
+    for run in _RUN.findall(text):
+        odd = [piece for piece in _JOINT.split(run) if piece and not _PIECE.fullmatch(piece)]
+        if sum(map(len, odd)) >= _ODD:
+            return True
+    return False
 
 
 def mixed_word(text: str) -> str:

@@ -96,13 +96,19 @@ def _is_ambiguous(items: Sequence[_Item]) -> bool:
 def _is_loose(branch: Sequence[_Item]) -> bool:
     """Whether it repeats something, and nothing in it says where one round ends and the next begins."""
     endless = [item for item in _flat(branch) if item.is_endless]
-    return bool(endless) and not any(_separates(item, endless) for item in (branch[0], branch[-1]))
+    return bool(endless) and not any(_separates(item, endless, branch) for item in (branch[0], branch[-1]))
 
 
-def _separates(item: _Item, endless: Sequence[_Item]) -> bool:
-    if item.branches or (item.low, item.high) != (1, 1):
+def _separates(item: _Item, endless: Sequence[_Item], branch: Sequence[_Item]) -> bool:
+    """Whether a round begins or ends with it and nothing else: `-`, or `[=!]{1,2}` where more has to follow."""
+    if item.branches or item.low == 0 or item.is_endless:
         return False
     mine = _matched(item.source)
+    if item.low != item.high and not any(
+        each is not item and each.low and not each.branches and mine.isdisjoint(_matched(each.source))
+        for each in branch
+    ):
+        return False
     return all(not each.branches and mine.isdisjoint(_matched(each.source)) for each in endless)
 
 

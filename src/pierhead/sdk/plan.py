@@ -38,6 +38,7 @@ _ROOM: Final = 16 * 1024
 """In bytes of JSON: what people are shown of the items of one plan."""
 _LONGEST_SUMMARY: Final = 300
 _LONGEST_REASON: Final = 500
+_LONGEST_ID: Final = 64
 _RESERVED: Final = frozenset({"plan", "plan_id"})
 
 
@@ -273,7 +274,11 @@ def executor(function: Callable[..., object], planning: Planning) -> Body:
     )
 
 
-_PLAN_ID: Final = inspect.Parameter("plan_id", inspect.Parameter.KEYWORD_ONLY, annotation=str)
+_PLAN_ID: Final = inspect.Parameter(
+    "plan_id",
+    inspect.Parameter.KEYWORD_ONLY,
+    annotation=Annotated[str, Field(max_length=_LONGEST_ID, description="As the plan's own tool gave it.")],
+)
 _REASON: Final = inspect.Parameter(
     "reason",
     inspect.Parameter.KEYWORD_ONLY,

@@ -30,6 +30,7 @@ from pierhead.core.pattern import runs_away
             "((a)|(a))*",
         ),
         *("(?:[a-z]|[a-c])+", "(a{2,}b?)*", r"([\p{L}]+)*", r"(\p{L}a+)*"),
+        *("([=!]{1,2}[a-z]*)+$", "(=+[a-z]+)*", "([=a]{1,2}[a-z]+)+", "([=!]{1,2}(?:a+)?)+$"),
     ],
 )
 def test_what_can_take_for_ever_is_told(pattern: str) -> None:
@@ -65,6 +66,7 @@ def test_what_can_take_for_ever_is_told(pattern: str) -> None:
             "()*",
         ),
         *("(?:ab)+", r"^\w+@\w+\.\w+$", "", ")", "(", "(?:/[a-z]+)+"),
+        *("^[a-z]+([=!,]{1,2}[./a-z]+)+$", "(-{2}[a-z]*)+", "([a-z]+[;,]{1,3})*"),
     ],
 )
 def test_what_only_looks_like_it_is_taken(pattern: str) -> None:

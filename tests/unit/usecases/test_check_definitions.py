@@ -94,6 +94,24 @@ def test_odd_texts_are_shown_to_reviewers(text: str, rule: str) -> None:
     assert rules(described(text)) == {("warn", rule)}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for example squareops/terraform-kubernetes-mongodb/mongodb/2.1.1 of the public registry",
+        "GoogleCloudPlatform/vertex-ai/google/aiplatform/modules/notebooks/0.2.0",
+        "PIERHEAD_GATEWAY__UPSTREAMS__WAREHOUSE__TIMEOUT_SECONDS_OF_EVERY_CALL",
+        "a-very-long-name-of-a-branch-that-somebody-pushed-on-2026-11-22",
+    ],
+)
+def test_a_path_of_many_words_is_no_encoding(text: str) -> None:
+    assert rules(described(f"Reads one. {text}")) == set()
+
+
+@pytest.mark.parametrize("text", ["words" * 4_000 + "7+", "aB" * 8_000 + "+7", "word-" * 3_000 + "9=", "aBc/" * 4_000])
+def test_a_long_run_of_words_is_judged_in_one_pass(text: str) -> None:
+    assert ("refuse", "orders-to-the-model") not in rules(described(text))
+
+
 @given(st.sampled_from(HIDDEN), st.text("abc ", max_size=20), st.sampled_from(["description", "key", "value", "title"]))
 def test_a_hidden_character_is_found_wherever_a_model_reads(hidden: str, around: str, where: str) -> None:
     text = f"{around}{hidden}{around}"
