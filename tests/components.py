@@ -5,6 +5,7 @@ PIERHEAD_TEST_POSTGRES_URL and PIERHEAD_TEST_MARIADB_URL name running servers, w
 is started here listens on 127.0.0.1 and is stopped by its own process id.
 """
 
+import json
 import os
 import shutil
 import socket
@@ -18,7 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tools.components import AI_CLIENTS_TARGET, AIRFLOW_TARGET, NODE_TARGET, SPARK_TARGET, bring_ai_clients, bring_node
+from tools.components import (
+    AI_CLIENTS_TARGET,
+    AIRFLOW_TARGET,
+    NODE_TARGET,
+    PUBLIC_SERVERS_TARGET,
+    SPARK_TARGET,
+    bring_ai_clients,
+    bring_node,
+    bring_public_servers,
+)
 
 from bench import components
 
@@ -107,6 +117,16 @@ def ai_client(name: str) -> list[str]:
     if tried or program is None:
         pytest.skip(f"component {name}: {tried or 'its package has no program for this machine'}")
     return [str(node), str(program)] if program.suffix == ".js" else [str(program)]
+
+
+def public_server(package: str) -> list[str]:
+    """How to start an MCP server of `tools/public_servers/package.json`."""
+    node, folder = Path(sys.executable).with_name("node"), PUBLIC_SERVERS_TARGET / "node_modules" / package
+    tried = bring_public_servers() or _problem(node)
+    if tried:
+        pytest.skip(f"component {package}: {tried}")
+    programs = json.loads((folder / "package.json").read_text())["bin"]
+    return [str(node), str(folder / (programs if isinstance(programs, str) else next(iter(programs.values()))))]
 
 
 def _problem(node: Path) -> str:

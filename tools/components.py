@@ -1,7 +1,7 @@
 """The real components that tests drive: brought here once, or politely left out.
 
 Debian packages, where this is a Debian and we may install; clients and suites from `tools/node` into .tools/node, AI
-clients from `tools/ai_clients` into .tools/ai_clients;
+clients from `tools/ai_clients` into .tools/ai_clients, public MCP servers likewise;
 Trino and Presto from Maven (java_engines.py).
 What could not be had is not an error here: the tests that need it skip with `component NAME: what was tried`, and
 in CI (PIERHEAD_REQUIRE=all) such a skip fails. Not here: starting components (the tests do).
@@ -23,6 +23,8 @@ NODE_SOURCE: Final = ROOT / "tools" / "node"
 NODE_TARGET: Final = ROOT / ".tools" / "node"
 AI_CLIENTS_SOURCE: Final = ROOT / "tools" / "ai_clients"
 AI_CLIENTS_TARGET: Final = ROOT / ".tools" / "ai_clients"
+PUBLIC_SERVERS_SOURCE: Final = ROOT / "tools" / "public_servers"
+PUBLIC_SERVERS_TARGET: Final = ROOT / ".tools" / "public_servers"
 SPARK_TARGET: Final = ROOT / ".tools" / "spark"
 AIRFLOW_TARGET: Final = ROOT / ".tools" / "airflow"
 _NODE_FILES: Final = ("package.json", "package-lock.json", ".npmrc")
@@ -41,6 +43,7 @@ def prepare() -> None:
         _debian(),
         bring_node(),
         bring_ai_clients(),
+        bring_public_servers(),
         java_engines.bring(TRINO),
         java_engines.bring(PRESTO),
         bring_spark(),
@@ -87,6 +90,11 @@ def bring_node() -> str:
 def bring_ai_clients() -> str:
     """Install the AI clients that people use, a gigabyte of them; what went wrong, or nothing."""
     return _bring(AI_CLIENTS_SOURCE, AI_CLIENTS_TARGET, "the AI clients")
+
+
+def bring_public_servers() -> str:
+    """Install MCP servers that others wrote, 200 MB of them; what went wrong, or nothing."""
+    return _bring(PUBLIC_SERVERS_SOURCE, PUBLIC_SERVERS_TARGET, "public MCP servers")
 
 
 def bring_spark() -> str:

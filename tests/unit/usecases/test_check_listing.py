@@ -1,4 +1,4 @@
-"""The standard over definitions: the corpus of poisoned ones, real ones, and each rule by itself."""
+"""The standard over definitions: the corpus of poisoned ones, and each rule by itself."""
 
 import json
 from pathlib import Path
@@ -14,10 +14,6 @@ from pierhead.usecases.check_listing import STANDARD_OF, Listing, as_tools, chec
 
 CORPUS: Final = Path(__file__).parents[2] / "corpus"
 POISONED: Final = json.loads((CORPUS / "poisoned_tools.json").read_text())
-REAL: Final = json.loads((CORPUS / "real_tools.json").read_text())["servers"]
-#: The rules that speak of hostile definitions; the others ask for care that public servers do not take.
-OF_POISON: Final = frozenset({*(f"S{number:02}" for number in range(1, 10)), "S11", "S12"})
-
 TOOL: Final[dict[str, Any]] = {
     "name": "find_order",
     "title": "Find an order",
@@ -58,14 +54,6 @@ def test_the_corpus_is_large_and_of_many_kinds() -> None:
     assert len(POISONED) >= 100
     assert len({each["kind"] for each in POISONED}) >= 20
     assert len({json.dumps(each["tool"], sort_keys=True) for each in POISONED}) == len(POISONED)
-
-
-@pytest.mark.parametrize("part", ["tuned", "held out"])
-def test_real_public_tools_are_hardly_ever_taken_for_poisoned(part: str) -> None:
-    tools = [tool for server in REAL if server["part"] == part for tool in server["tools"]]
-    flagged = [tool["name"] for tool in tools if blocking(tool) & OF_POISON]
-    assert len(tools) >= 50
-    assert len(flagged) <= 0.05 * len(tools), flagged
 
 
 def test_a_careful_definition_breaks_nothing() -> None:
