@@ -35,7 +35,7 @@ test: $(STAMP) ## every test, with the real components it can start
 	@$(BIN)/python -m tools.run_tests
 
 test-fast: $(STAMP) ## the tests that need nothing but Python
-	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/policy tests/typing tests/docs tests/bench tests/fuzz -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/policy tests/typing tests/docs tests/bench tests/fuzz -m "not slow" --hypothesis-profile=quick
 
 check: $(STAMP) ## format, lint, types, imports, shape, docs
 	@$(BIN)/python -m tools.check

@@ -10,6 +10,8 @@ from tools.java_engines import PRESTO, TRINO
 
 # Both look at the clock: a busy machine is no fault of the code. What is generated and checked stays the same.
 settings.register_profile("pierhead", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# For `make test-fast`, where somebody waits; `make test` looks longer.
+settings.register_profile("quick", settings.get_profile("pierhead"), max_examples=25)
 settings.load_profile("pierhead")
 
 

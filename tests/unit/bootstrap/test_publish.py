@@ -165,6 +165,7 @@ def test_what_locks_nothing_gives_no_bill(text: str | None, tmp_path: Path) -> N
     assert refused.value.code == "no-lock"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "said"), [("def test_a(): assert 1 == 2, 'one is not two'", "one is not two"), (None, "has no tests")]
 )

@@ -49,6 +49,7 @@ def _run(tmp_path: Path, text: str, *more: str, **variables: str) -> tuple[int, 
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 def test_fast_tests_run_first_and_the_last_line_is_the_summary(tmp_path: Path) -> None:
     code, said = _run(tmp_path, TESTS)
     assert code == 0
@@ -56,6 +57,7 @@ def test_fast_tests_run_first_and_the_last_line_is_the_summary(tmp_path: Path) -
     assert said.strip().splitlines()[-1].startswith("2 passed, 2 skipped")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), WORKERS], ids=["alone", "by workers"])
 def test_a_missing_component_is_named_with_what_it_left_untested(tmp_path: Path, workers: tuple[str, ...]) -> None:
     _, said = _run(tmp_path, TESTS, *workers)
@@ -64,12 +66,14 @@ def test_a_missing_component_is_named_with_what_it_left_untested(tmp_path: Path,
     assert "not on this system" not in said
 
 
+@pytest.mark.slow
 def test_a_missing_component_fails_where_all_are_required(tmp_path: Path) -> None:
     code, said = _run(tmp_path, TESTS, PIERHEAD_REQUIRE="all")
     assert code == 1
     assert said.strip().splitlines()[-1].startswith("1 failed, 2 passed, 1 skipped")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), WORKERS], ids=["alone", "by workers"])
 def test_a_module_that_misses_its_component_fails_where_all_are_required(
     tmp_path: Path, workers: tuple[str, ...]
@@ -80,6 +84,7 @@ def test_a_module_that_misses_its_component_fails_where_all_are_required(
     assert "required component is missing: engine: none" in said
 
 
+@pytest.mark.slow
 def test_no_test_at_all_is_a_failure(tmp_path: Path) -> None:
     assert _run(tmp_path, "")[0] == 5
 
