@@ -51,4 +51,4 @@ def test_the_tutorial_can_be_followed(tmp_path: Path) -> None:
                     done = shell(text, tmp_path if mark == "run" else project)
                     assert (done.returncode == 0) is (mark != "refused"), (text, done.stdout, done.stderr)
                     said = done.stdout
-    assert kinds.count("bash project") == 4
+    assert kinds.count("bash project") == 5

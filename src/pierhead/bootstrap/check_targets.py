@@ -85,7 +85,10 @@ def find_target(named: str, fleet: Path, data: Path) -> Target:
         raise NotFound(
             f"there is no server, code or file {named!r}", hint=f"{_HINT}; {fleet} has {', '.join(known.servers)}"
         )
-    return replace(_of_fleet(known, named), waivers=fleet.parent / "waivers.yaml")
+    found = _of_fleet(known, named)
+    if found.code and found.folder is not None:
+        found = replace(found.beside(_files_in(found.folder)), sources=found.sources)
+    return replace(found, waivers=fleet.parent / "waivers.yaml")
 
 
 def _of_fleet(fleet: Fleet, name: str) -> Target:
@@ -101,7 +104,9 @@ def _of_fleet(fleet: Fleet, name: str) -> Target:
     found = _of_server(server, document, entry.risk.egress)
     folder = str(entry.settings.get("folder", ""))
     written = _python(Path(folder)) if "code" in entry.settings else _package(server_kinds()[entry.kind].module)
-    return replace(found, name=name, entry=entry, sources=written, code=str(entry.settings.get("code", "")))
+    code = str(entry.settings.get("code", ""))
+    place = Path(folder) if code else None
+    return replace(found, name=name, entry=entry, sources=written, code=code, folder=place)
 
 
 def _of_server(server: "Server", document: Mapping[str, Json] | None, egress: Iterable[str] = ()) -> Target:
@@ -130,6 +135,16 @@ def _code(code: str, folder: Path) -> Target:
 
 def _folder(folder: Path) -> Target:
     """A project: its fleet file's only server of its own, or the code that declares one; and its files."""
+    found = _files_in(folder)
+    server = _server_of(folder)
+    found = replace(server.beside(found), sources=_python(folder)) if server else found
+    if found.is_nothing:
+        raise NotFound(f"there is nothing to check in {folder}", hint=_HINT)
+    return replace(found, folder=folder, waivers=folder / "waivers.yaml")
+
+
+def _files_in(folder: Path) -> Target:
+    """What lies beside a server's code: image, lock, cluster files, bill of materials."""
     found = Target(folder.resolve().name)
     for path in sorted(folder.iterdir()):
         if path.is_file() and _is_of_a_server(path):
@@ -137,11 +152,7 @@ def _folder(folder: Path) -> Target:
     for inner in ("deploy", "k8s", "chart/templates", "manifests"):
         for path in sorted((folder / inner).glob("*.yaml")):
             found = found.beside(read_file(path))
-    server = _server_of(folder)
-    found = replace(server.beside(found), sources=_python(folder)) if server else found
-    if found.is_nothing:
-        raise NotFound(f"there is nothing to check in {folder}", hint=_HINT)
-    return replace(found, folder=folder, waivers=folder / "waivers.yaml")
+    return found
 
 
 def _is_of_a_server(path: Path) -> bool:

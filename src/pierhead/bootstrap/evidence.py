@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -41,7 +42,10 @@ def run_tests(folder: Path, report: Path) -> None:
 
 
 def bill_of(folder: Path, name: str, version: str) -> bytes:
-    """A CycloneDX document of the lock file, the same for the same lock. Errors: NotFound, Invalid (`no-lock`)."""
+    """A CycloneDX document of the lock file and of Pierhead itself, which a project's lock need not name.
+
+    The same for the same lock. Errors: NotFound, Invalid (`no-lock`).
+    """
     lock = next((folder / each for each in _LOCKS if (folder / each).is_file()), None)
     if lock is None:
         message = f"{folder} locks nothing: it has none of {', '.join(_LOCKS)}"
@@ -54,7 +58,7 @@ def bill_of(folder: Path, name: str, version: str) -> bytes:
             "purl": f"pkg:pypi/{each}@{pinned}",
             "bom-ref": f"{each}@{pinned}",
         }
-        for each, pinned in sorted(set(_locked(lock)))
+        for each, pinned in sorted({"pierhead": installed("pierhead"), **dict(_locked(lock))}.items())
     ]
     subject = {"type": "application", "name": name, "version": version, "bom-ref": f"{name}@{version}"}
     document = {

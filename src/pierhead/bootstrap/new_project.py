@@ -11,11 +11,11 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pierhead.bootstrap.installed import locked, version_of
 from pierhead.bootstrap.threats import threats
 from pierhead.core.errors import Conflict, Invalid
 from pierhead.usecases.register_server import RESERVED
@@ -25,6 +25,8 @@ RECORD: Final = ".pierhead-template.json"
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _TEXT: Final = re.compile(r"[A-Za-z0-9#@_.][A-Za-z0-9#@_. -]{0,99}")
 _GROUP: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_ADDRESS: Final = re.compile(r"(https://[A-Za-z0-9._~:/?#@!&=%+-]{1,500})?")
+_NO_RUNBOOK: Final = "# runbook: https://... (what to do when it fails: reviewers ask for it)"
 _COMMON: Final = {
     "pyproject.toml": "pyproject.toml.in",
     "fleet.yaml": "fleet.yaml.in",
@@ -33,6 +35,7 @@ _COMMON: Final = {
     ".gitignore": "gitignore.in",
     "README.md": "README.md.in",
     "tests/conftest.py": "conftest.py.in",
+    "requirements.lock": "requirements.lock",
 }
 _TAKEN: Final = frozenset({"pierhead", "tests", "test"})
 
@@ -46,6 +49,8 @@ class Answers:
     owner: str
     support: str
     group: str
+    runbook: str = ""
+    """Where whoever is called out finds what to do; empty until somebody has written it."""
 
     @property
     def module(self) -> str:
@@ -125,6 +130,9 @@ def _check(answers: Answers) -> None:
         if not form.fullmatch(value):
             hint = "plain letters, digits and #@_.- alone"
             raise Invalid(f"{what} {value[:100]!r} cannot stand in the files", hint=hint, code="bad-answer")
+    if not _ADDRESS.fullmatch(answers.runbook):
+        message = f"runbook {answers.runbook[:100]!r} is no address"
+        raise Invalid(message, hint="begin with https://", code="bad-answer")
 
 
 def _made(answers: Answers) -> Iterator[tuple[str, str]]:
@@ -138,6 +146,8 @@ def _made(answers: Answers) -> Iterator[tuple[str, str]]:
         "owner": answers.owner,
         "support": answers.support,
         "group": answers.group,
+        "runbook": f'runbook: "{answers.runbook}"' if answers.runbook else _NO_RUNBOOK,
+        "pierhead": version("pierhead"),
         "about": (place / answers.template / "about.txt").read_text("utf-8").strip(),
     }
     for name, source in _COMMON.items():
@@ -146,7 +156,6 @@ def _made(answers: Answers) -> Iterator[tuple[str, str]]:
     yield f"{answers.module}/__init__.py", f'"""{values["title"]}."""\n'
     yield f"{answers.module}/server.py", _filled((own / "server.py.in").read_text("utf-8"), values)
     yield "tests/test_tools.py", _filled((own / "test_tools.py.in").read_text("utf-8"), values)
-    yield "requirements.lock", "".join(f"{name}=={version}\n" for name, version in locked("pierhead", {"server"}))
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
@@ -169,8 +178,8 @@ def _digest_of(path: Path) -> str | None:
 def _keep(folder: Path, answers: Answers, made: Mapping[str, str]) -> None:
     record = {
         "template": answers.template,
-        "pierhead": version_of("pierhead"),
-        "answers": {"name": answers.name, "owner": answers.owner, "support": answers.support, "group": answers.group},
+        "pierhead": version("pierhead"),
+        "answers": {name: getattr(answers, name) for name in _ANSWERS},
         "files": {name: _digest(text) for name, text in sorted(made.items())},
     }
     _write(folder / RECORD, json.dumps(record, indent=2) + "\n")
@@ -180,7 +189,8 @@ def _recorded(folder: Path) -> tuple[Answers, Mapping[str, str]]:
     file = folder / RECORD
     try:
         read = cast("dict[str, Any]", json.loads(file.read_text("utf-8")))
-        answers = Answers(template=str(read["template"]), **{name: str(read["answers"][name]) for name in _ANSWERS})
+        said = {"runbook": "", **read["answers"]}  # projects of earlier templates name none
+        answers = Answers(template=str(read["template"]), **{name: str(said[name]) for name in _ANSWERS})
         before = {str(name): str(digest) for name, digest in read["files"].items()}
     except FileNotFoundError:
         message = f"{folder} was not made by pierhead new: it has no {RECORD}"
@@ -191,4 +201,4 @@ def _recorded(folder: Path) -> tuple[Answers, Mapping[str, str]]:
     return answers, before
 
 
-_ANSWERS: Final = ("name", "owner", "support", "group")
+_ANSWERS: Final = ("name", "owner", "support", "group", "runbook")

@@ -5,10 +5,11 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 from pierhead.apps.cli.access import seconds
 from pierhead.apps.cli.call import arguments_of, pairs, show_result
-from pierhead.apps.cli.frame import Output
+from pierhead.apps.cli.frame import Output, run
 from pierhead.apps.cli.record import time_ago
 from pierhead.core.errors import Invalid
 
@@ -68,6 +69,28 @@ def test_an_error_has_four_lines_and_its_exit_code() -> None:
     assert answer.returncode == 2
     assert [line.split(":")[0] for line in answer.stderr.splitlines()] == ["error", "cause", "hint", "docs"]
     assert not answer.stdout
+
+
+def test_a_command_of_the_platform_says_what_it_lacks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pierhead"])
+
+    def lacking(name: str) -> typer.Typer:
+        app = typer.Typer(pretty_exceptions_enable=False)
+
+        @app.command()
+        def up() -> None:
+            raise ModuleNotFoundError(name=name)
+
+        return app
+
+    assert run(lacking("joserfc")) == 2
+    said = capsys.readouterr().err
+    assert "error: this command needs joserfc, which is not installed" in said
+    assert "hint: pip install 'pierhead[all]'" in said
+    with pytest.raises(ModuleNotFoundError):
+        run(lacking("pierhead.nothing"))
 
 
 def test_a_misspelt_command_is_answered_with_the_nearest() -> None:

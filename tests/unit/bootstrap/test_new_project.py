@@ -1,20 +1,24 @@
 """Projects from templates: what is made, what cannot be, and what an update leaves alone."""
 
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from pierhead import Server
+from pierhead.adapters.image_rules import pins
 from pierhead.bootstrap import fleet
-from pierhead.bootstrap.installed import locked
 from pierhead.bootstrap.new_project import RECORD, TEMPLATES, Answers, new_project, update_project
 from pierhead.bootstrap.threats import threats
+from pierhead.bootstrap.wire_check import CheckAsked, run_check
 from pierhead.core.errors import Invalid, PierheadError
+from pierhead.core.standard import State
 
 LUNCH = Answers("lunch-menu", "plain", "kitchen", "#lunch", "staff")
 
@@ -59,12 +63,37 @@ def test_each_tool_of_a_template_has_two_examples_and_a_bounded_text(template: s
             assert name == "plan_id" or schema["type"] != "string" or {"maxLength", "pattern", "enum"} & schema.keys()
 
 
-def test_the_lock_file_names_what_is_installed_and_nothing_twice(project: Path) -> None:
-    lines = (project / "requirements.lock").read_text().splitlines()
-    names = [line.partition("==")[0] for line in lines]
-    assert {"pierhead", "mcp", "pydantic", "cedarpy"} <= {*names}
-    assert len(names) == len({*names}) == len(locked("pierhead", {"server"}))
-    assert locked("no-such-package") == []
+def test_the_lock_file_is_whole_and_names_what_runs_a_server(project: Path) -> None:
+    """An installer that is told of one hash demands one of everything."""
+    text = (project / "requirements.lock").read_text()
+    named = pins(text)
+    assert {"mcp", "pydantic", "cedarpy", "uvicorn"} <= {*named}
+    assert "pierhead" not in named
+    assert text.count("--hash=sha256:") >= len(named) == len(re.findall(r"^\S+==", text, re.MULTILINE))
+    ours = Path(__file__).parents[3] / "requirements" / "dev.lock"
+    tested = pins(ours.read_text())
+    assert {name: version for name, version in named.items() if tested[name] != version} == {}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_fresh_project_breaks_nothing_of_the_standard(template: str, tmp_path: Path) -> None:
+    answers = replace(LUNCH, name=f"clean-{template}", template=template, runbook="https://wiki.example/lunch")
+    new_project(tmp_path / "made", answers)
+    for named in (str(tmp_path / "made"), answers.name):
+        asked = CheckAsked(named, tmp_path / "made" / "fleet.yaml", tmp_path / "data", date(2026, 11, 22))
+        report = run_check(asked, None)
+        open_ = {breach.place for verdict in report.verdicts for breach in verdict.breaches}
+        assert open_ <= {"tools.stop_runs.inputSchema.properties.plan_id"}  # the SDK's own argument
+        passed = {verdict.rule.id for verdict in report.verdicts if verdict.state is State.PASSED}
+        assert {"S31", "S34", "S45"} <= passed
+
+
+def test_only_a_runbook_is_left_to_its_author(project: Path) -> None:
+    """No address that leads nowhere is made up for it."""
+    report = run_check(CheckAsked(str(project), project / "fleet.yaml", project, date(2026, 11, 22)), None)
+    open_ = [(verdict.rule.id, breach.place) for verdict in report.verdicts for breach in verdict.breaches]
+    assert open_ == [("S45", "entry.runbook")]
+    assert not report.blocks
 
 
 @pytest.mark.parametrize(
@@ -81,6 +110,7 @@ def test_the_lock_file_names_what_is_installed_and_nothing_twice(project: Path) 
         (replace(LUNCH, owner='kitchen"\n'), "bad-answer"),
         (replace(LUNCH, support="{{7*7}}"), "bad-answer"),
         (replace(LUNCH, group="a, b"), "bad-answer"),
+        (replace(LUNCH, runbook='https://a"'), "bad-answer"),
     ],
 )
 def test_what_cannot_be_made_is_said_before_anything_is_written(answers: Answers, code: str, tmp_path: Path) -> None:

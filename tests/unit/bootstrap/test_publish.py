@@ -5,6 +5,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def project(folder: Path, examples: str = EXAMPLES) -> Path:
     (folder / "pyproject.toml").write_text('[tool.pierhead]\nserver = "shelf_code:server"\n')
     (folder / "shelf_code.py").write_text(SERVER % examples)
     (folder / "requirements.lock").write_text(
-        "mcp==2.3.0\n# a remark\nuvicorn[standard]==0.54.0 \\\n    --hash=sha256:aa\n"
+        "mcp==2.3.0 --hash=sha256:bb\n# a remark\nuvicorn[standard]==0.54.0 \\\n    --hash=sha256:aa\n"
     )
     (folder / "tests.xml").write_text(REPORT)
     return folder
@@ -151,7 +152,8 @@ source = { registry = "https://packages.example/simple" }
 def test_a_bill_is_made_of_any_lock_file(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
     bill = json.loads(bill_of(tmp_path, "lunch", "0.1.0"))
-    assert [each["purl"] for each in bill["components"]] == ["pkg:pypi/mcp@2.3.0"]
+    ours = f"pkg:pypi/pierhead@{version('pierhead')}"
+    assert [each["purl"] for each in bill["components"]] == ["pkg:pypi/mcp@2.3.0", ours]
     assert bill["metadata"]["component"]["name"] == "lunch"
     assert bill_of(tmp_path, "lunch", "0.1.0") == bill_of(tmp_path, "lunch", "0.1.0")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, cast
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from pierhead.core.errors import PierheadError
+from pierhead.core.errors import Misconfigured, PierheadError
 from pierhead.core.wire_codes import numbers
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 INTERRUPTED: Final = 130
 USAGE: Final = 2
 _DOCS: Final = "docs/reference/errors.md"
+_IN_EXTRAS: Final = frozenset({"aiosqlite", "alembic", "cedarpy", "htpy", "joserfc", "prometheus_client", "sqlalchemy"})
+"""What the platform's own programs need beyond the SDK."""
 
 
 class Output(StrEnum):
@@ -43,8 +45,12 @@ def run(app: typer.Typer) -> int:
     try:
         code = _commands(app)(standalone_mode=False)
     except PierheadError as error:
-        explain(error.message, error.code, error.hint, f"{_DOCS} ({error.code})")
-        return numbers(error).exit
+        return _told(error)
+    except ModuleNotFoundError as missing:
+        if missing.name not in _IN_EXTRAS:
+            raise
+        message = f"this command needs {missing.name}, which is not installed"
+        return _told(Misconfigured(message, hint="pip install 'pierhead[all]'", code="not-installed"))
     except Exit as ended:
         return ended.exit_code
     except (Abort, KeyboardInterrupt):
@@ -55,6 +61,11 @@ def run(app: typer.Typer) -> int:
         sys.stderr.close()  # whoever read our output has gone, and reads no complaint either
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _told(error: PierheadError) -> int:
+    explain(error.message, error.code, error.hint, f"{_DOCS} ({error.code})")
+    return numbers(error).exit
 
 
 @cache

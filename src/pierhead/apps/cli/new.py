@@ -17,6 +17,7 @@ def new(
     owner: Annotated[str, typer.Option("--owner", help="The team that answers for it.")] = "your-team",
     support: Annotated[str, typer.Option("--support", help="Where people ask about it.")] = "#your-team",
     group: Annotated[str, typer.Option("--group", help="The group whose people may use it.")] = "staff",
+    runbook: Annotated[str, typer.Option("--runbook", help="https://... for whoever is called out.")] = "",
     update: Annotated[bool, typer.Option("--update", help="Bring a project to this version's template.")] = False,
 ) -> None:
     """Make a server's project: tools, tests, fleet file, image, checks, threat checklist.
@@ -33,6 +34,7 @@ def new(
         )
         return
     place = folder or Path(name)
-    made = new_project(place, Answers(name, template, owner, support, group))
+    made = new_project(place, Answers(name, template, owner, support, group, runbook))
     print("\n".join(f"{place / each}" for each in made))
-    print(f"\nNext:\n  cd {place}\n  pytest\n  pierhead dev\n  pierhead up --fleet fleet.yaml")
+    steps = (f"cd {place}", "python -m pytest", "pierhead check .", "pierhead dev", "pierhead up --fleet fleet.yaml")
+    print("\n  ".join(("\nNext:", *steps)))
