@@ -1,4 +1,4 @@
-"""An HTTP server that answers as a recorded Airflow 3 did (tests/corpus/airflow), for the fast tests.
+"""An HTTP server that answers as a recorded Airflow did (tests/corpus: airflow is 3, airflow_2 is 2), for fast tests.
 
 It signs in, filters by state, counts and keeps what it was asked, and misbehaves when a test says so.
 """
@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 CORPUS: Final = Path(__file__).resolve().parent / "corpus" / "airflow"
+CORPUS_2: Final = CORPUS.with_name("airflow_2")
 PASSWORD: Final = "correct horse"
 BASIC: Final = f"Basic {base64.b64encode(f'reader:{PASSWORD}'.encode()).decode()}"
 """As Airflow 2 is asked."""
@@ -25,6 +26,7 @@ class Airflow:
     """`sick` maps the beginning of a path to the status and body that it answers instead."""
 
     url: str = ""
+    corpus: Path = CORPUS
     answers: dict[str, Any] = field(default_factory=dict)
     writes: list[dict[str, Any]] = field(default_factory=list)
     done: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
@@ -37,7 +39,8 @@ class Airflow:
 
     def answer(self, path: str, query: dict[str, list[str]]) -> tuple[int, bytes]:
         if "/logs/" in path:
-            return 200, (CORPUS / f"{path.split('/')[4]}.ndjson").read_bytes()
+            ending = "ndjson" if self.corpus == CORPUS else "log"
+            return 200, (self.corpus / f"{path.split('/')[4]}.{ending}").read_bytes()
         said = self.answers.get(path)
         if said is None:
             return 404, b'{"detail": "not found"}'
@@ -69,11 +72,12 @@ class Airflow:
 
 
 @contextmanager
-def recorded_airflow() -> Iterator[Airflow]:
+def recorded_airflow(corpus: Path = CORPUS) -> Iterator[Airflow]:
     """One on a free port of loopback, for the block."""
     airflow = Airflow(
-        answers=json.loads((CORPUS / "answers.json").read_text("utf-8")),
-        writes=json.loads((CORPUS / "writes.json").read_text("utf-8")),
+        corpus=corpus,
+        answers=json.loads((corpus / "answers.json").read_text("utf-8")),
+        writes=json.loads((corpus / "writes.json").read_text("utf-8")),
     )
 
     class Handler(BaseHTTPRequestHandler):

@@ -20,7 +20,7 @@ _ANSWERS: Final = ("fail_fan_in", "fail_mapped", "fail_retries_left", "good_dail
 _LIBRARY: Final = re.compile(r"/[\w./-]+/lib/python3\.\d+/site-packages/")
 _PYTHON: Final = re.compile(r"/[\w./-]+/lib/python3\.\d+/")
 _FOLDERS: Final = re.compile(r"/[\w./-]+/(?=(?:airflow_dags|failing)\.py|logs/dag_id=)")
-_PROGRAM: Final = re.compile(r"/[\w./-]+/bin/python3(?:\.\d+)?")
+_PROGRAM: Final = re.compile(r"/[\w./-]+/bin/(?=airflow\b|python3(?:\.\d+)?)")
 
 
 def main(url: str, password: Path, run_id: str) -> None:
@@ -103,12 +103,14 @@ def record_log(get: Any, dag_id: str, run_id: str) -> None:
 
 def rewritten(text: str) -> str:
     """Without this machine's names."""
-    text = _PROGRAM.sub("/opt/airflow/bin/python3", text)
+    text = _PROGRAM.sub("/opt/airflow/bin/", text)
     text = _LIBRARY.sub("/opt/airflow/lib/", text)
     text = _PYTHON.sub("/usr/lib/python3/", text)
     text = _FOLDERS.sub("/opt/airflow/", text)
     text = re.sub(r'"(hostname)": ?"[^"]+"', r'"\1":"worker-1.corp.example"', text)
     text = re.sub(r'"(unixname)": ?"[^"]+"', r'"\1":"airflow"', text)
+    text = re.sub(r"\A[\w.-]+\n", "worker-1.corp.example\n", text)
+    text = re.sub(r" on host [\w.-]+", " on host worker-1.corp.example", text)
     text = re.sub(r'"file_token": ?"[^"]+"', '"file_token":"a-token"', text)
     return re.sub(r"host='[^']+'", "host='worker-1.corp.example'", text)
 

@@ -33,7 +33,14 @@ def rule_for(kind: str, text: str) -> "tuple[Rule, str] | None":
     rule, match = best
     if rule.category == "code_error":  # a chain of exceptions ends with what is at its root
         *_, match = rule.pattern.finditer(text)
+    elif _is_indented(text, match):  # the source that a traceback shows says less than what it raised
+        match = next((each for each in rule.pattern.finditer(text) if not _is_indented(text, each)), match)
     return rule, line_at(text, match.end() - 1)
+
+
+def _is_indented(text: str, match: "re.Match[str]") -> bool:
+    start = text.rfind("\n", 0, max(match.end() - 1, 0)) + 1
+    return text[start : start + 1].isspace()
 
 
 def line_at(text: str, place: int) -> str:

@@ -230,7 +230,7 @@ RULES: Final = (
             "cancelled part of cancelled job group|OPERATION_CANCELED"),
     _rule("killed.signal", "killed", 84, kinds="driver state container",
         pattern=r"RECEIVED SIGNAL (?:TERM|INT|HUP|15|2)|\bKeyboardInterrupt\b|SIGKILL|SIGTERM|Received signal|"
-            "Process terminated by signal|signal: 9|signal: 15|Terminated$|^Killed$"),
+            r"Process terminated by signal|return code -(?:9|15)\b|signal: 9|signal: 15|Terminated$|^Killed$"),
     _rule("killed.preempted", "killed", 80, kinds="driver state",
         pattern="Preempted by|preempted by (?:scheduler|the cluster)|AM preempted|spot (?:instance )?interrupt"),
     _rule("killed.context-stopped", "killed", 40, kinds="driver",

@@ -1,12 +1,14 @@
 """Where version 1 of the API (Airflow 2) differs: other names, and filters that it does not have, which are refused."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+from pierhead.sdk import NotFound, ToolFailed
 from pierhead.sdk.upstream import Json
 from pierhead.servers.airflow.api import ApiV2, Parameters, as_object, missing_here, page_of, read_as
-from pierhead.servers.airflow.shapes import Asset, Dag, Instance, Run
+from pierhead.servers.airflow.shapes import Asset, AssetEvent, Dag, Instance, Run
 
 
 class ApiV1(ApiV2):
@@ -94,7 +96,19 @@ class ApiV1(ApiV2):
             asked["dag_ids"] = dag_id
         if uri:
             asked["uri_pattern"] = uri
-        return page_of(Asset, await self._get("datasets", params=asked), "datasets")[0]
+        found = page_of(Asset, await self._get("datasets", params=asked), "datasets")[0]
+        events = await asyncio.gather(*(self._last_event(each) for each in found))
+        return [each.model_copy(update={"last_asset_event": event}) for each, event in zip(found, events, strict=True)]
+
+    async def _last_event(self, asset: Asset) -> dict[str, str]:
+        """Airflow 2 tells beside a dataset when it was written; who may not read that is told nothing of it."""
+        asked: Parameters = {"dataset_id": asset.id, "order_by": "-timestamp", "limit": 1}
+        try:
+            said = await self._get("datasets", "events", params=asked)
+            events = page_of(AssetEvent, said, "dataset_events")[0]
+        except (NotFound, ToolFailed):
+            return {}
+        return {"timestamp": events[0].timestamp} if events else {}
 
     async def health(self) -> Mapping[str, Any]:
         return as_object(await self._get("health"))

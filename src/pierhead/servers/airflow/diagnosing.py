@@ -4,7 +4,7 @@ Above: `server`. Below: `graph`, `failures`, `reading`. What cannot be read is `
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from pierhead.servers.airflow.desk import LAST_SUCCESS, LATEST, LATEST_FAILED, D
 from pierhead.servers.airflow.failures import Failure, failure_of
 from pierhead.servers.airflow.graph import Graph
 from pierhead.servers.airflow.reading import tail
-from pierhead.servers.airflow.shapes import Instance, Run, TaskDefinition
+from pierhead.servers.airflow.shapes import Instance, Pool, Run, TaskDefinition
 
 _MOST_FAILED: Final = 3
 _MOST_WAITS: Final = 10
@@ -134,15 +134,15 @@ async def _waits(case: _Case) -> list[Wait]:
         return []
     dag = await case.desk.api.dag(case.dag_id)
     paused = [Wait(task_id="", why="paused", detail="the DAG is paused", since="")] if dag.is_paused else []
-    full = await _full_pools(case)
+    pools = await _pools(case)
     sensors = {task.task_id for task in case.tasks if task.is_sensor}
     done = {each.task_id for each in case.instances if each.state in {"success", "skipped"}}
     found: list[Wait] = []
     for each in case.instances:
         since = each.queued_when or each.scheduled_when or each.start_date
         is_next = case.graph.above.get(each.task_id, frozenset()) <= done
-        if each.state in _UNSTARTED and is_next and each.pool in full:
-            found.append(Wait(task_id=each.name, why="pool", detail=f"{each.pool}: {full[each.pool]}", since=since))
+        if each.state in _UNSTARTED and is_next and (fault := _fault_of(each.pool, pools)):
+            found.append(Wait(task_id=each.name, why="pool", detail=fault, since=since))
         elif each.task_id in sensors and each.state in _SLOW:
             found.append(Wait(task_id=each.name, why="sensor", detail=each.operator, since=each.start_date))
         elif each.state == "queued":
@@ -150,13 +150,23 @@ async def _waits(case: _Case) -> list[Wait]:
     return [*paused, *found][:_MOST_WAITS]
 
 
-async def _full_pools(case: _Case) -> dict[str, str]:
+async def _pools(case: _Case) -> dict[str, Pool]:
     try:
         pools = await case.desk.api.pools()
     except (NotFound, ToolFailed) as failed:
         case.missing.append(f"pools: {failed.message}")
         return {}
-    return {each.name: f"{each.occupied_slots} of {each.slots} slots taken" for each in pools if each.open_slots <= 0}
+    return {each.name: each for each in pools}
+
+
+def _fault_of(name: str, pools: Mapping[str, Pool]) -> str:
+    """Why nothing of that pool starts; empty where it does, or where nobody knows the pools."""
+    if not pools or not name:
+        return ""
+    pool = pools.get(name)
+    if pool is None:
+        return f"there is no pool {name}"
+    return f"{name}: {pool.occupied_slots} of {pool.slots} slots taken" if pool.open_slots <= 0 else ""
 
 
 async def _last_success(case: _Case) -> Run | None:

@@ -49,9 +49,10 @@ def _key_or_nothing(text: str) -> str:
     return _key(text) if text else text
 
 
-Key = Annotated[str, AfterValidator(_key)]
-MaybeKey = Annotated[str, AfterValidator(_key_or_nothing)]
-RunId = Annotated[str, AfterValidator(_run)]
+_Id = Field(max_length=250)
+Key = Annotated[str, _Id, AfterValidator(_key)]
+MaybeKey = Annotated[str, _Id, AfterValidator(_key_or_nothing)]
+RunId = Annotated[str, _Id, AfterValidator(_run)]
 """Of one run, or one of the words for some (`latest`, `latest_failed`, `last_success`)."""
 Words = Annotated[str, Field(max_length=200)]
 MapIndex = Annotated[int, Field(ge=-1, le=100_000)]

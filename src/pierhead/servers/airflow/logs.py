@@ -4,9 +4,10 @@ Airflow 3 streams a JSON object a line, Airflow 2 text. Only what is looked at i
 `failures`. Below: `api` (the stream), `sdk/log_reading` (choosing lines).
 """
 
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 import orjson
@@ -18,10 +19,22 @@ _AROUND: Final = frozenset(
         "airflow.dag_processing.dagbag.BundleDagBag",
         "airflow.dag_processing.dagbag.DagBag",
         "py.warnings",
+        # Of Airflow 2, by their files.
+        "local_task_job_runner.py",
+        "standard_task_runner.py",
+        "task_command.py",
+        "dagbag.py",
     }
 )
+#: Of Airflow 2: what it says before and behind a task, and, where it is an error, what the task raised.
+_RUNNER: Final = "taskinstance.py"
 _ECHOES: Final = ("Running command: ", "Tmp dir root location: ", "Spark-Submit cmd: ", "::group::", "::endgroup::")
+_ENDED_BY: Final = "Task exited with return code -"
+_HEAD: Final = re.compile(
+    r"\[(\d{4}-\d\d-\d\d[T ][\d:.,]+(?:[+-]\d{4}|Z)?)\] \{([\w.-]{1,80}):\d+\} ([A-Z]{4,8}) - (.*)", re.DOTALL
+)
 _LONGEST_LINE: Final = 64 * 1024
+_LONGEST_ENTRY: Final = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +49,10 @@ class Line:
     @property
     def is_of_the_task(self) -> bool:
         """Whether the task, or what it started, may have said it: no echo of a command, no news of Airflow's own."""
-        return self.logger not in _AROUND and not self.text.startswith(_ECHOES)
+        if self.text.startswith(_ENDED_BY):
+            return True
+        is_around = self.logger in _AROUND or (self.logger == _RUNNER and self.level not in {"error", "critical"})
+        return not is_around and not self.text.startswith(_ECHOES)
 
     def written(self) -> str:
         """As it is shown: moment and level, so that neither is lost."""
@@ -61,8 +77,9 @@ class Tail:
 
     def lines(self) -> Iterator[Line]:
         """Every entry, the oldest first."""
-        read = _entry if self.is_json else _plain
-        return (read(raw) for raw in self.kept.split(b"\n") if raw.strip())
+        if not self.is_json:
+            return _entries_of_text(self.kept)
+        return (_entry(raw) for raw in self.kept.split(b"\n") if raw.strip())
 
     async def size(self) -> int | None:
         return self.total
@@ -102,6 +119,30 @@ async def tail_of(stream: AsyncIterator[bytes], most: int) -> Tail:
 
 def _plain(raw: bytes) -> Line:
     return Line("", "", "", raw[:_LONGEST_LINE].decode("utf-8", "replace").rstrip("\r"))
+
+
+def _entries_of_text(kept: bytes) -> Iterator[Line]:
+    """Entries as Airflow 2 writes them: what has no head of its own belongs to the one before it."""
+    head: Line | None = None
+    texts: list[str] = []
+    for raw in kept.split(b"\n"):
+        plain = _plain(raw)
+        found = _HEAD.match(plain.text)
+        if found is None:
+            if head is None and plain.text.strip() and not plain.text.startswith((" INFO - ::", "*** ")):
+                yield plain
+            texts.append(plain.text)
+            continue
+        if head is not None:
+            yield _whole(head, texts)
+        head, texts = Line(found[1], found[3].lower(), found[2], found[4]), []
+    if head is not None:
+        yield _whole(head, texts)
+
+
+def _whole(head: Line, texts: list[str]) -> Line:
+    text = "\n".join([head.text, *texts])
+    return replace(head, text=text[:_LONGEST_ENTRY].rstrip())
 
 
 def _entry(raw: bytes) -> Line:

@@ -137,7 +137,7 @@ def _declare_runs(server: Server, desk: Desk) -> None:
     async def airflow_list_runs(
         dag_id: Key, state: State = "", since: Moment = "", limit: Limit = 10
     ) -> Envelope[Runs]:
-        """List a DAG's runs, the newest first."""
+        """List a DAG's runs with their states and times, the newest first."""
         return await desk.runs(dag_id, state, since, limit)
 
     @server.tool(policy=everybody, effect="read", idempotent=True, minutes_saved=2)

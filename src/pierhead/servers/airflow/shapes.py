@@ -4,9 +4,11 @@ Not here: asking (`api`), what tools answer (`answers`). A member that is missin
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Annotated, Any, Final
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 FAILED: Final = frozenset({"failed"})
 ENDED: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
@@ -115,6 +117,16 @@ class Run(_Shape):
     triggered_by: Text = ""
     dag_versions: Versions = []
 
+    @model_validator(mode="after")
+    def _lasted(self) -> "Run":
+        """Airflow 2 tells when a run began and ended, and leaves it to others how long that is."""
+        if self.duration is not None or not (self.start_date and self.end_date):
+            return self
+        with suppress(ValueError, TypeError):
+            lasted = datetime.fromisoformat(self.end_date) - datetime.fromisoformat(self.start_date)
+            return self.model_copy(update={"duration": lasted.total_seconds()})
+        return self
+
     @property
     def version(self) -> int | None:
         """The newest version of the DAG that ran in it; None where the API knows no versions."""
@@ -182,6 +194,13 @@ class Asset(_Shape):
     def last_event(self) -> str:
         """When it was last written; empty where that is not known."""
         return str(self.last_asset_event.get("timestamp") or "")
+
+
+class AssetEvent(_Shape):
+    """When a dataset of Airflow 2 was written."""
+
+    dataset_id: int
+    timestamp: Text = ""
 
 
 class Pool(_Shape):

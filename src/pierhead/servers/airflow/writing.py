@@ -99,7 +99,7 @@ def _declare_pausing(server: Server, desk: Desk) -> None:
         undo="set it back",
     )
     async def airflow_set_paused(dag_id: Key, paused: bool, reason: Reason, *, caller: Caller) -> Envelope[Paused]:
-        """Pause a DAG, or let it run again."""
+        """Pause a DAG, so that no run of it begins, or let it run again."""
         del reason
         return await changing.set_paused(desk, dag_id, paused, caller)
 
