@@ -29,6 +29,7 @@ from pierhead.core.approval import Approval
 from pierhead.core.approval_record import ApprovalRecord, Decided, decided, proposed, remarked
 from pierhead.core.catalog import Effect, Server, Stage, Tool
 from pierhead.core.choice import LONGEST_S, choice_of
+from pierhead.core.consent import Consent
 from pierhead.core.foreseen import Foreseen, Planned
 from pierhead.core.health import Condition, Dependency, Probe, judge
 from pierhead.core.reach import EVERY, Row
@@ -43,6 +44,7 @@ from pierhead.usecases.hear_inbox import Ears, OwnNews
 from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemoryIds
 from pierhead.usecases.memory_approvals import MemoryApprovals
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
+from pierhead.usecases.memory_consents import MemoryConsents
 from pierhead.usecases.memory_data import MemoryData
 from pierhead.usecases.memory_duty import MemoryAbsences, MemoryChoices
 from pierhead.usecases.memory_health import MemoryHealths
@@ -56,6 +58,7 @@ from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.read_roles import roles_in
 from pierhead.usecases.record_failed_sign_ins import FailedSignIns
 from pierhead.usecases.remember_choice import ChoiceBook
+from pierhead.usecases.remember_consent import ConsentDesk
 from pierhead.usecases.simulate_policy import Change, Moved, Progress, Simulation, Unjudged
 from pierhead.usecases.withdraw_person import CurrentPeople, PeopleDesk
 
@@ -194,13 +197,23 @@ def build(public_url: str = PUBLIC_URL) -> TestSite:
             limits=ApprovalLimits(break_glass=frozenset({"legal-reviewers"})),
         ),
         duty=duty,
-        people=PeopleDesk(MemoryPeople(), known.served, desk, None),
+        people=PeopleDesk(MemoryPeople(), known.served, desk, None, consent_desk(store, desk)),
         news=news,
         push=PushDesk(MemoryBrowsers(), clock, PUSH_KEY, ("push.example",)),
     )
     routes = [*MachineSide(desk, Rate(30, clock)).routes(), *Api(callers(site)).routes(), *Web(site).routes()]
     app = Starlette(routes=routes)
     return TestSite(site, app, clock, audit, store, records)
+
+
+def consent_desk(store: MemorySignIn, desk: TokenDesk) -> ConsentDesk:
+    """With a client that alice let in."""
+    now, uses = NOW - 86_400, ("api", "mcp.read")
+    name, place = "Claude", "claude.ai"
+    yes = Consent(
+        "cns_1", desk.terms.issuer, "alice", "c1", name, place, "d", uses, now, now + 90 * 86_400, now + 90 * 86_400
+    )
+    return ConsentDesk(MemoryConsents(store, {yes.id: yes}), desk)
 
 
 def _tell(ears: Ears, written: Written, now: float) -> tuple[()]:

@@ -21,7 +21,7 @@ from pierhead.usecases.grant_to_programs import Program, Programs
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _ALGORITHMS: Final = frozenset({"RS256", "ES256"})
 _TYPES: Final = frozenset({"at+jwt", "jwt"})
-_FOR_CLIENTS: Final = frozenset({"clients", "client_hosts", "interactive_clients", "programs"})
+_FOR_CLIENTS: Final = frozenset({"clients", "client_hosts", "consent_days", "interactive_clients", "programs"})
 """What does not depend on where people sign in."""
 
 
@@ -115,6 +115,9 @@ class SignInSettings(BaseModel):
         default_factory=dict[str, ProgramSettings], description="programs by client id that get tokens without a person"
     )
     client_hosts: _Words = Field((), description="hosts whose descriptions of clients (https client_id) are fetched")
+    consent_days: int = Field(
+        90, ge=0, le=365, description="days for which a client that proves itself is not asked for again; 0: each time"
+    )
     interactive_clients: _Words = Field(
         (),
         description="clients by id before which a person sits: what is answered in their forms is that person's answer",

@@ -7,7 +7,7 @@ here: the rules (`usecases/withdraw_person`).
 from contextlib import AsyncExitStack
 from typing import Final
 
-from pierhead.adapters.db import Database, DatabaseWithdrawals
+from pierhead.adapters.db import Database, DatabaseConsents, DatabaseWithdrawals
 from pierhead.bootstrap.repeating import beside
 from pierhead.bootstrap.sign_in_settings import SignInSettings
 from pierhead.usecases.exchange_token import ExchangeDesk
@@ -15,6 +15,7 @@ from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import TokenDesk
 from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.reconfirm_people import Reconfirming
+from pierhead.usecases.remember_consent import ConsentDesk
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.withdraw_person import PeopleDesk, catch_up
 
@@ -28,7 +29,7 @@ async def people_desk(
     """Everything that was withdrawn is in force before anybody is served."""
     store = DatabaseWithdrawals(database, clock)
     await store.begin()
-    at = PeopleDesk(store, served, desk, federated)
+    at = PeopleDesk(store, served, desk, federated, ConsentDesk(DatabaseConsents(database), desk))
     await catch_up(at)
     return at
 

@@ -244,7 +244,8 @@ def _issuer(setting: RegistrySetting) -> str:
 
 
 def _terms(setting: RegistrySetting) -> Terms:
-    return Terms(setting.public_url, provider=setting.sign_in.issuer)
+    consent_s = setting.sign_in.consent_days * 86_400.0
+    return Terms(setting.public_url, provider=setting.sign_in.issuer, consent_s=consent_s)
 
 
 def _desk(setting: RegistrySetting, database: Database, signer: JoseSigner, people: People) -> TokenDesk:

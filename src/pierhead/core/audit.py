@@ -19,6 +19,7 @@ from pierhead.core.break_glass import GlassBroken
 from pierhead.core.browser import BrowserAdded, BrowserEnded
 from pierhead.core.call import Call, Request
 from pierhead.core.choice import ChoiceEnded, ChoiceRemembered
+from pierhead.core.consent import ConsentEnded, ConsentGiven, ConsentReused
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.policy import Match, Permit, inputs_digest
@@ -277,6 +278,9 @@ Fact = (
     | AbsenceEnded
     | ChoiceRemembered
     | ChoiceEnded
+    | ConsentGiven
+    | ConsentReused
+    | ConsentEnded
     | BrowserAdded
     | BrowserEnded
     | EnrolmentFact

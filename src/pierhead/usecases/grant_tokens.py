@@ -48,6 +48,8 @@ class Terms:
     family_s: float = 30 * 24 * 3600
     grace_s: float = 60
     """How long a spent refresh token still answers: clients refresh in parallel."""
+    consent_s: float = 90 * 24 * 3600
+    """How long a yes to a client that proves itself stands in for the next question; 0: each is asked."""
     provider: str = ""
     """The issuer whose people sign in here; empty: the built-in sign-in's own."""
 

@@ -29,6 +29,8 @@ _HOSTED: Final = frozenset(
         "cursor://anysphere.cursor-mcp/oauth/callback",
     }
 )
+_HANDED_ON: Final = frozenset({"https://vscode.dev/redirect"})
+"""A page that passes the answer on to a program on the person's machine."""
 _EDITOR: Final = re.compile(r"(vscode|vscode-insiders)://[A-Za-z0-9.-]+(/[A-Za-z0-9._~/-]*)?")
 _NAME_LENGTH: Final = 80
 _URI_LENGTH: Final = 512
@@ -135,6 +137,21 @@ def is_registered_redirect(uri: str, client: Client) -> bool:
         return True
     asked = _loopback(uri)
     return asked is not None and any(_loopback(known) == asked for known in client.redirect_uris)
+
+
+def is_assured(uri: str, client: Client) -> bool:
+    """Whether an answer to `uri` reaches nobody but that client, or is of no use to anybody else.
+
+    It has a secret of its own, or the answer goes by https to its own host. A loopback address or the scheme of an
+    editor is anybody's on that machine, and `_HANDED_ON` leads there too.
+    """
+    return bool(client.secret_digest) or (uri.startswith("https://") and uri not in _HANDED_ON)
+
+
+def place_of(uri: str) -> str:
+    """Where `uri` leads, the same for every port of this machine."""
+    found = _LOOPBACK.fullmatch(uri)
+    return found["host"] if found else redirect_host(uri)
 
 
 def redirect_host(uri: str) -> str:

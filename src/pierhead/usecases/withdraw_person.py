@@ -15,6 +15,7 @@ from pierhead.core.withdrawal import KEPT_S, Withdrawal, Withdrawals
 from pierhead.usecases.federate import FederatedPeople
 from pierhead.usecases.grant_tokens import TokenDesk, end_family
 from pierhead.usecases.ports_sign_in import People, WithdrawalStore
+from pierhead.usecases.remember_consent import ConsentDesk, end_consents
 from pierhead.usecases.serve_policy import ServedPolicy
 
 
@@ -53,6 +54,7 @@ class PeopleDesk:
     desk: TokenDesk
     federated: FederatedPeople | None
     """Who signed in at the company's provider, if that is where people sign in."""
+    consents: ConsentDesk
 
     @property
     def issuer(self) -> str:
@@ -70,6 +72,7 @@ async def end_everything(person: str, by: str, reason: str, at: PeopleDesk) -> f
         await at.federated.forget(person)
     for family in await at.desk.store.families_of(person):
         await end_family(family, person, reason, at.desk)
+    await end_consents(person, by, reason, at.consents)
     return now
 
 

@@ -19,11 +19,13 @@ from pierhead.usecases.exchange_token import ExchangeDesk, Wanted
 from pierhead.usecases.federate import FederatedPeople, Federation
 from pierhead.usecases.grant_tokens import Grant, Terms, TokenDesk, issue
 from pierhead.usecases.memory import MemoryAudit, MemoryClock
+from pierhead.usecases.memory_consents import MemoryConsents
 from pierhead.usecases.memory_sign_in import KnownPeople, MemoryPeople, MemorySeal, MemorySignIn
 from pierhead.usecases.ports_exchange import Credential, NoExchanges
 from pierhead.usecases.ports_registry import Envelope
 from pierhead.usecases.ports_sign_in import Attempt, Code, RefreshToken, SignedIn, Vouched
 from pierhead.usecases.reconfirm_people import Reconfirming, told_of_logout
+from pierhead.usecases.remember_consent import ConsentDesk
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.withdraw_person import (
     CurrentPeople,
@@ -101,7 +103,8 @@ class World:
         terms = Terms(URL, provider=ISSUER if elsewhere else "")
         people = CurrentPeople(stated, self.served, terms.people_of)
         self.desk = TokenDesk(self.tokens, self.tokens, Signer(), people, self.audit, self.clock, terms)  # type: ignore[arg-type]
-        self.people = PeopleDesk(self.store, self.served, self.desk, self.federated)
+        self.consents = ConsentDesk(MemoryConsents(self.tokens), self.desk)
+        self.people = PeopleDesk(self.store, self.served, self.desk, self.federated, self.consents)
         self.provider = Provider()
 
     @property

@@ -8,6 +8,7 @@ from pierhead.adapters.db.approvals import DatabaseApprovals, expire_for_ever
 from pierhead.adapters.db.browsers import DatabaseBrowsers
 from pierhead.adapters.db.calls import DatabaseRecords
 from pierhead.adapters.db.catalogue import DatabaseCatalogue
+from pierhead.adapters.db.consents import DatabaseConsents
 from pierhead.adapters.db.decision_news import DatabaseDecisionNews
 from pierhead.adapters.db.duties import DatabaseAbsences, DatabaseChoices
 from pierhead.adapters.db.engine import Database, open_database, pending_of, reach_database, upgrade
@@ -30,6 +31,7 @@ __all__ = [
     "DatabaseBrowsers",
     "DatabaseCatalogue",
     "DatabaseChoices",
+    "DatabaseConsents",
     "DatabaseDecisionNews",
     "DatabaseFacts",
     "DatabaseHealths",

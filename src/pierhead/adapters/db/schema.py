@@ -228,6 +228,18 @@ CHOICES = Table(
     Index(None, "person", "expires_at"),
 )
 
+CONSENTS = Table(
+    "consents",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("document", Text, nullable=False),
+    Index(None, "person"),
+    Index(None, "expires_at"),
+)
+
 BROWSERS = Table(
     "browsers",
     METADATA,

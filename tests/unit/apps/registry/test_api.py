@@ -59,6 +59,7 @@ def filled(route: str) -> tuple[str, str]:
     """A method and an address that exists, for alice."""
     method, _, path = route.partition(" ")
     ids = {"/reviews/": SPARK_REVIEW, "/approvals/": WAITING.id, "/absences/": "abs_1", "/choices/": "cho_1"}
+    ids |= {"/consents/": "cns_1"}
     filling = {**FILLED, "{id}": next((known for part, known in ids.items() if part in path), OF_ALICE)}
     return method, re.sub(r"\{\w+\}", lambda found: filling[found[0]], path)
 

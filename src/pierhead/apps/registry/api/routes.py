@@ -14,7 +14,17 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pierhead.apps.registry import openapi
-from pierhead.apps.registry.api import approvals, duties, enrolment, entries, packet, people, review_desk, versions
+from pierhead.apps.registry.api import (
+    approvals,
+    consents,
+    duties,
+    enrolment,
+    entries,
+    packet,
+    people,
+    review_desk,
+    versions,
+)
 from pierhead.apps.registry.api.access import access_review
 from pierhead.apps.registry.api.answers import Asked, Endpoint, answer, problem
 from pierhead.apps.registry.api.callers import Callers
@@ -68,6 +78,8 @@ ROUTES: Final[Mapping[str, Endpoint]] = {
     "POST /api/v1/absences/{id}/end": duties.be_back,
     "GET /api/v1/choices": duties.choices,
     "POST /api/v1/choices/{id}/revoke": duties.forget,
+    "GET /api/v1/consents": consents.consents,
+    "POST /api/v1/consents/{id}/revoke": consents.revoke,
     "GET /api/v1/fatigue": duties.fatigue,
     "GET /api/v1/people/withdrawn": people.withdrawn,
     "POST /api/v1/people/revoke": people.revoke,

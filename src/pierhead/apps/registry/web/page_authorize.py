@@ -1,9 +1,9 @@
-"""A client asks for a person's yes: the consent page, and the way back to the client.
+"""A client asks for a person's yes: the consent page, where it is needed, and the way back to the client.
 
 The way back is a link with a one-time ticket, not a form: `form-action 'self'` also governs where a form's answer
 redirects, so a browser would stop a form on its way to the client. Until client and redirect are known to be good,
 every fault is shown here; after that it goes to the client, with our issuer in it (RFC 9207).
-Below: `usecases/grant_tokens`.
+Below: `usecases/grant_tokens`, and `usecases/remember_consent` for whom it is not needed again.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,14 @@ from starlette.responses import RedirectResponse, Response
 
 from pierhead.apps.registry.web.answers_duty import prove_anew
 from pierhead.apps.registry.web.frame import heading
-from pierhead.apps.registry.web.parts import Tone, facts, notice, titled
+from pierhead.apps.registry.web.parts import Tone, absolute, facts, notice, titled
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
+from pierhead.core.consent import MEANING
 from pierhead.core.errors import Invalid
 from pierhead.core.scope import ADMIN, ALL, READ, WRITE
 from pierhead.usecases.grant_tokens import AuthorizationRequest, check_request, grant_code, scopes_of, server_of
-from pierhead.usecases.register_client import NotGranted, is_loopback, is_registered_redirect, redirect_host
+from pierhead.usecases.register_client import NotGranted, is_assured, is_loopback, is_registered_redirect, redirect_host
+from pierhead.usecases.remember_consent import give_consent, known_consent, reuse_consent, uses_asked
 
 _CALLS: Final = "It can then call what you may call, and nothing you may not. Each call is recorded."
 _HELD: Final = "It can then do what stands below, as far as you may yourself, and nothing else. Each call is recorded."
@@ -47,6 +49,12 @@ class ConsentView:
     person: str
     minutes: int
     days: int
+    kept_days: int
+    """For how long the person is not asked about this client again; 0: they are asked each time."""
+    said_before: float
+    """When they let it in before; 0 where they did not."""
+    uses: tuple[str, ...]
+    """The kinds of use that a yes is kept for."""
     ticket: str
 
 
@@ -89,13 +97,24 @@ def proved_anew(site: Site, viewer: Viewer, query: Mapping[str, str]) -> str:
     is_asked = "login" in query.get("prompt", "").split()
     if not is_asked and (oldest is None or site.now() - viewer.session.proved_at <= oldest):
         return ""
+    words = [word for word in query.get("prompt", "").split() if word != "login"]
     again = {name: value for name, value in query.items() if name != "prompt"}
+    again |= {"prompt": " ".join(words)} if words else {}
     again["max_age"] = f"{max(oldest or 0.0, 60.0):.0f}"
     return prove_anew(f"/oauth/authorize?{urlencode(again)}")
 
 
-def consent(site: Site, viewer: Viewer, asked: AuthorizationRequest) -> Shown:
-    terms = site.tokens.terms
+async def let_in(site: Site, viewer: Viewer, asked: AuthorizationRequest, query: Mapping[str, str]) -> Response | Shown:
+    """Back to a client that its person need not be asked about again; else the question."""
+    is_to_be_asked = "consent" in query.get("prompt", "").split()  # OpenID Connect Core, 3.1.2.1
+    if not is_to_be_asked and await reuse_consent(asked, viewer.person, site.people.consents):
+        return await _with_code(site, viewer, asked)
+    return await _question(site, viewer, asked)
+
+
+async def _question(site: Site, viewer: Viewer, asked: AuthorizationRequest) -> Shown:
+    terms, before = site.tokens.terms, await known_consent(asked, viewer.person, site.people.consents)
+    is_kept = is_assured(asked.redirect_uri, asked.client)
     view = ConsentView(
         client=asked.client.name,
         described_at=asked.client.id if asked.client.id.startswith("https://") else "",
@@ -107,6 +126,9 @@ def consent(site: Site, viewer: Viewer, asked: AuthorizationRequest) -> Shown:
         person=viewer.person,
         minutes=terms.access_s // 60,
         days=int(terms.family_s // 86_400),
+        kept_days=int(terms.consent_s // 86_400) if is_kept else 0,
+        said_before=before.given_at if before else 0.0,
+        uses=uses_asked(asked, site.public_url),
         ticket=site.tickets.keep(asked, viewer.session.id),
     )
     return Shown("Allow a client", view, lambda: _consent(view))
@@ -129,6 +151,8 @@ def _consent(view: ConsentView) -> h.Node:
                 ("Server" if view.server else "For use of", h.code[view.resource]),
                 *([("It may", h.ul[(h.li[_meaning(scope)] for scope in view.scopes)])] if _is_held(view) else []),
                 ("For", f"{view.minutes} minutes at a time, renewed for up to {view.days} days"),
+                *([("You let it in before", absolute(view.said_before))] if view.said_before else []),
+                ("Asked again", _asked_again(view)),
             ]
         ),
         h.div(class_="row")[
@@ -140,6 +164,15 @@ def _consent(view: ConsentView) -> h.Node:
             h.p(class_="read quiet")["Decline. Nothing is granted, and closing this page does the same."],
         ),
     ]
+
+
+def _asked_again(view: ConsentView) -> h.Node:
+    """What a yes is good for beyond this once, and where it is taken back."""
+    yours = h.a(href="/you#clients")["your page"]
+    if not view.kept_days:
+        return ["each time: nothing proves that it is this client that asks. Take it back on ", yours, "."]
+    kinds = h.ul[(h.li[MEANING[use]] for use in view.uses)]
+    return [f"after {view.kept_days} days, or for more than to", kinds, "Take it back before then on ", yours, "."]
 
 
 def _is_held(view: ConsentView) -> bool:
@@ -170,6 +203,11 @@ def _local_warning(view: ConsentView) -> h.Node:
 async def say_yes(site: Site, viewer: Viewer, ticket: str) -> Response:
     """Follow the consent's link: a code for the client, and back."""
     asked = site.tickets.take(ticket, viewer.session.id)
+    await give_consent(asked, viewer.person, site.people.consents)
+    return await _with_code(site, viewer, asked)
+
+
+async def _with_code(site: Site, viewer: Viewer, asked: AuthorizationRequest) -> Response:
     return back(asked, site, code=await grant_code(asked, viewer.person, site.tokens, float(viewer.session.proved_at)))
 
 

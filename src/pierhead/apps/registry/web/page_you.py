@@ -1,4 +1,4 @@
-"""A person's own page: when they are away, who stands in, where they hear, what they need not confirm again."""
+"""A person's own page: when they are away and who stands in, where they hear, whom they let in, what is remembered."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,12 @@ from starlette.requests import Request
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.inputs import BLANK, Filled, area, faults, form, submit, text
 from pierhead.apps.registry.web.page_browsers import Heard, browsers, heard
+from pierhead.apps.registry.web.page_clients import clients, let_in_by
 from pierhead.apps.registry.web.parts import absolute, empty, exact_json, facts, folded, titled, visible
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.core.absence import Absence
 from pierhead.core.choice import Choice
+from pierhead.core.consent import Consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class YouView:
     stands_in: tuple[Absence, ...]
     choices: tuple[Choice, ...]
     browsers: tuple[Heard, ...]
+    clients: tuple[Consent, ...]
     now: float
 
 
@@ -35,8 +38,9 @@ async def shown_you(site: Site, viewer: Viewer, request: Request, filled: Filled
     """The page, with what became of a form that could not be taken."""
     view = await you_view(site, viewer, request)
     token = site.sessions.form_token(viewer.session)
-    key = site.push.key if site.push else ""
-    return Shown("You", view, lambda: _you(view, key, token, filled))
+    key, minutes = site.push.key if site.push else "", site.tokens.terms.access_s // 60
+    listed = clients(view.clients, minutes, token)
+    return Shown("You", view, lambda: _you(view, [browsers(view.browsers, key, token), listed], token, filled))
 
 
 async def you_view(site: Site, viewer: Viewer, request: Request) -> YouView:
@@ -50,18 +54,18 @@ async def you_view(site: Site, viewer: Viewer, request: Request) -> YouView:
         stands_in=tuple(each for each in lasting if each.deputy == name),
         choices=tuple(each for each in held if each.issuer == site.tokens.terms.people_of),
         browsers=await heard(site, viewer, request),
+        clients=await let_in_by(site, viewer),
         now=now,
     )
 
 
-def _you(view: YouView, key: str, token: str, filled: Filled) -> h.Node:
+def _you(view: YouView, programs: h.Node, token: str, filled: Filled) -> h.Node:
+    """`programs` are where they hear, and whom they let in."""
     return [
         heading(h.bdi[visible(view.person)], h.p(class_="quiet")["In ", visible(", ".join(view.groups) or "no group")]),
         faults(filled),
         h.div(class_="split")[
-            h.div(class_="stack wide")[
-                _absences(view, token), browsers(view.browsers, key, token), _choices(view, token)
-            ],
+            h.div(class_="stack wide")[_absences(view, token), programs, _choices(view, token)],
             h.aside(class_="stack wide side", aria_label="Your absence")[_away(token, filled), _stands_in(view)],
         ],
     ]

@@ -39,6 +39,7 @@ from pierhead.apps.registry.web.page_approvals import approvals_page
 from pierhead.apps.registry.web.page_audit import audit_page, call_page
 from pierhead.apps.registry.web.page_batch import batch_form, batch_page
 from pierhead.apps.registry.web.page_browsers import end_form
+from pierhead.apps.registry.web.page_clients import revoke_form
 from pierhead.apps.registry.web.page_connect import connect_page
 from pierhead.apps.registry.web.page_data import data_page, statement_page
 from pierhead.apps.registry.web.page_docs import docs
@@ -112,6 +113,7 @@ FORMS: Final[Mapping[str, FormOf]] = {
     "/you/absences": away_form,
     "/you/absences/{id}/end": back_form,
     "/you/choices/{id}/revoke": forget_form,
+    "/you/clients/{id}/revoke": revoke_form,
     "/admin/suspend": suspend_form,
     "/access/simulate": simulate_form,
 }
@@ -298,8 +300,9 @@ class Web:
         anew = page_authorize.proved_anew(self.site, viewer, query_of(request))
         if anew:
             return RedirectResponse(anew, 303)
-        shown = page_authorize.consent(self.site, viewer, asked)
-        return await self._answer(request, shown, viewer.session, is_twin=False)
+        shown = await page_authorize.let_in(self.site, viewer, asked, query_of(request))
+        is_way_back = isinstance(shown, Response)
+        return shown if is_way_back else await self._answer(request, shown, viewer.session, is_twin=False)
 
     async def _continue(self, request: Request) -> Response:
         ticket = query_of(request).get("ticket", "")
