@@ -13,6 +13,8 @@ from pierhead.sdk.failure_table import RULES
 __all__ = ["RULES", "Category", "Confidence", "Fact", "Rule", "Verdict", "classify", "fact_of", "line_at", "rule_for"]
 
 LONGEST_QUOTE: Final = 400
+#: What Python shows of a program between the frames of a trace: it names what it does not say.
+_SOURCE: Final = re.compile(r"(^ +File \x22[^\x22]*\x22, line \d+.*\n)(?: {4,}.*\n)+", re.MULTILINE)
 _FINAL: Final = 25
 _SURE: Final = 60
 _WEAK: Final = 45
@@ -20,13 +22,17 @@ _CONTAINER: Final = 100
 
 
 def rule_for(kind: str, text: str) -> "tuple[Rule, str] | None":
-    """The weightiest rule that fits a text, and the line of it that shows that; nothing where none fits."""
+    """The weightiest rule that fits a text, and the line of it that shows that; nothing where none fits.
+
+    Of equal ones the one that fits last: a chain of causes ends with what is at its root.
+    """
     best: tuple[Rule, re.Match[str]] | None = None
+    text = _SOURCE.sub(r"\1", text)
     for rule in RULES:
-        if best is not None and rule.weight <= best[0].weight:
+        if best is not None and rule.weight < best[0].weight:
             continue
         found = rule.fits(kind, text)
-        if found:
+        if found and (best is None or rule.weight > best[0].weight or found.end() > best[1].end()):
             best = rule, found
     if best is None:
         return None

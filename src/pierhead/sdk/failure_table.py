@@ -8,6 +8,7 @@ consequences: that is what the weights say. Above: `failure_rules`, which judges
 import re
 from typing import Final
 
+from pierhead.sdk.failure_ideas import IDEAS
 from pierhead.sdk.failure_shapes import Category, Rule
 
 
@@ -174,7 +175,8 @@ RULES: Final = (
             "FILE_NOT_EXIST|SparkFileNotFoundException|UNABLE_TO_INFER_SCHEMA|NoSuchFileException|"
             "BlockMissingException|It is possible the underlying files have been updated"),
     _rule("input.file", "missing_input", 71,
-        unless=rf"{_SHUFFLE_FILE}|Permission denied|Cannot run program|spark-events|/spark-\w+-[0-9a-f]+/",
+        unless=rf"{_SHUFFLE_FILE}|Permission denied|Cannot run program|spark-events|shared object file|^\S*env: |"
+            r"/spark-\w+-[0-9a-f]+/",
         pattern="FileNotFoundException|FileNotFoundError|No such file or directory"),
     _rule("input.object", "missing_input", 74,
         pattern="NoSuchKey|NoSuchBucket|"
@@ -182,6 +184,7 @@ RULES: Final = (
             "BlobNotFound|ContainerNotFound|FilesystemNotFound|PathNotFound|Item not found: 'gs:|"
             r"(?:bucket|object) (?:was )?not found|storage\S* 404|Status Code: 404"),
     _rule("input.table", "missing_input", 74,
+        unless=r"column \x22[^\x22]*\x22 of relation",
         pattern="TABLE_OR_VIEW_NOT_FOUND|Table or view not found|NoSuchTableException|NoSuchNamespaceException|"
             "SCHEMA_NOT_FOUND|NoSuchDatabaseException|PARTITIONS?_NOT_FOUND|NoSuchPartition|"
             "DELTA_(?:TABLE|PATH)_(?:NOT_FOUND|DOES_NOT_EXIST)|is not a Delta table|"
@@ -210,6 +213,7 @@ RULES: Final = (
             r"Lost executor \S+ on \S+: (?:Command exited with code 0\b|Executor finished|Killed by driver)|"
             r"spark\.decommission",
         pattern="ExecutorLostFailure|ExecutorDeadException|EXECUTOR_LOST|worker lost|Remote RPC client disassociated|"
+            "cannot run anywhere due to node and executor|"
             r"Executor(?: \S+)? (?:is )?lost|Lost executor|Container (?:from a bad node|marked as failed)|"
             "Slave lost|exited unrelated to the running tasks|decommission"),
     _rule("executor.exit", "executor_lost", 69,
@@ -226,12 +230,16 @@ RULES: Final = (
         unless="removed our application: FAILED",
         pattern="Master removed our application: KILLED|killed by user|Killed by admin|was killed by (?:user|admin)|"
             r"Application (?:\S+ )?(?:was |has been )?killed|Received kill|state:? KILLED|finalStatus:? KILLED|"
-            r"UNDEFINED.*KILLED|Job \d+ cancelled (?:part of cancelled job group|by user|as|because killed)|"
+            r"UNDEFINED.*KILLED|Job \d+ cancelled (?:part of cancelled job group|by user|as|because (?:killed|Stage))|"
+            r"killed via the Web UI|Stage \d+ (?:was )?cancelled|"
             "cancelled part of cancelled job group|OPERATION_CANCELED"),
     _rule("killed.signal", "killed", 84, kinds="driver state container",
         pattern=r"RECEIVED SIGNAL (?:TERM|INT|HUP|15|2)|\bKeyboardInterrupt\b|SIGKILL|SIGTERM|Received signal|"
             r"Process terminated by signal|return code -(?:9|15)\b|signal: 9|signal: 15|Terminated$|^Killed$"),
+    _rule("killed.shell", "killed", 83, kinds="driver",
+        pattern=r"^(?:\S+: line \d+: +\d+ +)(?:Killed|Terminated)(?:$| {2})"),
     _rule("killed.preempted", "killed", 80, kinds="driver state",
+        unless="executor",
         pattern="Preempted by|preempted by (?:scheduler|the cluster)|AM preempted|spot (?:instance )?interrupt"),
     _rule("killed.context-stopped", "killed", 40, kinds="driver",
         pattern="cancelled because SparkContext was shut down|SparkContext (?:was shut down|has been shutdown)"),
@@ -247,8 +255,10 @@ RULES: Final = (
         pattern=r"of stage \S+ took|times the (?:middle|median)"),
     # Code.
     _rule("code.python", "code_error", 50, kinds="driver executor task",
-        unless="Py4JNetworkError|KeyboardInterrupt|Py4JJavaError|ClosedChannel|InterruptedException|RejectedExecution",
-        pattern=r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Fault)(?::|$)|^StopIteration\b|^SystemExit\b"),
+        unless="Py4JNetworkError|KeyboardInterrupt|Py4JJavaError|ClosedChannel|InterruptedException|RejectedExecution|"
+            "SparkContext was shut down",
+        pattern=r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?:Error|Exception|Fault)(?::|$)|^StopIteration\b|^SystemExit\b|"
+            r"^  .*\n[A-Za-z_][\w.<>]*(?::|$)"),
     _rule("code.udf", "code_error", 56, kinds="driver executor task",
         pattern="FAILED_EXECUTE_UDF|USER_RAISED_EXCEPTION|DIVIDE_BY_ZERO|"
             "ARITHMETIC_OVERFLOW|INVALID_ARRAY_INDEX|PARSE_SYNTAX_ERROR|ParseException|UNRESOLVED_ROUTINE|"
@@ -263,6 +273,9 @@ RULES: Final = (
         pattern=r"^(?:Exception in thread \x22[^\x22]*\x22 |Caused by: )?(?:[a-z_]\w*\.)+[\w$]+(?:Exception|Error)\b"),
     _rule("code.exit", "code_error", 30, kinds="container state",
         pattern=r"exit code 1\b|exited with code 1\b|exitCode: 1\b"),
+    _rule("code.condition", "code_error", 49, kinds="driver executor task",
+        pattern=r"^(?:.{0,200}[: ])?\[[A-Z][A-Z0-9]*_[A-Z0-9_.]+\] "),
+    *IDEAS,
 )
 # fmt: on
 

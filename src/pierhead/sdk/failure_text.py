@@ -22,9 +22,13 @@ _ISO: Final = re.compile(
     rf"(?: +(?:\{{[^}}]{{1,80}}\}}|\[[^\]]{{1,80}}\]))* +{_LEVEL}\b(?: +- |:? )?",
     re.IGNORECASE,
 )
+#: How a line begins that no logger wrote, but a program at its end, a shell or a virtual machine.
 _OWN: Final = re.compile(
-    r"Traceback \(most recent call last\)|Exception in thread |Error: |error: |[\w/.-]*spark-submit: error"
-    r"|[\w/.-]*python[\d.]*: can't open file|(?:[a-z_]\w*\.)+[A-Z]\w*(?:Exception|Error):|ERROR: |Killed$|Terminated$"
+    r"Traceback \(most recent call last\)|Exception in thread |Error: |error: |Error in query|ERROR: "
+    r"|(?:[a-z_]\w*\.)+[A-Z][\w$]*(?:Exception|Error|\$\w+)(?:\([\w.$]+\))?:|\[[A-Z][A-Z0-9]*_[A-Z0-9_.]+\] "
+    r"|[\w/.-]*spark-submit: error|[\w/.-]*python[\d.]*: can't open file|\S*env: |\S*sh: |/\S+: .*(?:: not found"
+    r"|required by)|(?:\S+: line \d+: +\d+ +)?(?:Killed|Terminated|Aborted|Segmentation fault)(?:$| {2})"
+    r"|(?:Terminating|Aborting) due to java\.|(?:# )?There is insufficient memory|# A fatal error has been detected"
 )
 _BAD: Final = frozenset({"ERROR", "FATAL", "CRITICAL", "SEVERE"})
 _TOLD: Final = ("executor.", "shuffle.", "killed.", "yarn.", "driver.result-size", "container.")
@@ -40,6 +44,9 @@ _NOTABLE: Final = re.compile(
 )
 _LONGEST_ENTRY: Final = 16_000
 _MOST_FACTS: Final = 400
+#: What a log repeats with other numbers is judged once, and of a log without end the first so many kinds.
+_NUMBERS: Final = re.compile(r"\d+")
+_MOST_JUDGED: Final = 2_000
 
 
 @dataclass(slots=True)
@@ -84,22 +91,27 @@ def facts_in_text(lines: Iterable[str], kind: str, source: str) -> list[Fact]:
 
     `kind` is `driver` or `executor`: whose log it is.
     """
-    found: dict[tuple[str, bool], Fact] = {}
+    found: dict[str, Fact] = {}
     ending: list[Fact] = []
-    for entry in entries_of(lines):
-        fact = _fact(entry, kind, source)
+    for entry, fact in _judged(lines, kind, source):
         if not entry.is_own and (entry.level in _BAD or "Starting task" in entry.text):
             ending = []  # whatever was raised until here was caught
-        if fact is None:
-            continue
-        if entry.is_own:
-            ending.append(fact)
-        if len(found) < _MOST_FACTS:
-            found.setdefault((fact.rule, False), fact)
-    if kind == "driver":
-        for fact in ending:
-            found[fact.rule, True] = replace(fact, is_final=True)
-    return list(found.values())
+        if fact is not None:
+            ending += [fact] if entry.is_own else []
+            if len(found) < _MOST_FACTS:
+                found.setdefault(fact.rule, fact)
+    ended = [replace(fact, is_final=True) for fact in ending] if kind == "driver" else []
+    return [*found.values(), *{fact.rule: fact for fact in ended}.values()]
+
+
+def _judged(lines: Iterable[str], kind: str, source: str) -> Iterator[tuple[Entry, Fact | None]]:
+    """Each entry with its fact; what only differs in its numbers from an earlier one is not judged again."""
+    known: dict[str, Fact | None] = {}
+    for entry in entries_of(lines):
+        shape = _NUMBERS.sub("", entry.whole())
+        if entry.is_own or (shape not in known and len(known) < _MOST_JUDGED):
+            known[shape] = _fact(entry, kind, source)
+        yield entry, known.get(shape)
 
 
 def _fact(entry: Entry, kind: str, source: str) -> Fact | None:

@@ -86,3 +86,38 @@ def test_a_structured_log_is_read() -> None:
     }
     (fact,) = facts_in_text([json.dumps(line, separators=(",", ":"))], "driver", "driver log")
     assert (fact.value, fact.at) == ("executor_oom", 1795140066.0)
+
+
+def test_a_log_that_says_one_thing_over_and_over_is_judged_once() -> None:
+    noise = [f"26/11/22 04:19:48 ERROR TaskSetManager: thing {number} went odd" for number in range(50_000)]
+    told = facts_in_text([*noise, "26/11/22 04:20:48 ERROR Reader: bucket lake not found"], "driver", "driver log")
+    assert [(fact.value, fact.at) for fact in told] == [("missing_input", 1795321248.0)]
+
+
+def test_a_line_of_source_and_a_frame_of_a_trace_say_nothing_by_their_words() -> None:
+    trace = """Traceback (most recent call last):
+  File "load.py", line 7, in <module>
+    raise FileNotFoundError(path)  # access denied, timed out
+    ~~~~~^^^^^^^^^^^
+KeyError: 'GBP'
+\tat org.apache.spark.sql.errors.QueryCompilationErrors.tableNotFoundException(Errors.scala:1)"""
+    assert classify(facts_in_text(trace.splitlines(), "driver", "log")).category == "code_error"
+
+
+def test_an_exception_that_somebody_named_is_one() -> None:
+    trace = [
+        "Traceback (most recent call last):",
+        '  File "load.py", line 7, in <module>',
+        "__main__.BadLedger: off by 3",
+    ]
+    verdict = classify(facts_in_text(trace, "driver", "driver log"))
+    assert (verdict.category, verdict.quote) == ("code_error", "__main__.BadLedger: off by 3")
+
+
+def test_the_root_of_a_chain_of_causes_counts() -> None:
+    trace = """java.lang.RuntimeException: cannot be parsed
+Caused by: com.example.StoreAccessDeniedException: no"""
+    assert rule_for("driver", trace) is not None
+    fact = fact_of("driver", trace, 0, "driver log")
+    assert fact is not None
+    assert (fact.value, fact.quote) == ("permission", "Caused by: com.example.StoreAccessDeniedException: no")
