@@ -34,6 +34,7 @@ from pierhead.usecases.check_guest import GuestRules, check_guest
 from pierhead.usecases.health_forms import dependency_to_form, manifest_digest
 from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.ports_catalogue import Origin
+from pierhead.usecases.tell_owners import OwnersInForce
 from pierhead.usecases.tell_state import LatestState
 from pierhead.usecases.wire_forms import Manifest
 
@@ -228,6 +229,7 @@ def hosted(server: Server, stand: Stand, beside: Shared, verifier: Verifier) -> 
     """An SDK server behind its door, whoever runs it."""
     server.plans = beside.registry
     server.exchanges = beside.registry
+    server.owners = OwnersInForce(beside.policy)
     server.folder = stand.data / "servers" / stand.name
     server.installation_key = derived(Keys.at(stand.data).made(VALUES), stand.name)
     governance = _governance(beside, stand.name, server.tools, server.version)

@@ -202,6 +202,8 @@ class Server:
     """The id of the key that its own process holds (`server_key`); empty for a process of the platform."""
     running: str = ""
     """What the process that would run its calls says it is: version and definitions. Known in that process alone."""
+    on_call: str = ""
+    """Who answers for it at night, as its owner wrote it."""
     roles: tuple[DataRole, ...] | None = None
     """Of a data server: who may do what with its tables. None: its tools are for all whom its policy admits."""
 

@@ -31,6 +31,7 @@ from pierhead.sdk.routes import Routes
 from pierhead.sdk.tool import BoundTool, bind
 from pierhead.usecases.ports_exchange import Credential, Exchanges, NoExchanges
 from pierhead.usecases.ports_plans import Plans
+from pierhead.usecases.tell_owners import NoOwners, ServerOwners
 from pierhead.usecases.told_by_tools import Asks, Offered
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -102,6 +103,8 @@ class Server:
         """Where its plans are kept between planning and carrying out; its host sets it."""
         self.exchanges: Exchanges = NoExchanges()
         """Who makes credentials of callers for the system behind it; its host sets it."""
+        self.owners: ServerOwners = NoOwners()
+        """Whose the fleet's servers are; its host sets it."""
         self._plannings: dict[Callable[..., object], Planning] = {}
         self.routes: Routes | None = None
         """HTTP beside MCP, over the same tools: set it before the server is hosted."""

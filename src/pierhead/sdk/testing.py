@@ -30,6 +30,7 @@ from pierhead.sdk.server import Server
 from pierhead.sdk.testing_people import Answering, People
 from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, snapshot_of
 from pierhead.usecases.memory_plans import MemoryPlans
+from pierhead.usecases.tell_owners import OwnersInForce
 
 URL: Final = "http://127.0.0.1:1/mcp"
 _ISSUER: Final = "https://memory.example"
@@ -118,6 +119,7 @@ async def platform(server: Server, *, access: str, approvals: Answering = _NOBOD
     audit, verifier, clock = MemoryAudit(), MemoryVerifier(), MemoryClock()
     people = People(approvals, clock)
     server.plans = MemoryPlans(clock)
+    server.owners = OwnersInForce(snapshots)
     governance = govern(server.name, server.tools, snapshots, people, audit, clock, version=server.version)
     application = host(server, governance, verifier)
     async with lifespan(application):

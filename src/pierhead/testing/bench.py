@@ -27,6 +27,7 @@ from pierhead.testing.profiles import LEGACY, Profile
 from pierhead.testing.transport import StreamingTransport
 from pierhead.usecases.memory import MemoryAudit, MemoryClock, MemorySnapshots, snapshot_of
 from pierhead.usecases.memory_plans import MemoryPlans
+from pierhead.usecases.tell_owners import OwnersInForce
 
 if TYPE_CHECKING:
     from mcp.client import ClientRequestContext
@@ -65,6 +66,7 @@ class Bench:
         self.people = People(Answering(None), self.clock)
         self.snapshots = MemorySnapshots(snapshot_of((), ()))
         self.server.plans = MemoryPlans(self.clock)
+        self.server.owners = OwnersInForce(self.snapshots)
         tools, version = self.server.tools, self.server.version
         self.governance = govern(
             self.server.name, tools, self.snapshots, self.people, self.audit, self.clock, version=version

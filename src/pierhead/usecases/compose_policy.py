@@ -73,6 +73,7 @@ def compose(
         stage=version.stage,
         owner=declared.owner,
         support=declared.support,
+        on_call=str(entry.document.get("on_call", "")),
         description=signed.description or version.manifest.description,
         upstream=_upstream(standing, signed, own_hosts),
         key=standing.key,

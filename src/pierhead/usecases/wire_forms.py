@@ -143,6 +143,7 @@ def server_to_form(server: Server) -> Form:
         "instructions": server.instructions,
         "discovery": str(server.discovery),
         "key": server.key,
+        "on_call": server.on_call,
         "roles": roles_to_form(server.roles),
         "tools": [tool_to_form(tool) for tool in server.tools.values()],
     }
@@ -167,6 +168,7 @@ def server_from_form(form: object) -> Server:
         instructions=members.take("instructions", str),
         discovery=members.choose("discovery", Discovery),
         key=members.take("key", str),
+        on_call=members.take("on_call", str),
         roles=roles_from_form(members.take_any("roles")),
         tools={tool.name: tool for tool in tools},
     )

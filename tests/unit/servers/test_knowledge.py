@@ -261,9 +261,14 @@ async def test_an_owner_is_named_by_the_surest_entry_and_by_codeowners(folders: 
         users = await structured(client, "knowledge_find_owner", entity="CORE.users")
         file = await structured(client, "knowledge_find_owner", entity="etl.md")
         below = await structured(client, "knowledge_find_owner", entity="jobs/daily.py")
+        tool = await structured(client, "knowledge_find_owner", entity="knowledge_search")
+        by_registry = tool["data"]["owners"]
         nobody = await refused(client, "knowledge_find_owner", entity="unheard.of")
         (folders / "owners.yaml").write_text("things: [")
         kept = await structured(client, "knowledge_find_owner", entity="core.users")
+    assert by_registry == [
+        {"thing": "knowledge", "team": "docs", "on_call": "", "channel": "#docs-help", "told_by": "registry"}
+    ]
     assert [owner["team"] for owner in users["data"]["owners"]] == ["identity", "core-data"]
     assert users["data"]["owners"][0]["channel"] == "#identity"
     assert file["data"]["owners"][0]["team"] == "@etl @ops"

@@ -24,7 +24,7 @@ from pierhead.servers.knowledge.answers import (
 from pierhead.servers.knowledge.edits import Proposed, propose
 from pierhead.servers.knowledge.index import Hit, Index, Kept
 from pierhead.servers.knowledge.keeping import Keeper
-from pierhead.servers.knowledge.owners import Owners, owners_by_path
+from pierhead.servers.knowledge.owners import Owners, Registered, nobody, owners_by_path
 from pierhead.servers.knowledge.settings import KnowledgeSettings, SourceSettings
 
 Data = TypeVar("Data")
@@ -38,8 +38,9 @@ _CAUSES: Final = ("root cause", "cause", "analysis")
 class Desk:
     """Over one index, which it opens and keeps like the folders while it runs."""
 
-    def __init__(self, chosen: KnowledgeSettings) -> None:
+    def __init__(self, chosen: KnowledgeSettings, registered: Registered = nobody) -> None:
         self._chosen = chosen
+        self._registered = registered
         self._owners = Owners(chosen.ownership)
         self._index: Index | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -152,11 +153,11 @@ class Desk:
         """Errors: NotFound (`no-such-owner`), which says where was looked."""
         told, fault = self._owners.of(thing)
         readable = self._readable(caller)
-        found = [*told, *owners_by_path(thing, readable)]
+        found = [*told, *self._registered(thing, caller), *owners_by_path(thing, readable)]
         if not found:
             raise NotFound(
                 f"nobody is named as the owner of {thing!r}",
-                hint="looked in the owners file and in the CODEOWNERS of your sources; try its full name",
+                hint="looked in the owners file, the registry and the CODEOWNERS of your sources; try its full name",
                 code="no-such-owner",
             )
         data = OwnersFound(

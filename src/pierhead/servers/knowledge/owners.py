@@ -1,11 +1,11 @@
-"""Whose a thing is: from the owners file of the server, and from the CODEOWNERS of its checkouts.
+"""Whose a thing is: from the owners file of the server, the registry, and the CODEOWNERS of its checkouts.
 
 The owners file is a list of `{things: [names or patterns], team, on_call, channel}`; it is read again when it changes.
 Not here: owners of documents, which stand in their front matter.
 """
 
 import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from pierhead.sdk import Misconfigured
+from pierhead.sdk import Caller, Misconfigured, Server
 from pierhead.servers.knowledge.settings import SourceSettings
 
 _CODEOWNERS: Final = ("CODEOWNERS", ".github/CODEOWNERS", "docs/CODEOWNERS")
@@ -40,6 +40,26 @@ class Owner:
     on_call: str
     channel: str
     told_by: str
+
+
+Registered = Callable[[str, Caller], Sequence[Owner]]
+"""What the registry knows of a thing, as far as its caller may."""
+
+
+def nobody(thing: str, caller: Caller) -> Sequence[Owner]:
+    """For a server that no platform hosts."""
+    del thing, caller
+    return ()
+
+
+def registered_with(server: Server) -> Registered:
+    """By the registry behind `server`, which knows servers and their tools."""
+
+    def owners(thing: str, caller: Caller) -> Sequence[Owner]:
+        found = server.owners.of(thing, caller)
+        return [Owner(each.server, each.owner, each.on_call, each.support, "registry") for each in found]
+
+    return owners
 
 
 _ENTRIES: Final = TypeAdapter(tuple[OwnersEntry, ...])

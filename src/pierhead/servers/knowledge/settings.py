@@ -56,9 +56,15 @@ class KnowledgeSettings(BaseModel):
     description: str = ""
     sources: Annotated[dict[str, SourceSettings], Field(min_length=1)]
     ownership: Path | None = None
+    services: tuple[Annotated[str, Field(pattern=r"^spiffe://[A-Za-z0-9_.@:/-]{1,240}$")], ...] = ()
+    """Programs that may read without a person: what is open to `everyone`."""
     secret_names: Annotated[tuple[str, ...], Field(max_length=50)] = ()
     """Words behind which secrets stand in these documents, besides those that every server knows."""
     refresh_s: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+
+    def anyone(self) -> str:
+        """Whoever layer 1 lets in, and the programs that may read, as a policy says it."""
+        return " or ".join([EVERYONE, *(f"workload:{name}" for name in self.services)])
 
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "KnowledgeSettings":
