@@ -66,11 +66,15 @@ catalog.config-dir={catalogs}
 
 
 class Address(str):
-    """Where a coordinator takes everybody's word; `secured` is where it takes tokens, `authority` the file to trust."""
+    """Where a coordinator takes everybody's word; `secured` is where it takes tokens, `authority` the file to trust.
 
-    __slots__ = ("authority", "secured")
+    `lake` is the folder of its Iceberg tables.
+    """
+
+    __slots__ = ("authority", "lake", "secured")
     secured: str
     authority: Path
+    lake: Path
 
 
 @cache
@@ -97,6 +101,7 @@ def coordinator(engine: JavaEngine) -> Generator[str]:
         for plain in _running(engine, java, Path(folder), port):
             address = Address(plain)
             address.secured, address.authority = f"127.0.0.1:{secured_port}", Path(folder) / "authority.pem"
+            address.lake = Path(folder) / "lake"
             yield address
 
 
@@ -175,13 +180,18 @@ def _wait(process: subprocess.Popen[bytes], address: str, engine: JavaEngine, lo
 
 
 def _answers(address: str, engine: JavaEngine) -> bool:
+    return rows_of(address, "SELECT count(*) FROM tpch.tiny.orders", engine) == [[15_000]]
+
+
+def rows_of(address: str, statement: str, engine: JavaEngine = TRINO) -> list[list[Any]]:
+    """What a coordinator answers to us, beside the server that is tested; none, for a statement that fails."""
     headers = {f"X-{engine.name.capitalize()}-User": "test"}
-    page = _page(f"{address}/v1/statement", headers, b"SELECT count(*) FROM tpch.tiny.orders")
-    rows: list[list[int]] = []
+    page = _page(f"{address}/v1/statement", headers, statement.encode())
+    rows: list[list[Any]] = []
     while "nextUri" in page:
         page = _page(page["nextUri"], headers)
         rows += page.get("data", [])
-    return rows == [[15_000]]
+    return rows
 
 
 def _page(address: str, headers: dict[str, str], body: bytes | None = None) -> Any:

@@ -33,6 +33,9 @@ class AirflowInstance:
 
     python: Path
     home: Path
+    dags: Path = DAGS
+    known_by: str = "fail_until_repaired"
+    """One of its DAGs: once Airflow tells of it, it has read them."""
     port: int = field(default_factory=free_port)
     password: str = field(default_factory=lambda: secrets.token_hex(12))
     running: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
@@ -66,7 +69,7 @@ class AirflowInstance:
     def start(self) -> None:
         """Errors: AssertionError, with the end of what it said, where a part ends at once or is not there in time."""
         (self.home / "dags").mkdir(parents=True)
-        (self.home / "dags" / DAGS.name).write_text(DAGS.read_text("utf-8"), "utf-8")
+        (self.home / "dags" / self.dags.name).write_text(self.dags.read_text("utf-8"), "utf-8")
         known = self.home / "simple_auth_manager_passwords.json.generated"
         known.write_text(json.dumps({"admin": self.password}), "utf-8")
         program = str(self.python.with_name("airflow"))
@@ -93,19 +96,19 @@ class AirflowInstance:
             assert process.poll() is None, (self.home / f"{part[0]}.log").read_text(errors="replace")[-2000:]
         told = self.asked("/api/v2/monitor/health")
         is_healthy = all(told[part]["status"] == "healthy" for part in _NEEDED)
-        return is_healthy and bool(self.asked("/api/v2/dags/fail_until_repaired", self._token())["dag_id"])
+        return is_healthy and bool(self.asked(f"/api/v2/dags/{self.known_by}", self.token())["dag_id"])
 
     def ended(self, dag_id: str, run_id: str) -> str:
         """The state in which a run ends."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
 
         def state() -> str:
-            told = str(self.asked(path, self._token())["state"])
+            told = str(self.asked(path, self.token())["state"])
             return told if told in {"success", "failed"} else ""
 
         return str(waited(state, f"the end of {run_id}", _RUN_S))
 
-    def _token(self) -> str:
+    def token(self) -> str:
         told = self.asked("/auth/token", body={"username": "admin", "password": self.password})
         return str(told["access_token"])
 
@@ -130,9 +133,11 @@ class AirflowInstance:
 
 
 @contextmanager
-def airflow_instance(python: Path, home: Path) -> Generator[AirflowInstance]:
+def airflow_instance(
+    python: Path, home: Path, dags: Path = DAGS, known_by: str = AirflowInstance.known_by
+) -> Generator[AirflowInstance]:
     """One in `home`; it ends with the block."""
-    instance = AirflowInstance(python, home)
+    instance = AirflowInstance(python, home, dags, known_by)
     try:
         instance.start()
         yield instance
