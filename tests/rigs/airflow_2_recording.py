@@ -72,7 +72,7 @@ def main(url: str, user: str, password: Path, run_id: str) -> None:
     answers = {path.partition("?")[0]: json.loads(recorder.asked(path)[1]) for path in _paths(run_id)}
     (CORPUS / "answers.json").write_text(json.dumps(answers, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     for dag_id, task_id, map_index in _LOGS:
-        path = f"/api/v1/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/1"
+        path = _task(run_id, dag_id, task_id, "/logs/1")
         text = recorder.asked(f"{path}?full_content=true&map_index={map_index}", accept="text/plain")[1]
         (CORPUS / f"{dag_id}.log").write_text(text, encoding="utf-8")
     writes = [_done(recorder, *each) for each in _changes(run_id)]
@@ -87,10 +87,13 @@ def _paths(run_id: str) -> list[str]:
         dag = f"{begin}/dags/{dag_id}"
         run = f"{dag}/dagRuns/{run_id}"
         paths += [f"{dag}/details", f"{dag}/tasks", f"{dag}/dagRuns", run, f"{run}/taskInstances"]
-    runs = f"{begin}/dags/{{}}/dagRuns/{run_id}/taskInstances"
-    right, load = runs.format("fail_fan_in") + "/right", runs.format("fail_mapped") + "/load"
-    work = runs.format("fail_retries_left") + "/work"
-    return [*paths, right, f"{right}/tries/1", load, f"{load}/2", f"{load}/2/tries/1", work]
+    paths += [_task(run_id, "fail_fan_in", "right", more) for more in ("", "/tries/1")]
+    paths += [_task(run_id, "fail_mapped", "load", more) for more in ("", "/2", "/2/tries/1")]
+    return [*paths, _task(run_id, "fail_retries_left", "work")]
+
+
+def _task(run_id: str, dag_id: str, task_id: str, more: str = "") -> str:
+    return f"/api/v1/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}{more}"
 
 
 def _changes(run_id: str) -> list[tuple[str, str, dict[str, Any]]]:
