@@ -27,7 +27,7 @@ _RELAYED: Final = {
 
 
 def error_codes(files: Iterable[Source]) -> set[str]:
-    """Every code: `default_code`, and `code=` where an error of the tree, or a rule that becomes one, is made."""
+    """Every code: `default_code`, and `code=` where an error of the tree, or what becomes one, is made."""
     trees = [source.tree() for source in files]
     classes = _error_classes(trees)
     found: set[str] = set()
@@ -62,7 +62,7 @@ def _codes_at(node: ast.AST, classes: set[str]) -> Iterator[str]:
                         yield code
                     case _:
                         pass
-        case ast.Call(func=function, keywords=keywords) if _last(function) in classes | {"Match"}:
+        case ast.Call(func=function, keywords=keywords) if _last(function) in classes | {"Match", "read_entry"}:
             for keyword in keywords:
                 match keyword:
                     case ast.keyword(arg="code", value=ast.Constant(value=str(code))):

@@ -7,11 +7,10 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pierhead.sdk import Caller
-from pierhead.sdk.entry import bad_entry, read_entry
+from pierhead.sdk.entry import read_entry
 from pierhead.servers.knowledge.files import is_checkout
 
 EVERYONE: Final = "everyone"
-_FAULT: Final = "bad-knowledge-settings"
 
 Holds = Literal["documentation", "runbooks", "incidents"]
 """What a source is for: incidents are past ones, with the analyses of their causes."""
@@ -69,13 +68,15 @@ class KnowledgeSettings(BaseModel):
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "KnowledgeSettings":
         """Read a server's entry of the fleet file. Errors: Misconfigured, naming each fault."""
-        chosen = read_entry(cls, name, written, code=_FAULT)
-        for source, its in chosen.sources.items():
+        return read_entry(cls, name, written, code="bad-knowledge-settings", fault=cls.fault)
+
+    def fault(self) -> str:
+        """What is wrong with the folders that are named."""
+        for source, its in self.sources.items():
             if not its.folder.is_dir():
-                raise bad_entry(f"sources.{source}.folder: there is no folder {its.folder.name}", code=_FAULT)
+                return f"sources.{source}.folder: there is no folder {its.folder.name}"
             if its.edits == "branch" and not is_checkout(its.folder):
-                raise bad_entry(f"sources.{source}.edits: {its.folder.name} is no git checkout", code=_FAULT)
+                return f"sources.{source}.edits: {its.folder.name} is no git checkout"
             if (its.edits == "folder") != (its.edits_folder is not None and its.edits_folder.is_dir()):
-                fault = f"sources.{source}.edits_folder: edits of `folder` need a folder that is there, others none"
-                raise bad_entry(fault, code=_FAULT)
-        return chosen
+                return f"sources.{source}.edits_folder: edits of `folder` need a folder that is there, others none"
+        return ""

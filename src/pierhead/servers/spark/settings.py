@@ -3,15 +3,13 @@
 import fnmatch
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pierhead.sdk import Caller
-from pierhead.sdk.entry import bad_entry, read_entry
-
-_FAULT: Final = "bad-spark-settings"
+from pierhead.sdk.entry import read_entry
 
 Write = Literal["analyses", "kill", "resubmit"]
 """What a server may change: drafts of its own, a running application, a new run of an old one."""
@@ -83,11 +81,7 @@ class SparkSettings(BaseModel):
     @classmethod
     def parse(cls, name: str, written: Mapping[str, object]) -> "SparkSettings":
         """Read a server's entry of the fleet file. Errors: Misconfigured, naming each fault."""
-        chosen = read_entry(cls, name, written, code=_FAULT)
-        fault = chosen.fault()
-        if fault:
-            raise bad_entry(fault, code=_FAULT)
-        return chosen
+        return read_entry(cls, name, written, code="bad-spark-settings", fault=cls.fault)
 
     def fault(self) -> str:
         """What makes no sense together."""
