@@ -61,6 +61,7 @@ def test_a_server_is_registered_handed_in_and_submitted_by_one_command(road: Roa
     tested = ("publish", "--tests", "tests.xml", "--as", "alice")
     unknown = road.run(*tested)
     assert "cause: not-registered" in unknown.stderr
+    assert not (road.project / "packet").exists(), "something was made before the registry was asked"
     first = road.run(*tested, "--url", "http://127.0.0.1:9876/mcp", "--reason", "first version")
     assert "dinner 0.1.0: in-review" in first.stdout, first.stderr
     again = road.run(*tested)

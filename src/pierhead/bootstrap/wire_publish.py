@@ -28,8 +28,6 @@ class Offer:
     name: str
     manifest: Mapping[str, Any]
     digest: str
-    entry: Mapping[str, Any]
-    """What the project's fleet file says of the server; empty without one."""
     parts: Mapping[PartKind, Path]
     key: PublisherKey
 
@@ -60,12 +58,12 @@ def offer_of(project: Project, key: Path | None, tests: Path | None, today: date
     files[PartKind.SBOM].write_bytes(bill)
     files[PartKind.SIGNATURE].write_bytes(signer.envelope(digest))
     form = {name: value for name, value in manifest_to_form(manifest).items() if name != "upstream"}
-    return Offer(server.name, form, digest, _entry(project, server.name), files, signer)
+    return Offer(server.name, form, digest, files, signer)
 
 
 def _hold_to_standard(project: Project, name: str, today: date) -> None:
     """As `pierhead check` would; a project without a fleet file is held to it by its registry alone."""
-    if not _entry(project, name):
+    if not entry_of(project, name):
         return
     asked = CheckAsked(target=name, fleet=project.fleet, data=project.folder / ".pierhead", today=today)
     report = run_check(asked, None)
@@ -75,7 +73,8 @@ def _hold_to_standard(project: Project, name: str, today: date) -> None:
         raise Invalid(f"{name} breaks the security standard: {rules}", hint=hint, code="below-standard")
 
 
-def _entry(project: Project, name: str) -> Mapping[str, Any]:
+def entry_of(project: Project, name: str) -> Mapping[str, Any]:
+    """What the project's fleet file says of that server; empty where it says nothing."""
     if not project.fleet.is_file():
         return {}
     servers = read_document(project.fleet).values.get("servers")

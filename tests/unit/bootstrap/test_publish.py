@@ -14,7 +14,7 @@ from pierhead.adapters.packet_keys import PinnedKeys
 from pierhead.adapters.publisher_key import PublisherKey
 from pierhead.bootstrap.evidence import bill_of, run_tests
 from pierhead.bootstrap.projects import project_in
-from pierhead.bootstrap.wire_publish import offer_of
+from pierhead.bootstrap.wire_publish import entry_of, offer_of
 from pierhead.core.errors import PierheadError
 from pierhead.core.packet import PartKind
 from pierhead.core.packet_reading import read_envelope, read_part
@@ -101,7 +101,8 @@ def test_a_folder_that_is_no_project_says_so(text: str | None, tmp_path: Path) -
 
 def test_a_fleet_file_says_who_owns_it(tmp_path: Path) -> None:
     (project(tmp_path) / "fleet.yaml").write_text(FLEET)
-    entry = offer_of(project_in(tmp_path), None, tmp_path / "tests.xml", TODAY).entry
+    entry = entry_of(project_in(tmp_path), "shelf-of-books")
+    assert entry_of(project_in(tmp_path), "another") == {}
     assert (entry["owner"], entry["code"]) == ("o", "shelf_code:server")
 
 

@@ -42,21 +42,25 @@ def publish(
     """
     from pierhead.apps.cli.check import today  # noqa: PLC0415 - see the package's docstring
     from pierhead.bootstrap.projects import project_in  # noqa: PLC0415
-    from pierhead.bootstrap.wire_publish import offer_of  # noqa: PLC0415
+    from pierhead.bootstrap.wire_publish import entry_of, offer_of  # noqa: PLC0415
 
-    offer = offer_of(project_in(path), key, tests, today())
+    project = project_in(path)
+    client = client_of(person, data, config)
+    name = project.server().name
+    missing = _unknown(client, name, entry_of(project, name), url)  # asked first: tests take longer than a sign-in
+    offer = offer_of(project, key, tests, today())
     if offer.key.is_new:
         print(f"made {offer.key.path}: keep it; an administrator pins {offer.key.public} (review.keys)")
-    client = client_of(person, data, config)
-    made = _offered(client, offer, url, reason)
+    made = _offered(client, offer, missing, reason)
     print(f"{offer.name} {made['version']}: {made['stage']}, tools digest {offer.digest[:16]}")
 
 
-def _offered(client: "ApiClient", offer: "Offer", url: str, reason: str) -> Mapping[str, Any]:
+def _offered(client: "ApiClient", offer: "Offer", missing: Mapping[str, Any], reason: str) -> Mapping[str, Any]:
     """Registered if it has to be, published, handed in and submitted; the version as it stands then."""
     from pierhead.apps.cli.packet import hand_in  # noqa: PLC0415
 
-    _require_known(client, offer, url)
+    if missing:
+        client.ask("POST", "/servers", missing)
     made = client.ask("POST", f"{path_of(offer.name)}/versions", {"manifest": offer.manifest})
     if made["stage"] != Stage.REGISTERED:
         return made
@@ -66,18 +70,21 @@ def _offered(client: "ApiClient", offer: "Offer", url: str, reason: str) -> Mapp
     return client.ask("POST", step, {"reason": reason or "published by its author"})
 
 
-def _require_known(client: "ApiClient", offer: "Offer", url: str) -> None:
-    """Errors: NotFound and Invalid (`not-registered`), saying how it gets known."""
+def _unknown(client: "ApiClient", name: str, entry: Mapping[str, Any], url: str) -> Mapping[str, Any]:
+    """What has to be registered first; empty for a server that the registry knows.
+
+    Errors: NotFound and Invalid (`not-registered`), saying how it gets known.
+    """
     try:
-        client.ask("GET", path_of(offer.name))
+        client.ask("GET", path_of(name))
     except NotFound:
         if not url:
             hint = "say where you run it: --url http://HOST:PORT/mcp"
-            raise NotFound(f"the registry does not know {offer.name}", hint=hint, code="not-registered") from None
-        if not offer.entry:
-            message = f"nothing says who owns {offer.name}, and who may reach it"
-            raise Invalid(
-                message, hint=f"put {offer.name} under `servers:` of fleet.yaml", code="not-registered"
-            ) from None
-        entry = {name: value for name, value in offer.entry.items() if name not in {"code", "folder"}}
-        client.ask("POST", "/servers", {"name": offer.name, "entry": {**entry, "url": url}})
+            raise NotFound(f"the registry does not know {name}", hint=hint, code="not-registered") from None
+        if not entry:
+            hint = f"put {name} under `servers:` of fleet.yaml"
+            message = f"nothing says who owns {name}, and who may reach it"
+            raise Invalid(message, hint=hint, code="not-registered") from None
+        said = {member: value for member, value in entry.items() if member not in {"code", "folder"}}
+        return {"name": name, "entry": {**said, "url": url}}
+    return {}
