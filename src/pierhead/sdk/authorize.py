@@ -42,6 +42,10 @@ ByArguments = Callable[[Mapping[str, Any]], str]
 """The class that arguments need, by name. It can only raise the one that the effect has."""
 
 
+MOST_CHARACTERS: Final = 40_000
+"""Of one answer, unless its server says otherwise: clients refuse or hide what is longer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """One tool's declaration, read and checked. Units: `timeout_s` seconds, `minutes` minutes a success."""
@@ -64,9 +68,11 @@ class Declaration:
     estimates: Estimates | None = None
     """Says what a call would take, for the rules of approval that read it."""
     examples: tuple[Mapping[str, Json], ...] = ()
+    """Arguments that it takes, as plain JSON; held to its schema when it is bound."""
     drafts: bool = False
     """Whether what it writes is a draft, which counts for nothing until a person confirms it."""
-    """Arguments that it takes, as plain JSON; held to its schema when it is bound."""
+    most_characters: int = MOST_CHARACTERS
+    """What one answer may have, the first page like every later one; a longer one is an error."""
 
 
 def declare(  # noqa: PLR0913 - the declaration is the point

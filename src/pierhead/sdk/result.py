@@ -11,7 +11,7 @@ import orjson
 
 from pierhead.core.approval import ApprovalState
 from pierhead.core.call import Waiting
-from pierhead.core.errors import PierheadError, ToolTimedOut
+from pierhead.core.errors import PierheadError, ToolFailed, ToolTimedOut
 from pierhead.core.policy import Permit
 from pierhead.core.problem import is_retryable
 from pierhead.sdk.redacting import redact
@@ -49,11 +49,18 @@ def failure(error: PierheadError) -> Answer:
         "error": {
             "code": error.code,
             "message": redact(error.message)[:_ERROR_TEXT],
-            "hint": redact(error.hint),
+            "hint": redact(error.hint)[:_ERROR_TEXT],
             "retryable": is_retryable(error),
         },
     }
     return Answer(orjson.dumps(body), is_error=True)
+
+
+def too_large(tool: str, characters: int, most: int) -> ToolFailed:
+    """What a caller reads in place of an answer that no client would hold. Cut, it would be no JSON, or another."""
+    message = f"{tool} ran, and its answer has {characters:,} characters; at most {most:,} are given"
+    hint = "ask for less: a narrower filter, a smaller limit, or one page after the other"
+    return ToolFailed(message, hint=hint, code="result-too-large")
 
 
 def approval_required(waiting: Waiting) -> Answer:

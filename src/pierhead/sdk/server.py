@@ -23,7 +23,7 @@ from pierhead.core.errors import Misconfigured
 from pierhead.core.identity import Caller
 from pierhead.core.usage import Minutes
 from pierhead.core.waiting_tools import WAITING_TOOLS
-from pierhead.sdk.authorize import ByArguments, Declaration, Estimates, declaration_of, declare
+from pierhead.sdk.authorize import MOST_CHARACTERS, ByArguments, Declaration, Estimates, declaration_of, declare
 from pierhead.sdk.foretelling import Proposal, foretold, names_in
 from pierhead.sdk.needs import Needs
 from pierhead.sdk.plan import NoPlans, Planning, executor, planner
@@ -37,6 +37,8 @@ from pierhead.usecases.told_by_tools import Asks, Offered
 Function = TypeVar("Function", bound=Callable[..., object])
 Lifespan = Callable[[MCPServer[Any]], AbstractAsyncContextManager[Any]]
 
+LARGEST_RESULT: Final = 100_000
+"""What a server that gives rows or logs may ask for: 64 KB of them, and what is said about them."""
 #: A list varies by caller, so nobody else may be served it.
 _PRIVATE_LIST: Final[dict[CacheableMethod, CacheHint]] = {"tools/list": CacheHint(ttl_ms=60_000, scope="private")}
 
@@ -60,7 +62,8 @@ class Server:
     """A domain server: a name, an owner, and a small coherent set of tools.
 
     `owner` is a team and `support` where to ask: every refusal names both. `secret_names` are words behind which
-    secrets stand in what its system tells, besides those that every server knows.
+    secrets stand in what its system tells, besides those that every server knows. `largest_result` is for servers that
+    give rows or logs. Units: characters of one answer, at most 100,000. Errors: Misconfigured (`bad-declaration`).
     """
 
     def __init__(  # noqa: PLR0913 - each is a fact that the registry shows
@@ -74,7 +77,9 @@ class Server:
         instructions: str | None = None,
         lifespan: Lifespan | None = None,
         secret_names: Iterable[str] = (),
+        largest_result: int = MOST_CHARACTERS,
     ) -> None:
+        self.largest_result = _held(name, largest_result)
         self.secret_names = frozenset(secret_names)
         self.folder: Path | None = None
         """Where it may keep files of its own; whoever hosts it says so before it starts, or it keeps none."""
@@ -85,8 +90,7 @@ class Server:
         self.needs: Needs | None = None
         """Who tells how what it needs is, an engine or another service; its host tells the registry."""
         self.name = name
-        self.owner = owner
-        self.support = support
+        self.owner, self.support = owner, support
         self.version = version
         self.description = description
         self.mcp: MCPServer[Any] = MCPServer(
@@ -185,7 +189,7 @@ class Server:
             when=when,
             examples=examples,
         )
-        declaration = replace(declaration, estimates=estimate)
+        declaration = replace(declaration, estimates=estimate, most_characters=self.largest_result)
         if plan is not None:
             return self._carrying_out(plan, declaration, name, title)
         return self._as_told(proposal, undo, declaration, name, title)
@@ -216,7 +220,8 @@ class Server:
 
         def register(function: Function) -> Function:
             planning, body = planner(function, self.name, lambda: self.plans)
-            planning.bound = bind(body, declaration, name, None, secret_names=self.secret_names)
+            held = replace(declaration, most_characters=self.largest_result)
+            planning.bound = bind(body, held, name, None, secret_names=self.secret_names)
             self.add(planning.bound)
             self._plannings[function] = planning
             return function
@@ -289,3 +294,10 @@ class Server:
             tools={tool.name: tool for tool in self.manifest()},
             instructions=self.low_level.instructions or "",
         )
+
+
+def _held(name: str, characters: int) -> int:
+    if 0 < characters <= LARGEST_RESULT:
+        return characters
+    message = f"an answer of {name} has 1 to {LARGEST_RESULT:,} characters"
+    raise Misconfigured(message, hint="page it; what is larger is for a file", code="bad-declaration")

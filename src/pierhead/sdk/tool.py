@@ -31,7 +31,7 @@ from pierhead.core.json import Json
 from pierhead.sdk.authorize import Declaration
 from pierhead.sdk.examples import hold_examples
 from pierhead.sdk.redacting import also_secret
-from pierhead.sdk.result import Answer, Encoded, failure, untitled, widened
+from pierhead.sdk.result import Answer, Encoded, failure, too_large, untitled, widened
 
 #: Who is calling, inside a tool's body. Set by the host around each call, and nowhere else.
 CALLER: Final[ContextVar[Caller]] = ContextVar("pierhead_caller")
@@ -39,6 +39,8 @@ CALLER: Final[ContextVar[Caller]] = ContextVar("pierhead_caller")
 Body = Callable[..., Awaitable[object]]
 
 _LOG: Final = logging.getLogger(__name__)
+_MOST_OF_AN_ERROR: Final = 10_000
+"""In characters. What we say ourselves is far shorter (`result`); an author's own words may be longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,9 @@ class BoundTool:
         Errors: MCPError, which is the author's way to answer with a protocol error.
         """
         try:
-            return self._encode(await self.body(**values))
-        except MCPError:
-            raise
+            return self._held(self._encode(await self.body(**values)))
+        except MCPError as own:
+            raise _short(own) from None
         except Exception as raised:  # noqa: BLE001 - a tool may raise anything, and none of it may end the server
             return failure(taught(self.name, raised))
 
@@ -100,6 +102,13 @@ class BoundTool:
         text = result.model_dump_json(by_alias=True) if isinstance(result, BaseModel) else None
         encoded = text.encode() if text is not None else self.output.dump_json(result, by_alias=True)
         return Answer(encoded, is_error=False)
+
+    def _held(self, answer: Answer) -> Answer:
+        """Errors: ToolFailed (`result-too-large`)."""
+        most = self.declaration.most_characters
+        if len(answer.encoded) > most and (size := len(answer.encoded.decode())) > most:
+            raise too_large(self.name, size, most)
+        return answer
 
     def declared(self) -> Tool:
         """The tool as the registry and the rules know it."""
@@ -122,15 +131,21 @@ class BoundTool:
 
 
 class _StrictMetadata(FuncMetadata):
-    """The schemas of `mcp` without its coercions: text is not parsed into lists, `"1"` is not 1."""
+    """The schemas of `mcp`, with answers within bounds and without coercions: text is no list, `"1"` is not 1."""
+
+    tool: str
+    most_characters: int
 
     def validate_arguments(self, arguments_to_validate: dict[str, Any]) -> dict[str, Any]:
         return self.arg_model.model_validate_json(as_json(arguments_to_validate)).model_dump_one_level()
 
     def convert_result(self, result: object) -> CallToolResult | InputRequiredResult:
-        if isinstance(result, CallToolResult):
-            return result
-        return super().convert_result(result)
+        told = result if isinstance(result, CallToolResult) else super().convert_result(result)
+        if isinstance(told, InputRequiredResult):
+            return told
+        most = _MOST_OF_AN_ERROR if told.is_error else self.most_characters
+        size = sum(len(block.text) for block in told.content if isinstance(block, TextContent))
+        return told if size <= most else _whole(failure(too_large(self.tool, size, most)))
 
 
 def bind(
@@ -162,7 +177,12 @@ def bind(
         schema = widened(schema)
     registered.parameters = _closed(untitled(strict.model_json_schema(by_alias=True)))
     registered.fn_metadata = _StrictMetadata(
-        arg_model=strict, output_schema=schema, output_model=metadata.output_model, wrap_output=metadata.wrap_output
+        arg_model=strict,
+        output_schema=schema,
+        output_model=metadata.output_model,
+        wrap_output=metadata.wrap_output,
+        tool=registered.name,
+        most_characters=declaration.most_characters,
     )
     output: TypeAdapter[object] | None = TypeAdapter(metadata.output_model) if plain else None
     mirrors = b'"x-mcp-header"' in orjson.dumps(registered.parameters)
@@ -206,8 +226,8 @@ def _teaching(bound: BoundTool) -> Body:
     async def run(**values: object) -> object:
         try:
             return await bound.body(**values)
-        except MCPError:
-            raise
+        except MCPError as own:
+            raise _short(own) from None
         except Exception as raised:  # noqa: BLE001 - as in `BoundTool.answer`
             return _whole(failure(taught(bound.name, raised)))
 
@@ -218,6 +238,12 @@ def _whole(answer: Answer) -> CallToolResult:
     structured = None if answer.is_error else cast("dict[str, Any]", orjson.loads(answer.encoded))
     content = TextContent(type="text", text=answer.encoded.decode())
     return CallToolResult(content=[content], structured_content=structured, is_error=answer.is_error)
+
+
+def _short(own: MCPError) -> MCPError:
+    """An author's protocol error, its words within what clients show."""
+    error = own.error
+    return MCPError(error.code, error.message[:_MOST_OF_AN_ERROR], error.data)
 
 
 def taught(tool: str, raised: Exception) -> PierheadError:

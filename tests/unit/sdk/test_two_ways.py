@@ -205,6 +205,8 @@ def asked(name: str, arguments: object, **more: object) -> dict[str, Any]:
         ("protest", {"reason": "no sampling"}, "tool_error"),
         ("lie", {}, "tool_error"),
         ("sleep", {}, "timeout"),
+        ("mix", {"text": "x" * 40_000}, "tool_error"),
+        ("protest", {"reason": "x" * 20_000}, "tool_error"),
     ],
 )
 def test_a_call_that_runs_ends_alike(ways: Ways, name: str, arguments: dict[str, object], outcome: str) -> None:

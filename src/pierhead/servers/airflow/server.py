@@ -14,6 +14,7 @@ from pydantic import Field
 from pierhead.sdk import Caller, Forbidden, Invalid, Server
 from pierhead.sdk.envelope import Envelope
 from pierhead.sdk.log_reading import LogQuestion
+from pierhead.sdk.server import LARGEST_RESULT
 from pierhead.servers.airflow import diagnosing, reading, relating
 from pierhead.servers.airflow.answers import (
     Compared,
@@ -71,6 +72,7 @@ def build(name: str, settings: Mapping[str, object], *, now: Clock = time.time) 
         instructions=_INSTRUCTIONS,
         lifespan=running,
         secret_names=chosen.secret_names,
+        largest_result=LARGEST_RESULT,
     )
     _declare_dags(server, desk)
     _declare_runs(server, desk)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from pierhead.sdk import Caller, Invalid, Server
 from pierhead.sdk.envelope import Envelope
+from pierhead.sdk.server import LARGEST_RESULT
 from pierhead.servers.knowledge.answers import Hits, Incidents, OwnersFound, ProposedEdit, Slice, Sources
 from pierhead.servers.knowledge.desk import Desk
 from pierhead.servers.knowledge.owners import registered_with
@@ -47,6 +48,7 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
         instructions=_INSTRUCTIONS,
         lifespan=running,
         secret_names=chosen.secret_names,
+        largest_result=LARGEST_RESULT,
     )
     desk = Desk(chosen, registered_with(server))
     _declare_reading(server, desk, chosen.anyone())

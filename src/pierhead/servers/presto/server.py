@@ -14,6 +14,7 @@ from pierhead.sdk.governed.engine import Limits
 from pierhead.sdk.governed.policy import MOST_STREAMED
 from pierhead.sdk.governed.reaching import ReachedEngine
 from pierhead.sdk.result_store import ResultStore
+from pierhead.sdk.server import LARGEST_RESULT
 from pierhead.servers.presto.answers import (
     Compared,
     Described,
@@ -94,6 +95,7 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
         instructions=_INSTRUCTIONS,
         lifespan=running,
         secret_names=chosen.secret_names,
+        largest_result=LARGEST_RESULT,
     )
     who = Who.of(chosen)
     _declare_tables(server, backing, who)

@@ -10,6 +10,7 @@ from pydantic import Field
 from pierhead.sdk import Caller, Plan, Server
 from pierhead.sdk.envelope import Envelope
 from pierhead.sdk.log_reading import LogQuestion
+from pierhead.sdk.server import LARGEST_RESULT
 from pierhead.servers.spark.acting import Acting
 from pierhead.servers.spark.analyses_desk import AnalysesDesk, read_report
 from pierhead.servers.spark.answers import (
@@ -75,6 +76,7 @@ def build(name: str, settings: Mapping[str, object]) -> Server:
         instructions=_INSTRUCTIONS,
         lifespan=running,
         secret_names=chosen.secret_names,
+        largest_result=LARGEST_RESULT,
     )
     _declare_failures(server, desk, analyses)
     _declare_stages(server, desk)

@@ -19,6 +19,7 @@ from pierhead.sdk.governed.schema_lane import SchemaLane
 from pierhead.sdk.governed.source import Source
 from pierhead.sdk.governed.sql_lane import SqlLane
 from pierhead.sdk.governed.transactions import WritingEngine
+from pierhead.sdk.server import LARGEST_RESULT
 from pierhead.servers.sql.cursors import Cursors
 from pierhead.servers.sql.engines.choosing import engine_of
 from pierhead.servers.sql.following import FollowedSource
@@ -77,6 +78,7 @@ def assemble(chosen: SqlSettings) -> tuple[Server, Source]:
         description=chosen.description,
         instructions=_INSTRUCTIONS,
         lifespan=running,
+        largest_result=LARGEST_RESULT,
     )
     digests = Digests(lambda: server.installation_key)
     statements = SqlLane(source, records_text=chosen.record_statements)
