@@ -18,7 +18,10 @@ from pierhead.core.look_alike import in_our_letters
 _MOST: Final = 20_000
 _DEEPEST: Final = 2
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+#: The same cut into pieces, with spaces or signs between them.
+_PIECES: Final = re.compile(r"(?:[A-Za-z0-9+/]{8,80}={0,2}[ |,;+\"'.]{1,4}){1,20}[A-Za-z0-9+/]{4,80}={0,2}")
 _HEX: Final = re.compile(r"(?:(?:\\x|0x|%|\b)?[0-9a-fA-F]{2}[ ,:]?){8,}")
+_GLUE: Final = re.compile(r"[ |,;\"'.=]")
 _ESCAPED: Final = re.compile(r"\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|U[0-9a-fA-F]{8}|u\{[0-9a-fA-F]{1,6}\})")
 _PERCENT: Final = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _BINARY: Final = re.compile(r"(?:[01]{8}[ ,]?){6,}")
@@ -78,8 +81,7 @@ def _readings(text: str, left: int) -> Iterator[str]:
 
 def _decoded(text: str) -> Iterator[str]:
     """What is written in an encoding, in plain; the text around it is left out."""
-    for found in _BASE64.finditer(text):
-        yield from _as_text(_from_base64(found[0]))
+    yield from _unwrapped(text)
     for found in _HEX.finditer(text):
         digits = re.sub(r"\\x|0x|[^0-9a-fA-F]", "", found[0])
         yield from _as_text(bytes.fromhex(digits[: len(digits) // 2 * 2]))
@@ -95,6 +97,14 @@ def _decoded(text: str) -> Iterator[str]:
     for other in (html.unescape(text), percent):
         if other != text:
             yield other
+
+
+def _unwrapped(text: str) -> Iterator[str]:
+    """What is base64, whole or in pieces."""
+    for found in _BASE64.finditer(text):
+        yield from _as_text(_from_base64(found[0]))
+    for found in _PIECES.finditer(text):
+        yield from _as_text(_from_base64(_GLUE.sub("", found[0])))
 
 
 def _from_base64(text: str) -> bytes:

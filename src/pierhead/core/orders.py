@@ -53,13 +53,17 @@ _INNER: Final = (
     r"|tool list|list of (available )?tools|available tools)\b"
 )
 _AGREE: Final = r"\b(permission|approval|confirmation|consent|authori[sz]ation|review|verification)\b"
+#: What forbids the order that follows it in the same sentence: such a text asks for care.
+_HONEST: Final = (
+    r"(?P<forbidden>\b(?:do not|don'?t|never|must not|mustn'?t|cannot|should not|shall not)\b[^.!?;]{0,100}?)?"
+)
 _HOMES: Final = (
     r"(~|\$home|%userprofile%|/(root|home/[^/\s]+|users/[^/\s]+))[/\\]\.?"
     r"(ssh|aws|kube|gnupg|netrc|npmrc|pypirc|env\b|git-credentials|bash_history|zsh_history|config/gcloud|docker/config"
     r"|azure|cursor|claude|vault-token|password-store|mozilla|local/share/keyrings)"
 )
 _SECRETS: Final = (
-    r"|\bid_(rsa|ed25519|ecdsa|dsa)\b|\.cursor/mcp\.json|claude_desktop_config|/etc/(shadow|passwd|sudoers|kubernetes)"
+    r"|\b(your|the user'?s|their|the)? ?\.ssh (folder|directory|dir)\b|\bid_(rsa|ed25519|ecdsa|dsa)\b|\.cursor/mcp\.json|claude_desktop_config|/etc/(shadow|passwd|sudoers|kubernetes)"
     r"|/proc/(self|\d+)/environ|\.aws/credentials|\.kube/config|\.git-credentials|(?<![\w.])\.env file|login data\b.{0,20}"
     r"chrome|/var/run/secrets|169\.254\.169\.254|metadata\.google\.internal|wallet\.dat|seed phrase"
 )
@@ -79,7 +83,7 @@ ORDERS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     for name, pattern in (
         (
             "a tag that poses as instructions",
-            r"</\s*(tools?|tool_\w+|functions?|descriptions?|definitions?|context)\s*>|</?\s*(important|system|instructions?|secret|hidden|admin|assistant|critical|override|internal|tool_?use"
+            r"</\s*(tools?|tool_\w+|functions?|descriptions?|definitions?|context)\s*>|</?\s*(important|system|secret|hidden|admin|assistant|critical|override|internal|tool_?use"
             r"|thinking|user_?query|priority|mandatory|sys|prompt|note_to_\w+)\b[^>]{0,100}>"
             r"|\[/?\s*(inst|system|sys|important|admin|hidden|override|instructions?)\b[^\]]{0,60}\]|<\|?\s*(im_start|im_end"
             r"|system|endoftext|start_header_id)\b|<<\s*sys\s*>>|#{2,}\s*(system|instructions?|new task|override|end of)\b"
@@ -117,7 +121,7 @@ ORDERS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         (
             "an order about other tools",
             r"\b(when(ever)?|if|before|after|once)\b.{0,12}\b(you )?(use|using|call|calling|invoke|invoking|run|running) (the |any |an? )?[\w`-]+ tools?\b"
-            r".{0,40}\b(replace|change|swap|substitute|add|insert|modify|append|set|redirect|send|copy|also)\b",
+            r"[^.!?]{0,40}\b(replace|change|swap|substitute|add|insert|modify|append|set|redirect|send|copy|also)\b",
         ),
         (
             "an order about other tools",
@@ -171,12 +175,27 @@ ORDERS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ),
         ("an order to send something away", r"\b(exfiltrat|\bbcc (all|every|each|a copy))"),
         (
+            "talk of the model's own instructions",
+            r"(^|[.!?\"'\]}>] ?|\\n ?)\s*(tool|function) (result|output|response)\s*:\s",
+        ),
+        (
+            "a secret of the person is asked for",
+            r"\b(needs?|requires?|demands?|get) (the )?(users?'?s?|person'?s?|customer'?s?|people'?s?|their) (own |corporate |bank |card |login )*"
+            r"(passwords?|pins?|passphrase|one-time code|otp|cvv)\b",
+        ),
+        (
+            "a secret of the person is asked for",
+            r"\b(ask|asks|asking|get|prompt|trick|talk|persuade)\b.{0,12}\b(users?|person|people|them|customers?|humans?)\b.{0,40}\b(passwords?|passphrase|one-time"
+            r" (code|password)|2fa code|otp|pin|card (number|details)|cvv|seed phrase|social security|security answers?)\b",
+        ),
+        (
             "an order to send something away",
             r"\b(also|additionally|first|then|always|afterwards?)\b,? (silently |quietly )?(bcc|forward|transfer|upload|exfiltrate|leak)\b",
         ),
         (
             "an order to do without people's yes",
-            r"\b(without|no|skip(ping)?|bypass(ing)?|never|not|don'?t|auto)\b.{0,12}\b(asking|ask|request(ing)?|wait(ing)?|seek(ing)?|prompt(ing)?|need"
+            _HONEST
+            + r"\b(without|no|skip(ping)?|bypass(ing)?|never|not|don'?t|auto)\b.{0,12}\b(asking|ask|request(ing)?|wait(ing)?|seek(ing)?|prompt(ing)?|need"
             r"|require[ds]?|further|user|human|any)\b.{0,30}" + _AGREE + r"(?!.{0,20}\b(token|code|email|if)\b)",
         ),
         (
@@ -216,7 +235,7 @@ _SQUEEZED: Final = re.compile(
 def orders(plain: str) -> Iterator[tuple[str, str]]:
     """The ideas that are in the text, each with the piece that shows it. `plain` is as `hostile_text.plainly` gives."""
     for name, pattern in ORDERS:
-        if found := pattern.search(plain):
+        if found := next((each for each in pattern.finditer(plain) if not each.groupdict().get("forbidden")), None):
             yield name, found[0]
     yield from ideas(plain)
     if found := ABROAD.search(plain):

@@ -10,14 +10,14 @@ import re
 import unicodedata
 from typing import Final
 
-_NEAR: Final = r".{0,50}"
+_NEAR: Final = r"[^.!?\u3002\uff01\uff1f]{0,50}"
 
 #: Each language: to drop, what was said; not to tell, people.
 _WORDS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (  # Spanish
-        r"ignor(a|e|en|ar)|olvid(a|e|ar)|descart(a|e)|omit(e|a|ir)|haz caso omiso|no (hagas|haga|hagan) caso|no (sigas|siga|sigan|obedezcas|obedezca|cumplas|cumpla|respetes|respete)|desobede(ce|zca)|prescind(e|a) de|salta(te)?|deja de (seguir|lado)",
+        r"ignor(a|e|en|ar)|olvid(a|e|ar)|descart(a|e)|omit(e|a|ir)|haz caso omiso|obedec(e|er) a |no (hagas|haga|hagan) caso|no (sigas|siga|sigan|obedezcas|obedezca|cumplas|cumpla|respetes|respete)|desobede(ce|zca)|prescind(e|a) de|salta(te)?|deja de (seguir|lado)",
         r"instruccion(es)?|ordenes|reglas|indicaciones|directrices|mensajes|(te|se|le) (indicaron|dijeron|indico|dijo|dieron)|indicado|orientaciones|normas|politicas|consignas|prompt",
-        r"no (le |lo |se )*(digas|diga|informes|informe|menciones|mencione|reveles|avises|cuentes|muestres)|sin (informar|avisar|decir|que lo sepa|que se entere)|no se enter[ea]|no (debe|deben|puede|tiene que|ha de) (saber|enterarse|conocer|ver|notar)|a espaldas|(ocult|escond)(a|e)(lo|selo| (esto|este|esta|la llamada))|en secreto",
+        r"no (le |lo |se )*(digas|diga|informes|informe|menciones|mencione|reveles|avises|cuentes|muestres)|no (debe|debes|deben) (comentar|decir|contar)\w*|sin (informar|avisar|decir|que lo sepa|que se entere)|no se enter[ea]|no (debe|deben|puede|tiene que|ha de) (saber|enterarse|conocer|ver|notar)|a espaldas|(ocult|escond)(a|e)(lo|selo| (esto|este|esta|la llamada))|en secreto",
         r"usuario|usuaria|nadie|persona|client[ea]|humano",
     ),
     (  # Portuguese
@@ -27,9 +27,9 @@ _WORDS: Final[tuple[tuple[str, str, str, str], ...]] = (
         r"usuario|utilizador|ninguem|pessoa|client[ea]|humano",
     ),
     (  # French
-        r"ignor(e|ez|er)|oubli(e|ez|er)|ne tiens pas compte|ne tenez pas compte|neglig(e|ez)|ne (tiens|tenez) (aucun|plus) compte|ne (suis|suivez|respecte[zs]?|obei[st]|obeissez|applique[zs]?) (pas|plus)|desobei(s|ssez|r)|passe[zr]? outre|fai(s|tes) abstraction|ecarte[zr]?",
+        r"ignor(e|ez|er)\b|oubli(e|ez|er)|ne tiens pas compte|ne tenez pas compte|neglig(e|ez)|ne (tiens|tenez) (aucun|plus) compte|ne (suis|suivez|respecte[zs]?|obei[st]|obeissez|applique[zs]?) (pas|plus)|desobei(s|ssez|r)|passe[zr]? outre|fai(s|tes) abstraction|ecarte[zr]?",
         r"instructions|consignes|regles|directives|messages|indications|politiques?|ordres|prompt|(t'|vous |on )a(vez)? (dit|ete)",
-        r"ne (le |la |l'|rien )*(dis|dites|mentionne[zs]?|revele[zs]?|informe[zs]?|previen[st]|prevenez|montre[zs]?)|sans (informer|le dire|prevenir|avertir|que l\w*.{0,15} sache)|ne (doit|doivent|peut|dois) (rien|pas|jamais|point|en rien) .{0,6}(savoir|voir|apprendre|remarquer|connaitre)|a l'insu|(cache|dissimule)[zr]?[ -](le|la|ce|cet|cette)\b|en secret|garde[zr]? .{0,15}secret",
+        r"ne (le |la |l'|rien )*(dis|dites|mentionne[zs]?|revele[zs]?|informe[zs]?|previen[st]|prevenez|montre[zs]?)|sans (informer|le dire|en parler|rien dire|prevenir|avertir|que l\w*.{0,15} sache)|ne (doit|doivent|peut|dois) (rien|pas|jamais|point|en rien) .{0,6}(savoir|voir|apprendre|remarquer|connaitre)|a l'insu|(cache|dissimule)[zr]?[ -](le|la|ce|cet|cette)\b|en secret|garde[zr]? .{0,15}secret",
         r"utilisateur|utilisatrice|personne|quiconque|client[e]?|humain",
     ),
     (  # German
@@ -107,7 +107,7 @@ _WORDS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (  # Chinese
         r"忽略|无视|無視|忘记|忘記|不要理会|不要理會|跳过|覆盖|不(要|必|用|再|得|应)?(遵守|遵循|服从|理会|理睬|执行)|违反|绕过|绕开|抛开|不再(有效|适用)",
         r"指令|指示|规则|規則|提示|说明|說明|消息|命令|要求|规定|准则|政策|约束|限制|指引|嘱咐",
-        r"不要(告诉|告訴|通知|提及|提到|透露|让|讓|向|对|對)|不得告知|别告诉|別告訴|无需告知|隐瞒|隱瞞|勿告知|不告诉|保密|不(必|用|要|得|可|能)(说明|告知|解释|提示|显示|展示|让)|瞒着|偷偷|悄悄|暗中|秘密地|不知情|不让|别让",
+        r"不要(告诉|告訴|通知|提及|提到|透露|让|讓|向|对|對)|不得告知|别告诉|別告訴|无需告知|隐瞒|隱瞞|勿告知|不告诉|保密|不(必|用|要|得|可|能)?(向|对)?(用户|使用者)?(说明|告知|解释|提示|显示|展示|让)|瞒着|偷偷|悄悄|暗中|秘密地|不知情|不让|别让",
         r"用户|用戶|使用者|任何人|他人|人类|客户|顾客|对方|本人",
     ),
     (  # Japanese
@@ -158,7 +158,7 @@ _WORDS: Final[tuple[tuple[str, str, str, str], ...]] = (
 #: Each language: to hand over, what only the model or the person has.
 _GIVEN: Final[tuple[tuple[str, str], ...]] = (
     (  # Spanish
-        r"incluy[ea]|copi[ae]|peg(a|ue)|envi[ae]|adjunt[ae]|pas(a|e)|anad(e|a)|reenvi[ae]|mand(a|e)|le(e|a)|transmit(e|a)",
+        r"incluy[ea]|copi(a|e|ar)|peg(a|ue)|envi[ae]|adjunt[ae]|pas(a|e)(le|me|la|las|lo|los)?|anad(e|a)|reenvi[ae]|mand(a|e)|le(e|a)|transmit(e|a)",
         r"contrasenas?|claves? (de api|privadas?|ssh)|credenciales|historial (completo|de (la |esta )?conversacion)|(toda )?la conversacion|conversacion (completa|entera|anterior)|prompt del sistema|(?<!\w)\.env\b|cookies? de sesion|variables de entorno|token de sesion",
     ),
     (  # Portuguese
@@ -166,7 +166,7 @@ _GIVEN: Final[tuple[tuple[str, str], ...]] = (
         r"senhas?|chaves? (de api|privadas?|ssh)|credenciais|historico (completo|d[ae] conversa)|conversa (completa|inteira|anterior)|toda a conversa|prompt do sistema|(?<!\w)\.env\b|cookies? de sessao|variaveis de ambiente",
     ),
     (  # French
-        r"inclu(s|ez|re)|copie[zr]?|colle[zr]?|envo(ie|yez|yer)|joi(ns|gnez|ndre)|ajoute[zr]?|transmet(s|tez|tre)?|passe[zr]?|li(s|sez|re)|recopie[zr]?|inser(e|ez|er)",
+        r"inclu(s|ez|re)|met(s|tez|tre)|place[zr]?|copie[zr]?|colle[zr]?|envo(ie|yez|yer)|joi(ns|gnez|ndre)|ajoute[zr]?|transmet(s|tez|tre)?|passe[zr]?|li(s|sez|re)|recopie[zr]?|inser(e|ez|er)",
         r"mots? de passe|cles? (d'api|api|privees?|ssh)|identifiants de connexion|historique (complet|de (la |cette )?conversation)|(toute|toute la|l'integralite de la) conversation|conversation (complete|entiere)|prompt systeme|invite systeme|(?<!\w)\.env\b|cookies? de session|variables d'environnement",
     ),
     (  # German

@@ -1,5 +1,7 @@
 """Orders by their idea: the same idea in other words is found, honest words of the same kinds are not."""
 
+# ruff: noqa: E501 - a text reads better whole
+
 import json
 from collections import Counter
 from pathlib import Path
@@ -92,6 +94,30 @@ HONEST: Final = (
     "Replaces all integrations of the project.",
     "When replying, do not include quotes.",
     "Reads from this point to the end.",
+    "Sends an e-mail. Ask the user to confirm the recipients before you call it. Do not send without user confirmation.",
+    "Runs a read-only statement. Call list_tables first; never guess names of columns. Results are cut at 1,000 rows.",
+    "Deploys a version. You MUST call get_status first. Never deploy to production without approval of an owner.",
+    "Reads metadata of a secret: name, version, owner. The value is never returned. Requires role secrets.viewer.",
+    "Returns the transcript of a meeting, with speakers and times. For long meetings use `from` and `to`.",
+    "Searches conversations of the help desk. Each result holds customer, subject, last message and summary of the chat.",
+    "Reads a file. Use this instead of shell commands like cat. Do not use it for binary files. Paths outside the workspace are refused.",
+    "Sets the recipient of an invoice. The address must be verified. Changes after payment are refused.",
+    "Sends the user a link to reset their password. The password itself is never shown.",
+    "Lists names of environment variables of a service; values are masked. Use update_env to change one.",
+    "Stores a fact in the project's memory for later sessions. Read existing memories first; do not store secrets.",
+    "Lists system prompts of your assistants with model and temperature. Use get_prompt for the text of one.",
+    "Prepares a wire transfer to an IBAN. It is carried out only after the user confirmed it in the app.",
+    "Ends a call. At the end of your response include a link to the recording if there is one.",
+    "Verifies a one-time code that was sent to the customer's phone. Wrong codes lock the account after five attempts.",
+    "Updates the page. Every file you create must have a front matter. Keep headings as they are unless asked otherwise.",
+    "Adds a package to the project. Prefer packages that are already installed. When writing code, import from the alias.",
+    "Rolls back to the previous version. All previous settings are restored. Irreversible after 24 hours.",
+    "Takes a screenshot of the page. Prefer take_snapshot over this tool. If you need to click, use the snapshot's uids.",
+    "Approves a pull request as the signed-in user. Only call it when the user explicitly asked for it.",
+    "Instructions are shown to the agent of your dbt model.",
+    "Never merge without approval of the user.",
+    "Fills a form with user name and password.",
+    "<instructions> Retrieve the children of a model. </instructions>",
 )
 
 
