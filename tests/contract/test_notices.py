@@ -6,10 +6,11 @@ from typing import Final
 
 from tests.contract.conftest import Run
 
-from pierhead.adapters.db import Database, DatabaseFacts, DatabaseNotices
-from pierhead.core.audit_reviews import ReviewReminded
+from pierhead.adapters.db import Database, DatabaseCatalogue, DatabaseFacts, DatabaseNotices
+from pierhead.core.audit_reviews import OwnerReminded, ReviewReminded
 from pierhead.core.reminding import Reminder, Urgency
 from pierhead.core.review import Gate
+from pierhead.usecases.ports_catalogue import Change
 from pierhead.usecases.ports_notices import MAIL, PEOPLE, Notice, Readers
 
 NOW: Final = 1_795_000_000.0
@@ -87,5 +88,32 @@ def test_a_notice_for_people_is_spread_once_and_its_copies_keep_what_became_of_t
         await notices.settle(replace(copies[0], next_at=None))
         await notices.spread(replace(parent, next_at=None, tries=2), copies)
         assert await notices.due(NOW, 10) == copies[1:]
+
+    run(story)
+
+
+def test_an_announcement_is_kept_once_with_its_fact(run: Run) -> None:
+    async def story(database: Database) -> None:
+        notices = DatabaseNotices(database)
+        told = OwnerReminded("clock", "2", "ending", "", ("data é",), NOW + 9.0)
+        given = await asyncio.gather(*(notices.announce(NOTICE, told, NOW) for _ in range(4)))
+        assert sorted(given) == [False, False, False, True]
+        await notices.settle(replace(NOTICE, next_at=None))
+        assert not await notices.announce(NOTICE, told, NOW)
+        assert await notices.due(NOW, 10) == []
+        (kept,) = await DatabaseFacts(database).lines(("", 0), 10)
+        assert b"owner-reminded" in kept.line
+
+    run(story)
+
+
+def test_what_a_change_of_the_catalogue_tells_is_kept_with_it_and_told_once(run: Run) -> None:
+    async def story(database: Database) -> None:
+        catalogue, notices = DatabaseCatalogue(database), DatabaseNotices(database)
+        await catalogue.change(Change((FACT,), notices=(NOTICE,)), NOW)
+        assert await notices.due(NOW, 10) == [NOTICE]
+        await notices.settle(replace(NOTICE, next_at=None, tries=1))
+        await catalogue.change(Change((FACT,), notices=(NOTICE,)), NOW)
+        assert await notices.due(NOW, 10) == []
 
     run(story)

@@ -110,6 +110,11 @@ async def test_a_message_carries_title_link_and_time_and_no_header_of_anybody_el
     assert "Until 2026-11-18 12:06 UTC." in text
 
 
+async def test_what_owners_are_told_says_nothing_of_calls(server: Controller, post: Post) -> None:
+    await Mail(url(server), "pierhead@corp.example").send(replace(NOTICE, kind="server.drifted"), 0.0)
+    assert "What would run" not in post.message().get_content()
+
+
 @pytest.mark.parametrize(
     ("refusal", "error"), [("550 no such user", Invalid), ("451 come again later", UpstreamUnreachable)]
 )

@@ -17,17 +17,20 @@ import pytest
 from pydantic import SecretStr
 from tests.approving import proposal
 from tests.unit.core.test_reminding import REVIEW
+from tests.unit.registry_in_memory import MANIFEST
 
+from pierhead.adapters.foreign.slack import Slack
 from pierhead.adapters.foreign.webhook import Webhook
 from pierhead.bootstrap.fleet import load
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.notify_settings import NotifySettings
 from pierhead.bootstrap.settings import RegistrySettings, read_settings
-from pierhead.bootstrap.wire_notices import deliver_for_ever, tell_for_ever
+from pierhead.bootstrap.wire_notices import deliver_for_ever, tell_for_ever, warn_owners_for_ever
 from pierhead.bootstrap.wire_registry import RegistrySetting, registry_adapters
+from pierhead.core.catalog import Stage
 from pierhead.core.errors import Invalid, Misconfigured, UpstreamUnreachable
 from pierhead.usecases.ask_approval import ask_approval
-from pierhead.usecases.ports_catalogue import Change
+from pierhead.usecases.ports_catalogue import Change, Version
 from pierhead.usecases.ports_notices import Notice
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
@@ -35,6 +38,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 KEY: Final = b"k" * 32
 HERE: Final = frozenset({"127.0.0.1"})
 LONG_AGO: Final = replace(REVIEW, lock=0, submitted_at=1.0, due_at=tuple((gate, 2.0) for gate, _ in REVIEW.due_at))
+ENDING: Final = Version(
+    "time", "1", Stage.DEPRECATED, MANIFEST, replace(REVIEW.binding, server="time"), "", 1.0, 1.0, "", "", "", None, 0
+)
 FLEET: Final = """
 people: {carol: {groups: [security-reviewers]}}
 servers:
@@ -130,6 +136,44 @@ async def test_nothing_is_sent_into_the_network(url: str) -> None:
         await Webhook(url, KEY).send(NOTICE, 1.0)
 
 
+TOLD: Final = replace(
+    NOTICE,
+    content={"title": "clock: <!channel>", "sentence": "It & *all* ends.", "url": "https://mcp.example/servers/clock"},
+)
+
+
+async def test_slack_is_told_in_plain_words_with_a_link(receiver: Receiver) -> None:
+    await Slack(receiver.url, HERE).send(TOLD, 1.0)
+    said = json.loads(receiver.came[0][1])
+    assert said["text"] == "clock: &lt;!channel&gt;: It &amp; *all* ends."
+    told, link = (each["text"] for each in said["blocks"])
+    assert (told["type"], told["text"]) == ("plain_text", "clock: <!channel>\nIt & *all* ends.")
+    assert link["text"] == "<https://mcp.example/servers/clock|Open it in Pierhead>"
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, Invalid), (400, Invalid), (429, UpstreamUnreachable)])
+async def test_what_slack_does_not_take_never_tells_the_address(
+    receiver: Receiver, status: int, error: type[Invalid | UpstreamUnreachable]
+) -> None:
+    receiver.status = status
+    with pytest.raises(error) as refused:
+        await Slack(receiver.url, HERE).send(TOLD, 1.0)
+    assert (str(status) in refused.value.message, receiver.url in refused.value.message) == (True, False)
+
+
+async def test_slack_is_reached_nowhere_inside_the_network(receiver: Receiver) -> None:
+    with pytest.raises(UpstreamUnreachable) as refused:
+        await Slack(receiver.url).send(TOLD, 1.0)
+    assert receiver.url not in refused.value.message
+
+
+@pytest.mark.parametrize("url", ["https://hooks.example/services/T0/B0/s3cret", "http://hooks.slack.com/s3cret", "x"])
+def test_an_address_that_is_not_slacks_does_not_start_and_is_not_told(url: str) -> None:
+    with pytest.raises(Misconfigured, match=r"notify.slack_url") as refused:
+        read_settings({("notify", "slack_url"): url}, environment={})
+    assert "s3cret" not in refused.value.message
+
+
 async def test_the_registry_reminds_by_itself_and_sends_each_notice_once(receiver: Receiver, tmp_path: Path) -> None:
     fleet = tmp_path / "fleet.yaml"
     fleet.write_text(FLEET)
@@ -147,13 +191,15 @@ async def test_the_registry_reminds_by_itself_and_sends_each_notice_once(receive
     )
     async with AsyncExitStack() as opened:
         adapters = await registry_adapters(setting, opened)
-        await adapters.catalogue.change(Change(facts=(), reviews=(LONG_AGO,)), 1.0)
+        ends = replace(ENDING, sunset_at=adapters.clock.now() + 3600.0)
+        await adapters.catalogue.change(Change(facts=(), reviews=(LONG_AGO,), versions=(ends,)), 1.0)
         asked = await ask_approval(proposal({"note": "hunter2"}), adapters.approvals)
         telling = [
             asyncio.create_task(tell_for_ever(adapters, every_s=0.01)),
+            asyncio.create_task(warn_owners_for_ever(adapters, every_s=0.01)),
             asyncio.create_task(deliver_for_ever(adapters, every_s=0.01)),
         ]
-        for _ in range(len(REVIEW.due_at) + 1):
+        for _ in range(len(REVIEW.due_at) + 2):
             assert await asyncio.to_thread(receiver.arrived.acquire, timeout=20)
         for task in telling:
             task.cancel()
@@ -167,6 +213,8 @@ async def test_the_registry_reminds_by_itself_and_sends_each_notice_once(receive
         ("legal", "escalated"),
         ("security", "escalated"),
     ]
+    (ending,) = [each["data"] for each in came if each["type"] == "server.ending"]
+    assert (ending["server"], ending["version"]) == ("time", "1")
 
 
 @pytest.mark.parametrize(

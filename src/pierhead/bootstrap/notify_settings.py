@@ -25,6 +25,8 @@ def _lines(given: object) -> object:
     return tuple(line.strip() for line in given.splitlines() if line.strip()) if isinstance(given, str) else given
 
 
+SLACK_HOSTS: Final = ("hooks.slack.com", "hooks.slack-gov.com")
+
 PUSH_SERVICES: Final = (
     "fcm.googleapis.com",
     "updates.push.services.mozilla.com",
@@ -39,9 +41,12 @@ class NotifySettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: str = Field("", description="a webhook for approvals and reminders of reviews; empty: there is none")
+    url: str = Field("", description="a webhook for approvals, reviews and servers; empty: there is none")
     secret: SecretStr = Field(SecretStr(""), description="signs webhooks: `whsec_` and 24 to 64 bytes in base64")
-    smtp_url: str = Field("", description="a mail server for approvals: smtps://HOST:PORT or smtp://HOST:PORT")
+    slack_url: SecretStr = Field(
+        SecretStr(""), description="an incoming webhook of Slack, for the same; empty: there is none"
+    )
+    smtp_url: str = Field("", description="a mail server for the same: smtps://HOST:PORT or smtp://HOST:PORT")
     smtp_user: str = Field("", description="as whom to sign in there; empty: nobody")
     smtp_password: SecretStr = Field(SecretStr(""), description="that user's password")
     mail_from: str = Field("", description="the sender's address")
@@ -65,8 +70,12 @@ class NotifySettings(BaseModel):
 
     @property
     def tells_people(self) -> bool:
-        """Whether approvals are told to anybody outside the pages."""
-        return bool(self.url or self.smtp_url or self.push_contact)
+        """Whether anything is told outside the pages."""
+        return bool(self.url or self.has_slack or self.smtp_url or self.push_contact)
+
+    @property
+    def has_slack(self) -> bool:
+        return bool(self.slack_url.get_secret_value())
 
 
 def webhook_key(secret: SecretStr, address: str, named: str) -> bytes:
@@ -90,11 +99,23 @@ def check_notify(given: NotifySettings, allowed_hosts: tuple[str, ...]) -> None:
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in allowed_hosts):
             hint = "use https://; http:// only to a host of registry.allowed_hosts"
             raise Misconfigured("notify.url is no https address", hint=hint, code="bad-setting")
+    _check_slack(given, allowed_hosts)
     if given.smtp_url:
         _check_mail(given)
     if given.push_contact and not _is_contact(given.push_contact):
         message = "notify.push_contact is no mailto: or https: address"
         raise Misconfigured(message, hint="write mailto:mcp@example.com", code="bad-setting")
+
+
+def _check_slack(given: NotifySettings, allowed_hosts: tuple[str, ...]) -> None:
+    """Errors: Misconfigured (`bad-setting`), which never names the address: it is the credential."""
+    if not given.has_slack:
+        return
+    url = urlsplit(given.slack_url.get_secret_value())
+    is_slack = url.scheme == "https" and url.hostname in SLACK_HOSTS
+    if not (is_slack or (url.scheme in {"http", "https"} and url.hostname in allowed_hosts)):
+        message = f"notify.slack_url is no https address at {' or '.join(SLACK_HOSTS)}"
+        raise Misconfigured(message, hint="copy the address of the incoming webhook from Slack", code="bad-setting")
 
 
 def _is_contact(text: str) -> bool:

@@ -79,6 +79,7 @@ from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.rights import Rights
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.trust_fleet import enter_fleet
+from pierhead.usecases.warn_owners import OwnerNews
 from pierhead.usecases.watch_health import QUIET_INTERVALS
 from pierhead.usecases.withdraw_person import CurrentPeople, PeopleDesk
 
@@ -307,6 +308,7 @@ def _registry(
         signatures=PinnedKeys.read(setting.review.key_texts()),
         vetting=_vetting(setting.review, rights),
         review_days=review_days(setting.rules),
+        news=OwnerNews(setting.public_url) if setting.notify.tells_people else None,
     )
 
 

@@ -91,6 +91,19 @@ class ReviewReminded:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnerReminded:
+    """The owners of a server were told that something of it ends soon; `subject` is the gate of a signature."""
+
+    server: str
+    version: str
+    what: str
+    subject: str
+    groups: tuple[str, ...]
+    due_at: float
+    kind: str = "owner-reminded"
+
+
+@dataclass(frozen=True, slots=True)
 class PacketPartKept:
     """A submitter handed in a part of a version's packet; `digest` is SHA-256 of its `size` bytes."""
 
@@ -117,4 +130,4 @@ class OfferVetted:
     kind: str = "offer-vetted"
 
 
-ReviewFact = ReviewOpened | ReviewDecided | ReviewReminded | PacketPartKept | OfferVetted
+ReviewFact = ReviewOpened | ReviewDecided | ReviewReminded | OwnerReminded | PacketPartKept | OfferVetted

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pierhead.usecases.ports_duty import Absences
-from pierhead.usecases.ports_notices import BROWSER, MAIL, WEBHOOK, Readers
+from pierhead.usecases.ports_notices import BROWSER, MAIL, SLACK, WEBHOOK, Readers
 from pierhead.usecases.ports_push import Browsers
 
 
@@ -52,16 +52,17 @@ class BrowserBook:
 
 @dataclass(frozen=True, slots=True)
 class AddressBook:
-    """Fills `Addresses`. Without `mail` nobody is written to; `webhook` is whether there is one."""
+    """Fills `Addresses`. Without `mail` nobody is written to; `webhook` and `slack` are whether there is one."""
 
     members: Members
     mail: MailBook | None
     webhook: bool
     absences: Absences | None = None
     browsers: BrowserBook | None = None
+    slack: bool = False
 
     async def places(self, readers: Readers, now: float) -> Sequence[tuple[str, str]]:
-        found = [(WEBHOOK, "")] if self.webhook else []
+        found = [(channel, "") for channel, is_there in ((WEBHOOK, self.webhook), (SLACK, self.slack)) if is_there]
         if self.mail is None and self.browsers is None:
             return tuple(found)
         reached = await self._without_the_away(readers, now)

@@ -8,6 +8,7 @@ from pierhead.core.errors import Conflict
 from pierhead.core.packet import Part, PartKind
 from pierhead.core.review import Review
 from pierhead.usecases.ports_catalogue import Change, Entry, Move, Version, endings
+from pierhead.usecases.ports_notices import Notice
 
 
 @dataclass(slots=True)
@@ -19,6 +20,7 @@ class MemoryCatalogue:
     kept_moves: list[Move] = field(default_factory=list[Move])
     kept_reviews: dict[str, Review] = field(default_factory=dict[str, Review])
     facts: list[Fact] = field(default_factory=list[Fact])
+    notices: dict[str, Notice] = field(default_factory=dict[str, Notice])
     kept_parts: dict[tuple[str, PartKind], tuple[Part, bytes]] = field(
         default_factory=dict[tuple[str, PartKind], tuple[Part, bytes]]
     )
@@ -78,6 +80,8 @@ class MemoryCatalogue:
             self.kept_parts[part.bound, part.kind] = (part, content)
         self.kept_moves.extend(change.moves)
         self.facts.extend(change.facts)
+        for notice in change.notices:
+            self.notices.setdefault(notice.id, notice)
 
     def _check(self, change: Change) -> None:
         """Every lock is the one that is kept; what is new (lock 0) is not there yet."""

@@ -1,4 +1,4 @@
-"""`Reminders` and `Outbox` in dicts, for tests."""
+"""`Reminders`, `Announcements` and `Outbox` in dicts, for tests."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +27,13 @@ class MemoryNotices:
         self.facts.append(fact)
         if notice is not None:
             self.notices[notice.id] = notice
+        return True
+
+    async def announce(self, notice: Notice, fact: Fact, at: float) -> bool:  # noqa: ARG002 - facts of tests have no time
+        if notice.id in self.notices:
+            return False
+        self.notices[notice.id] = notice
+        self.facts.append(fact)
         return True
 
     async def due(self, now: float, limit: int) -> Sequence[Notice]:

@@ -14,6 +14,7 @@ from pierhead.core.catalog import Stage, Step
 from pierhead.core.json import Json
 from pierhead.core.packet import Part, PartKind
 from pierhead.core.review import Binding, Review
+from pierhead.usecases.ports_notices import Notice
 from pierhead.usecases.wire_forms import Manifest
 
 
@@ -93,6 +94,8 @@ class Change:
     reviews: tuple[Review, ...] = ()
     parts: tuple[tuple[Part, bytes], ...] = ()
     """Parts of packets with their bytes, each in place of an earlier one of its kind."""
+    notices: tuple[Notice, ...] = ()
+    """What is to be told of it; one of an id that was kept before is not told again."""
 
 
 def endings(versions: Iterable[Version], until: float) -> Sequence[Version]:

@@ -1,8 +1,9 @@
 """What is told to people outside the pages, as it is kept until it was delivered, and how it leaves.
 
-Filled by `adapters/db/notices` and, one channel each, `adapters/foreign/webhook`, `adapters/foreign/mail` and
+Filled by `adapters/db/notices` and, one channel each, by `webhook`, `slack` and `mail` of `adapters/foreign` and by
 `usecases/push_notice`; in tests by `usecases/memory_notices`. Not here: what is worth telling (`remind_reviewers`,
-`tell_approvals`), whom a notice reaches (`address_notices`), when a delivery is tried again (`deliver_notices`).
+`tell_approvals`, `warn_owners`), whom a notice reaches (`address_notices`), when a delivery is tried again
+(`deliver_notices`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,6 +17,7 @@ from pierhead.usecases.ports_approvals import Written
 PEOPLE: Final = ""
 """No channel yet: the notice is for `readers`, and becomes one copy for each place where they are reached."""
 WEBHOOK: Final = "webhook"
+SLACK: Final = "slack"
 MAIL: Final = "mail"
 BROWSER: Final = "browser"
 
@@ -58,6 +60,14 @@ class Reminders(Protocol):
 
     async def keep(self, reminder: Reminder, notice: Notice | None, fact: Fact, at: float) -> bool:
         """Keep that it was given, with its fact and what is to be sent, or not at all; False if it was given before."""
+        ...
+
+
+class Announcements(Protocol):
+    """Notices that are made of what they tell of, so that each is given once, whoever makes it again."""
+
+    async def announce(self, notice: Notice, fact: Fact, at: float) -> bool:
+        """Keep it with its fact, or not at all; False where a notice of that id was kept before."""
         ...
 
 

@@ -78,4 +78,5 @@ async def _tell_of_drift(entry: Entry, live: Manifest, desk: RegistryDesk) -> No
         return
     change = gravest(difference(current.manifest, replace(live, upstream="")).change)
     fact = DefinitionsDrifted(entry.name, current.version, digest_of(live), names, str(change))
-    await commit(Change((fact,)), desk)
+    notices = (desk.news.drifted(entry, fact, desk.clock.now()),) if desk.news else ()
+    await commit(Change((fact,), notices=notices), desk)

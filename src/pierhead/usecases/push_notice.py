@@ -27,6 +27,10 @@ _TOLD: Final[Mapping[str, str]] = {
     "approval.glass-broken": "Somebody broke the glass.",
     "approval.glass-review": "A broken glass waits for its review.",
 }
+_OTHERS: Final[Mapping[str, str]] = {
+    "review": "A review waits for your group.",
+    "server": "A server of your group needs somebody.",
+}
 _LONGEST_LIFE_S: Final = 86_400
 _SHORTEST_LIFE_S: Final = 60
 
@@ -62,7 +66,7 @@ class BrowserNotices:
 
     async def _message(self, notice: Notice, browser: Browser, now: float) -> Pushed | None:
         """None where nothing is left to say."""
-        path, body, topic = f"/approvals/{notice.content['approval']}", _TOLD.get(notice.kind, ""), ""
+        path, body, topic = _path(notice), _body(notice.kind), ""
         if notice.kind == _ASKED:
             groups = self.approvals.people.groups(browser.person)
             waiting = await waiting_for(browser.person, groups, self.approvals) if groups is not None else 0
@@ -74,6 +78,18 @@ class BrowserNotices:
         life_s = min(max(left, _SHORTEST_LIFE_S), _LONGEST_LIFE_S)
         content = dumps({"body": body, "path": path, "tag": topic or notice.id}).encode()
         return Pushed(content, life_s, topic, is_urgent=notice.kind == _ASKED)
+
+
+def _body(kind: str) -> str:
+    return _TOLD.get(kind) or _OTHERS.get(kind.partition(".")[0], "")
+
+
+def _path(notice: Notice) -> str:
+    """Where what it tells of is shown."""
+    for name in ("approval", "review", "server"):
+        if name in notice.content:
+            return f"/{name}s/{notice.content[name]}"
+    return "/"
 
 
 def _waits(waiting: int) -> str:

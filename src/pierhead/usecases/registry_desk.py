@@ -18,6 +18,7 @@ from pierhead.usecases.ports_review import SignatureKeys, Vetting
 from pierhead.usecases.publish_policy import PolicySource, publish_policy
 from pierhead.usecases.rights import Rights
 from pierhead.usecases.serve_policy import ServedPolicy
+from pierhead.usecases.warn_owners import OwnerNews
 from pierhead.usecases.wire_forms import Manifest
 
 _ACCESS = ("access", "approvals", "approvers", "roles", "tools")
@@ -34,6 +35,8 @@ class RegistryDesk:
     vetting: Vetting
     review_days: Mapping[Gate, int] = field(default_factory=lambda: WORKING_DAYS, hash=False)
     """How many working days each gate has to answer."""
+    news: OwnerNews | None = None
+    """What owners are told of outside the pages; None where nothing leaves."""
 
     @property
     def catalogue(self) -> Catalogue:

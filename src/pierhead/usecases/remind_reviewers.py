@@ -4,14 +4,22 @@ Each reminder is given once, whoever looks and however often: it is kept with it
 here: sending (`deliver_notices`), what the queue shows.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pierhead.core.audit_reviews import ReviewReminded
 from pierhead.core.reminding import Reminder, Urgency, reminders_of
 from pierhead.usecases.ports import Clock, Ids
 from pierhead.usecases.ports_catalogue import Catalogue
-from pierhead.usecases.ports_notices import Notice, Reminders
+from pierhead.usecases.ports_notices import PEOPLE, Notice, Readers, Reminders
 from pierhead.usecases.rights import Rights
+
+_SENTENCES: Final[Mapping[Urgency, str]] = {
+    Urgency.HALF: "{} waits for its {} review, and half the time for it is over.",
+    Urgency.DUE: "{} waits for its {} review, and the time for it is over.",
+    Urgency.ESCALATED: "{} waits for its {} review, and nobody answered in time.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,36 +48,41 @@ async def remind_reviewers(desk: ReminderDesk) -> int:
 
 
 async def _give(reminder: Reminder, desk: ReminderDesk, now: float) -> bool:
-    group = _asked(reminder, desk.rights)
+    groups = _asked(reminder, desk.rights)
     fact = ReviewReminded(
         review_id=reminder.review_id,
         server=reminder.server,
         version=reminder.version,
         gate=str(reminder.gate),
         urgency=str(reminder.urgency),
-        group=group,
+        group=", ".join(groups),
         due_at=reminder.due_at,
     )
-    notice = _notice(reminder, group, desk, now) if desk.sends else None
+    notice = _notice(reminder, groups, desk, now) if desk.sends else None
     return await desk.reminders.keep(reminder, notice, fact, now)
 
 
-def _asked(reminder: Reminder, rights: Rights) -> str:
+def _asked(reminder: Reminder, rights: Rights) -> tuple[str, ...]:
     """Whom it is told to: the gate's group, and at last the administrators."""
     if reminder.urgency is Urgency.ESCALATED:
-        return ", ".join(sorted(rights.admins))
-    return rights.reviewers.get(reminder.gate, "")
+        return tuple(sorted(rights.admins))
+    group = rights.reviewers.get(reminder.gate, "")
+    return (group,) if group else ()
 
 
-def _notice(reminder: Reminder, group: str, desk: ReminderDesk, now: float) -> Notice:
+def _notice(reminder: Reminder, groups: tuple[str, ...], desk: ReminderDesk, now: float) -> Notice:
     content: dict[str, str | float] = {
         "review": reminder.review_id,
         "server": reminder.server,
         "version": reminder.version,
         "gate": str(reminder.gate),
         "urgency": str(reminder.urgency),
-        "group": group,
+        "group": ", ".join(groups),
         "due_at": reminder.due_at,
+        "title": f"{reminder.server} {reminder.version} waits for {reminder.gate}",
+        "sentence": _SENTENCES[reminder.urgency].format(f"{reminder.server} {reminder.version}", reminder.gate),
         "url": f"{desk.public_url}/reviews/{reminder.review_id}",
     }
-    return Notice(desk.ids.new(), f"review.{reminder.urgency}", now, content, tries=0, next_at=now)
+    readers = Readers(groups=groups)
+    kind = f"review.{reminder.urgency}"
+    return Notice(desk.ids.new(), kind, now, content, tries=0, next_at=now, channel=PEOPLE, readers=readers)

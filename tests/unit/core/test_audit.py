@@ -17,7 +17,7 @@ PERMITTING = match(RuleEffect.PERMIT, Question.USE)
 
 def test_every_kind_of_fact_has_a_name_of_its_own() -> None:
     kinds = [kind.__dataclass_fields__["kind"].default for kind in get_args(Fact)]
-    assert len(set(kinds)) == len(kinds) == 41
+    assert len(set(kinds)) == len(kinds) == 42
 
 
 def test_an_intent_names_who_what_and_why_and_the_minutes_in_force() -> None:

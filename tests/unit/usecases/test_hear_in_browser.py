@@ -269,3 +269,20 @@ async def test_a_notice_reaches_the_browsers_of_whoever_is_asked_and_is_still_he
     alone = AddressBook(people, None, webhook=False, browsers=book)
     assert await alone.places(asked, 0.0) == ((BROWSER, frank.id),)
     assert await alone.places(Readers(people=(zed.person,)), 0.0) == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "told"),
+    [
+        ("server.drifted", {"server": "warehouse"}, [("A server of your group needs somebody.", "/servers/warehouse")]),
+        ("review.due", {"review": "r1", "server": "x"}, [("A review waits for your group.", "/reviews/r1")]),
+        ("news.other", {}, []),
+    ],
+)
+async def test_a_browser_is_told_of_servers_and_reviews_without_a_name(
+    desk: PushDesk, notices: BrowserNotices, push: MemoryPush, kind: str, content: dict[str, str], told: list[object]
+) -> None:
+    made = await hear_in_browser(Pushable().browser(), FRANK, desk)
+    notice = Notice("n1", kind, 0.0, content, 0, 0.0, channel=BROWSER, recipient=made.id)
+    await notices.send(notice, 0.0)
+    assert [(each["body"], each["path"]) for each in said(push)] == told

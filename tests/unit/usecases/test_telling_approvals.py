@@ -122,3 +122,6 @@ async def test_who_is_in_the_group_now_is_written_to(readers: Readers, mail: Mai
 
 async def test_the_webhook_hears_of_everything_once_and_nobody_is_written_to_without_mail() -> None:
     assert await AddressBook(KnownPeople(GROUPS), None, webhook=True).places(ADMINS, 0.0) == (("webhook", ""),)
+    assert await AddressBook(KnownPeople(GROUPS), None, webhook=False, slack=True).places(ADMINS, 0.0) == (
+        ("slack", ""),
+    )

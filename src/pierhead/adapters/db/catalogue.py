@@ -27,6 +27,7 @@ from pierhead.adapters.db.catalogue_rows import (
 )
 from pierhead.adapters.db.engine import Database
 from pierhead.adapters.db.facts import append_all
+from pierhead.adapters.db.notices import keep_new
 from pierhead.adapters.db.schema import ENTRIES, MOVES, PARTS, REVIEWS, VERSIONS
 from pierhead.core.catalog import Stage
 from pierhead.core.errors import Conflict
@@ -109,6 +110,8 @@ class DatabaseCatalogue:
                 await _write(connection, REVIEWS, [review_to_row(review) for review in change.reviews])
                 await _add_moves(connection, change.moves)
                 await _replace_parts(connection, change.parts)
+                for notice in change.notices:
+                    await keep_new(self.database, connection, notice)
                 if change.facts:
                     await append_all(self.database, connection, change.facts, at)
         except IntegrityError:

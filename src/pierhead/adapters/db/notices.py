@@ -1,6 +1,6 @@
 """Reminders that were given, and what is still to be sent: each given and kept once, whoever else does the same.
 
-Fills `ports_notices.Reminders` and `ports_notices.Outbox`.
+Fills `ports_notices.Reminders`, `ports_notices.Announcements` and `ports_notices.Outbox`.
 """
 
 from collections.abc import Collection, Sequence
@@ -45,6 +45,17 @@ class DatabaseNotices:
             await append_own(self.database, connection, fact, at)
         return True
 
+    async def announce(self, notice: Notice, fact: Fact, at: float) -> bool:
+        is_there = select(NOTICES.c.id).where(NOTICES.c.id == notice.id)
+        async with self.database.reading() as connection:
+            if (await connection.execute(is_there)).first():
+                return False
+        async with self.database.writing() as connection:
+            if not await keep_new(self.database, connection, notice):
+                return False
+            await append_own(self.database, connection, fact, at)
+        return True
+
     async def due(self, now: float, limit: int) -> Sequence[Notice]:
         query = select(NOTICES).where(NOTICES.c.next_at <= now).order_by(NOTICES.c.at, NOTICES.c.id).limit(limit)
         async with self.database.reading() as connection:
@@ -72,6 +83,11 @@ async def keep_notices(database: Database, connection: AsyncConnection, notices:
     """Notices, in the transaction of what they tell of; one with the id of another takes its place."""
     if notices:
         await connection.execute(database.upsert(NOTICES, [_row(notice) for notice in notices]))
+
+
+async def keep_new(database: Database, connection: AsyncConnection, notice: Notice) -> bool:
+    """A notice, unless there is one of that id."""
+    return (await connection.execute(database.insert_new(NOTICES, _row(notice)))).rowcount == 1
 
 
 def _notice(row: RowMapping) -> Notice:

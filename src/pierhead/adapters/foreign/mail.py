@@ -90,4 +90,6 @@ def _text(notice: Notice) -> str:
     until = notice.content.get("expires_at")
     if isinstance(until, float):
         lines += ["", f"Until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC."]
-    return "\n".join([*lines, "", "What would run, exactly, is on that page alone."]) + "\n"
+    if notice.kind.startswith("approval."):
+        lines += ["", "What would run, exactly, is on that page alone."]
+    return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ from pierhead.apps.serving import Application, serve, stop_on_signals
 from pierhead.bootstrap.follow_policies import follow_policies
 from pierhead.bootstrap.wire_approvals import sweep
 from pierhead.bootstrap.wire_endings import end_for_ever
-from pierhead.bootstrap.wire_notices import deliver_for_ever, tell_for_ever
+from pierhead.bootstrap.wire_notices import deliver_for_ever, tell_for_ever, warn_owners_for_ever
 from pierhead.bootstrap.wire_peers import Secured, may_ask_registry
 from pierhead.bootstrap.wire_people import ask_again, follow_people
 from pierhead.bootstrap.wire_registry import RegistryAdapters, RegistrySetting, registry_adapters
@@ -38,6 +38,7 @@ async def run(setting: RegistrySetting, listener: socket.socket, secured: Secure
         others = (
             _let_go(stopping, adapters),
             tell_for_ever(adapters),
+            warn_owners_for_ever(adapters),
             deliver_for_ever(adapters),
             follow_policies(adapters),
             end_for_ever(adapters),
