@@ -44,6 +44,14 @@ class Page(_Part):
     next_cursor: str | None = None
 
 
+class Full(_Part):
+    """The whole of what was cut, kept for a while for whoever got the answer; `<prefix>_read_result` reads it."""
+
+    handle: str
+    bytes: int
+    expires_at: str
+
+
 class Limits(_Part):
     """What was cut, by which limit, and of how much."""
 
@@ -53,6 +61,7 @@ class Limits(_Part):
     """Of the unit that `why` names: how many there were, as far as that was looked at."""
     next: str = ""
     """What to ask for the rest."""
+    full: Full | None = Field(default=None, exclude_if=lambda full: full is None)
 
 
 class Link(_Part):

@@ -89,6 +89,25 @@ async def test_settings_are_told_without_secrets(tmp_path: Path) -> None:
     assert secret not in json.dumps(told)
 
 
+async def test_what_was_cut_is_read_on_by_whoever_got_it_and_by_nobody_else(tmp_path: Path) -> None:
+    server = build("spark", laid_out(tmp_path, CASES))
+    async with platform(server, access="everyone") as running:
+        async with running.client("alice", ["data-eng"]) as client:
+            plan = await asked(client, "spark_get_sql_plan", app=SUCCESS, max_chars=500)
+            stages = await asked(client, "spark_list_stages", app=SUCCESS, limit=1)
+            handle = plan["limits"]["full"]["handle"]
+            whole = (await asked(client, "spark_read_result", handle=handle))["data"]
+            exchanges = (await asked(client, "spark_read_result", handle=handle, contains="exchange", limit=1))["data"]
+            rows = (await asked(client, "spark_read_result", handle=stages["limits"]["full"]["handle"]))["data"]
+        async with running.client("bob", ["data-eng"]) as client:
+            other = await client.call_tool("spark_read_result", {"handle": handle})
+    assert len(plan["data"]["plan"]) == 500
+    assert "\n".join(whole["items"]).startswith(plan["data"]["plan"])
+    assert (len(exchanges["items"]), exchanges["next_offset"]) == (1, 1)
+    assert (rows["items"][0], rows["total"]) == (stages["data"]["stages"][0], stages["limits"]["seen"])
+    assert other.is_error
+
+
 async def test_a_plan_names_what_costs(tmp_path: Path) -> None:
     async with asking(laid_out(tmp_path, CASES)) as client:
         told = (await asked(client, "spark_get_sql_plan", app=SUCCESS, max_chars=500))["data"]

@@ -1,5 +1,7 @@
 """What the tools answer with: the types are the output schemas. Text of logs and plans is content."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -169,6 +171,13 @@ class PlanTold(_Answer):
     costly: list[str]
     error: str
     plan: str
+
+
+class Piece(_Answer):
+    items: list[Any] = Field(description="rows, or lines of a plan")
+    offset: int
+    next_offset: int | None
+    total: int
 
 
 class Difference(_Answer):

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
-from pierhead.sdk import NotFound
+from pierhead.sdk import Caller, NotFound
 from pierhead.sdk.envelope import Envelope, Limits, Link, Page, summed_up
 from pierhead.sdk.redacting import redact, redact_value
 from pierhead.servers.spark.answers import (
@@ -36,6 +36,7 @@ from pierhead.servers.spark.listing import Listed, applications_in
 from pierhead.servers.spark.plans import costly, operators
 from pierhead.servers.spark.reading import Reader, last_lines, no_such_application
 from pierhead.servers.spark.references import Reference, read_airflow, read_reference
+from pierhead.servers.spark.results_desk import ResultsDesk
 from pierhead.servers.spark.settings import SparkSettings
 from pierhead.servers.spark.shapes import skewed
 
@@ -44,6 +45,7 @@ Data = TypeVar("Data")
 _MOST_EXECUTOR_LOGS: Final = 4
 _LONGEST_REASON: Final = 600
 _SLOW: Final = 1000.0
+_MOST_SETTINGS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,9 @@ class Wanted:
 class Desk:
     """Over the sources of one server."""
 
-    def __init__(self, chosen: SparkSettings) -> None:
+    def __init__(self, chosen: SparkSettings, results: ResultsDesk) -> None:
         self.chosen = chosen
+        self.results = results
         self._histories = [
             History(address, f"the History Server {name}", chosen.source_s) for name, address in chosen.history.items()
         ]
@@ -155,14 +158,13 @@ class Desk:
         )
         return self.told(found, f"{found.id} {answer.name}: {answer.status} after {answer.duration_s:.0f} s", answer)
 
-    async def stages(self, app: str, status: str, sort: str, limit: int) -> Envelope[Stages]:
+    async def stages(self, caller: Caller, app: str, status: str, sort: str, limit: int) -> Envelope[Stages]:
         found = await self.found(app)
         every = list(found.application.stages.values()) if found.application else []
         fitting = [stage for stage in every if not status or stage.status == status]
         rows = sorted((_stage_row(stage) for stage in fitting), key=_ORDERS[sort], reverse=True)
         told = self.told(found, f"{len(rows)} of {len(every)} stages", Stages(stages=rows[:limit]))
-        more = Limits(why="rows", seen=len(rows), next="a status, or one stage") if len(rows) > limit else None
-        return told.model_copy(update={"limits": more, "page": Page(returned=len(rows[:limit]))})
+        return await self.results.cut(told, caller, rows, limit, "rows")
 
     async def stage(self, app: str, stage_id: int, attempt: int | None, include: Sequence[str]) -> Envelope[StageTold]:
         """Errors: NotFound (`no-such-stage`)."""
@@ -186,28 +188,27 @@ class Desk:
         words = f"one task took {times.most / _SLOW:.1f} s, {times.skew:g} times the middle" if answer.is_skewed else ""
         return self.told(found, f"stage {stage_id}: {stage.status}, {stage.failed} failed tasks. {words}", answer)
 
-    async def environment(self, app: str, section: str, keys_like: str) -> Envelope[Environment]:
+    async def environment(self, caller: Caller, app: str, section: str, keys_like: str) -> Envelope[Environment]:
         found = await self.found(app)
         properties = found.application.properties if found.application else {}
         if section == "command" and found.application:
             properties = {"command": found.application.command}
         fitting = {name: value for name, value in sorted(properties.items()) if keys_like.casefold() in name.casefold()}
         settings = {str(name): str(value)[:_LONGEST_REASON] for name, value in redact_value(fitting).items()}
-        kept = dict(list(settings.items())[:200])
+        kept = dict(list(settings.items())[:_MOST_SETTINGS])
         told = self.told(found, f"{len(kept)} of {len(properties)}", Environment(section=section, settings=kept))
-        more = Limits(why="rows", seen=len(settings), next="keys_like") if len(kept) < len(settings) else None
-        return told.model_copy(update={"limits": more})
+        rows = [f"{name}={value}" for name, value in settings.items()]
+        return await self.results.cut(told, caller, rows, _MOST_SETTINGS, "rows")
 
-    async def executors(self, app: str, only: str, limit: int) -> Envelope[Executors]:
+    async def executors(self, caller: Caller, app: str, only: str, limit: int) -> Envelope[Executors]:
         found = await self.found(app)
         every = list(found.application.executors.values()) if found.application else []
         fitting = [each for each in every if only == "all" or each.is_failed]
         rows = [_executor_row(each) for each in sorted(fitting, key=lambda each: (-each.failed, each.removed))]
         told = self.told(found, f"{len(rows)} of {len(every)} executors", Executors(executors=rows[:limit]))
-        more = Limits(why="rows", seen=len(rows), next="a higher limit") if len(rows) > limit else None
-        return told.model_copy(update={"limits": more, "page": Page(returned=len(rows[:limit]))})
+        return await self.results.cut(told, caller, rows, limit, "rows")
 
-    async def plan(self, app: str, execution_id: int | None, max_chars: int) -> Envelope[PlanTold]:
+    async def plan(self, caller: Caller, app: str, execution_id: int | None, max_chars: int) -> Envelope[PlanTold]:
         """Errors: NotFound (`no-such-query`)."""
         found = await self.found(app)
         queries = found.application.queries if found.application else {}
@@ -229,8 +230,7 @@ class Desk:
             plan=text[:max_chars],
         )
         told = self.told(found, f"execution {query.id}: {query.duration / 1000:.1f} s", answer)
-        more = Limits(why="bytes", seen=len(text), next="max_chars") if len(text) > max_chars else None
-        return told.model_copy(update={"limits": more})
+        return await self.results.cut(told, caller, text.split("\n"), max_chars, "bytes")
 
     def again(self, answer: Envelope[Data]) -> Envelope[Data]:
         """The same answer, whose data were changed, with evidence for them."""
