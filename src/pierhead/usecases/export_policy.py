@@ -12,22 +12,25 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from pierhead.core.ai_client import Connection
-from pierhead.core.catalog import Server, Stage
+from pierhead.core.catalog import Effect, Server, Stage
 from pierhead.core.errors import Invalid
 from pierhead.core.snapshot import Snapshot
 
 MARKETPLACE: Final = "pierhead"
 """What the front desk is called in a client's file, and the marketplace that holds the servers as plugins."""
+DESK_CALL: Final = "call_tool"
+"""The front desk's tool that calls any other: it may be one that acts."""
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 _STOPPED: Final = frozenset({Stage.SUSPENDED, Stage.QUARANTINED})
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """One server that clients may connect to, and the tools of it that are offered."""
+    """One server that clients may connect to, the tools of it that are offered, and which of them do not only read."""
 
     connection: Connection
     tools: tuple[str, ...]
+    acting: tuple[str, ...]
     description: str
     version: str
     owner: str
@@ -74,11 +77,10 @@ def compile_fleet(origin: str, snapshot: Snapshot) -> Fleet:
 
 def _offered(origin: str, server: Server) -> Offered:
     connection = _connection(origin, server.name)
-    return Offered(connection, _shown(server), server.description, server.version, server.owner)
-
-
-def _shown(server: Server) -> tuple[str, ...]:
-    return tuple(tool.name for tool in server.tools.values() if not tool.withheld)
+    shown = [tool for tool in server.tools.values() if not tool.withheld]
+    names = tuple(tool.name for tool in shown)
+    acting = tuple(tool.name for tool in shown if tool.effect is not Effect.READ)
+    return Offered(connection, names, acting, server.description, server.version, server.owner)
 
 
 def _connection(origin: str, name: str) -> Connection:
@@ -182,12 +184,23 @@ def _vscode(fleet: Fleet) -> tuple[Exported, ...]:
         "McpGalleryServiceUrl": fleet.origin,
         "ChatMCP": "registry",
         "ChatToolsAutoApprove": False,
+        "ChatToolsEligibleForAutoApproval": _never_alone(fleet),
     }
     return (
         _json("policy.json", ("/etc/vscode/",), policies),
         Exported("vscode.reg", ("Windows: regedit /s, or the same values by group policy",), _registry(policies)),
         Exported("vscode.mobileconfig", ("macOS: device management",), _profile(policies)),
     )
+
+
+def _never_alone(fleet: Fleet) -> str:
+    """The tools that a person confirms each time; JSON in a text, as VS Code takes an object on any system.
+
+    It looks a tool of MCP up by its bare name, its dots as `_`, whichever server it is of: a name that only reads on
+    one server and acts on another is confirmed on both.
+    """
+    acting = {name.replace(".", "_") for each in fleet.offered for name in each.acting}
+    return json.dumps(dict.fromkeys(sorted({DESK_CALL, *acting}), False))
 
 
 def _registry(policies: Mapping[str, object]) -> str:

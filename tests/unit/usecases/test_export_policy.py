@@ -4,7 +4,9 @@ Sources, read on 2026-11-21:
 Copilot: docs.github.com, "Configuring an MCP server allowlist for your enterprise".
 Claude Code: code.claude.com/docs/en/managed-mcp. Codex: its manual, "Managed configuration", requirements.toml.
 Gemini CLI: docs/admin/enterprise-controls.md and docs/tools/mcp-server.md in its package, 0.61.0.
-VS Code: build/lib/policies/policyData.jsonc in its repository.
+VS Code: build/lib/policies/policyData.jsonc in its repository; how a tool is looked up, on 2026-11-22:
+src/vs/workbench/contrib/chat/browser/tools/languageModelToolsService.ts (isToolEligibleForAutoApproval) and
+src/vs/workbench/contrib/mcp/common/mcpServer.ts (McpTool.referenceName).
 """
 
 import json
@@ -17,10 +19,11 @@ from typing import Any
 import pytest
 from tests.unit.samples import SERVER, TOOL
 
-from pierhead.core.catalog import Stage
+from pierhead.apps.gateway.desk import CALL
+from pierhead.core.catalog import Effect, Stage
 from pierhead.core.errors import Invalid
 from pierhead.core.snapshot import Snapshot
-from pierhead.usecases.export_policy import EXPORTS, Exported, compile_fleet, differences, export
+from pierhead.usecases.export_policy import DESK_CALL, EXPORTS, Exported, compile_fleet, differences, export
 
 ORIGIN = "https://mcp.corp.example"
 DRIFTED = replace(TOOL, name="drop_table", withheld="its description changed")
@@ -119,7 +122,13 @@ def test_gemini_is_given_the_front_desk_whatever_its_user_configured() -> None:
     assert {name: entry["url"] for name, entry in injected.items()} == {"pierhead": f"{ORIGIN}/mcp"}
 
 
-VSCODE = {"McpGalleryServiceUrl": str, "ChatMCP": str, "ChatToolsAutoApprove": bool}
+EFFECTS = {"rows.write": Effect.WRITE, "rows_delete": Effect.DESTRUCTIVE}
+VSCODE = {
+    "McpGalleryServiceUrl": str,
+    "ChatMCP": str,
+    "ChatToolsAutoApprove": bool,
+    "ChatToolsEligibleForAutoApproval": str,
+}
 
 
 def test_vs_code_gets_the_same_policies_on_every_system() -> None:
@@ -136,6 +145,23 @@ def test_vs_code_gets_the_same_policies_on_every_system() -> None:
     assert registry.startswith("Windows Registry Editor Version 5.00\r\n")
     assert f'"McpGalleryServiceUrl"="{ORIGIN}"\r\n' in registry
     assert '"ChatToolsAutoApprove"=dword:00000000\r\n' in registry
+    assert (
+        f'"ChatToolsEligibleForAutoApproval"={json.dumps(policies["ChatToolsEligibleForAutoApproval"])}\r\n' in registry
+    )
+
+
+def test_vs_code_never_approves_by_itself_what_does_not_only_read() -> None:
+    acting = [replace(TOOL, name=name, effect=effect) for name, effect in EFFECTS.items()]
+    held = replace(TOOL, name="held", effect=Effect.WRITE, withheld="it changed")
+    server = replace(SERVER, name="ops", tools={each.name: each for each in (*acting, TOOL, held)})
+    fleet = compile_fleet(ORIGIN, Snapshot(7, {"ops": server, "presto": PRESTO}, {}))
+    (policy, *_) = export("vscode", fleet)
+    said = json.loads(str(policy.document["ChatToolsEligibleForAutoApproval"]))
+    assert said == {"call_tool": False, "rows_delete": False, "rows_write": False}
+
+
+def test_the_front_desk_calls_by_that_name() -> None:
+    assert DESK_CALL == CALL
 
 
 @pytest.mark.parametrize("client", ["cursor", "windsurf", "claude-desktop"])
