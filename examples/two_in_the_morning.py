@@ -110,18 +110,16 @@ async def _said(client: Client, tool: str, arguments: dict[str, Any]) -> str:
 async def look_into(agent: Agent, incident: str, link: str) -> dict[str, Any]:
     """Steps 1 to 7: what failed, why, what is late, whose it is, a draft of the finding, and a plan."""
     run = await agent.ask(1, "airflow", "airflow_diagnose_run", url=link)
-    first = run["data"]["first_failed"][0]
-    app = next((each["id"] for each in first["external_ids"] if each["system"] == "spark"), "")
-    if not app:
-        raise Stuck(f"the log of {first['task_id']} names no Spark application")
+    first = _first(run["data"]["first_failed"], "failed task")
+    app = _first([each["id"] for each in first["external_ids"] if each["system"] == "spark"], "Spark application")
     failure, past = await asyncio.gather(
         agent.ask(2, "spark", "spark_diagnose_failure", app=app),
         agent.ask(2, "spark", "spark_search_analyses", fingerprint=first["fingerprint"]),
     )
-    output = run["data"]["assets_at_risk"][0]["asset"].rstrip("/").rpartition("/")[2]
+    output = _first(run["data"]["assets_at_risk"], "asset at risk")["asset"].rstrip("/").rpartition("/")[2]
     partition = _PARTITION.search(failure["data"]["quote"])
     lineage = await agent.ask(3, "lake", "presto_get_lineage", table=output, direction="upstream")
-    upstream = lineage["data"]["edges"][0]["made_from"]
+    upstream = _first(lineage["data"]["edges"], f"table that {output} is made from")["made_from"]
     wanted = {"expect_partition": partition[1]} if partition else {}
     fresh = await agent.ask(3, "lake", "presto_check_freshness", table=upstream, last_n=3, **wanted)
     dag_id, run_id = run["data"]["dag_id"], run["data"]["run_id"]
@@ -142,6 +140,13 @@ async def look_into(agent: Agent, incident: str, link: str) -> dict[str, Any]:
         "plan": {"digest": plan["plan_digest"], "summary": plan["summary"], "count": plan["count"]},
         "steps": [asdict(step) for step in agent.steps],
     }
+
+
+def _first(found: list[Any], what: str) -> Any:  # noqa: ANN401 - JSON
+    """Errors: Stuck, where there is none."""
+    if not found:
+        raise Stuck(f"no {what} is known")
+    return found[0]
 
 
 def report_of(incident: str, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,13 +203,19 @@ class Incidents:
 
     folder: Path
 
-    def opened(self, event: Mapping[str, str]) -> str:
-        """The incident of a task that failed in a run; nothing, where it was opened before."""
-        named = "/".join(event[name] for name in ("dag_id", "run_id", "task_id"))
+    def opened(self, event: Mapping[str, Any]) -> str:
+        """The incident of a task that failed in a run; nothing, where it was opened before.
+
+        Errors: KeyError, TypeError, for what tells of no failure.
+        """
+        event = {name: event[name] for name in ("dag_id", "run_id", "task_id", "url")}
+        named = json.dumps([event["dag_id"], event["run_id"], event["task_id"]])
         incident = f"inc-{hashlib.sha256(named.encode()).hexdigest()[:12]}"
+        if not all(isinstance(value, str) for value in event.values()):
+            raise TypeError("an event is of texts")
         try:
             with self.file(incident).open("x") as kept:
-                json.dump({"incident": incident, "event": dict(event)}, kept)
+                json.dump({"incident": incident, "event": event}, kept)
         except FileExistsError:
             return ""
         return incident
@@ -225,7 +236,7 @@ def listening(port: int, incidents: Incidents, agent: Agent) -> ThreadingHTTPSer
         def do_POST(self) -> None:
             length = int(self.headers.get("content-length", "0"))
             try:
-                event: dict[str, str] = json.loads(self.rfile.read(min(length, _LARGEST_EVENT)))
+                event: Any = json.loads(self.rfile.read(min(length, _LARGEST_EVENT)))
                 incident = incidents.opened(event)
             except (ValueError, KeyError, TypeError):
                 self._said(400, "bad-event")
@@ -237,8 +248,9 @@ def listening(port: int, incidents: Incidents, agent: Agent) -> ThreadingHTTPSer
         def _look(self, one: Agent, incident: str, link: str) -> None:
             try:
                 show(one, incidents.keep(asyncio.run(look_into(one, incident, link))))
-            except Stuck as stuck:
-                incidents.keep({"incident": incident, "link": link, "stuck": str(stuck)})
+            except Exception as raised:  # noqa: BLE001 - the top of this thread: the incident says how far it came
+                steps = [asdict(step) for step in one.steps]
+                incidents.keep({"incident": incident, "link": link, "stuck": repr(raised), "steps": steps})
 
         def _said(self, status: int, words: str) -> None:
             self.send_response(status)

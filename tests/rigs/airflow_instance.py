@@ -21,7 +21,7 @@ from tests.rigs.spark_cluster import waited
 
 DAGS: Final = Path(__file__).with_name("airflow_dags.py")
 _STARTING_S: Final = 120
-_RUN_S: Final = 120
+_RUN_S: Final = 300
 _ENDING_S: Final = 20
 _PARTS: Final = (("api-server",), ("scheduler", "--skip-serve-logs"), ("dag-processor",))
 _NEEDED: Final = ("metadatabase", "scheduler", "dag_processor")
@@ -100,10 +100,10 @@ class AirflowInstance:
 
     def ended(self, dag_id: str, run_id: str) -> str:
         """The state in which a run ends."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"
+        path, token = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}", self.token()
 
         def state() -> str:
-            told = str(self.asked(path, self.token())["state"])
+            told = str(self.asked(path, token)["state"])
             return told if told in {"success", "failed"} else ""
 
         return str(waited(state, f"the end of {run_id}", _RUN_S))
@@ -138,8 +138,15 @@ def airflow_instance(
 ) -> Generator[AirflowInstance]:
     """One in `home`; it ends with the block."""
     instance = AirflowInstance(python, home, dags, known_by)
+    with running(instance):
+        yield instance
+
+
+@contextmanager
+def running(instance: AirflowInstance) -> Generator[None]:
+    """That one, until the block ends."""
     try:
         instance.start()
-        yield instance
+        yield
     finally:
         instance.stop()

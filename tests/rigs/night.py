@@ -9,8 +9,8 @@ story, and whoever wants to try it.
 
 import json
 import re
+import select
 import sys
-import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -21,7 +21,7 @@ from typing import Any, Final
 import yaml
 from tests.components import ROOT, airflow, free_port, spark
 from tests.coordinators import Address, coordinator, rows_of
-from tests.rigs.airflow_instance import AirflowInstance, airflow_instance
+from tests.rigs.airflow_instance import AirflowInstance, running
 from tests.rigs.mesh import bundle, svid
 from tests.running_platform import Up, up
 from tools.java_engines import TRINO
@@ -39,6 +39,7 @@ _SUBMIT: Final = """#!/bin/bash
 set -o pipefail
 export SPARK_HOME='{home}' PYSPARK_PYTHON='{python}' SPARK_LOCAL_IP=127.0.0.1 SPARK_LOCAL_HOSTNAME=127.0.0.1
 "$SPARK_HOME/bin/spark-submit" --master 'local[1]' --name daily_orders --driver-memory 600m \\
+  --driver-java-options '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' \\
   --conf spark.ui.enabled=false --conf spark.sql.shuffle.partitions=1 --conf spark.driver.host=127.0.0.1 \\
   '{job}' '{lake}' "$1" 2>&1 | tee "{logs}/daily_orders-$1-$$.log"
 """
@@ -106,26 +107,28 @@ class Night:
 
 @contextmanager
 def night(folder: Path, trino: AbstractContextManager[str]) -> Generator[Night]:
-    """All of it in `folder`, engines at the same time; it ends with the block."""
-    dags = _RIGS / "night_dags.py"
+    """All of it in `folder`, Airflow and the rest at the same time; it ends with the block."""
+    instance = AirflowInstance(airflow(), folder / "airflow", _RIGS / "night_dags.py", "daily_orders")
     with ExitStack() as opened:
-        instance = airflow_instance(airflow(), folder / "airflow", dags, "daily_orders")
-        with ThreadPoolExecutor(2) as starting:
-            lake = starting.submit(opened.enter_context, trino)
-            started = starting.submit(opened.enter_context, instance)
-        address, running = lake.result(), started.result()
-        assert isinstance(address, Address), "the lake is read from its files: the coordinator is started here"
-        _prepare(folder, running, address)
-        fleet = folder / "fleet.yaml"
-        fleet.write_text(json.dumps(_fleet(folder, running, address)))
-        (folder / "bundle.json").write_bytes(bundle())
-        place = {AGENT: {"surface": "agent", "environment": "production"}}
-        mesh = {"trust_domain": "corp.example", "bundle": str(folder / "bundle.json"), "workloads": json.dumps(place)}
-        given = {f"mesh__{name}": value for name, value in mesh.items()}
-        platform = opened.enter_context(up(folder / "data", fleet, **given))
-        found = Night(folder, running, address, platform)
+        with ThreadPoolExecutor(1) as beside:
+            starting = beside.submit(opened.enter_context, running(instance))
+            address = opened.enter_context(trino)
+            assert isinstance(address, Address), "the lake is read from its files: the coordinator is started here"
+            _prepare(folder, instance, address)
+            platform = opened.enter_context(_platform(folder, _fleet(folder, instance, address)))
+        starting.result()
+        found = Night(folder, instance, address, platform)
         found.prove()
         yield found
+
+
+def _platform(folder: Path, fleet: dict[str, Any]) -> AbstractContextManager[Up]:
+    """The platform over that fleet, which knows the agent by its trust bundle."""
+    (folder / "fleet.yaml").write_text(json.dumps(fleet))
+    (folder / "bundle.json").write_bytes(bundle())
+    place = {AGENT: {"surface": "agent", "environment": "production"}}
+    mesh = {"trust_domain": "corp.example", "bundle": str(folder / "bundle.json"), "workloads": json.dumps(place)}
+    return up(folder / "data", folder / "fleet.yaml", **{f"mesh__{name}": value for name, value in mesh.items()})
 
 
 def _prepare(folder: Path, instance: AirflowInstance, address: Address) -> None:
@@ -135,7 +138,7 @@ def _prepare(folder: Path, instance: AirflowInstance, address: Address) -> None:
     for name in ("logs", "events", "runbooks"):
         (folder / name).mkdir()
     python, home = spark()
-    submit = instance.home / "submit"
+    submit = folder / "submit"
     paths = {"job": _RIGS / "night_job.py", "lake": address.lake, "logs": folder / "logs"}
     submit.write_text(_SUBMIT.format(home=home, python=python, **paths))
     submit.chmod(0o755)
@@ -173,10 +176,22 @@ def main(folder: Path) -> None:
         program = f"{sys.executable} {SCRIPT}"
         print(f"{program} look {flags} --proofs {at.proofs} {at.link}")
         print(f"{program} clear {flags} --person {folder}/nora {folder}/inc-*.json")
-        print(f"{sys.executable} -m pierhead.apps.cli approvals list --as olaf --data {at.platform.data}", flush=True)
-        while True:
-            time.sleep(_REFRESH_S)
-            at.prove()
+        print(f"{sys.executable} -m pierhead.apps.cli approvals list --as olaf --data {at.platform.data}")
+        print(f"Enter: {DAY} lands; Ctrl-C: all of it ends", flush=True)
+        _attend(at)
+
+
+def _attend(at: Night) -> None:
+    """Keep the proofs new, and have the day land when somebody presses Enter."""
+    watched = [sys.stdin]
+    while True:
+        ready, _, _ = select.select(watched, [], [], _REFRESH_S)
+        if ready:
+            watched = []
+            if sys.stdin.readline():
+                at.land()
+                print(f"{DAY} has landed", flush=True)
+        at.prove()
 
 
 if __name__ == "__main__":

@@ -31,13 +31,12 @@ with DAG(
     schedule=None,
     catchup=False,
 ) as daily_orders:
-    rates = BashOperator(task_id="rates", bash_command="true")
     load = BashOperator(
         task_id="load",
-        bash_command='exec "$AIRFLOW_HOME/submit" {{ ds }}',
+        bash_command='exec "$AIRFLOW_HOME/../submit" {{ ds }}',
         append_env=True,
         outlets=[ORDERS],
         on_failure_callback=tell,
     )
     publish = BashOperator(task_id="publish", bash_command="true")
-    rates >> load >> publish
+    load >> publish
