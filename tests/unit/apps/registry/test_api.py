@@ -306,6 +306,9 @@ async def test_a_server_shows_its_tools_as_a_call_would_meet_them(program: Progr
     ]
     assert tools["clear_task"]["approval"] == "approve"
     assert tools["get_task_log"]["input_schema"]["required"] == ["sql"]
+    assert len(tools["get_task_log"]["digest"]) == 64
+    assert 50 < tools["get_task_log"]["token_weight"] < 200
+    assert tools["get_task_log"]["examples"] == []
 
 
 async def test_a_server_out_of_reach_shows_no_tool(program: Program) -> None:

@@ -15,11 +15,13 @@ from pierhead.apps.registry.api.health import HealthForm, short
 from pierhead.apps.registry.api.sight import entry_seen, knows_live, may_see, reviews, undeployed, versions_seen
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import DataClass, Effect, Server, Stage, Tool
+from pierhead.core.definitions import tool_digest
 from pierhead.core.errors import Invalid
 from pierhead.core.health import Health
 from pierhead.core.json import Json
 from pierhead.core.policy import Question
 from pierhead.core.snapshot import Snapshot
+from pierhead.core.token_weight import token_weight
 from pierhead.core.usage import Minutes
 from pierhead.usecases.explain_decision import Explanation, explain_decision
 from pierhead.usecases.list_tools import list_tools
@@ -83,6 +85,9 @@ class ToolForm:
     reasons: tuple[Reason, ...]
     input_schema: Mapping[str, object]
     output_schema: Mapping[str, object]
+    digest: str
+    token_weight: int
+    examples: tuple[Mapping[str, object], ...]
 
 
 async def servers(asked: Asked) -> object:
@@ -274,6 +279,9 @@ def _tool(asked: Asked, each: Server, tool: Tool) -> ToolForm:
         reasons=reasons_of(use),
         input_schema=tool.input_schema,
         output_schema=tool.output_schema,
+        digest=tool_digest(tool),
+        token_weight=token_weight(tool.name, tool.description, (tool.input_schema, tool.output_schema)),
+        examples=tool.examples,
     )
 
 
