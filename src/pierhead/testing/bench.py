@@ -113,6 +113,17 @@ class Bench:
         if failed:
             raise failed[0]
 
+    @asynccontextmanager
+    async def serving(self) -> AsyncGenerator[Application]:
+        """The application itself, for requests from elsewhere in this process; clients of meanwhile share it."""
+        async with AsyncExitStack() as opened:
+            yield await self._hosted(opened)
+
+    def message_of(self, who: Identity) -> bytes:
+        """What the gateway would say of `who` in its header: for a request to `serving`."""
+        self._admit(who)
+        return orjson.dumps(_said(who, sits_there=False))
+
     async def _transport(self, opened: AsyncExitStack) -> StreamingTransport:
         application = await self._hosted(opened)
         tasks = await opened.enter_async_context(anyio.create_task_group())

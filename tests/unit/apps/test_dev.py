@@ -2,17 +2,23 @@
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 
+import anyio
+import anyio.lowlevel
 import httpx2
 import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 
-from pierhead.apps.cli.dev import application, dev
+from pierhead.apps.cli.dev import _speaker, application, dev  # pyright: ignore[reportPrivateUsage] - what a flag means
 from pierhead.apps.cli.dev_state import Development, stand_in
 from pierhead.bootstrap.projects import project_in
 from pierhead.core.errors import Misconfigured
+from pierhead.sdk.testing import lifespan
 from pierhead.testing import Identity
+from pierhead.testing.transport import StreamingTransport
 
 pytestmark = pytest.mark.anyio
 
@@ -151,6 +157,68 @@ async def test_saved_code_is_loaded_and_the_record_goes_on(now: Development, sai
     now.look()
     assert "book 5" in (await browser.send("/call", tool="look", arguments='{"number": 5}')).text
     assert [line.partition(":")[0] for line in said] == ["loaded again", "not loaded", "loaded again"]
+
+
+@pytest.fixture
+async def ai_client(now: Development, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[httpx2.AsyncClient]:
+    """HTTP to the inspector's address, its code followed as a running one follows it."""
+    monkeypatch.setattr("pierhead.apps.cli.dev_state._LOOK_S", 0.001)
+    door = application(now, URL)
+    async with lifespan(door), anyio.create_task_group() as tasks:
+        while now.door is None:
+            await anyio.lowlevel.checkpoint()
+        async with httpx2.AsyncClient(transport=StreamingTransport(door, tasks), base_url=URL) as client:
+            yield client
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("mode", ["2026-07-28", "legacy"])
+async def test_an_ai_client_calls_as_the_person_of_the_page(
+    now: Development, said: list[str], ai_client: httpx2.AsyncClient, mode: str
+) -> None:
+    now.speaker = Identity("carol", frozenset({"staff"}))
+    async with Client(streamable_http_client(f"{URL}/mcp", http_client=ai_client), mode=mode) as client:
+        assert {"look", "burn"} <= {tool.name for tool in (await client.list_tools()).tools}
+        answer = await client.call_tool("look", {"number": 3})
+        assert answer.structured_content == {"result": "book 3"}
+        assert said == []
+        now.speaker = Identity("carol")
+        assert not (await client.call_tool("look", {"number": 3})).is_error
+    assert said == ["WARNING: carol would be refused: look is for group:staff"]
+    assert "carol" in str(now.bench.audit.facts[-2])
+
+
+async def test_an_ai_client_meets_the_code_of_now(now: Development, ai_client: httpx2.AsyncClient) -> None:
+    (now.project.folder / "dev_shelf.py").write_text(SERVER.replace("book {number}", "tome {number}"))
+    bench = now.bench
+    while now.bench is bench or now.door is None:
+        await anyio.lowlevel.checkpoint()
+    async with Client(streamable_http_client(f"{URL}/mcp", http_client=ai_client), mode="2026-07-28") as client:
+        assert (await client.call_tool("look", {"number": 3})).structured_content == {"result": "tome 3"}
+
+
+async def test_no_page_of_another_name_or_place_reaches_the_door(ai_client: httpx2.AsyncClient) -> None:
+    for headers in ({"host": "evil.example"}, {"origin": "http://evil.example"}):
+        answer = await ai_client.post("/mcp", content=b"{}", headers={"content-type": "application/json", **headers})
+        assert answer.status_code in {403, 421}
+
+
+async def test_the_page_says_as_whom_clients_call(now: Development) -> None:
+    browser = Browser(now)
+    assert "AI clients call as" in await browser.page()
+    await browser.send("/speaker", user="dora", groups="staff, night")
+    assert now.speaker == Identity("dora", frozenset({"staff", "night"}))
+    assert (await browser.send("/speaker", user="")).status_code == 400
+    assert now.speaker.user == "dora"
+
+
+def test_the_speaker_has_the_groups_of_the_fleet_file(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    assert _speaker("alice", file) == Identity("alice")
+    shelf = "{kind: python, code: 'dev_shelf:server', owner: o, support: '#s', access: everyone}"
+    file.write_text(f"people:\n  alice: {{groups: [staff]}}\nservers:\n  shelf: {shelf}\n")
+    assert _speaker("alice", file) == Identity("alice", frozenset({"staff"}))
+    assert _speaker("bob", file) == Identity("bob")
 
 
 def test_who_stands_in_has_what_the_policy_asks_for(now: Development) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from pierhead.apps.cli.dev_state import Development, Tried
+    from pierhead.testing import Identity
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
@@ -36,6 +37,9 @@ def dev(
     path: Annotated[Path, typer.Argument(help="The project's folder.")] = Path(),
     port: Annotated[int, typer.Option("--port", help="Where the inspector listens.")] = 8425,
     host: Annotated[str, typer.Option("--host", help="This machine alone: anything else is refused.")] = "127.0.0.1",
+    person: Annotated[
+        str, typer.Option("--as", help="As whom AI clients call at /mcp; the page changes it.")
+    ] = "alice",
 ) -> None:
     """Run a project's server while you write it: reloaded on change, called as anyone, approvals answered on the page.
 
@@ -51,9 +55,12 @@ def dev(
         raise Misconfigured(
             f"anyone may call as anyone here, so it does not listen on {host}", hint=hint, code="dev-is-local"
         )
-    now = Development.of(project_in(path), lambda line: print(line, file=sys.stderr, flush=True))
+    project = project_in(path)
+    now = Development.of(project, lambda line: print(line, file=sys.stderr, flush=True))
+    now.speaker = _speaker(person, project.fleet)
     url = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
     print(f"{now.bench.server.name} at {url}: edit, save, call. Ctrl-C ends it.", flush=True)
+    print(f"AI clients: {url}/mcp, as {now.speaker.user} ({', '.join(sorted(now.speaker.groups)) or 'in no group'})")
     settings = uvicorn.Config(application(now, url), host, port, log_level="warning", lifespan="on")
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(settings).run()
@@ -69,6 +76,7 @@ def application(now: "Development", url: str) -> "Starlette":
     from starlette.routing import Mount, Route  # noqa: PLC0415
     from starlette.staticfiles import StaticFiles  # noqa: PLC0415
 
+    from pierhead.apps.cli.dev_door import Door  # noqa: PLC0415
     from pierhead.apps.registry.web.frame import STATIC  # noqa: PLC0415
     from pierhead.apps.registry.web.safety import SafePages  # noqa: PLC0415
 
@@ -80,11 +88,15 @@ def application(now: "Development", url: str) -> "Starlette":
         task = asyncio.create_task(now.follow())
         yield
         task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
     routes = [
         Route("/", desk.shown),
         Route("/call", desk.called, methods=["POST"]),
         Route("/answer", desk.answered, methods=["POST"]),
+        Route("/speaker", desk.spoken, methods=["POST"]),
+        Route("/mcp", Door(now, url), methods=["GET", "POST", "DELETE"]),
         Mount("/-/static", StaticFiles(directory=STATIC)),
     ]
     return Starlette(routes=routes, middleware=[Middleware(SafePages)], lifespan=following)
@@ -102,16 +114,12 @@ class Desk:
         return self._page(request, {"user": "alice"}, None, "")
 
     async def called(self, request: "Request") -> "Response":
-        from pierhead.testing import Identity  # noqa: PLC0415
         from pierhead.testing.profiles import ERAS  # noqa: PLC0415
 
         try:
             typed = await self._form(request)
             arguments = _object(typed.get("arguments", ""))
-            groups = frozenset(each.strip() for each in typed.get("groups", "").split(",") if each.strip())
-            who = Identity(typed.get("user", "").strip(), groups, typed.get("workload", "").strip())
-            if not who.user and not who.workload:
-                raise Invalid("nobody calls", hint="say a person or a workload")
+            who = _who(typed)
             eras = ERAS if typed.get("era") == "both" else (typed.get("era", ERAS[0]),)
             told = [await self.now.call(typed.get("tool", ""), arguments, who, era) for era in eras if era in ERAS]
         except PierheadError as fault:
@@ -125,6 +133,13 @@ class Desk:
         except PierheadError as fault:
             return self._refused(request, fault)
         return self._page(request, typed, None, "")
+
+    async def spoken(self, request: "Request") -> "Response":
+        try:
+            self.now.speaker = _who(await self._form(request))
+        except PierheadError as fault:
+            return self._refused(request, fault)
+        return self._page(request, {"user": self.now.speaker.user}, None, "")
 
     async def _form(self, request: "Request") -> dict[str, str]:
         """Errors: Forbidden (`wrong-host`, `wrong-origin`)."""
@@ -155,6 +170,25 @@ class Desk:
 
         del request
         return PlainTextResponse(f"{fault.message}\n{fault.hint}\n", numbers(fault).http)
+
+
+def _who(typed: "Mapping[str, str]") -> "Identity":
+    """Who calls, as a form says it. Errors: Invalid."""
+    from pierhead.testing import Identity  # noqa: PLC0415
+
+    groups = frozenset(each.strip() for each in typed.get("groups", "").split(",") if each.strip())
+    who = Identity(typed.get("user", "").strip(), groups, typed.get("workload", "").strip())
+    if not who.user and not who.workload:
+        raise Invalid("nobody calls", hint="say a person or a workload")
+    return who
+
+
+def _speaker(person: str, fleet: Path) -> "Identity":
+    """That person, in the groups that the project's fleet file has them in."""
+    from pierhead.bootstrap import fleet as fleet_file  # noqa: PLC0415
+    from pierhead.testing.bench import identity  # noqa: PLC0415
+
+    return identity(person, fleet_file.load(fleet).people.get(person, ()) if fleet.is_file() else ())
 
 
 def _object(text: str) -> "Mapping[str, Any]":

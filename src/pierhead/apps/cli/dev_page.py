@@ -48,8 +48,8 @@ def page(now: Development, token: str, typed: Mapping[str, str], tried: Tried | 
                     h.div(class_="stack")[
                         h.h1[h.bdi[server.name]],
                         h.p(class_="quiet")[
-                            f"Version {visible(server.version)}, loaded {now.loaded} times. Development: this machine",
-                            " alone, anyone you say you are, and policy warns in place of refusing.",
+                            f"Version {visible(server.version)}, loaded {_times(now.loaded)}. Development: this",
+                            " machine alone, anyone you say you are, and policy warns in place of refusing.",
                         ],
                         theirs(server.description) if server.description else None,
                         *_notices(now, tried),
@@ -57,11 +57,16 @@ def page(now: Development, token: str, typed: Mapping[str, str], tried: Tried | 
                     _result(tried, more),
                     _approvals(now, token, typed),
                     titled("Tools", *(_tool(tool, token, typed) for tool in now.tools()), identity="tools"),
+                    titled("AI clients", *_clients(now, token), identity="clients"),
                     titled("Record", _record(now), identity="record"),
                 ],
             ],
         ]
     )
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _notices(now: Development, tried: Tried | None) -> Iterator[h.Node]:
@@ -98,6 +103,22 @@ def _reasons(fact: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """The rules that took part in one decision, as `why` shows them."""
     for reason in fact["reasons"]:
         yield str(reason["effect"]), str(reason["rule"]), visible(str(reason["sentence"]))
+
+
+def _clients(now: Development, token: str) -> Iterator[h.Node]:
+    """Where an AI client calls, and as whom."""
+    speaker = now.speaker
+    filled = Filled({"user": speaker.user, "groups": ", ".join(sorted(speaker.groups)), "workload": speaker.workload})
+    yield h.p["They call at ", h.code["/mcp"], " of this address, with no sign-in, as this person:"]
+    yield h.form(class_="stack", method="post", action="/speaker#clients")[
+        form_token(token),
+        h.div(class_="row")[
+            text("AI clients call as", "user", filled),
+            text("In groups", "groups", filled),
+            text("Through workload", "workload", filled),
+        ],
+        submit("Call as them"),
+    ]
 
 
 def _record(now: Development) -> h.Node:

@@ -17,6 +17,7 @@ from mcp.shared.exceptions import MCPError
 from pierhead.bootstrap.projects import Project
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Tool
+from pierhead.sdk.host import Application
 from pierhead.testing import Bench, Identity
 
 _LOOK_S: Final = 0.5
@@ -46,6 +47,10 @@ class Development:
     bench: Bench
     fault: str = ""
     loaded: int = 1
+    speaker: Identity = field(default_factory=lambda: Identity("alice"))
+    """As whom AI clients call at `/mcp`."""
+    door: Application | None = None
+    """Answers at `/mcp` while `follow` runs."""
     _marks: Mapping[Path, int] = field(default_factory=dict[Path, int])
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -58,10 +63,28 @@ class Development:
         return made
 
     async def follow(self) -> None:
-        """Until cancelled: load the code again whenever a file of it changes."""
+        """Until cancelled: load the code again whenever a file of it changes, and answer at `/mcp` with the newest."""
         while True:
-            await asyncio.sleep(_LOOK_S)
-            self.look()
+            bench = self.bench
+            async with bench.serving() as door:
+                self.door = door
+                while self.bench is bench:
+                    await asyncio.sleep(_LOOK_S)
+                    self.look()
+                self.door = None
+
+    def spoken_for(self) -> Identity:
+        """Who calls at `/mcp`: the speaker, in every group that a tool names, since policy only warns here."""
+        groups = {group for tool in self.tools() for group in tool.policy.groups}
+        return replace(self.speaker, groups=self.speaker.groups | groups)
+
+    def warn(self, name: str) -> None:
+        """Say so, if policy would refuse this tool to the speaker."""
+        tool = next((each for each in self.tools() if each.name == name), None)
+        if tool is not None and not may_use(self.speaker, tool):
+            self.talk(
+                f"WARNING: {self.speaker.user or self.speaker.workload} would be refused: {name} is for {tool.policy}"
+            )
 
     def look(self) -> None:
         """Load the code again if a file of it changed; code that does not load leaves the server as it was."""
@@ -142,6 +165,13 @@ class Development:
         for name in mine:
             del sys.modules[name]
         return mine
+
+
+def may_use(who: Identity, tool: Tool) -> bool:
+    """Whether the tool's policy names `who`, by what it says of people and programs."""
+    policy = tool.policy
+    is_named = who.user in policy.users or not policy.groups.isdisjoint(who.groups)
+    return (bool(who.user) and (policy.any_person or is_named)) or who.workload in policy.workloads
 
 
 def stand_in(who: Identity, tool: Tool) -> Identity | None:
