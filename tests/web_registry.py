@@ -190,6 +190,11 @@ def document_of(server: Server, access: str) -> dict[str, Json]:
     }
 
 
+def undated(tool: Tool) -> Tool:
+    """As its process says it: since when an estimate is, the registry alone knows."""
+    return replace(tool, minutes=replace(tool.minutes, stated_at=0.0))
+
+
 def _keep(server: Server, access: str, source: PolicySource, now: float) -> None:
     """One server with its one version; those on their way have none that clients get."""
     catalogue: MemoryCatalogue = source.catalogue  # type: ignore[assignment]
@@ -200,7 +205,7 @@ def _keep(server: Server, access: str, source: PolicySource, now: float) -> None
     by = "alice" if is_new else "fleet"
     current = "" if is_new else server.version
     catalogue.kept_entries[server.name] = Entry(server.name, document, origin, by, now - 40 * DAY, current, 1)
-    manifest = Manifest(server.version, server.description, server.upstream, tuple(server.tools.values()))
+    manifest = Manifest(server.version, server.description, server.upstream, tuple(map(undated, server.tools.values())))
     manifests.live[server.name] = manifest
     version = version_of(server.name, manifest, document, server.stage, now)
     catalogue.kept_versions[server.name, version.version] = version

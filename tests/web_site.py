@@ -65,6 +65,9 @@ from pierhead.usecases.withdraw_person import CurrentPeople, PeopleDesk
 PUBLIC_URL = "http://127.0.0.1:8420"
 PUSH_KEY = "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8"
 NOW = 1_795_000_000.0
+STATED = NOW - 30 * 86_400
+LONG_AGO = NOW - 300 * 86_400
+"""When estimates of minutes were handed in: those of the calls on airflow had expired."""
 PEOPLE = KnownPeople(
     {
         "alice": frozenset({"data-eng"}),
@@ -313,7 +316,7 @@ def tool(name: str, who: str, effect: Effect, minutes: float, description: str) 
         policy=parse_who(who),
         effect=effect,
         approval=Approval.NONE if effect is Effect.READ else Approval.APPROVE,
-        minutes=Minutes(minutes, minutes / 2, minutes * 2, "estimate"),
+        minutes=Minutes(minutes, minutes / 2, minutes * 2, "estimate", STATED),
         input_schema={
             "type": "object",
             "properties": {"sql": {"type": "string", "maxLength": 20000}},
@@ -521,6 +524,10 @@ def _call(day: int, number: int, at: float) -> CallRow:
         sentence=f"{tool_name} is declared for group:data-eng",
         duration_ms=4.2 + (step * 37) % 180,
         minutes=minutes,
+        minutes_low=minutes / 2,
+        minutes_high=minutes * 2,
+        minutes_method="estimate",
+        minutes_stated_at=LONG_AGO if name == "airflow" else STATED,
     )
     if step % 13 == 5:
         message = "you may not reach server 'warehouse': no rule lets bob reach it as a person"

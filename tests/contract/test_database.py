@@ -44,7 +44,7 @@ from pierhead.core.chain import START, Head, next_line, read_line
 from pierhead.core.errors import Conflict, Invalid, Misconfigured, RecordFailed
 from pierhead.core.health import Condition, Probe, judge
 from pierhead.core.rule import parse_who
-from pierhead.core.usage import NEVER_USED, Minutes, Pace, ServerUse, ToolUse
+from pierhead.core.usage import NEVER_USED, Minutes, Pace, Saved, ServerUse, ToolUse
 from pierhead.usecases.memory import MemoryClock
 from pierhead.usecases.ports_health import PROBES_KEPT
 from pierhead.usecases.ports_records import DayOfCalls, Filter, ProcessState
@@ -246,8 +246,8 @@ def test_repeats_within_a_minute_and_failures_save_no_time(run: Run) -> None:
         # The period begins after a first call: its repeat is one still.
         assert [use.succeeded for use in await records.uses(NOW + 30)] == [3, 1]
         assert await records.active_users(0) == 2
-        assert await records.use_of("warehouse", 0) == ServerUse(7, 5, 2, 33.0, NOW + 301)
-        assert await records.use_of("warehouse", NOW + 30) == ServerUse(6, 4, 2, 27.0, NOW + 301)
+        assert await records.use_of("warehouse", 0) == ServerUse(7, 2, Saved(33.0, counted=5), NOW + 301)
+        assert await records.use_of("warehouse", NOW + 30) == ServerUse(6, 2, Saved(27.0, counted=4), NOW + 301)
         assert await records.pace_of("warehouse", 0) == Pace(7, 6, 1.5)
         assert await records.pace_of("warehouse", NOW + 9999) == await records.pace_of("time", 0) == Pace(0, 0, None)
         assert await records.use_of("time", 0) == await records.use_of("warehouse", NOW + 9999) == NEVER_USED

@@ -89,6 +89,10 @@ def _row(call: CallState) -> dict[str, Any]:
         "sentence": call.sentence,
         "duration_ms": call.duration_ms,
         "minutes": call.minutes,
+        "minutes_low": call.minutes_low,
+        "minutes_high": call.minutes_high,
+        "minutes_method": call.minutes_method,
+        "minutes_stated_at": call.minutes_stated_at,
         "details": json.loads(call.details) if call.details else {},
     }
 

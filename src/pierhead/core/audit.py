@@ -69,7 +69,9 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """The intent: on disk before the effect. `minutes` is the declaration in force, `approval` the one spent for it."""
+    """The intent: on disk before the effect. `minutes` is the most likely figure of the declaration in force, and
+    `approval` the one spent for it.
+    """
 
     call_id: str
     actor: Actor
@@ -88,12 +90,17 @@ class CallStarted:
     inputs: str = ""
     """SHA-256 of all that the decision read (`policy.inputs_digest`)."""
     approval: str = ""
+    minutes_low: float = 0.0
+    minutes_high: float = 0.0
+    minutes_method: str = ""
+    minutes_stated_at: float = 0.0
+    """When the estimate was handed in, in seconds since 1970-01-01 UTC; zero where nobody knows."""
     kind: str = "call-started"
 
     @classmethod
     def of(cls, permit: Permit, arguments: Json) -> "CallStarted":
         """The intent of `permit`; `arguments` are redacted already (see `redaction`)."""
-        request = permit.request
+        request, minutes = permit.request, permit.request.tool.minutes
         return cls(
             call_id=request.call.id,
             actor=Actor.of(request.caller),
@@ -108,9 +115,13 @@ class CallStarted:
             arguments=arguments,
             revision=request.revision,
             reasons=tuple(Reason.of(match) for match in permit.reasons),
-            minutes=request.tool.minutes.mode,
+            minutes=minutes.mode,
             inputs=inputs_digest(request),
             approval=permit.approval,
+            minutes_low=minutes.low,
+            minutes_high=minutes.high,
+            minutes_method=minutes.method,
+            minutes_stated_at=minutes.stated_at,
         )
 
 

@@ -1,34 +1,91 @@
-"""Minutes saved: what a tool's owner declared, and the plain formula over the calls.
+"""Minutes saved: what a tool's owner declared, and the plain formulas over the calls.
 
-The honest, calibrated figure comes later; this is the gross one, and every page says so.
-Source: docs/explanation/time-saved.md, formula 1.
+Two figures stand side by side: the gross one, and a range from low to high over the calls whose estimate was in
+date. Neither is calibrated, and every page says so. Source: docs/explanation/time-saved.md, formulas 1 and 2.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+ESTIMATE_DAYS: Final = 180
+"""How long an estimate holds after it was stated."""
+_DAY_S: Final = 86_400.0
+ESTIMATE_S: Final = ESTIMATE_DAYS * _DAY_S
+
 
 @dataclass(frozen=True, slots=True)
 class Minutes:
-    """An owner's estimate for one successful call, in minutes: most likely, lowest, highest."""
+    """An owner's estimate for one successful call, in minutes: most likely, lowest, highest.
+
+    `stated_at` is when it was handed in, in seconds since 1970-01-01 UTC: known to the registry alone, zero elsewhere.
+    """
 
     mode: float
     low: float
     high: float
     method: str
+    stated_at: float = 0.0
 
     @classmethod
     def estimate(cls, mode: float) -> "Minutes":
         """A bare number: an estimate without a stated range."""
         return cls(mode=mode, low=mode, high=mode, method="estimate")
 
+    @property
+    def valid_until(self) -> float | None:
+        """When its time is over; None for what is no estimate: nothing, or nobody knows since when."""
+        return self.stated_at + ESTIMATE_S if self.stated_at and self.high else None
+
+    def is_valid(self, at: float) -> bool:
+        """Whether a call at that time is covered by it."""
+        until = self.valid_until
+        return until is not None and at < until
+
+    def is_over(self, at: float) -> bool:
+        """Whether it was an estimate once, and is too old for a call at that time."""
+        return self.valid_until is not None and not self.is_valid(at)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What calls saved, in minutes: `gross` by the most likely figure of each, `autonomous` of it without a person.
+
+    Shapes: `counted` calls that ended `ok`, did not repeat, and did work; of those `covered` had an estimate in date,
+    which alone makes `low` and `high`, and `expired` one that was too old.
+    """
+
+    gross: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    autonomous: float = 0.0
+    counted: int = 0
+    covered: int = 0
+    expired: int = 0
+
+    @property
+    def coverage(self) -> float | None:
+        """From 0 to 1: the share of counted calls with an estimate in date; None where nothing counted."""
+        return self.covered / self.counted if self.counted else None
+
+    def __add__(self, other: "Saved") -> "Saved":
+        return Saved(
+            self.gross + other.gross,
+            self.low + other.low,
+            self.high + other.high,
+            self.autonomous + other.autonomous,
+            self.counted + other.counted,
+            self.covered + other.covered,
+            self.expired + other.expired,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ToolUse:
     """How often one tool ran under one declaration.
 
-    Shapes: counts over any period. Units: `minutes` per successful call, as declared when the calls ran.
+    Shapes: counts over any period; of the calls that `succeeded`, `covered`, `expired` and `autonomous` as in `Saved`.
+    Units: `minutes`, `low` and `high` per successful call, as declared when the calls ran.
     """
 
     server: str
@@ -37,19 +94,36 @@ class ToolUse:
     calls: int
     succeeded: int
     users: int
+    low: float = 0.0
+    high: float = 0.0
+    method: str = ""
+    covered: int = 0
+    expired: int = 0
+    autonomous: int = 0
+
+    @property
+    def saved(self) -> Saved:
+        return Saved(
+            gross=self.succeeded * self.minutes,
+            low=self.covered * self.low,
+            high=self.covered * self.high,
+            autonomous=self.autonomous * self.minutes,
+            counted=self.succeeded,
+            covered=self.covered,
+            expired=self.expired,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class ServerUse:
     """What was made of one server in a period, by everyone together.
 
-    Units: `minutes` saved, gross (formula 1); `last_at` seconds since 1970-01-01 UTC, zero where nobody called.
+    Units: `saved` in minutes; `last_at` seconds since 1970-01-01 UTC, zero where nobody called.
     """
 
     calls: int
-    succeeded: int
     people: int
-    minutes: float
+    saved: Saved
     last_at: float
 
 
@@ -88,12 +162,34 @@ class Objective:
         return None if unmeasured else True
 
 
-NEVER_USED: Final = ServerUse(0, 0, 0, 0.0, 0.0)
+NEVER_USED: Final = ServerUse(0, 0, Saved(), 0.0)
+
+POLLING: Final = frozenset({"approvals_wait", "approvals_list_mine", "approvals_cancel"})
+"""Tools that ask how another call is doing."""
+PROTOCOL_READS: Final = frozenset({"resources/read", "prompts/get", "completion/complete", "tasks/get", "tasks/cancel"})
+"""Messages that are recorded as calls are, and call no tool."""
+READ_BACK: Final = "_read_result"
+"""How the names of tools end that read on in what another call has answered."""
+
+
+def does_work(tool: str) -> bool:
+    """Whether a call of that name can save time: it neither polls nor reads back what another one did."""
+    return tool not in POLLING and tool not in PROTOCOL_READS and not tool.endswith(READ_BACK)
 
 
 def p95_place(count: int) -> int:
     """Which of `count` sorted times (at least one) it is that nineteen of twenty do not exceed, counted from zero."""
     return (count * 19 + 19) // 20 - 1
+
+
+def saved_by(uses: Iterable[ToolUse]) -> Saved:
+    """What all of these saved together.
+
+    Shapes: any number of uses in any order; nothing for none.
+    Units: minutes.
+    Source: docs/explanation/time-saved.md, formulas 1 and 2.
+    """
+    return sum((use.saved for use in uses), Saved())
 
 
 def hours_saved(uses: Iterable[ToolUse]) -> float:
@@ -103,4 +199,4 @@ def hours_saved(uses: Iterable[ToolUse]) -> float:
     Units: hours; declarations are minutes.
     Source: docs/explanation/time-saved.md, formula 1: sum of successful calls x minutes / 60.
     """
-    return sum(use.succeeded * use.minutes for use in uses) / 60
+    return saved_by(uses).gross / 60

@@ -116,8 +116,11 @@ class LiveTools:
 
 
 def _held(own: Tool, published: Tool) -> Tool:
-    """The published tool, withheld unless ours is equal in everything but what the fleet says of it."""
-    if published.withheld or own == replace(published, narrowed=None, narrowed_bounds=UNBOUNDED, rules=()):
+    """The published tool, withheld unless ours is equal in everything but what fleet and registry say of it."""
+    minutes = replace(published.minutes, stated_at=own.minutes.stated_at)
+    if published.withheld or own == replace(
+        published, minutes=minutes, narrowed=None, narrowed_bounds=UNBOUNDED, rules=()
+    ):
         return published
     return replace(published, withheld=CHANGED)
 

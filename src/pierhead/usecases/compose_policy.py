@@ -66,7 +66,7 @@ def compose(
     bounds = _narrower(declared.narrowed_bounds, signed.narrowed_bounds)
     reason = "" if is_trusted or entry.origin is Origin.REGISTERED or is_as_signed(entry, version) else UNDECLARED
     tools = _narrowed(_tools(version.manifest.tools, standing.live, reason), narrowed, bounds)
-    ruled = with_rules(tools, signed.approval_rules)
+    ruled = with_rules(_dated(tools, version.published_at), signed.approval_rules)
     server = replace(
         _bare(signed),
         version=version.version,
@@ -195,6 +195,12 @@ def _narrower(after: Mapping[str, Bounds], before: Mapping[str, Bounds]) -> Mapp
 def _as_told_now(signed: Tool, live: Tool) -> Tool:
     """What nobody signs, and no model reads, is as the process says it."""
     return replace(signed, minutes=live.minutes, timeout_s=live.timeout_s, examples=live.examples)
+
+
+def _dated(tools: Iterable[Tool], stated_at: float) -> Iterator[Tool]:
+    """Estimates are as old as the version: a process cannot say that its own are younger."""
+    for tool in tools:
+        yield replace(tool, minutes=replace(tool.minutes, stated_at=stated_at))
 
 
 def _narrowed(tools: Iterable[Tool], narrowed: Mapping[str, Who], bounds: Mapping[str, Bounds]) -> Iterator[Tool]:

@@ -12,12 +12,13 @@ from typing import Final
 from pierhead.core.catalog import Server
 from pierhead.core.health import Condition, Health
 from pierhead.core.review import Gate, GateState, Review, state_of
+from pierhead.core.usage import ESTIMATE_DAYS
 from pierhead.usecases.ports_catalogue import Catalogue
 from pierhead.usecases.ports_health import Healths
 from pierhead.usecases.ports_records import Records
 
 UNUSED_DAYS: Final = 90
-BASELINE_DAYS: Final = 180
+BASELINE_DAYS: Final = ESTIMATE_DAYS
 STALE_DAYS: Final = 365
 ENDING_DAYS: Final = 30
 _DAY_S: Final = 86_400.0
@@ -112,6 +113,7 @@ def _concerns(server: Server, known: Known, company: Company) -> Iterator[Concer
     end = known.endings.get((server.name, server.version))
     if end is not None:
         yield owners(Trouble.ENDING, f"it can be called for {_left(end - known.now)} more; {server.notice}", 0.0)
+    yield from (owners(*aged) for aged in _outlived(server, known.now))
     if review is None:
         return
     yield from _expired(server, review, known.now, company)
@@ -131,12 +133,18 @@ def _expired(server: Server, review: Review, now: float, company: Company) -> It
             yield Concern(server.name, Trouble.EXPIRED_REVIEW, f"the {gate} signature has expired", 0.0, group, "")
 
 
+def _outlived(server: Server, now: float) -> Iterator[tuple[Trouble, str, float]]:
+    """Estimates of minutes saved that are too old to count; nobody has to have reviewed them."""
+    over = [tool.minutes.stated_at for tool in server.tools.values() if tool.minutes.is_over(now)]
+    if over:
+        days = int((now - min(over)) / _DAY_S)
+        sentence = f"its minutes saved were last stated {days} days ago: they count 0 after {BASELINE_DAYS}"
+        yield Trouble.EXPIRED_BASELINE, sentence, min(over)
+
+
 def _aged(server: Server, signed_at: float, known: Known) -> Iterator[tuple[Trouble, str, float]]:
     """What time has done since the version that runs was handed in."""
     days = int((known.now - signed_at) / _DAY_S)
-    if days >= BASELINE_DAYS and any(tool.minutes.mode for tool in server.tools.values()):
-        sentence = f"its minutes saved were last reviewed {days} days ago: they hold for {BASELINE_DAYS}"
-        yield Trouble.EXPIRED_BASELINE, sentence, signed_at
     if days >= UNUSED_DAYS and not known.calls.get(server.name):
         yield Trouble.UNUSED, f"nobody called it for {UNUSED_DAYS} days", signed_at
     if days >= STALE_DAYS:

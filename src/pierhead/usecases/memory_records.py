@@ -1,11 +1,11 @@
 """The ports of the record in lists: for tests of pages. Simpler than the database: a call that repeats counts again."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from pierhead.core.usage import Pace, ServerUse, ToolUse, p95_place
+from pierhead.core.usage import Minutes, Pace, ServerUse, ToolUse, does_work, p95_place, saved_by
 from pierhead.usecases.ports_records import (
     CallerUse,
     CallRow,
@@ -42,29 +42,18 @@ class MemoryRecords:
         return Counter(row.server for row in self._permitted(since))
 
     async def uses(self, since: float) -> Sequence[ToolUse]:
-        rows = self._permitted(since)
-        keys = Counter((row.server, row.tool, row.minutes) for row in rows)
-        return [
-            ToolUse(
-                server,
-                tool,
-                minutes,
-                calls,
-                sum(row.outcome == "ok" for row in rows if (row.server, row.tool, row.minutes) == key),
-                len({row.principal for row in rows if (row.server, row.tool, row.minutes) == key}),
-            )
-            for key, calls in keys.most_common()
-            for server, tool, minutes in (key,)
-        ]
+        kept: dict[tuple[str, str, Minutes], list[CallRow]] = {}
+        for row in self._permitted(since):
+            kept.setdefault((row.server, row.tool, replace(row.estimate, stated_at=0.0)), []).append(row)
+        uses = [_tool_use(server, tool, minutes, rows) for (server, tool, minutes), rows in kept.items()]
+        return sorted(uses, key=lambda use: -use.calls)
 
     async def use_of(self, server: str, since: float) -> ServerUse:
         rows = [row for row in self._permitted(since) if row.server == server]
-        good = [row for row in rows if row.outcome == "ok"]
         return ServerUse(
             calls=len(rows),
-            succeeded=len(good),
-            people=len({row.principal for row in rows}),
-            minutes=sum(row.minutes for row in good),
+            people=_people(rows),
+            saved=saved_by(_tool_use(server, row.tool, row.estimate, [row]) for row in rows),
             last_at=max((row.at for row in rows), default=0.0),
         )
 
@@ -84,7 +73,7 @@ class MemoryRecords:
         return sorted(uses, key=lambda use: (-use.calls, use.principal, use.server, use.tool))[:limit]
 
     async def active_users(self, since: float) -> int:
-        return len({row.principal for row in self._permitted(since)})
+        return _people(self._permitted(since))
 
     async def by_day(self, since: float) -> Sequence[DayOfCalls]:
         days: dict[str, list[CallRow]] = {}
@@ -112,6 +101,28 @@ def _place(row: CallRow) -> tuple[float, str]:
     return row.at, row.call_id
 
 
+def _people(rows: Iterable[CallRow]) -> int:
+    return len({row.person for row in rows} - {""})
+
+
+def _tool_use(server: str, tool: str, minutes: Minutes, rows: Sequence[CallRow]) -> ToolUse:
+    counted = [row for row in rows if row.outcome == "ok" and does_work(tool)]
+    return ToolUse(
+        server,
+        tool,
+        minutes.mode,
+        calls=len(rows),
+        succeeded=len(counted),
+        users=_people(rows),
+        low=minutes.low,
+        high=minutes.high,
+        method=minutes.method,
+        covered=sum(row.estimate.is_valid(row.at) for row in counted),
+        expired=sum(row.estimate.is_over(row.at) for row in counted),
+        autonomous=sum(not row.person for row in counted),
+    )
+
+
 def _day(day: str, rows: Sequence[CallRow]) -> DayOfCalls:
     permitted = [row for row in rows if row.decision == "permit"]
     succeeded = sum(row.outcome == "ok" for row in permitted)
@@ -121,7 +132,7 @@ def _day(day: str, rows: Sequence[CallRow]) -> DayOfCalls:
 def _use(principal: str, server: str, tool: str, rows: Sequence[CallRow]) -> CallerUse:
     return CallerUse(
         principal=principal,
-        person="" if principal.startswith("spiffe://") else principal.partition(" via ")[0],
+        person=rows[0].person,
         surface="ide",
         server=server,
         tool=tool,

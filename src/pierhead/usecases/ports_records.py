@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pierhead.core.json import Json
-from pierhead.core.usage import Pace, ServerUse, ToolUse
+from pierhead.core.usage import Minutes, Pace, ServerUse, ToolUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class CallRow:
 
     `decision` is permit, refuse or ask; `outcome` is that of CallFinished, `running`, `lost`, or, where nothing
     ran, the code of the refusal. `sentence` is why: the refusal's message, or the last rule's sentence.
-    `details` are what the server noted of it.
+    `details` are what the server noted of it; `minutes` and those beside it the estimate that was in force.
     """
 
     call_id: str
@@ -34,6 +34,20 @@ class CallRow:
     duration_ms: float | None
     minutes: float
     details: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    minutes_low: float = 0.0
+    minutes_high: float = 0.0
+    minutes_method: str = ""
+    minutes_stated_at: float = 0.0
+
+    @property
+    def estimate(self) -> Minutes:
+        """The declaration in force when it ran."""
+        return Minutes(self.minutes, self.minutes_low, self.minutes_high, self.minutes_method, self.minutes_stated_at)
+
+    @property
+    def person(self) -> str:
+        """The person who asked, also where a program did it for them; empty for a program alone."""
+        return "" if self.principal.startswith("spiffe://") else self.principal.partition(" via ")[0]
 
 
 @dataclass(frozen=True, slots=True)

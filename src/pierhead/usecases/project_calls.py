@@ -36,6 +36,10 @@ class CallState:
     bytes_out: int = 0
     details: str = ""
     """What the server noted, as JSON; empty where it noted nothing."""
+    minutes_low: float = 0.0
+    minutes_high: float = 0.0
+    minutes_method: str = ""
+    minutes_stated_at: float = 0.0
 
 
 def rank_of(writer: str) -> int:
@@ -66,6 +70,7 @@ def project(before: CallState | None, rank: int, at_ms: int, fact: Mapping[str, 
 
 
 def _begun(rank: int, at_ms: int, fact: Mapping[str, object]) -> CallState:
+    """An intent or a refusal. Intents of before estimates were kept whole have the most likely figure alone."""
     actor = cast("Mapping[str, object]", fact["actor"])
     is_started = fact["kind"] == "call-started"
     return CallState(
@@ -84,6 +89,10 @@ def _begun(rank: int, at_ms: int, fact: Mapping[str, object]) -> CallState:
         sentence=_last_sentence(fact) if is_started else _text(fact, "message"),
         arguments_digest=_text(fact, "arguments_digest"),
         minutes=cast("float", fact["minutes"]) if is_started else 0.0,
+        minutes_low=cast("float", fact.get("minutes_low", 0.0)),
+        minutes_high=cast("float", fact.get("minutes_high", 0.0)),
+        minutes_method=cast("str", fact.get("minutes_method", "")),
+        minutes_stated_at=cast("float", fact.get("minutes_stated_at", 0.0)),
     )
 
 

@@ -5,7 +5,7 @@ versions that disagree say so instead of guessing. Pure: dicts in, values out. N
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar, cast
 
 from pierhead.core.approval import Approval
@@ -37,14 +37,13 @@ class Manifest:
 
 
 def tool_to_form(tool: Tool) -> Form:
-    minutes = tool.minutes
     return {
         "name": tool.name,
         "description": tool.description,
         "policy": str(tool.policy),
         "effect": str(tool.effect),
         "approval": str(tool.approval),
-        "minutes": {"mode": minutes.mode, "low": minutes.low, "high": minutes.high, "method": minutes.method},
+        "minutes": _minutes_to_form(tool.minutes),
         "timeout_s": tool.timeout_s,
         "idempotent": tool.idempotent,
         "input_schema": tool.input_schema,
@@ -66,7 +65,6 @@ _LATER: Final = frozenset({"narrowed", "title", "withheld", "bounds", "narrowed_
 
 def tool_from_form(form: object) -> Tool:
     members = Members(form, "tool", optional=_LATER)
-    minutes = Members(members.mapping("minutes"), "minutes")
     narrowed = members.form.get("narrowed")
     tool = Tool(
         name=members.take("name", str),
@@ -74,9 +72,7 @@ def tool_from_form(form: object) -> Tool:
         policy=parse_who(members.take("policy", str)),
         effect=members.choose("effect", Effect),
         approval=members.choose("approval", Approval),
-        minutes=Minutes(
-            minutes.number("mode"), minutes.number("low"), minutes.number("high"), minutes.take("method", str)
-        ),
+        minutes=_minutes_from_form(members.mapping("minutes")),
         input_schema=members.mapping("input_schema"),
         output_schema=members.mapping("output_schema"),
         narrowed=None if narrowed is None else parse_who(members.take("narrowed", str)),
@@ -92,9 +88,26 @@ def tool_from_form(form: object) -> Tool:
         examples=members.each("examples", _example) if "examples" in members.form else (),
         drafts=members.take("drafts", bool) if "drafts" in members.form else False,
     )
-    minutes.done()
     members.done()
     return tool
+
+
+def _minutes_to_form(minutes: Minutes) -> Form:
+    stated = {"stated_at": minutes.stated_at} if minutes.stated_at else {}
+    return {"mode": minutes.mode, "low": minutes.low, "high": minutes.high, "method": minutes.method, **stated}
+
+
+def _minutes_from_form(form: object) -> Minutes:
+    members = Members(form, "minutes", optional=frozenset({"stated_at"}))
+    minutes = Minutes(
+        members.number("mode"),
+        members.number("low"),
+        members.number("high"),
+        members.take("method", str),
+        members.number("stated_at") if "stated_at" in members.form else 0.0,
+    )
+    members.done()
+    return minutes
 
 
 def _example(form: object) -> Mapping[str, object]:
@@ -119,12 +132,18 @@ def manifest_from_form(form: object) -> Manifest:
         version=members.take("version", str),
         description=members.take("description", str),
         upstream=members.take("upstream", str),
-        tools=members.each("tools", tool_from_form),
+        tools=members.each("tools", _declared),
         instructions=members.take("instructions", str) if "instructions" in members.form else "",
     )
     members.done()
     unique([tool.name for tool in manifest.tools], "tool")
     return manifest
+
+
+def _declared(form: object) -> Tool:
+    """A tool as its process says it: since when an estimate is, the registry alone knows."""
+    tool = tool_from_form(form)
+    return replace(tool, minutes=replace(tool.minutes, stated_at=0.0))
 
 
 def server_to_form(server: Server) -> Form:

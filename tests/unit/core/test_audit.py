@@ -54,6 +54,10 @@ def test_an_intent_names_who_what_and_why_and_the_minutes_in_force() -> None:
         "minutes": 6,
         "inputs": inputs_digest(request()),
         "approval": "",
+        "minutes_low": 6,
+        "minutes_high": 6,
+        "minutes_method": "estimate",
+        "minutes_stated_at": 0.0,
         "kind": "call-started",
     }
 

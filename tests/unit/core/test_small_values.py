@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 from pierhead.core import errors
 from pierhead.core.approval import Approval, strictest
 from pierhead.core.errors import Conflict, Forbidden, Invalid, NotFound, PierheadError, Refused
-from pierhead.core.usage import Minutes, ToolUse, hours_saved
+from pierhead.core.usage import (
+    ESTIMATE_S,
+    POLLING,
+    Minutes,
+    Saved,
+    ToolUse,
+    does_work,
+    hours_saved,
+    saved_by,
+)
+from pierhead.core.waiting_tools import WAITING_TOOLS
 from pierhead.core.wire_codes import Numbers, numbers
 
 
@@ -32,6 +42,48 @@ def test_hours_saved_count_successes_alone() -> None:
     assert hours_saved([]) == 0
     assert hours_saved([ToolUse("s", "t", minutes=6, calls=50, succeeded=40, users=7)]) == 4
     assert hours_saved([ToolUse("s", "t", minutes=6, calls=50, succeeded=0, users=7)]) == 0
+
+
+def test_an_estimate_holds_for_180_days_after_it_was_stated() -> None:
+    stated = Minutes(6, 3, 9, "timed", stated_at=1000.0)
+    assert stated.valid_until == 1000.0 + 180 * 86_400
+    assert stated.is_valid(1000.0 + ESTIMATE_S - 1)
+    assert not stated.is_over(1000.0 + ESTIMATE_S - 1)
+    assert stated.is_over(1000.0 + ESTIMATE_S)
+
+
+@pytest.mark.parametrize("nothing", [Minutes.estimate(6), Minutes(0, 0, 0, "estimate", stated_at=1000.0)])
+def test_what_is_undated_or_nothing_covers_no_call_and_never_expires(nothing: Minutes) -> None:
+    assert nothing.valid_until is None
+    assert not nothing.is_valid(1000.0)
+    assert not nothing.is_over(9e9)
+
+
+def test_what_was_saved_adds_up_and_tells_how_much_it_speaks_for() -> None:
+    one = ToolUse("s", "t", 6, calls=9, succeeded=4, users=2, low=3, high=9, covered=2, expired=1, autonomous=1)
+    assert one.saved == Saved(gross=24, low=6, high=18, autonomous=6, counted=4, covered=2, expired=1)
+    assert saved_by([one, one]) == one.saved + one.saved == Saved(48, 12, 36, 12, 8, 4, 2)
+    assert saved_by([one, one]).coverage == 0.5
+    assert saved_by([]).coverage is None
+
+
+@pytest.mark.parametrize(
+    ("tool", "works"),
+    [
+        ("run_query", True),
+        ("approvals_cancelled", True),
+        ("read_results", True),
+        ("approvals_wait", False),
+        ("spark_read_result", False),
+        ("tasks/get", False),
+    ],
+)
+def test_tools_that_poll_or_read_back_do_no_work(tool: str, works: bool) -> None:
+    assert does_work(tool) is works
+
+
+def test_the_tools_that_poll_are_those_of_every_server() -> None:
+    assert set(WAITING_TOOLS) == POLLING
 
 
 def test_an_error_has_message_hint_and_code() -> None:

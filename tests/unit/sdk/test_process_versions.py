@@ -97,3 +97,14 @@ async def test_the_version_that_was_approved_runs_it_once(
     ran = await process("1").run(call("b"), CALLER, body)
     assert isinstance(ran, Ran)
     assert body.ran == [record.id]
+
+
+def test_what_the_registry_says_of_an_estimate_is_no_other_definition() -> None:
+    known = server("1").listed(Stage.DEPLOYED, "http://127.0.0.1:1/mcp")
+    dated = {name: replace(tool, minutes=replace(tool.minutes, stated_at=1000.0)) for name, tool in known.tools.items()}
+    snapshots = MemorySnapshots(snapshot_of([replace(known, tools=dated)], ()))
+    approvals = DeskApprovals(desk_over(MemoryApprovals(MemoryClock())))
+    made = govern("shop", server("1").tools, snapshots, approvals, MemoryAudit(), MemoryClock(), version="1")
+    published = made.snapshots.current().servers["shop"].tools["purge"]
+    assert published.withheld == ""
+    assert published.minutes.stated_at == 1000.0

@@ -32,6 +32,9 @@ PROBE = Probe(
     "warehouse", "1", NOW, Condition.DOWN, 1.0, "connection refused", "d", is_as_published=True, dependencies=()
 )
 UNTIMED = replace(SERVER, tools={"run_query": replace(TOOL, minutes=Minutes.estimate(0))})
+OUTLIVED = replace(
+    SERVER, tools={"run_query": replace(TOOL, minutes=Minutes(6, 3, 9, "timed", NOW - BASELINE_DAYS * DAY))}
+)
 
 
 def review(days: float, expires: float = NOW + DAY, **changes: Any) -> Review:
@@ -84,13 +87,7 @@ def test_a_server_that_is_used_signed_owned_and_up_needs_nobody() -> None:
         ),
         (replace(SERVER, owner="left"), {}, Trouble.OWNERLESS, "platform-admin", ""),
         (SERVER, {"reviews": {"warehouse": review(9, NOW - 1)}}, Trouble.EXPIRED_REVIEW, "security-reviewers", ""),
-        (
-            SERVER,
-            {"reviews": {"warehouse": review(BASELINE_DAYS)}},
-            Trouble.EXPIRED_BASELINE,
-            "data-platform",
-            "#data-help",
-        ),
+        (OUTLIVED, {"reviews": {}}, Trouble.EXPIRED_BASELINE, "data-platform", "#data-help"),
         (
             SERVER,
             {"reviews": {"warehouse": review(UNUSED_DAYS)}, "calls": {}},
@@ -118,7 +115,7 @@ def test_the_worst_comes_first_and_a_gate_without_reviewers_is_the_admins() -> N
     withheld = {name: replace(TOOL, name=name, withheld="x") for name in ("a", "b")}
     company = replace(COMPANY, reviewers={})
     all_of_it = found(
-        replace(SERVER, owner="left", tools=withheld),
+        replace(SERVER, owner="left", tools={**withheld, **OUTLIVED.tools}),
         company,
         reviews={"warehouse": review(400, NOW - 1)},
         calls={},

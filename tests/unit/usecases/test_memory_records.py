@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pytest
 
-from pierhead.core.usage import NEVER_USED, Pace, ServerUse, ToolUse
+from pierhead.core.usage import NEVER_USED, Pace, Saved, ServerUse, ToolUse
 from pierhead.usecases.memory_records import MemoryProcesses, MemoryRecords
 from pierhead.usecases.ports_records import CallRow, ChainState, DayOfCalls, Filter, KeptFact, ProcessState
 
@@ -76,7 +76,7 @@ async def test_use_counts_permitted_calls_and_the_busiest_tool_first() -> None:
 
 async def test_use_of_one_server_is_of_everyone_together() -> None:
     records = MemoryRecords([*ROWS, row("other", tool="list_tables", minutes=2)])
-    assert await records.use_of("warehouse", 0) == ServerUse(4, 3, 2, 14, NOW)
+    assert await records.use_of("warehouse", 0) == ServerUse(4, 2, Saved(14, counted=3), NOW)
     assert await records.use_of("time", 0) == NEVER_USED
 
 

@@ -57,7 +57,18 @@ def test_an_intent_is_a_running_call_with_its_last_reason() -> None:
         sentence="a rule permits use",
         arguments_digest="d" * 64,
         minutes=6,
+        minutes_low=6,
+        minutes_high=6,
+        minutes_method="estimate",
     )
+
+
+def test_an_intent_of_before_estimates_were_kept_whole_has_its_middle_alone() -> None:
+    fact = {name: value for name, value in asdict(started()).items() if not name.startswith("minutes_")}
+    state = project(None, SERVER, 1, json.loads(json.dumps(fact)))
+    assert state is not None
+    assert (state.minutes, state.minutes_low, state.minutes_high, state.minutes_method) == (6, 0, 0, "")
+    assert state.minutes_stated_at == 0
 
 
 def test_an_intent_without_reasons_has_no_sentence() -> None:

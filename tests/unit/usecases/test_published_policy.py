@@ -12,7 +12,9 @@ from tests.unit.registry_in_memory import DOCUMENT, FLEET_SNAPSHOT, MANIFEST, OW
 from pierhead.core.errors import Conflict
 from pierhead.core.server_key import ServerKey
 from pierhead.core.snapshot import PolicyText, Snapshot
+from pierhead.core.usage import Minutes
 from pierhead.core.withdrawal import NOTHING_WITHDRAWN
+from pierhead.usecases.memory import MemoryClock
 from pierhead.usecases.memory_catalogue import MemoryCatalogue
 from pierhead.usecases.memory_keys import MemoryServerKeys
 from pierhead.usecases.ports_catalogue import Origin
@@ -23,6 +25,7 @@ from pierhead.usecases.registry_desk import RegistryDesk
 from pierhead.usecases.revision_text import Piece, RevisionText, digest_of, policies_text, whole_text
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.trust_fleet import enter_fleet
+from pierhead.usecases.wire_forms import manifest_from_form, manifest_to_form, tool_from_form, tool_to_form
 
 pytestmark = pytest.mark.anyio
 
@@ -247,6 +250,24 @@ async def test_a_tool_as_signed_takes_its_times_from_the_process_and_one_that_ch
     assert tools["read"].withheld != ""
     assert (tools["read"].timeout_s, tools["ask"].timeout_s) == (MANIFEST.tools[0].timeout_s, 77.0)
     assert tools["ask"].withheld == ""
+
+
+async def test_an_estimate_is_as_old_as_its_version_whatever_the_process_says() -> None:
+    desk = desk_in_memory(Kept(), clock=MemoryClock(1000.0))
+    await enter_fleet({"warehouse": DOCUMENT}, desk)
+    await publish_policy(desk.source, "fleet")
+    await publish_manifest("warehouse", MANIFEST, desk)
+    younger = tuple(replace(tool, minutes=Minutes(9, 5, 20, "timed", stated_at=9e9)) for tool in MANIFEST.tools)
+    await publish_manifest("warehouse", replace(MANIFEST, tools=younger), desk)
+    told = desk.served.current().servers["warehouse"].tools["ask"].minutes
+    assert told == Minutes(9, 5, 20, "timed", stated_at=1000.0)
+
+
+def test_a_manifest_dates_no_estimate_and_a_snapshot_does() -> None:
+    dated = replace(MANIFEST.tools[0], minutes=Minutes(9, 5, 20, "timed", stated_at=1000.0))
+    assert tool_from_form(tool_to_form(dated)) == dated
+    told = manifest_from_form(manifest_to_form(replace(MANIFEST, tools=(dated,))))
+    assert told.tools[0].minutes == Minutes(9, 5, 20, "timed")
 
 
 async def test_a_server_says_what_its_entry_says_and_else_what_its_process_does() -> None:

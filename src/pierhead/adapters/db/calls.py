@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ColumnElement, case, distinct, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, distinct, func, or_, select, tuple_
 from sqlalchemy.engine import RowMapping
 
 from pierhead.adapters.db.engine import Database
@@ -17,7 +17,17 @@ from pierhead.adapters.db.facts import DatabaseFacts
 from pierhead.adapters.db.schema import CALLS, FACTS, HEADS
 from pierhead.core.chain import Head, follow, read_line
 from pierhead.core.errors import Invalid
-from pierhead.core.usage import Pace, ServerUse, ToolUse, p95_place
+from pierhead.core.usage import (
+    ESTIMATE_S,
+    POLLING,
+    PROTOCOL_READS,
+    READ_BACK,
+    Pace,
+    Saved,
+    ServerUse,
+    ToolUse,
+    p95_place,
+)
 from pierhead.usecases.ports_records import CallerUse, CallRow, ChainState, DayOfCalls, Filter, KeptFact
 from pierhead.usecases.ports_registry import FactLine
 
@@ -80,39 +90,47 @@ class DatabaseRecords:
 
     async def uses(self, since: float) -> Sequence[ToolUse]:
         counted = _counted(since).subquery()
+        found = counted.c
+        declared = (found.minutes, found.minutes_low, found.minutes_high, found.minutes_method)
         calls = func.count()
         query = (
             select(
-                counted.c.server,
-                counted.c.tool,
-                counted.c.minutes,
+                found.server,
+                found.tool,
+                *declared,
                 calls.label("calls"),
-                func.sum(counted.c.counts).label("succeeded"),
-                func.count(distinct(counted.c.person)).label("users"),
+                func.count(distinct(func.nullif(found.person, ""))).label("users"),
+                *(func.sum(found[name]).label(name) for name in ("counts", "covers", "is_over", "is_alone")),
             )
-            .where(counted.c.at_ms >= int(since * 1000))
-            .group_by(counted.c.server, counted.c.tool, counted.c.minutes)
-            .order_by(calls.desc(), counted.c.server, counted.c.tool, counted.c.minutes)
+            .where(found.at_ms >= int(since * 1000))
+            .group_by(found.server, found.tool, *declared)
+            .order_by(calls.desc(), found.server, found.tool, *declared)
         )
         async with self.database.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [
-            ToolUse(row["server"], row["tool"], row["minutes"], row["calls"], int(row["succeeded"]), row["users"])
-            for row in rows
-        ]
+        return [_tool_use(row) for row in rows]
 
     async def use_of(self, server: str, since: float) -> ServerUse:
         counted = _counted(since, CALLS.c.server == server).subquery()
+        found = counted.c
+        sums = {
+            "gross": found.counts * found.minutes,
+            "low": found.covers * found.minutes_low,
+            "high": found.covers * found.minutes_high,
+            "autonomous": found.is_alone * found.minutes,
+            "counted": found.counts,
+            "covered": found.covers,
+            "expired": found.is_over,
+        }
         query = select(
-            func.count(),
-            func.coalesce(func.sum(counted.c.counts), 0),
-            func.count(distinct(counted.c.person)),
-            func.coalesce(func.sum(counted.c.counts * counted.c.minutes), 0),
-            func.coalesce(func.max(counted.c.at_ms), 0),
-        ).where(counted.c.at_ms >= int(since * 1000))
+            func.count().label("calls"),
+            func.count(distinct(func.nullif(found.person, ""))).label("people"),
+            func.coalesce(func.max(found.at_ms), 0).label("last_ms"),
+            *(func.coalesce(func.sum(each), 0).label(name) for name, each in sums.items()),
+        ).where(found.at_ms >= int(since * 1000))
         async with self.database.reading() as connection:
-            calls, succeeded, people, minutes, last = (await connection.execute(query)).one()
-        return ServerUse(calls, int(succeeded), people, float(minutes), last / 1000)
+            row = (await connection.execute(query)).mappings().one()
+        return ServerUse(row["calls"], row["people"], _saved(row), row["last_ms"] / 1000)
 
     async def pace_of(self, server: str, since: float) -> Pace:
         wanted = (_since(since), CALLS.c.server == server, CALLS.c.decision == "permit")
@@ -215,7 +233,8 @@ def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
 
 
 def _counted(since: float, *wanted: ColumnElement[bool]) -> Any:  # noqa: ANN401 - a select of many columns has no short type
-    """Permitted calls with `counts`: 1 for a success that does not repeat the one before within a minute.
+    """Permitted calls with `counts`: 1 for a success that does work and repeats none within a minute; and of those
+    `covers` and `is_over`, by how old its estimate was, and `is_alone`, 1 where no person asked.
 
     Looks a minute further back than asked: the call before the first may be the one that counts.
     """
@@ -225,14 +244,59 @@ def _counted(since: float, *wanted: ColumnElement[bool]) -> Any:  # noqa: ANN401
         order_by=[CALLS.c.at_ms, CALLS.c.call_id],
     )
     is_new = or_(before.is_(None), CALLS.c.at_ms - before >= _REPEAT_MS)
+    counts = is_ok & is_new & _DOES_WORK
+    is_dated = (CALLS.c.minutes_stated_at > 0) & (CALLS.c.minutes_high > 0)
+    is_young = CALLS.c.at_ms < (CALLS.c.minutes_stated_at + ESTIMATE_S) * 1000
+    told = {
+        "counts": counts,
+        "covers": counts & is_dated & is_young,
+        "is_over": counts & is_dated & ~is_young,
+        "is_alone": counts & (CALLS.c.person == ""),
+    }
     return select(
         CALLS.c.server,
         CALLS.c.tool,
-        CALLS.c.minutes,
+        *(CALLS.c[name] for name in ("minutes", "minutes_low", "minutes_high", "minutes_method")),
         CALLS.c.person,
         CALLS.c.at_ms,
-        case((is_ok & is_new, 1), else_=0).label("counts"),
+        *(case((is_so, 1), else_=0).label(name) for name, is_so in told.items()),
     ).where(CALLS.c.at_ms >= int(since * 1000) - _REPEAT_MS, CALLS.c.decision == "permit", *wanted)
+
+
+_DOES_WORK: Final = and_(
+    CALLS.c.tool.not_in(sorted(POLLING | PROTOCOL_READS)),
+    func.substr(CALLS.c.tool, func.length(CALLS.c.tool) - len(READ_BACK) + 1) != READ_BACK,
+)
+"""As `core.usage.does_work`."""
+
+
+def _saved(row: RowMapping) -> Saved:
+    return Saved(
+        gross=float(row["gross"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        autonomous=float(row["autonomous"]),
+        counted=int(row["counted"]),
+        covered=int(row["covered"]),
+        expired=int(row["expired"]),
+    )
+
+
+def _tool_use(row: RowMapping) -> ToolUse:
+    return ToolUse(
+        row["server"],
+        row["tool"],
+        row["minutes"],
+        calls=row["calls"],
+        succeeded=int(row["counts"]),
+        users=row["users"],
+        low=row["minutes_low"],
+        high=row["minutes_high"],
+        method=row["minutes_method"],
+        covered=int(row["covers"]),
+        expired=int(row["is_over"]),
+        autonomous=int(row["is_alone"]),
+    )
 
 
 def _call(row: RowMapping) -> CallRow:
@@ -250,6 +314,10 @@ def _call(row: RowMapping) -> CallRow:
         duration_ms=row["duration_ms"],
         minutes=row["minutes"],
         details=orjson.loads(row["details"]) if row["details"] else {},
+        minutes_low=row["minutes_low"],
+        minutes_high=row["minutes_high"],
+        minutes_method=row["minutes_method"],
+        minutes_stated_at=row["minutes_stated_at"],
     )
 
 

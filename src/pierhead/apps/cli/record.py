@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -121,7 +122,7 @@ def impact(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show calls, active users and hours saved, by the plain formula.
+    """Show calls, active users and hours saved, by the plain formulas: gross, and from low to high.
 
     Examples: pierhead impact; pierhead impact --since 7d --json
     """
@@ -131,12 +132,26 @@ def impact(
     if as_json or output is not Output.TABLE:
         emit(found, output, json=as_json)
         return
-    columns = ("server", "tool", "calls", "succeeded", "users", "minutes")
+    columns = ("server", "tool", "calls", "succeeded", "covered", "users", "minutes", "low", "high")
     show(found["tools"], columns, output, json=False)
     print(f"{found['invocations']} calls, {found['succeeded']} succeeded, {found['active_users']} active users")
-    print(f"{found['hours']:.2f} hours saved, gross")
+    print(f"{found['hours']:.2f} hours saved, gross, of which {found['hours_autonomous']:.2f} by programs alone")
     print(f"  {found['formula']}")
+    for line in _range(found):
+        print(line)
+    print(f"  {found['range_formula']}")
     print(f"  {found['method']}")
+
+
+def _range(found: dict[str, Any]) -> Iterator[str]:
+    covered = found["coverage"]
+    if not covered:
+        yield "no range: no call that counts had an estimate in date"
+    else:
+        low, high = found["hours_low"], found["hours_high"]
+        yield f"from {low:.2f} to {high:.2f} hours, over {covered:.0%} of the calls that count"
+    if found["expired"]:
+        yield f"{found['expired']} calls ran on an estimate that had expired: they count 0 in the range"
 
 
 def time_ago(text: str) -> float:

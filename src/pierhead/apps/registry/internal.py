@@ -31,7 +31,7 @@ from pierhead.usecases.ports_records import Filter, Processes, Records
 from pierhead.usecases.ports_registry import Envelope, FactPages, FactStore, ProcessStates
 from pierhead.usecases.publish_manifest import publish_manifest
 from pierhead.usecases.registry_desk import RegistryDesk, entry_of
-from pierhead.usecases.report_impact import FORMULA, METHOD, report_impact
+from pierhead.usecases.report_impact import FORMULA, METHOD, RANGE_FORMULA, report_impact
 from pierhead.usecases.report_process import StateChange, report_state
 from pierhead.usecases.serve_policy import ServedPolicy
 from pierhead.usecases.ship_facts import take_facts
@@ -241,7 +241,7 @@ class Internal:
 
     async def impact(self, request: Request) -> Response:
         impact = await report_impact(self.records, number_of(request, "since", 0.0))
-        return json_answer({**asdict(impact), "formula": FORMULA, "method": METHOD})
+        return json_answer({**asdict(impact), "formula": FORMULA, "range_formula": RANGE_FORMULA, "method": METHOD})
 
     async def _resources(self, server: str) -> list[str]:
         """What a token is good for: one server, or, asked for none, the front desk, both APIs, and each server.

@@ -436,6 +436,10 @@ async def test_impact_is_the_sum_of_its_rows(program: Program) -> None:
     assert found["hours"] == pytest.approx(sum(each["hours"] for each in found["tools"]))
     assert found["hours"] == pytest.approx(sum(use["succeeded"] * use["minutes"] for use in found["tools"]) / 60)
     assert 0 < found["hours"] < every["hours"]
+    assert 0 < found["hours_low"] < found["hours_high"]
+    assert found["hours_high"] == pytest.approx(sum(use["covered"] * use["high"] for use in found["tools"]) / 60)
+    assert 0 < found["coverage"] < 1
+    assert found["expired"] == sum(use["expired"] for use in found["tools"]) > 0
     assert found["since"] == "2026-11-11T11:06:40.000Z"
 
 
@@ -648,6 +652,10 @@ async def test_a_server_tells_its_review_and_what_was_made_of_it(program: Progra
     assert warehouse["use"]["calls"] >= warehouse["use"]["succeeded"] > 0
     assert warehouse["use"]["people"] >= 1
     assert warehouse["use"]["minutes_saved"] > 0
+    assert warehouse["use"]["minutes_low"] == pytest.approx(warehouse["use"]["minutes_saved"] / 2)
+    assert warehouse["use"]["minutes_high"] == pytest.approx(warehouse["use"]["minutes_saved"] * 2)
+    assert (warehouse["use"]["coverage"], warehouse["use"]["expired"]) == (1, 0)
+    assert {tool["minutes"]["valid_until"] for tool in warehouse["tools"]} == {"2027-05-05T11:06:40.000Z"}
     assert warehouse["use"]["last_call_at"].startswith("2026-")
 
 

@@ -510,7 +510,9 @@ async def test_the_record_of_one_version_has_its_review_its_health_and_its_use(m
     assert legal["dueAt"]
     assert told["use"]["calls"] >= told["use"]["succeeded"] > 0
     assert told["use"]["people"] >= 1
-    assert told["use"]["minutesSaved"] > 0
+    assert told["use"]["minutesLow"] < told["use"]["minutesSaved"] < told["use"]["minutesHigh"]
+    assert (told["use"]["coverage"], told["use"]["expired"]) == (1, 0)
+    assert told["tools"][0]["minutesSaved"]["validUntil"]
     assert told["use"]["lastCallAt"]
     assert told["health"]["condition"] == "up"
     assert told["integrity"]["checkedAt"]

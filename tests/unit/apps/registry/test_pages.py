@@ -205,7 +205,25 @@ async def test_impact_follows_its_own_formula(visit: Visit) -> None:
 
     assert view["hours"] == pytest.approx(by_hand)
     assert view["hours"] == pytest.approx(sum(use["hours"] for use in view["uses"]))
-    assert "Gross, from owners&#39; estimates" in (await visit.http.get("/impact")).text
+    good = [row for row in visit.world.records.rows if row.outcome == "ok"]
+    covered = [row for row in good if row.server != "airflow"]
+    assert view["coverage"] == pytest.approx(len(covered) / len(good))
+    assert view["expired"] == len(good) - len(covered) > 0
+    assert view["hours_low"] == pytest.approx(sum(row.minutes / 2 for row in covered) / 60)
+    assert view["hours_high"] == pytest.approx(sum(row.minutes * 2 for row in covered) / 60)
+    page = (await visit.http.get("/impact")).text
+    assert f"{view['hours_low']:,.1f} to {view['hours_high']:,.1f} hours saved in 30 days" in page
+    assert f"{view['hours']:,.1f} hours gross" in page
+    assert "ran on an expired one and count 0 in the range" in page
+
+
+async def test_impact_without_an_estimate_in_date_is_gross_alone(visit: Visit) -> None:
+    visit.world.records.rows[:] = [replace(row, minutes_stated_at=0.0) for row in visit.world.records.rows]
+    await visit.sign_in("bob")
+    page = (await visit.http.get("/impact")).text
+    assert "hours saved in 30 days, gross" in page
+    assert "no range" in page
+    assert "None of them ran on an expired one." in page
 
 
 async def test_connect_lists_what_you_can_call_and_no_secret(visit: Visit) -> None:

@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 from tests.visiting import Inline, Visit, kept, words_of
 from tests.web_registry import HOSTILE_WORDS
-from tests.web_site import NOW, SERVERS, declare
+from tests.web_site import LONG_AGO, NOW, SERVERS, declare
 
 from pierhead.apps.registry.web.view_servers import PAGE
 from pierhead.core.catalog import Stage
 from pierhead.core.enrolment import Enrolment
 from pierhead.core.health import lately
+from pierhead.core.usage import Minutes
 from pierhead.usecases.memory import MemorySnapshots, snapshot_of
 from pierhead.usecases.memory_health import MemoryHealths
 
@@ -120,6 +121,37 @@ async def test_use_and_time_saved_are_those_of_the_server_alone(visit: Visit) ->
 
     assert use["calls"] == len(rows)
     assert use["hours"] == pytest.approx(sum(row.minutes for row in rows if row.outcome == "ok") / 60)
+    assert (use["coverage"], use["hours_high"]) == (0, 0)
+    page = await visit.text("/servers/airflow")
+    assert "no range: no estimate was in date" in page
+    assert f"{use['expired']} calls on an expired estimate: 0 in the range" in page
+
+
+async def test_time_saved_is_told_from_low_to_high_beside_the_gross_figure(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    use = (await visit.json("/servers/warehouse"))["use"]
+    page = await visit.text("/servers/warehouse")
+    assert (use["hours_low"], use["hours_high"]) == (pytest.approx(use["hours"] / 2), pytest.approx(use["hours"] * 2))
+    assert f"{use['hours_low']:.1f} to {use['hours_high']:.1f} h, over 100% of the calls that count" in page
+    assert f"{use['hours']:.1f} h gross" in page
+    assert "holds until 2027-05-05" in page
+
+
+async def test_an_estimate_that_is_too_old_or_nothing_is_said_to_be(visit: Visit) -> None:
+    time = next(server for server in SERVERS if server.name == "time")
+    old, nothing = time.tools.values()
+    told = (
+        replace(old, minutes=replace(old.minutes, stated_at=LONG_AGO)),
+        replace(nothing, minutes=Minutes.estimate(0)),
+        replace(nothing, name="undated", minutes=Minutes.estimate(5)),
+    )
+    served = MemorySnapshots(snapshot_of([replace(time, tools={tool.name: tool for tool in told})], [], revision=9))
+    object.__setattr__(visit.world.site, "snapshots", served)
+    await visit.sign_in("alice")
+    page = await visit.text("/servers/time")
+    assert "expired on 2026-07-21" in page
+    assert "Saves no time by itself" in page
+    assert "Saves about 5 min a call (owner's estimate)" in page
 
 
 async def test_versions_have_their_reasons_and_their_history(visit: Visit) -> None:

@@ -70,6 +70,17 @@ class ServerForm:
 
 
 @dataclass(frozen=True, slots=True)
+class MinutesForm:
+    """What the owner estimates that one success saves; `valid_until` is null where it is no estimate, or undated."""
+
+    mode: float
+    low: float
+    high: float
+    method: str
+    valid_until: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ToolForm:
     """One tool. `decision` is permit, approval (it waits for a person's yes) or refuse; `may_use` is not refuse."""
 
@@ -77,7 +88,7 @@ class ToolForm:
     description: str
     effect: Effect
     approval: Approval
-    minutes: Minutes
+    minutes: MinutesForm
     timeout_s: float
     idempotent: bool
     may_use: bool
@@ -271,7 +282,7 @@ def _tool(asked: Asked, each: Server, tool: Tool) -> ToolForm:
         description=tool.description,
         effect=tool.effect,
         approval=tool.approval,
-        minutes=tool.minutes,
+        minutes=_minutes(tool.minutes),
         timeout_s=tool.timeout_s,
         idempotent=tool.idempotent,
         may_use=use.decision != "refuse",
@@ -283,6 +294,11 @@ def _tool(asked: Asked, each: Server, tool: Tool) -> ToolForm:
         token_weight=token_weight(tool.name, tool.description, (tool.input_schema, tool.output_schema)),
         examples=tool.examples,
     )
+
+
+def _minutes(told: Minutes) -> MinutesForm:
+    until = told.valid_until
+    return MinutesForm(told.mode, told.low, told.high, told.method, None if until is None else moment(until))
 
 
 def _reach(asked: Asked, each: Server) -> Explanation:

@@ -26,12 +26,17 @@ async def figures(asked: Asked, server: str, version: str) -> Figures:
 
 
 def use_form(use: ServerUse) -> Mapping[str, object]:
+    saved = use.saved
     return {
         "days": DAYS,
         "calls": use.calls,
-        "succeeded": use.succeeded,
+        "succeeded": saved.counted,
         "people": use.people,
-        "minutes_saved": round(use.minutes, 1),
+        "minutes_saved": round(saved.gross, 1),
+        "minutes_low": round(saved.low, 1),
+        "minutes_high": round(saved.high, 1),
+        "coverage": None if saved.coverage is None else round(saved.coverage, 4),
+        "expired": saved.expired,
         "method": METHOD,
         "last_call_at": moment(use.last_at) if use.last_at else None,
     }

@@ -13,14 +13,15 @@ from typing import Final
 from pierhead.apps.registry.api.answers import Asked, moment
 from pierhead.apps.registry.api.finding import page_size
 from pierhead.core.errors import Invalid, NotFound
-from pierhead.core.usage import ToolUse, hours_saved
+from pierhead.core.usage import ToolUse
 from pierhead.usecases.ports_records import CallRow, Filter
-from pierhead.usecases.report_impact import FORMULA, METHOD, report_impact
+from pierhead.usecases.report_impact import FORMULA, METHOD, RANGE_FORMULA, report_impact
 
 DECISIONS: Final = ("permit", "refuse", "ask")
 _PERIOD: Final = re.compile(r"([0-9]{1,4})([mhdw])")
 _SECONDS: Final = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _PLACE: Final = re.compile(r"([0-9]{1,15})\.([!-~]{1,200})")
+_STATED_AT: Final = "minutes_stated_at"
 _USUAL_PAGE: Final = 50
 _LARGEST_PAGE: Final = 200
 
@@ -57,24 +58,27 @@ async def call(asked: Asked) -> object:
 
 
 async def impact(asked: Asked) -> object:
-    """Time saved, for everyone together, with formula and method."""
+    """Time saved, for everyone together, with formulas and method."""
     found = await report_impact(asked.site.records, _since(asked, asked.query("since")))
     return {
         **asdict(found),
         "since": moment(found.since),
         "tools": [_use(use) for use in found.tools],
         "formula": FORMULA,
+        "range_formula": RANGE_FORMULA,
         "method": METHOD,
     }
 
 
 def _use(use: ToolUse) -> Mapping[str, object]:
-    return {**asdict(use), "hours": hours_saved([use])}
+    saved = use.saved
+    return {**asdict(use), "hours": saved.gross / 60, "hours_low": saved.low / 60, "hours_high": saved.high / 60}
 
 
 def _call(row: CallRow) -> Mapping[str, object]:
-    content = {name: value for name, value in asdict(row).items() if name not in {"call_id", "at"}}
-    return {"id": row.call_id, "at": moment(row.at), **content}
+    content = {name: value for name, value in asdict(row).items() if name not in {"call_id", "at", _STATED_AT}}
+    stated = moment(row.minutes_stated_at) if row.minutes_stated_at else None
+    return {"id": row.call_id, "at": moment(row.at), **content, _STATED_AT: stated}
 
 
 def _since(asked: Asked, query: Mapping[str, str]) -> float:

@@ -73,14 +73,19 @@ async def _integrity(asked: Asked, standing: Standing, figures: Figures) -> Mapp
 
 def _figures(figures: Figures, promised: Objective | None) -> Mapping[str, object]:
     use, known = figures.use, figures.health
+    saved = use.saved
     told: dict[str, object] = {
         **_operation(figures.pace, promised),
         "use": {
             "days": DAYS,
             "calls": use.calls,
-            "succeeded": use.succeeded,
+            "succeeded": saved.counted,
             "people": use.people,
-            "minutesSaved": round(use.minutes, 1),
+            "minutesSaved": round(saved.gross, 1),
+            "minutesLow": round(saved.low, 1),
+            "minutesHigh": round(saved.high, 1),
+            **({} if saved.coverage is None else {"coverage": round(saved.coverage, 4)}),
+            "expired": saved.expired,
             "method": METHOD,
             **({"lastCallAt": moment(use.last_at)} if use.last_at else {}),
         },
@@ -177,7 +182,13 @@ def _tool(tool: Tool) -> Mapping[str, object]:
         "approval": tool.approval,
         "idempotent": tool.idempotent,
         "timeoutSeconds": tool.timeout_s,
-        "minutesSaved": {"low": minutes.low, "mode": minutes.mode, "high": minutes.high, "method": minutes.method},
+        "minutesSaved": {
+            "low": minutes.low,
+            "mode": minutes.mode,
+            "high": minutes.high,
+            "method": minutes.method,
+            **({} if minutes.valid_until is None else {"validUntil": moment(minutes.valid_until)}),
+        },
         "tokenWeight": _tokens(tool),
         "digest": tool_digest(tool),
     }

@@ -1,7 +1,7 @@
 """Time saved, with the formula beside the figure and every row it is made of.
 
-The figure is gross: successful calls times what owners estimate. The page says so first, and shows what did not
-succeed as plainly as what did. Source: docs/explanation/time-saved.md.
+A range comes first, over the calls whose estimate was in date, with what it covers; the gross figure stands beside it.
+The page shows what did not succeed as plainly as what did. Source: docs/explanation/time-saved.md.
 """
 
 from collections.abc import Sequence
@@ -14,15 +14,16 @@ from pierhead.apps.registry.forms import query_of
 from pierhead.apps.registry.web.chart import columns_chart
 from pierhead.apps.registry.web.frame import heading
 from pierhead.apps.registry.web.page_audit import PERIODS
-from pierhead.apps.registry.web.parts import Column, empty, facts, folded, hours, table, titled, to
+from pierhead.apps.registry.web.parts import Column, count, empty, facts, folded, hours, spread, table, titled, to
 from pierhead.apps.registry.web.site import DAY_S, PERIOD_DAYS, Shown, Site, Viewer
-from pierhead.core.usage import ToolUse, hours_saved
+from pierhead.core.usage import ESTIMATE_DAYS, ToolUse
 from pierhead.usecases.ports_records import DayOfCalls
+from pierhead.usecases.report_impact import FORMULA, METHOD, RANGE_FORMULA, report_impact
 
 
 @dataclass(frozen=True, slots=True)
 class UseView:
-    """One tool under one declaration; `hours` by the formula, from the successes that count."""
+    """One tool under one declaration; hours by the formulas, from the successes that count."""
 
     server: str
     tool: str
@@ -30,15 +31,29 @@ class UseView:
     counted: int
     users: int
     minutes: float
+    low: float
+    high: float
     hours: float
+    hours_low: float
+    hours_high: float
+    covered: int
+    expired: int
 
 
 @dataclass(frozen=True, slots=True)
 class ImpactView:
-    """Gross time saved in the last `days`."""
+    """Time saved in the last `days`: `hours` gross, of which `hours_autonomous` without a person.
+
+    From `hours_low` to `hours_high` over the calls with an estimate in date: `coverage` of those `counted`.
+    """
 
     days: int
     hours: float
+    hours_low: float
+    hours_high: float
+    hours_autonomous: float
+    coverage: float | None
+    expired: int
     calls: int
     counted: int
     active_users: int
@@ -52,22 +67,42 @@ async def impact_page(site: Site, viewer: Viewer, request: Request) -> Shown:
     asked = query_of(request).get("days", "")
     days = int(asked) if asked in {str(days) for days in PERIODS} else PERIOD_DAYS
     since = site.now() - days * DAY_S
-    uses = await site.records.uses(since)
+    found = await report_impact(site.records, since)
     view = ImpactView(
         days=days,
-        hours=hours_saved(uses),
-        calls=sum(use.calls for use in uses),
-        counted=sum(use.succeeded for use in uses),
-        active_users=await site.records.active_users(since),
-        method="gross: sum over tools of successful calls x declared minutes / 60; owners' estimates",
-        uses=tuple(_use(use) for use in uses),
+        hours=found.hours,
+        hours_low=found.hours_low,
+        hours_high=found.hours_high,
+        hours_autonomous=found.hours_autonomous,
+        coverage=found.coverage,
+        expired=found.expired,
+        calls=found.invocations,
+        counted=found.succeeded,
+        active_users=found.active_users,
+        method=METHOD,
+        uses=tuple(_use(use) for use in found.tools),
         by_day=tuple(await site.records.by_day(since)),
     )
     return Shown("Impact", view, lambda: _impact(view))
 
 
 def _use(use: ToolUse) -> UseView:
-    return UseView(use.server, use.tool, use.calls, use.succeeded, use.users, use.minutes, hours_saved([use]))
+    saved = use.saved
+    return UseView(
+        server=use.server,
+        tool=use.tool,
+        calls=use.calls,
+        counted=use.succeeded,
+        users=use.users,
+        minutes=use.minutes,
+        low=use.low,
+        high=use.high,
+        hours=saved.gross / 60,
+        hours_low=saved.low / 60,
+        hours_high=saved.high / 60,
+        covered=use.covered,
+        expired=use.expired,
+    )
 
 
 def _impact(view: ImpactView) -> h.Node:
@@ -81,15 +116,17 @@ def _impact(view: ImpactView) -> h.Node:
         ]
     return [
         heading(
-            f"{view.hours:,.1f} hours saved in {view.days} days",
+            _headline(view),
             h.p(class_="read quiet")[
-                "Gross, from owners' estimates: no time spent waiting, reviewing or correcting is taken off."
+                "Owners' estimates, not measured: no time spent waiting, reviewing or correcting is taken off."
             ],
         ),
         _periods(view.days),
         facts(
             [
+                ("Hours saved, low to high", spread(view.hours_low, view.hours_high) if view.coverage else "no range"),
                 ("Hours saved, gross", hours(view.hours)),
+                ("Coverage", f"{view.coverage or 0:.0%}"),
                 ("Calls", f"{view.calls:,}"),
                 ("Succeeded and counted", _share(view.counted, view.calls)),
                 ("Active users", f"{view.active_users:,}"),
@@ -100,6 +137,14 @@ def _impact(view: ImpactView) -> h.Node:
         titled("Calls a day", _chart(view.by_day), identity="days"),
         titled("By server and tool", _table(view.uses)),
     ]
+
+
+def _headline(view: ImpactView) -> str:
+    if not view.coverage:
+        return f"{view.hours:,.1f} hours saved in {view.days} days, gross"
+    low, high = f"{view.hours_low:,.1f}", f"{view.hours_high:,.1f}"
+    told = high if low == high else f"{low} to {high}"
+    return f"{told} hours saved in {view.days} days"
 
 
 def _periods(chosen: int) -> h.Node:
@@ -119,13 +164,25 @@ def _share(part: int, whole: int) -> str:
 
 def _formula(view: ImpactView) -> h.Node:
     return [
-        h.p[h.code["hours = sum over tools of (successful calls x minutes declared) / 60"]],
+        h.p[h.code[FORMULA]],
         h.p(class_="read")[
             f"{view.counted:,} successful calls, each with the minutes in force when it ran, make "
-            f"{view.hours:,.1f} hours. Refused, failed and waiting calls count "
-            "nothing, and the same call repeated within a minute counts once."
+            f"{view.hours:,.1f} hours gross, {view.hours_autonomous:,.1f} of them by programs without a person. "
+            "Refused, failed and waiting calls count nothing, nor do tools that poll or read back, and the same call "
+            "repeated within a minute counts once."
+        ],
+        h.p[h.code[RANGE_FORMULA]],
+        h.p(class_="read")[
+            f"The range speaks for {view.coverage or 0:.0%} of those calls: an estimate holds for {ESTIMATE_DAYS} days "
+            f"after its version was handed in. {_expired(view.expired)}"
         ],
     ]
+
+
+def _expired(calls: int) -> str:
+    if not calls:
+        return "None of them ran on an expired one."
+    return f"{count(calls, 'call', 'calls')} ran on an expired one and count 0 in the range."
 
 
 def _chart(days: Sequence[DayOfCalls]) -> h.Node:
@@ -135,7 +192,7 @@ def _chart(days: Sequence[DayOfCalls]) -> h.Node:
 
 
 def _table(uses: Sequence[UseView]) -> h.Node:
-    heads = ("Calls", "Counted", "Users", "Minutes a call", "Hours saved")
+    heads = ("Calls", "Counted", "Users", "Minutes a call", "Hours, low to high", "Hours, gross")
     columns = [Column("Tool"), Column("Server"), *(Column(head, is_number=True) for head in heads)]
     return table("Time saved by server and tool", columns, [_row(use) for use in uses])
 
@@ -147,6 +204,14 @@ def _row(use: UseView) -> list[h.Node]:
         f"{use.calls:,}",
         f"{use.counted:,}",
         f"{use.users:,}",
-        f"{use.minutes:g}",
+        f"{use.minutes:g}" if use.low == use.high or not use.high else f"{use.minutes:g} ({use.low:g} to {use.high:g})",
+        _range(use),
         f"{use.hours:,.1f}",
     ]
+
+
+def _range(use: UseView) -> str:
+    """What counts of it in the range, and whether some of its calls ran on an estimate that was too old."""
+    if not use.covered:
+        return "expired" if use.expired else "none"
+    return spread(use.hours_low, use.hours_high).removesuffix(" h") + (", some expired" if use.expired else "")

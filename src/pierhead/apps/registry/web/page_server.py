@@ -19,6 +19,7 @@ from pierhead.apps.registry.web.parts import (
     ago,
     condition_badge,
     count,
+    day,
     decision_badge,
     effect_badge,
     empty,
@@ -31,6 +32,7 @@ from pierhead.apps.registry.web.parts import (
     moment,
     notice,
     process_badge,
+    spread,
     stage_badge,
     theirs,
     titled,
@@ -40,7 +42,7 @@ from pierhead.apps.registry.web.parts import (
 )
 from pierhead.apps.registry.web.site import Shown, Site, Viewer
 from pierhead.apps.registry.web.view_data import KINDS
-from pierhead.apps.registry.web.view_server import SaidView, ServerView, ToolView, server_view
+from pierhead.apps.registry.web.view_server import SaidView, ServerView, ToolView, UseView, server_view
 from pierhead.apps.registry.web.view_versions import GateLine, ReviewLine
 from pierhead.core.catalog import CALLABLE, Stage
 from pierhead.core.review import GateState
@@ -153,18 +155,18 @@ def _tools(view: ServerView) -> h.Node:
         return titled("Tools", empty("This server has not published its tools yet."), identity="tools")
     told = f"Words with a line beside them are the owner's. All definitions: about {view.tokens:,} tokens ({METHOD})."
     return titled(
-        "Tools", h.p(class_="quiet")[told], *(_tool(tool, view.name) for tool in view.tools), identity="tools"
+        "Tools", h.p(class_="quiet")[told], *(_tool(tool, view.name, view.now) for tool in view.tools), identity="tools"
     )
 
 
-def _tool(tool: ToolView, server: str) -> h.Node:
+def _tool(tool: ToolView, server: str, now: float) -> h.Node:
     return h.section(class_="tool stack", id=f"tool-{tool.name}")[
         h.div(class_="row")[
             h.h3[h.code[visible(tool.name)]], effect_badge(tool.effect), decision_badge(tool.you.decision)
         ],
         h.p[h.strong["Withheld: "], f"{visible(tool.withheld)}."] if tool.withheld else None,
         theirs(tool.description) if tool.description else None,
-        h.p(class_="quiet")[f"{_saves(tool.minutes)} · about {tool.tokens:,} tokens"],
+        h.p(class_="quiet")[_saves(tool.minutes, now), f" · about {tool.tokens:,} tokens"],
         h.p[h.strong["You: "], f"{visible(tool.you.sentence)}.", _whom(tool.you.whom_to_ask)],
         folded("Why", _why(tool), h.p[to(f"/why?server={server}&tool={quote(tool.name)}", "In plain sentences")]),
         folded("Input and output", h.div(class_="stack")[_schemas(tool)]),
@@ -175,10 +177,18 @@ def _whom(whom: str) -> h.Node:
     return f" {visible(whom[:1].upper() + whom[1:])}." if whom else None
 
 
-def _saves(minutes: Minutes) -> str:
+def _saves(minutes: Minutes, now: float) -> h.Node:
+    """The estimate, and until when it counts in ranges."""
+    if not minutes.high:
+        return "Saves no time by itself"
     stated = minutes.low != minutes.high
     spread = f", between {minutes.low:g} and {minutes.high:g}" if stated else ""
-    return f"Saves about {minutes.mode:g} min a call{spread} (owner's {visible(minutes.method)})"
+    told = f"Saves about {minutes.mode:g} min a call{spread} (owner's {visible(minutes.method)}"
+    until = minutes.valid_until
+    if until is None:
+        return f"{told})"
+    end = "; expired on " if minutes.is_over(now) else "; holds until "
+    return [told, end, day(until), ")"]
 
 
 def _why(tool: ToolView) -> h.Node:
@@ -269,7 +279,7 @@ def _checked(view: ServerView) -> h.Node:
                 ("Definitions", f"{len(withheld)} of {len(view.tools)} withheld" if withheld else signed),
                 *([("Signed digest", h.code[current.tools_digest[:16]])] if current else []),
                 ("Policy revision", str(view.revision)),
-                (f"Calls, {use.days} days", f"{use.calls:,}, of which {use.succeeded:,} succeeded"),
+                (f"Calls, {use.days} days", f"{use.calls:,}, of which {use.succeeded:,} count"),
                 (f"People, {use.days} days", f"{use.people:,}"),
                 *_pace(view),
                 *([("Last call", moment(use.last_at, view.now))] if use.last_at else []),
@@ -324,4 +334,15 @@ def _what_it_holds(view: ServerView) -> Iterable[tuple[str, h.Node]]:
         yield "Environments", h.bdi[visible(", ".join(said.environments))]
     yield "Callers without a person", "may use it" if said.is_autonomous else "may not"
     yield "Strangers' text in results", "yes" if said.has_untrusted_results else "none declared"
-    yield f"Time saved, {view.use.days} days", f"{hours(view.use.hours)}, gross, by the owner's estimates"
+    yield f"Time saved, {view.use.days} days", h.div(class_="stack")[(h.span[line] for line in _time_saved(view.use))]
+
+
+def _time_saved(use: UseView) -> Iterable[str]:
+    """The range first, with what it covers; the gross figure beside it."""
+    if use.coverage:
+        yield f"{spread(use.hours_low, use.hours_high)}, over {use.coverage:.0%} of the calls that count"
+    elif use.succeeded:
+        yield "no range: no estimate was in date"
+    if use.expired:
+        yield f"{count(use.expired, 'call', 'calls')} on an expired estimate: 0 in the range"
+    yield f"{hours(use.hours)} gross, by the owner's estimates"

@@ -228,6 +228,12 @@ def hours(value: float) -> str:
     return f"{value:,.1f} h"
 
 
+def spread(low: float, high: float) -> str:
+    """A range of hours; one figure, where its ends read alike."""
+    first, last = f"{low:,.1f}", f"{high:,.1f}"
+    return f"{last} h" if first == last else f"{first} to {last} h"
+
+
 def count(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 

@@ -53,13 +53,21 @@ class ToolView:
 
 @dataclass(frozen=True, slots=True)
 class UseView:
-    """What was made of it in the last `days`: `hours` are saved ones, gross, by owners' estimates."""
+    """What was made of it in the last `days`: `hours` are saved ones, gross, by owners' estimates.
+
+    From `hours_low` to `hours_high` are those of calls whose estimate was in date: `coverage` of those that counted.
+    """
 
     days: int
     calls: int
     succeeded: int
     people: int
     hours: float
+    hours_low: float
+    hours_high: float
+    coverage: float | None
+    expired: int
+    """Calls that counted, on an estimate that was too old."""
     last_at: float
     """Seconds since 1970-01-01 UTC; zero where nobody called."""
     pace: Pace
@@ -233,4 +241,17 @@ def _tool(server: Server, tool: Tool, caller: Caller, site: Site) -> ToolView:
 async def _use(site: Site, name: str) -> UseView:
     use = await site.records.use_of(name, site.now() - PERIOD_DAYS * DAY_S)
     pace = await site.records.pace_of(name, site.now() - PERIOD_DAYS * DAY_S)
-    return UseView(PERIOD_DAYS, use.calls, use.succeeded, use.people, use.minutes / 60, use.last_at, pace)
+    saved = use.saved
+    return UseView(
+        days=PERIOD_DAYS,
+        calls=use.calls,
+        succeeded=saved.counted,
+        people=use.people,
+        hours=saved.gross / 60,
+        hours_low=saved.low / 60,
+        hours_high=saved.high / 60,
+        coverage=saved.coverage,
+        expired=saved.expired,
+        last_at=use.last_at,
+        pace=pace,
+    )
