@@ -138,7 +138,7 @@ def _expiring(entry: Entry, version: Version, review: Review, desk: OwnerDesk, n
             sentence = f"The {gate} signature on {name} ends on {_day(made.expires_at)}: hand it in again before."
             groups = tuple(dict.fromkeys(each for each in (owner, desk.reviewers.get(gate, "")) if each))
             yield Due("approval-expiring", entry, version.version, str(gate), made.expires_at, days, sentence, groups)
-    end = review.submitted_at + BASELINE_DAYS * DAY_S
+    end = version.published_at + BASELINE_DAYS * DAY_S
     if any(tool.minutes.mode for tool in version.manifest.tools) and (days := _span(end, now)):
         sentence = f"The minutes that {name} saves were stated for {BASELINE_DAYS} days, until {_day(end)}."
         yield Due("estimate-expiring", entry, version.version, "", end, days, sentence, (owner,))

@@ -148,13 +148,13 @@ async def test_nothing_is_told_of_a_version_that_nobody_signed() -> None:
 
 
 async def test_minutes_that_were_stated_long_ago_are_told_of_before_they_end() -> None:
-    timed = replace(
-        VERSION, manifest=replace(VERSION.manifest, tools=(replace(TOOLS[0], minutes=Minutes(5, 2, 9, "")),))
-    )
-    world = World(timed, review(days=160.0))
+    tools = (replace(TOOLS[0], minutes=Minutes(5, 2, 9, "")),)
+    stated = NOW - 160 * DAY_S
+    timed = replace(VERSION, manifest=replace(VERSION.manifest, tools=tools), published_at=stated)
+    world = World(timed, review())
     assert await world.on(0, 15, 19.5, 20) == [1, 1, 1, 0]
     assert {each.kind for each in world.notices} == {"server.estimate-expiring"}
-    assert await World(VERSION, review(days=160.0)).on(0) == [0]
+    assert await World(replace(VERSION, published_at=stated), review()).on(0) == [0]
 
 
 async def test_drift_is_told_with_its_fact_and_once_a_day_for_the_same_definitions() -> None:
