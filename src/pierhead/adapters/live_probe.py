@@ -5,6 +5,7 @@ Speaks plain HTTP, as an attacker would; nothing is sent to a tool that writes b
 """
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ REVISION: Final = "2026-07-28"
 _PREFIX: Final = "io.modelcontextprotocol/"
 _BODY: Final = 4 * 1024 * 1024
 _DEEP: Final = 80
+_ANSWER: Final = 4 * 1024 * 1024
+_INSIDE: Final = re.compile(r"Traceback \(most recent|File \\?\"/|/site-packages/|\.py\\?\", line \d|0x[0-9a-f]{8,16}>")
+"""Of a program: its stack, where its files lie, where its objects."""
 _HANGS_S: Final = 30.0
 _FOUND: Final = 200
 _REFUSED: Final = 400
@@ -39,6 +43,10 @@ class Live:
     tokens: tuple[str, str]
     holds: Callable[[Wire, object], str]
     inputs: int
+    false_tokens: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Tokens that only who has the key can make, by what is wrong with each."""
+    pause_s: float = 1.0
+    """Between the first and the second look at the list."""
     http: httpx2.Client = field(
         default_factory=lambda: httpx2.Client(trust_env=False, timeout=_HANGS_S, follow_redirects=False)
     )
@@ -93,6 +101,7 @@ def _doors(live: Live) -> Iterator[Breach]:
         ("a changed token", broken_token),
         ("an unsigned token", _UNSIGNED),
         ("a text", "x"),
+        *live.false_tokens.items(),
     ):
         status = live.post("tools/list", {}, token).status_code
         if status != _UNPROVED:
@@ -105,6 +114,10 @@ def _doors(live: Live) -> Iterator[Breach]:
         status = live.post("tools/list", {}, live.tokens[0], **{header: value}).status_code
         if status < _REFUSED:
             yield breach("S22", live.url, f"a request with {header} {value} is answered with {status}")
+    asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
+    allowed = live.http.request("OPTIONS", live.url, headers=asked).headers.get("access-control-allow-origin", "")
+    if allowed in {"*", "https://evil.example", "null"}:
+        yield breach("S22", live.url, "pages of every origin may read what it answers")
 
 
 def _limits(live: Live) -> Iterator[Breach]:
@@ -119,7 +132,7 @@ def _limits(live: Live) -> Iterator[Breach]:
 
 def _pinned(live: Live, tools: Sequence[Wire], pinned: Sequence[Wire]) -> Iterator[Breach]:
     """The same list twice, for another person in another client, a second apart; and as it was read unstarted."""
-    time.sleep(1.0)
+    time.sleep(live.pause_s)
     if _shown(live.listed(1, "second")) != _shown(tools):
         yield breach("S15", "tools", "another client is shown other definitions")
     known = {str(tool["name"]): tool for tool in tools}
@@ -160,7 +173,9 @@ def _fault(live: Live, tool: Wire, answer: httpx2.Response) -> Breach | None:
     whole = _read(answer)
     result = cast("Wire", whole.get("result") or {})
     failed = bool(result.get("isError")) or not result
-    if failed and (MARKER in said or "Traceback (most recent" in said or 'File \\"/' in said):
+    if len(answer.content) > _ANSWER:
+        return breach("S41", where, f"a result has {len(answer.content)} bytes")
+    if failed and (MARKER in said or _INSIDE.search(said)):
         return breach("S42", where, "an error repeats what was given, or tells of the inside")
     schema, value = tool.get("outputSchema"), cast("object", result.get("structuredContent"))
     if not failed and schema and value is not None and (place := live.holds(cast("Wire", schema), value)):

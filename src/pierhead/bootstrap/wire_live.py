@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+from pierhead.adapters.live_people import canary, probe_people
 from pierhead.adapters.live_probe import Live, Wire, logged, probe, recorded
+from pierhead.adapters.token_signer import JoseSigner
 from pierhead.bootstrap.check_targets import Target
 from pierhead.bootstrap.running import free_ports
 from pierhead.core.errors import Invalid, UpstreamUnreachable
@@ -28,18 +30,21 @@ _ENDS_S: Final = 30.0
 _PEOPLE: Final = ("probe-a", "probe-b")
 _PROGRAM: Final = (sys.executable, "-m", "pierhead.apps.cli")
 #: What a probe from outside sees; the others need an engine, a canary outside, or the code.
-_ASKED: Final = frozenset({"S15", "S20", "S22", "S39", "S40", "S41", "S42", "S43", "S46"})
+_ASKED: Final = frozenset(
+    {*("S15", "S20", "S22", "S23", "S26", "S28", "S29", "S30", "S39", "S40", "S41", "S42", "S43", "S46")}
+)
 
 
 def check_live(target: Target, inputs: int) -> Evidence:
     """Start the target, ask it, stop it. Errors: Invalid (`bad-target`), for what cannot start; UpstreamUnreachable."""
     with tempfile.TemporaryDirectory(prefix="pierhead-check-") as folder:
-        found = _checked(target, Path(folder), inputs)
+        found, unseen = _checked(target, Path(folder), inputs)
     unlooked = {
         (rule.id, Look.PROBE): "no probe from outside shows it"
         for rule in RULES.values()
         if Look.PROBE in rule.looks and rule.id not in _ASKED
     }
+    unlooked |= {(rule, Look.PROBE): why for rule, why in unseen.items()}
     if not _has_engine(target):
         del unlooked["S27", Look.PROBE]  # no login, so none that can do too much
     else:
@@ -51,19 +56,23 @@ def _has_engine(target: Target) -> bool:
     return target.entry is not None and "url" in target.entry.settings
 
 
-def _checked(target: Target, folder: Path, inputs: int) -> list[Breach]:
+def _checked(target: Target, folder: Path, inputs: int) -> tuple[list[Breach], Mapping[str, str]]:
+    """What broke, and by rule why it could not be looked at."""
     fleet = folder / "fleet.json"
     fleet.write_text(json.dumps(_fleet(target)), "utf-8")
     found: list[Breach] = []
     with _started(folder, fleet) as running:
         tokens = (running.token(_PEOPLE[0]), running.token(_PEOPLE[1]))
-        live = Live(f"{running.url}/mcp/{target.name}", tokens, value_fault, inputs)
+        live = Live(f"{running.url}/mcp/{target.name}", tokens, value_fault, inputs, running.false_tokens(tokens[0]))
         running.until_served(live)
         found += probe(live, target.listing.tools if target.listing is not None else ())
+        with canary() as known:
+            broken, unseen = probe_people(live, live.listed(0, "first"), known)
+        found += broken
         found += recorded(running.records())
         found += running.stopped()
     logs = {path.name: path.read_text("utf-8", "replace") for path in sorted((folder / "data" / "logs").glob("*"))}
-    return [*found, *logged(logs, tokens)]
+    return [*found, *logged(logs, tokens)], unseen
 
 
 def _fleet(target: Target) -> Mapping[str, Any]:
@@ -84,13 +93,23 @@ def _fleet(target: Target) -> Mapping[str, Any]:
 
 
 @dataclass(slots=True)
-class _Running:
+class Running:
     process: "subprocess.Popen[str]"
     data: Path
     url: str
 
     def token(self, person: str) -> str:
         return self._said("token", "--as", person, "--ttl", "1h").strip()
+
+    def false_tokens(self, true: str) -> Mapping[str, str]:
+        """That token with one thing wrong each, signed by the platform's own key."""
+        signer = JoseSigner((self.data / "keys" / "token.jwk").read_text("ascii"))
+        claims = signer.read(true) or {}
+        return {
+            "a token for another audience": signer.sign({**claims, "aud": "https://other.example/mcp"}),
+            "a token of another issuer": signer.sign({**claims, "iss": "https://other.example"}),
+            "a token that ended": signer.sign({**claims, "iat": 1_600_000_000, "exp": 1_600_000_060}),
+        }
 
     def records(self) -> list[Wire]:
         return [cast("Wire", json.loads(line)) for line in self._said("audit", "export").splitlines()]
@@ -131,7 +150,7 @@ class _Running:
 
 
 @contextmanager
-def _started(folder: Path, fleet: Path) -> Generator[_Running]:
+def _started(folder: Path, fleet: Path) -> Generator[Running]:
     """Errors: UpstreamUnreachable, with the last that it said."""
     port, diagnostics = free_ports(2)
     data, log = folder / "data", folder / "up.log"
@@ -145,7 +164,7 @@ def _started(folder: Path, fleet: Path) -> Generator[_Running]:
             if not line:
                 said = log.read_text("utf-8", "replace").strip().splitlines()[-3:]
                 raise UpstreamUnreachable(f"it does not start: {'; '.join(said)}", hint="start it with pierhead up")
-        yield _Running(process, data, f"http://127.0.0.1:{port}")
+        yield Running(process, data, f"http://127.0.0.1:{port}")
     finally:
         if process.poll() is None:
             process.kill()
