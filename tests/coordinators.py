@@ -194,6 +194,13 @@ def rows_of(address: str, statement: str, engine: JavaEngine = TRINO) -> list[li
     return rows
 
 
+def state_of(address: str, flavour: str, query_id: str) -> tuple[str, str]:
+    """How a query stands with the engine, and its name of the error, as the coordinator tells its own page."""
+    told: dict[str, Any] = _page(f"{address}/v1/query/{query_id}", {f"X-{flavour}-User": "test"})
+    error: dict[str, str] = told.get("errorCode") or {}
+    return told["state"], error.get("name", "")
+
+
 def _page(address: str, headers: dict[str, str], body: bytes | None = None) -> Any:
     request = urllib.request.Request(address, body, headers)  # noqa: S310 - our own coordinator
     with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310

@@ -14,7 +14,7 @@ import httpx2
 import orjson
 import pytest
 from mcp.client import Client
-from tests.coordinators import Address
+from tests.coordinators import Address, state_of
 from tests.integration.sql_shops import CoordinatorShop
 
 from pierhead.core.errors import UpstreamUnreachable
@@ -56,10 +56,8 @@ class Engine:
             async with client.running(sql, session, seconds=90, is_read=True) as statement:
                 return [row async for batch in statement.batches() for row in batch]
 
-    async def state(self, query_id: str) -> tuple[str, str]:
-        sql = f"SELECT state, coalesce(error_code, '') FROM system.runtime.queries WHERE query_id = '{query_id}'"
-        [[state, code]] = await self.rows(sql)
-        return state, code
+    def state(self, query_id: str) -> tuple[str, str]:
+        return state_of(self.address, self.flavour, query_id)
 
 
 @pytest.fixture(scope="module", params=["trino", "presto"])
@@ -165,7 +163,7 @@ async def test_three_million_rows_answer_64_kb_and_end_in_the_engine(shop: Engin
     assert len(orjson.dumps(answer)) <= MOST_BYTES
     assert answer["limits"]["truncated"] is True
     assert answer["data"]["handle"].startswith("res_")
-    assert await shop.state(answer["data"]["query_id"]) == ("FAILED", "USER_CANCELED")
+    assert shop.state(answer["data"]["query_id"]) == ("FAILED", "USER_CANCELED")
 
 
 async def test_later_pages_keep_to_the_same_caps_and_are_their_creators_alone(shop: Engine) -> None:
@@ -364,15 +362,46 @@ async def test_anothers_query_is_ended_by_those_on_call_once_somebody_approves(e
     async with endless(engine, "a-job") as query_id:
         async with asked(served(), "cleo", ["oncall:presto"]) as call:
             waiting = await call("presto_cancel_query", query_id=query_id, reason="it blocks the rest")
-            assert (await engine.state(query_id))[0] in {"RUNNING", "STARTING"}
+            assert engine.state(query_id)[0] in {"RUNNING", "STARTING"}
         async with asked(served(), "ann", DATA) as call:
             with pytest.raises(Refused, match="no such query"):
                 await call("presto_cancel_query", query_id=query_id, reason="it is not mine")
         async with asked(served(), "cleo", ["oncall:presto"], approve_with()) as call:
             ended = await call("presto_cancel_query", query_id=query_id, reason="it blocks the rest")
-        assert (await engine.state(query_id))[0] == "FAILED"
+        assert engine.state(query_id)[0] == "FAILED"
     assert waiting["status"] == "approval_required"
     assert ended["data"]["now"] == "FAILED"
+
+
+async def test_an_own_query_is_ended_by_its_caller_once_they_confirm(shop: Engine) -> None:
+    running = "SELECT query_id FROM system.runtime.queries WHERE state = 'RUNNING' AND source LIKE 'pierhead/%'"
+    entered = entry(shop, "hive/past", ["everything"])
+    async with (
+        platform(build("lake", entered), access="everyone", approvals=approve_with()) as confirming,
+        confirming.client("ann", groups=DATA) as client,
+    ):
+        ann = calling(client)
+        asking = asyncio.create_task(failing(ann("presto_run_query", sql=ENDLESS, purpose="too long")))
+        while not (found := await shop.rows(running)):
+            assert not asking.done()
+        [[query_id]] = found
+        async with confirming.client("ben", groups=DATA) as other:
+            with pytest.raises(Refused, match="no such query"):
+                await calling(other)("presto_cancel_query", query_id=query_id, reason="it is not mine")
+        ended = await ann("presto_cancel_query", query_id=query_id, reason="it reads too much")
+        told = await asking
+    assert (ended["data"]["before"], ended["data"]["now"]) == ("RUNNING", "FAILED")
+    assert shop.state(query_id)[0] == "FAILED"
+    assert "error" in told
+
+
+async def test_an_own_query_goes_on_until_its_caller_confirms(engine: Engine) -> None:
+    served = server(engine, "tpch/tiny?identity=caller", ["orders"])
+    async with endless(engine, "a-notebook") as query_id, asked(served, "somebody", DATA) as call:
+        waiting = await call("presto_cancel_query", query_id=query_id, reason="it reads too much")
+        assert engine.state(query_id)[0] in {"RUNNING", "STARTING"}
+    assert waiting["status"] == "approval_required"
+    assert "it ends your query" in str(waiting)
 
 
 async def test_each_caller_is_a_user_of_the_engine_where_the_url_says_so(shop: Engine) -> None:

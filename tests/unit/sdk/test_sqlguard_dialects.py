@@ -1,5 +1,7 @@
 """What engines read differently: each form permitted in the dialect that has it, written as that engine reads it."""
 
+from dataclasses import replace
+
 import pytest
 from sqlglot import exp
 from tests.shop import DIALECTS, analyst_view
@@ -33,6 +35,34 @@ def refused(sql: str, dialect: Dialect) -> str:
 )
 def test_a_word_that_starts_a_statement_is_no_alias_in_sql_server(sql: str) -> None:
     assert refused(sql, "tsql") == "several-statements"
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_fenced"),
+    [
+        ("status = 'paid'", False),
+        ("'paid' = status", False),
+        ("status IN ('paid', 'new') AND NOT status IS NULL", False),
+        ("ordered_at >= DATE '2026-11-19' OR ordered_at BETWEEN DATE '2026-01-01' AND DATE '2026-01-02'", False),
+        ("id < 5", True),  # with a column of many decimals it would be widened, and might fail
+        ("id = qty", True),
+        ("ordered_at = DATE '2026-13-45'", True),
+        ("ordered_at = DATE '20261119'", True),
+        ("ordered_at > TIMESTAMP '2026-11-19 00:00:00'", True),
+        ("CAST(status AS integer) = 7", True),
+        ("status IN (SELECT sku FROM products)", True),
+        ("EXISTS (SELECT 1 FROM products)", True),
+        ("qty BETWEEN 1 AND 2", True),
+        ("length(status) IN ('a', 'b')", True),
+        ("status LIKE 'p%'", True),
+    ],
+)
+def test_in_trino_a_column_meets_only_text_and_days_before_the_row_rule(condition: str, is_fenced: bool) -> None:
+    view = analyst_view("trino")
+    ruled = tuple(replace(table, condition=exp.EQ(this=exp.column("x"), expression=slot("x"))) for table in view.tables)
+    sql = govern(f"SELECT id FROM orders WHERE {condition}", replace(view, tables=ruled), max_rows=50).sql
+    assert ("LIMIT 9223372036854775807" in sql) is is_fenced
+    assert "OFFSET" not in sql
 
 
 def test_the_same_word_in_brackets_is_a_name() -> None:

@@ -4,6 +4,8 @@ What a real engine answers is tested on real ones (tests/integration/test_trino.
 """
 
 import asyncio
+import datetime as dt
+import decimal
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -248,7 +250,31 @@ def test_a_negative_number_never_begins_a_comment() -> None:
 def test_a_type_nobody_thought_of_passes_as_it_came() -> None:
     assert decoder({"rawType": "hyperloglog", "arguments": []}) is None
     assert decoder("bigint") is None
-    assert decoder({"rawType": "array", "arguments": [{"kind": "TYPE", "value": "odd"}]}) is None
+    decode = decoder({"rawType": "array", "arguments": [{"kind": "TYPE", "value": "odd"}]})
+    assert decode is not None
+    assert decode(["x"]) == ["x"]
+
+
+def test_what_is_nested_is_read_from_json_text_too() -> None:
+    """As a PrestoDB writes it."""
+    number: dict[str, Any] = {"rawType": "decimal", "arguments": []}
+    numbers = decoder({"rawType": "array", "arguments": [{"kind": "TYPE_SIGNATURE", "value": number}]})
+    field = {"kind": "NAMED_TYPE_SIGNATURE", "value": {"fieldName": {"name": "a"}, "typeSignature": "decimal(2,1)"}}
+    row = decoder({"rawType": "row", "arguments": [field]})
+    assert numbers is not None
+    assert row is not None
+    assert [numbers('[ "1.5", null ]'), numbers(["1.5"]), numbers("no JSON")] == [
+        [decimal.Decimal("1.5"), None],
+        [decimal.Decimal("1.5")],
+        "no JSON",
+    ]
+    assert row('[ "2.5" ]') == {"a": decimal.Decimal("2.5")}
+
+
+def test_a_time_is_written_as_finely_as_it_is() -> None:
+    assert literal(dt.time(1, 2, 3)) == "TIME '01:02:03.000'"
+    assert literal(dt.time(1, 2, 3, 4_005)) == "TIME '01:02:03.004005'"
+    assert literal(dt.datetime(2026, 1, 2, tzinfo=dt.UTC)) == "TIMESTAMP '2026-01-02 00:00:00.000 +00:00'"
 
 
 def test_the_older_shape_of_row_types_is_read_too() -> None:

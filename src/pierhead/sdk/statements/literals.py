@@ -87,7 +87,7 @@ def _bytes(value: bytes) -> str:
 
 def _timestamp(value: dt.datetime) -> str:
     zone = f" {value.isoformat(timespec='microseconds')[-6:]}" if value.tzinfo else ""
-    return f"TIMESTAMP '{value.replace(tzinfo=None).isoformat(sep=' ', timespec='microseconds')}{zone}'"
+    return f"TIMESTAMP '{value.replace(tzinfo=None).isoformat(sep=' ', timespec=_fineness(value))}{zone}'"
 
 
 def _date(value: dt.date) -> str:
@@ -95,7 +95,12 @@ def _date(value: dt.date) -> str:
 
 
 def _time(value: dt.time) -> str:
-    return f"TIME '{value.isoformat(timespec='microseconds')}'"
+    return f"TIME '{value.isoformat(timespec=_fineness(value))}'"
+
+
+def _fineness(value: dt.datetime | dt.time) -> str:
+    """PrestoDB knows no more than milliseconds, and takes no text that has more."""
+    return "microseconds" if value.microsecond % 1000 else "milliseconds"
 
 
 def _uuid(value: uuid.UUID) -> str:

@@ -1,7 +1,8 @@
 """The cells of an answer: JSON as the protocol writes it -> Python values, by the declared type of their column.
 
 Exact: decimals stay decimals, and a time that Python cannot hold (more digits than microseconds, a named zone, a
-year beyond 9999) stays the engine's text. A type nobody thought of passes as it came. Not here: asking (client.py).
+year beyond 9999) stays the engine's text. A type nobody thought of passes as it came. PrestoDB writes what is nested
+once more as JSON text. Not here: asking (client.py).
 """
 
 import datetime as dt
@@ -9,6 +10,8 @@ import decimal
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeGuard, cast
+
+import orjson
 
 Decoder = Callable[[Any], object]
 
@@ -21,11 +24,13 @@ def decoder(signature: object) -> Decoder | None:
 
     Shapes: `signature` is the `typeSignature` of a column, of either engine.
     """
+    if isinstance(signature, str):  # of a field of a row, as PrestoDB has it
+        return _PLAIN.get(signature.partition("(")[0])
     if not _is_object(signature):
         return None
     kind = signature.get("rawType")
     if kind in _NESTED:
-        return _NESTED[cast("str", kind)](_arguments(signature))
+        return _unwrapped(_NESTED[cast("str", kind)](_arguments(signature)))
     return _PLAIN.get(cast("str", kind))
 
 
@@ -43,6 +48,20 @@ def _arguments(signature: Mapping[str, Any]) -> list[tuple[str, Decoder | None]]
         else:
             inside.append(("", decoder(value)))
     return inside
+
+
+def _unwrapped(decode: Decoder | None) -> Decoder:
+    """`decode`, also for a cell that comes as JSON text; text that is none stays as it came."""
+
+    def unwrapped(cell: Any) -> object:  # noqa: ANN401 - a cell
+        if isinstance(cell, str):
+            try:
+                cell = orjson.loads(cell)
+            except orjson.JSONDecodeError:
+                return cell
+        return cell if decode is None else decode(cell)
+
+    return unwrapped
 
 
 def _array(inside: list[tuple[str, Decoder | None]]) -> Decoder | None:

@@ -185,7 +185,7 @@ class Health(_Answer):
     running: int
     blocked: int
     oldest_queued_s: float
-    failed_lately: int
+    failed_lately: int | None
     nodes: int
     failed_nodes: list[str]
     groups: list[Group]

@@ -28,6 +28,7 @@ _MARK_DIGITS: Final = 24
 _REMEMBERED_S: Final = 300.0
 _MOST_REMEMBERED: Final = 2_000
 _CLOCK: Final = "SELECT to_unixtime(now())"
+_LISTED: Final = "SHOW COLUMNS FROM system.runtime.queries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Backing:
         self.key = secrets.token_bytes(32)
         self._clock_ahead = 0.0
         self._partitionings: dict[tuple[str, str], tuple[float, Partitioning]] = {}
+        self._lists_errors: bool | None = None
 
     async def open(self, key: bytes | None) -> None:
         """`key` makes marks that are the same tomorrow. Errors: Misconfigured, UpstreamUnreachable."""
@@ -85,6 +87,13 @@ class Backing:
     def _source_name(self) -> str:
         caller = CALLER.get(None)
         return "pierhead" if caller is None else self.mark(caller)
+
+    async def lists_errors(self) -> bool:
+        """Whether the engine's list of queries says why they failed: PrestoDB's does not. Errors: as `ask_as_login`."""
+        if self._lists_errors is None:
+            columns = await self.engine.ask_as_login(_LISTED)
+            self._lists_errors = {"error_type", "error_code"} <= {row[0] for row in columns}
+        return self._lists_errors
 
     async def seen(self, caller: Caller, table: str) -> Seen:
         """The table a caller names. Errors: Invalid (`unknown-table`), alike for a hidden one and none; Forbidden."""

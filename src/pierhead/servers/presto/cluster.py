@@ -37,7 +37,8 @@ class ClusterDesk:
                 f"this server has no cluster {cluster[:100]!r}", hint=f"it has {chosen.name}", code="no-such-cluster"
             )
         queries = await engine.ask_as_login(_QUERIES)
-        [[failed]] = await engine.ask_as_login(_FAILED)
+        lists_errors = await self._backing.lists_errors()
+        failed = (await engine.ask_as_login(_FAILED))[0][0] if lists_errors else None
         nodes = await engine.ask_as_login(_NODES)
         groups: dict[str, list[int]] = {}
         counts = {"queued": 0, "running": 0, "blocked": 0}
@@ -58,4 +59,10 @@ class ClusterDesk:
         )
         summary = f"{data.running} running, {data.queued} queued, {data.nodes} nodes"
         summary += f", {len(gone)} gone" if gone else ""
-        return Envelope(summary=summed_up(summary), data=data).observed(f"cluster {chosen.name}", self._backing.now())
+        answer = Envelope(
+            status="ok" if lists_errors else "partial",
+            summary=summed_up(summary),
+            data=data,
+            missing=[] if lists_errors else ["failed_lately: this engine does not list why queries failed"],
+        )
+        return answer.observed(f"cluster {chosen.name}", self._backing.now())

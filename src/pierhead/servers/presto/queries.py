@@ -22,8 +22,10 @@ _LOOKS: Final = 20
 _LONGEST_MESSAGE: Final = 1_000
 _STATE: Final = """
 SELECT state, coalesce(source, ''), "user", queued_time_ms, array_join(resource_group_id, '.'),
- coalesce(error_type, ''), coalesce(error_code, '') FROM system.runtime.queries WHERE query_id = {id}
+ {error} FROM system.runtime.queries WHERE query_id = {id}
 """
+_ERROR: Final = "coalesce(error_type, ''), coalesce(error_code, '')"
+_NO_ERROR: Final = "'', ''"
 _KILL: Final = "CALL system.runtime.kill_query(query_id => {id}, message => {message})"
 
 
@@ -50,6 +52,8 @@ class QueryDesk:
         told = await self._backing.engine.statistics(query_id)
         stats = _object(told, "queryStats")
         message = str(_object(told, "failureInfo").get("message") or "")
+        error_name = listed.error_name or str(_object(told, "errorCode").get("name") or "")
+        error_type = listed.error_type or str((told or {}).get("errorType") or "")
         shown = redact(message)[:_LONGEST_MESSAGE] if self._backing.is_oncall(caller) else ""
         data = QueryState(
             query_id=query_id,
@@ -62,11 +66,11 @@ class QueryDesk:
             blocked=[str(reason) for reason in cast("list[object]", stats.get("blockedReasons") or [])],
             peak_memory=stats.get("peakUserMemoryReservation"),
             scanned=stats.get("rawInputDataSize"),
-            error_name=listed.error_name,
-            error_type=listed.error_type,
+            error_name=error_name,
+            error_type=error_type,
             error_message=shown,
         )
-        summary = f"{query_id} is {listed.state.lower()}" + (f": {listed.error_name}" if listed.error_name else "")
+        summary = f"{query_id} is {listed.state.lower()}" + (f": {error_name}" if error_name else "")
         page = self._backing.chosen.query_page
         answer = Envelope(
             status="ok" if told else "partial",
@@ -107,7 +111,8 @@ class QueryDesk:
 
     async def _listed(self, caller: Caller, query_id: str) -> tuple[_Listed, bool]:
         if _ID.fullmatch(query_id):
-            rows = await self._backing.engine.ask_as_login(_STATE.format(id=literal(query_id)))
+            error = _ERROR if await self._backing.lists_errors() else _NO_ERROR
+            rows = await self._backing.engine.ask_as_login(_STATE.format(id=literal(query_id), error=error))
             if rows:
                 listed = _Listed(*rows[0])
                 is_yours = self._is_of(caller, listed)
