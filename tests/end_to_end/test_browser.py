@@ -78,7 +78,7 @@ def test_alice_finds_her_call_and_what_it_saved(platform: Up, called: str, page:
     page.get_by_role("link", name="Impact").click()
     see(page, "hours saved")
     expect(page.locator("main")).to_contain_text("run_query")
-    expect(page.locator("main")).to_contain_text("hours = sum over tools of")
+    expect(page.locator("main")).to_contain_text("hours saved = sum over tools of")
 
 
 def test_bob_sees_his_refusal_and_whom_to_ask(platform: Up, called: str, page: Page) -> None:

@@ -164,7 +164,7 @@ def test_a_call_is_seen_wherever_a_person_looks(platform: Up) -> None:
         kept = browser.get(f"/calls/{row['call_id']}.json").json()["facts"]
         page = browser.get(f"/calls/{row['call_id']}").text
         assert _use_of_run_query(browser) == used + 1
-        assert "minutes declared" in browser.get("/impact").text
+        assert "declared minutes" in browser.get("/impact").text
 
     _check_facts(kept, page)
     assert "American" not in json.dumps(kept)
