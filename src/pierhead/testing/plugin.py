@@ -5,7 +5,7 @@ Only pytest and the standard library are imported here: pytest loads this wherev
 """
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pierhead.sdk.server import Server
     from pierhead.sdk.testing_people import People, Verdict
     from pierhead.testing.bench import Bench, Identity
+    from pierhead.testing.recorded import Recorded
     from pierhead.usecases.memory import MemoryAudit, MemoryClock
 
 OpenClient = Callable[..., "AbstractAsyncContextManager[Client]"]
@@ -36,7 +37,9 @@ _WATCHING: Final = pytest.StashKey[Any]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     help_ = "fail unless each tool succeeded in some test, and each error of its module was reached"
-    parser.getgroup("pierhead").addoption("--tool-coverage", action="store_true", help=help_)
+    group = parser.getgroup("pierhead")
+    group.addoption("--tool-coverage", action="store_true", help=help_)
+    group.addoption("--record-http", default="", metavar="URL", help="recorded_http asks this system, and keeps it")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -173,6 +176,32 @@ def approvals(bench: "Bench") -> "People":
 def audit_facts(bench: "Bench") -> "MemoryAudit":
     """What was recorded: `audit_facts.facts`, `audit_facts.kinds()`."""
     return bench.audit
+
+
+@pytest.fixture
+def recorded_http(request: pytest.FixtureRequest) -> "Iterator[Callable[[str], Recorded]]":
+    """`recorded_http("tickets").url`: a system on this machine that answers as `recordings/tickets.json` says.
+
+    The file lies beside the test. `--record-http URL` asks the system there and writes it. A request that nothing
+    is recorded for is answered 501, and the test fails when it ends.
+    """
+    from contextlib import ExitStack  # noqa: PLC0415 - only its users pay for it
+
+    from pierhead.testing.recorded import recorded_system  # noqa: PLC0415
+
+    upstream, systems = str(request.config.getoption("--record-http")), list["Recorded"]()
+    with ExitStack() as opened:
+
+        def system(name: str) -> "Recorded":
+            file = request.path.parent / "recordings" / f"{name}.json"
+            if not upstream and not file.is_file():
+                pytest.fail(f"{file} is not there: record it with --record-http URL", pytrace=False)
+            systems.append(opened.enter_context(recorded_system(file, upstream)))
+            return systems[-1]
+
+        yield system
+    if unknown := [each for one in systems for each in one.unknown]:
+        pytest.fail(f"nothing is recorded for {', '.join(unknown)}", pytrace=False)
 
 
 @pytest.fixture
