@@ -89,6 +89,9 @@ RULES: Final = (
             r"Not enough memory to grow pointer array|error while calling spill\(\)"),
     _rule("executor.python-memory", "executor_oom", 86, kinds="executor task",
         pattern=r"\bMemoryError\b|numpy\S*ArrayMemoryError|ArrowMemoryError|Unable to allocate [\d.]+ [KMGT]iB"),
+    _rule("executor.python-memory-told", "executor_oom", 88, kinds="driver",
+        pattern=r"(?:PythonException|Lost task|Exception in task|in stage \d+\.\d+ \(TID|pyspark/worker\.py)(?s:.)*?"
+            r"(?:^\s*(?:\w+\.)*\w*MemoryError\b|Unable to allocate [\d.]+ [KMGT]iB)"),
     _rule("driver.python-memory", "driver_oom", 86, kinds="driver",
         pattern=r"^\s*(?:\w+\.)*\w*MemoryError\b|Unable to allocate [\d.]+ [KMGT]iB"),
     _rule("driver.out-of-memory", "driver_oom", 87, kinds="driver state",
@@ -234,6 +237,7 @@ RULES: Final = (
             r"killed via the Web UI|Stage \d+ (?:was )?cancelled|"
             "cancelled part of cancelled job group|OPERATION_CANCELED"),
     _rule("killed.signal", "killed", 84, kinds="driver state container",
+        unless=r"\(yarn\.\w",
         pattern=r"RECEIVED SIGNAL (?:TERM|INT|HUP|15|2)|\bKeyboardInterrupt\b|SIGKILL|SIGTERM|Received signal|"
             r"Process terminated by signal|return code -(?:9|15)\b|signal: 9|signal: 15|Terminated$|^Killed$"),
     _rule("killed.shell", "killed", 83, kinds="driver",
@@ -273,6 +277,8 @@ RULES: Final = (
         pattern=r"^(?:Exception in thread \x22[^\x22]*\x22 |Caused by: )?(?:[a-z_]\w*\.)+[\w$]+(?:Exception|Error)\b"),
     _rule("code.exit", "code_error", 30, kinds="container state",
         pattern=r"exit code 1\b|exited with code 1\b|exitCode: 1\b"),
+    _rule("code.last-words", "code_error", 44, kinds="shape",
+        pattern=r"^before it left it said: "),
     _rule("code.condition", "code_error", 49, kinds="driver executor task",
         pattern=r"^(?:.{0,200}[: ])?\[[A-Z][A-Z0-9]*_[A-Z0-9_.]+\] "),
     *IDEAS,

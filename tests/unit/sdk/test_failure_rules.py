@@ -121,3 +121,12 @@ Caused by: com.example.StoreAccessDeniedException: no"""
     fact = fact_of("driver", trace, 0, "driver log")
     assert fact is not None
     assert (fact.value, fact.quote) == ("permission", "Caused by: com.example.StoreAccessDeniedException: no")
+
+
+def test_memory_that_a_worker_of_python_lacks_is_its_executors() -> None:
+    trace = """Traceback (most recent call last):
+  File "/opt/spark/python/lib/pyspark.zip/pyspark/worker.py", line 2089, in main
+    process()
+  File "load.py", line 7, in <lambda>
+MemoryError"""
+    assert classify(facts_in_text(trace.splitlines(), "driver", "driver log")).category == "executor_oom"

@@ -396,3 +396,29 @@ def test_a_submission_is_changed_where_it_is_told_and_nowhere_else() -> None:
     ]
     with pytest.raises(Invalid, match="how it was submitted"):
         read_command("com.example.Main x")
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "category", "confidence"),
+    [
+        ("reconciliation failed: 17 orders without a customer", "failed", "code_error", "possible"),
+        ("done, 0 failed", "succeeded", "none", "possible"),
+    ],
+)
+async def test_the_last_words_of_a_program_that_left_without_stopping_spark_are_heard(
+    tmp_path: Path, said: str, status: str, category: str, confidence: str
+) -> None:
+    settings = laid_out(tmp_path, [])
+    (tmp_path / "logs" / "app-20261122084336-0000.log").write_text(
+        "26/11/22 08:38:39 INFO DAGScheduler: Job 1 finished: count at job.py:3, took 2.2 ms\n"
+        f"{said}\n"
+        "26/11/22 08:38:40 INFO SparkContext: Invoking stop() from shutdown hook\n"
+        "26/11/22 08:38:40 INFO SparkContext: SparkContext is stopping with exitCode 0 from run at Executors.java.\n"
+        "26/11/22 08:38:41 INFO SparkContext: Successfully stopped SparkContext (Uptime: 56308 ms)\n"
+    )
+    async with asking(settings) as client:
+        answer = await asked(client, "spark_diagnose_failure", app="app-20261122084336-0000")
+    told = answer["data"]
+    assert ("exit_code" in answer["missing"]) == (status == "succeeded")
+    assert (told["status"], told["category"], told["confidence"]) == (status, category, confidence)
+    assert told["quote"] == (said if status == "failed" else "")

@@ -132,7 +132,10 @@ class Desk:
         answer = diagnosed(found, text, similar)
         where = f" (without {', '.join(found.missing)})" if found.missing else ""
         summary = f"{found.id} {answer.status}: {answer.category}, {answer.confidence}{where}. {answer.quote}"
-        return self.told(found, summary, answer)
+        told = self.told(found, summary, answer)
+        # Spark says the same of a program that left in good order and of one that left with a code.
+        unknown = ["exit_code"] if answer.category == "none" and answer.confidence != "confirmed" else []
+        return told.model_copy(update={"missing": [*told.missing, *unknown]})
 
     async def overview(self, app: str) -> Envelope[Overview]:
         found = await self.found(app)

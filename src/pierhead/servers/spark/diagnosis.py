@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from pierhead.sdk.failure_rules import Fact, Verdict, classify
+from pierhead.sdk.failure_rules import Confidence, Fact, Verdict, classify
 from pierhead.sdk.redacting import redact
 from pierhead.sdk.tracebacks import find_exceptions
 from pierhead.servers.spark.answers import Diagnosis, FailedStage, FoundFailure, SourceTold, TimedFact
@@ -19,6 +19,8 @@ _MOST_STAGES: Final = 5
 _MOST_MOMENTS: Final = 12
 _LONGEST_QUOTE: Final = 800
 _LONGEST_TEXT: Final = 300
+#: A context that the program stopped, or that ended with it.
+_ENDED: Final = frozenset({"succeeded", "left"})
 _SLOWED: Final = frozenset({"executor_lost", "executor_oom", "fetch_failed", "skew"})
 
 
@@ -34,7 +36,7 @@ def status_of(found: Found) -> str:
     status = found.application.status if found.application else ""
     if status not in {"", "incomplete"}:
         return status
-    if any(fact.kind == "state" and fact.value == "succeeded" for fact in found.facts) and not _is_grave(found.facts):
+    if any(fact.kind == "state" and fact.value in _ENDED for fact in found.facts) and not _is_grave(found.facts):
         return "succeeded"
     return "failed" if any(fact.rule for fact in found.facts) else status or "unknown"
 
@@ -64,7 +66,7 @@ def diagnosed(found: Found, text: Sequence[tuple[str, str]], similar: Sequence[s
         name=redact(application.name),
         status=status,
         category="none" if is_well else verdict.category,
-        confidence="confirmed" if is_well else verdict.confidence,
+        confidence=_wellness(found) if is_well else verdict.confidence,
         quote=redact(verdict.quote),
         rules=list(verdict.rules),
         contributing=list(verdict.contributing)[:3],
@@ -76,6 +78,14 @@ def diagnosed(found: Found, text: Sequence[tuple[str, str]], similar: Sequence[s
         sources=[SourceTold(source=name, state=told.state, detail=told.detail) for name, told in found.told.items()],
         similar=list(similar),
     )
+
+
+def _wellness(found: Found) -> Confidence:
+    """How sure it is that nothing failed: a program that left without stopping its context may have left for cause."""
+    ends = {fact.value for fact in found.facts if fact.kind == "state"}
+    if "succeeded" in ends:
+        return "confirmed"
+    return "likely" if found.application is not None and found.application.jobs else "possible"
 
 
 def exceptions_in(text: Sequence[tuple[str, str]], application: Application) -> list[FoundFailure]:

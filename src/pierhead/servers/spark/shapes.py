@@ -5,6 +5,7 @@ Not here: text of logs (`sdk/failure_text`), judging (`sdk/failure_rules`).
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import Final
 
@@ -17,6 +18,14 @@ _SLOW_MS: Final = 3_000
 _FEWEST: Final = 4
 _LONGEST: Final = 200
 _STOPPED: Final = re.compile(r"SparkContext is stopping with exitCode 0|Successfully stopped SparkContext")
+#: The program has gone without stopping its context: with which exit code, nobody says.
+_LEFT: Final = re.compile(r"Invoking stop\(\) from shutdown hook")
+_END: Final = 40
+_SAD: Final = re.compile(
+    r"\b(?:fail(?:ed|ure|s)?|abort(?:ed|ing)?|refus(?:ed|ing)|fatal|errors?|exiting|invalid|missing|cannot|mismatch)\b",
+    re.IGNORECASE,
+)
+_NONE: Final = re.compile(r"\b(?:0|no|zero)\b", re.IGNORECASE)
 _LOGGED: Final = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:INFO|WARN|ERROR) ")
 _FINISHED: Final = re.compile(r"Finished task (\d+)\.\d+ in stage (\d+\.\d+) \(TID \d+\) in (\d+) ms")
 
@@ -69,10 +78,12 @@ def _skews(application: Application) -> Iterator[Fact]:
 
 
 def ending_in_log(lines: Sequence[str]) -> list[Fact]:
-    """How a driver's log ends: with its context stopped in good order, or in the middle."""
+    """How a driver's log ends: with its context stopped by the program, or as the program left, or in the middle."""
     is_spark = False
-    for line in reversed(lines):
-        if _STOPPED.search(line):
+    for number, line in reversed(list(enumerate(lines))):
+        if _LEFT.search(line):
+            return [Fact("state", "left", 0.0, "driver log", line.strip()[-_LONGEST:]), *_last_words(lines[:number])]
+        if _STOPPED.search(line) and not any(_LEFT.search(each) for each in lines[max(0, number - _END) : number]):
             return [Fact("state", "succeeded", 0.0, "driver log", line.strip()[-_LONGEST:])]
         is_spark = is_spark or bool(_LOGGED.match(line))
     if not is_spark:
@@ -80,6 +91,15 @@ def ending_in_log(lines: Sequence[str]) -> list[Fact]:
     last = next(line for line in reversed(lines) if line.strip()).strip()[-_LONGEST:]
     fact = fact_of("shape", f"the log breaks off after: {last}", 0.0, "driver log")
     return [fact] if fact else []
+
+
+def _last_words(lines: Sequence[str]) -> Iterator[Fact]:
+    """What the program itself said right before it left, where that sounds like no good end."""
+    said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    if not _LOGGED.match(said) and _SAD.search(said) and not _NONE.search(said):
+        fact = fact_of("shape", f"before it left it said: {said[:_LONGEST]}", 0.0, "driver log", is_final=True)
+        if fact is not None:
+            yield replace(fact, quote=said[:_LONGEST])
 
 
 def skew_in_log(lines: Iterable[str]) -> list[Fact]:
