@@ -88,6 +88,7 @@ def build(name: str, settings: Mapping[str, object], *, now: Clock = time.time) 
     _declare_failures(server, desk, analyses)
     _declare_stages(server, desk)
     _declare_insides(server, desk)
+    _declare_results(server, desk)
     _declare_past(server, desk, analyses)
     if acting is not None:
         _declare_actions(server, desk, acting)
@@ -168,7 +169,7 @@ def _declare_stages(server: Server, desk: Desk) -> None:
 
 
 def _declare_insides(server: Server, desk: Desk) -> None:
-    readers, people, anyone = desk.chosen.readers(), desk.chosen.people_who_read(), desk.chosen.anyone()
+    readers, people = desk.chosen.readers(), desk.chosen.people_who_read()
 
     @server.tool(policy=readers, effect="read", minutes_saved=6, timeout=60)
     async def spark_get_logs(  # noqa: PLR0913, PLR0917 - a question to a log has so many parts
@@ -208,7 +209,9 @@ def _declare_insides(server: Server, desk: Desk) -> None:
         """Show the physical plan of an SQL execution, the slowest by default, and which operators of it cost."""
         return await desk.plan(caller, app, execution_id, max_chars)
 
-    @server.tool(policy=anyone, effect="read", minutes_saved=0)
+
+def _declare_results(server: Server, desk: Desk) -> None:
+    @server.tool(policy=desk.chosen.anyone(), effect="read", minutes_saved=0)
     async def spark_read_result(
         handle: Annotated[str, Field(pattern=r"^res_[0-9a-f]{32}$")],
         offset: Annotated[int, Field(ge=0, le=1_000_000)] = 0,
