@@ -113,6 +113,40 @@ async def test_a_run_that_waits_says_for_what(airflow: Airflow, tmp_path: Path) 
     assert [(wait["task_id"], wait["why"]) for wait in told["data"]["waits"]] == [("", "paused"), ("load", "pool")]
 
 
+@pytest.mark.parametrize(
+    ("limit", "depends", "category", "words"),
+    [
+        ("PT4S", False, "timeout", "dagrun_timeout of 4 s is over: it ran for 9 s"),
+        ({"days": 0, "seconds": 4, "microseconds": 0}, False, "timeout", "it ran for 9 s"),
+        (None, True, "unknown", "deadlock: load could not start: depends_on_past"),
+        ("PT1H", False, "unknown", "deadlock: load could not start: what they wait for"),
+    ],
+)
+async def test_a_run_that_failed_although_no_task_did_says_what_ended_it(
+    airflow: Airflow, tmp_path: Path, limit: object, depends: bool, category: str, words: str
+) -> None:
+    dag = "/api/v2/dags/wait_for_pool"
+    airflow.answers[f"{dag}/dagRuns/manual__1"] |= {"state": "failed", "duration": 9.0}
+    airflow.answers[f"{dag}/dagRuns/manual__1/taskInstances"]["task_instances"][0]["state"] = None
+    airflow.answers[f"{dag}/details"]["dag_run_timeout"] = limit
+    airflow.answers[f"{dag}/tasks"]["tasks"][0]["depends_on_past"] = depends
+    async with asking(airflow, tmp_path) as ask:
+        told = await ask.answer("airflow_diagnose_run", dag_id="wait_for_pool", run_id="manual__1")
+    assert told["data"]["first_failed"] == []
+    assert told["data"]["ended_by"]["category"] == category
+    assert words in told["data"]["ended_by"]["reason"]
+    assert words in told["summary"]
+
+
+async def test_a_run_whose_failed_tasks_were_cleared_is_no_deadlock(airflow: Airflow, tmp_path: Path) -> None:
+    dag = "/api/v2/dags/wait_for_pool"
+    airflow.answers[f"{dag}/dagRuns/manual__1"]["state"] = "failed"
+    airflow.answers[f"{dag}/dagRuns/manual__1/taskInstances"]["task_instances"][0]["state"] = "success"
+    async with asking(airflow, tmp_path) as ask:
+        told = await ask.answer("airflow_diagnose_run", dag_id="wait_for_pool", run_id="manual__1")
+    assert told["data"]["ended_by"] == {"category": "unknown", "reason": "no task of it failed, or it was cleared"}
+
+
 async def test_a_log_answers_with_its_traceback_and_keeps_its_level(airflow: Airflow, tmp_path: Path) -> None:
     async with asking(airflow, tmp_path) as ask:
         base = "/api/v2/dags/fail_fan_in/dagRuns/manual__1/taskInstances"

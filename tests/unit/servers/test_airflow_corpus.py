@@ -1,5 +1,9 @@
-"""Failures that a real Airflow 3 produced (tests/rigs/airflow_recording.py): each is told for what it was."""
+"""Failures that a real Airflow 3 produced (tests/rigs/airflow_recording.py): each is told for what it was.
 
+Its DAGs are those of tests/rigs/airflow_dags.py and tests/rigs/airflow_services_dags.py.
+"""
+
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,23 +18,36 @@ EXPECTED: Final = {
     "fail_bash": ("code_error", "cannot open the ledger"),
     "fail_bash_command_not_found": ("dependency", "hadooop: command not found"),
     "fail_bash_no_file": ("missing_input", "part-0000.csv': No such file or directory"),
+    "fail_caught": ("code_error", "ValueError: no rows were loaded for 2026-11-20"),
     "fail_chained": ("code_error", "RuntimeError: the rates of 2026-11-20 cannot be read"),
     "fail_connection": ("dependency", "Connection refused"),
     "fail_dependency": ("dependency", "No module named 'pyarrowless_helpers'"),
+    "fail_disk": ("dependency", "No space left on device"),
+    "fail_docker": ("dependency", "Failed to establish connection to any given Docker hosts"),
     "fail_execution_timeout": ("timeout", "AirflowTaskTimeout"),
     "fail_fan_in": ("missing_input", "No such file or directory: '/data/exports/dt=2026-11-20/orders.csv'"),
+    "fail_http_absent": ("missing_input", "404:Not Found"),
+    "fail_http_reset": ("dependency", "Remote end closed connection without response"),
+    "fail_http_unavailable": ("dependency", "503:Service Unavailable"),
     "fail_key_error": ("code_error", "KeyError: 'currency_code'"),
     "fail_killed": ("killed", "Process terminated by signal"),
+    "fail_locked": ("timeout", "database is locked"),
     "fail_mapped": ("code_error", "ValueError: partition 2 is empty"),
     "fail_memory_error": ("driver_oom", "MemoryError: unable to allocate"),
     "fail_missing_file": ("missing_input", "orders.csv"),
+    "fail_no_connection": ("dependency", "The conn_id `warehouse_db` isn't defined"),
+    "fail_object": ("missing_input", "An error occurred (404) when calling the HeadObject operation"),
+    "fail_package": ("dependency", "No matching distribution found for no-such-package-of-ours"),
     "fail_permission": ("permission", "Permission denied: '/data/finance/ledger.parquet'"),
+    "fail_program": ("dependency", "No such file or directory: 'spark-submitt'"),
     "fail_schema": ("schema_mismatch", "column 'amount' is string in core.orders"),
     "fail_sensor_timeout": ("timeout", "AirflowSensorTimeout"),
+    "fail_shell": ("code_error", "EXPORT_DAY_THAT_IS_NOT_SET: unbound variable"),
     "fail_spark_submit": ("missing_input", "s3://warehouse/core/orders/dt=2026-11-20"),
     "fail_sqlite": ("missing_input", "no such table: core_users"),
     "fail_subprocess": ("code_error", "bad input"),
     "fail_until_repaired": ("missing_input", "s3://warehouse/dt=2026-11-20: No such file or directory"),
+    "fail_value": ("schema_mismatch", "invalid input syntax for type integer"),
     "fail_user_exception": ("code_error", "ValueError: order 4711 has no currency"),
 }
 
@@ -68,3 +85,67 @@ def test_the_same_failure_has_the_same_fingerprint_and_another_has_another() -> 
 def test_a_log_that_says_nothing_is_unknown() -> None:
     assert failure_of(Tail(b"", 0)).verdict.category == "unknown"
     assert failure_of(Tail(b"all is well\n", 12)).verdict.category == "unknown"
+
+
+def entries(*told: dict[str, object]) -> Tail:
+    content = b"".join(
+        json.dumps({"timestamp": "2026-11-20T02:00:00Z", "logger": "task", **each}).encode() + b"\n" for each in told
+    )
+    return Tail(content, len(content))
+
+
+def raised(kind: str, words: str) -> dict[str, object]:
+    return {
+        "level": "error",
+        "event": "Task failed with exception",
+        "error_detail": [{"exc_type": kind, "exc_value": words, "frames": []}],
+    }
+
+
+BEGUN: Final = {"level": "info", "event": "Worker startup parse complete"}
+NOISE: Final = {"level": "error", "event": "PermissionError: [Errno 13] Permission denied: '/data/of/another/dag'"}
+
+
+def test_a_log_that_breaks_off_shows_that_whoever_ran_the_task_was_gone() -> None:
+    running = {"level": "info", "event": "exporting orders"}
+    verdict = failure_of(entries(NOISE, BEGUN, running)).verdict
+    assert (verdict.category, verdict.confidence, verdict.quote) == ("killed", "possible", "exporting orders")
+    assert failure_of(entries(BEGUN)).verdict.category == "killed"
+    ended = {"level": "info", "event": "::group::Post Execute"}
+    assert failure_of(entries(BEGUN, running, ended)).verdict.category == "unknown"
+
+
+def test_what_was_said_while_files_of_dags_were_read_is_none_of_the_tasks() -> None:
+    failed = raised("ValueError", "order 4711 has no currency")
+    verdict = failure_of(entries(NOISE, BEGUN, failed)).verdict
+    assert (verdict.category, verdict.quote) == ("code_error", "ValueError: order 4711 has no currency")
+
+
+def test_a_process_that_left_by_itself_is_told_by_its_exit_code() -> None:
+    left = {"level": "warning", "event": "Process exited abnormally", "exit_code": 7}
+    verdict = failure_of(entries(BEGUN, left)).verdict
+    assert (verdict.category, verdict.rules) == ("code_error", ("exit.7",))
+    assert verdict.quote == "Process exited abnormally: exit code 7"
+    missing = {"level": "error", "event": "ModuleNotFoundError: No module named 'loader'"}
+    assert failure_of(entries(BEGUN, missing, left)).verdict.category == "dependency"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "category"),
+    [
+        ("RuntimeError", "Job run 42 ended in state FAILED", "missing_input"),
+        ("AirflowException", "Pod loader-1 returned a failure", "missing_input"),
+        ("SystemExit", "1", "missing_input"),
+        ("ValueError", "no rows were loaded", "code_error"),
+    ],
+)
+def test_an_exception_that_only_wraps_gives_way_to_what_was_told_before_it(
+    kind: str, words: str, category: str
+) -> None:
+    before = {"level": "error", "event": "java.io.FileNotFoundException: No such file: s3a://core/orders/dt=2026-11-20"}
+    assert failure_of(entries(BEGUN, before, raised(kind, words))).verdict.category == category
+
+
+def test_a_connection_that_was_late_is_a_timeout() -> None:
+    late = raised("ConnectTimeout", "failed to establish a connection: connection timed out")
+    assert failure_of(entries(BEGUN, late)).verdict.category == "timeout"

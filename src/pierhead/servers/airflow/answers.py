@@ -108,6 +108,7 @@ class Diagnosis(_Answer):
     run_id: str
     run_state: str
     first_failed: list[FailedTask] = Field(description="in graph order; the newest attempt of each")
+    ended_by: dict[str, str] = Field(description="where no task failed: {category, reason}")
     failed: int
     upstream_failed: int
     waits: list[Wait]

@@ -6,7 +6,7 @@ Above: `server` declares the tools. Below: `api`. Beside: `diagnosing`, `reading
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
@@ -28,7 +28,7 @@ from pierhead.servers.airflow.cursors import begin_of, cursor_at
 from pierhead.servers.airflow.graph import Graph
 from pierhead.servers.airflow.links import link_to, place_of
 from pierhead.servers.airflow.settings import AirflowSettings
-from pierhead.servers.airflow.shapes import Dag, Instance, Run, TaskDefinition
+from pierhead.servers.airflow.shapes import Dag, Instance, Run, TaskDefinition, seconds_of
 
 Data = TypeVar("Data", bound=BaseModel)
 Clock = Callable[[], float]
@@ -311,8 +311,8 @@ def _told_of(
     shown = tasks[:_MOST_TASKS]
     graph = [{"task_id": task.task_id, "operator": task.kind, "next": task.downstream_task_ids} for task in shown]
     retries = [
-        {"task_id": task.task_id, "retries": task.retries, "delay_s": _seconds(task.retry_delay)}
-        | {"timeout_s": _seconds(task.execution_timeout), "pool": task.pool, "trigger_rule": task.trigger_rule}
+        {"task_id": task.task_id, "retries": task.retries, "delay_s": seconds_of(task.retry_delay)}
+        | {"timeout_s": seconds_of(task.execution_timeout), "pool": task.pool, "trigger_rule": task.trigger_rule}
         for task in shown
     ]
     return DagTold(
@@ -325,7 +325,7 @@ def _told_of(
         else {},
         tasks=graph if "graph" in wanted else [],
         sensors=[
-            {"task_id": task.task_id, "operator": task.kind, "timeout_s": _seconds(task.execution_timeout)}
+            {"task_id": task.task_id, "operator": task.kind, "timeout_s": seconds_of(task.execution_timeout)}
             for task in tasks
             if task.is_sensor
         ][:_MOST_TASKS]
@@ -338,14 +338,6 @@ def _told_of(
         source=source,
         source_bytes=size,
     )
-
-
-def _seconds(delta: Any) -> float | None:  # noqa: ANN401 - a span as the API writes it
-    """A number, or an object of days, seconds and microseconds."""
-    if isinstance(delta, Mapping):
-        parts = cast("Mapping[str, float]", delta)
-        return parts.get("days", 0) * 86_400 + parts.get("seconds", 0) + parts.get("microseconds", 0) / 1_000_000
-    return float(delta) if isinstance(delta, int | float) else None
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -16,7 +16,7 @@ from pierhead.servers.airflow.desk import LAST_SUCCESS, LATEST, LATEST_FAILED, D
 from pierhead.servers.airflow.failures import Failure, failure_of
 from pierhead.servers.airflow.graph import Graph
 from pierhead.servers.airflow.reading import tail
-from pierhead.servers.airflow.shapes import Instance, Pool, Run, TaskDefinition
+from pierhead.servers.airflow.shapes import Instance, Pool, Run, TaskDefinition, seconds_of
 
 _MOST_FAILED: Final = 3
 _MOST_WAITS: Final = 10
@@ -50,8 +50,9 @@ async def diagnose(desk: Desk, dag_id: str, run_id: str) -> Envelope[Diagnosis]:
     tasks, (instances, total) = await asyncio.gather(desk.api.tasks(dag_id), desk.api.instances(dag_id, run.dag_run_id))
     case = _Case(desk, dag_id, run, tasks, instances, total)
     first = _first_failed(case)
-    failed, waits, success, assets = await asyncio.gather(
+    failed, ended_by, waits, success, assets = await asyncio.gather(
         asyncio.gather(*(_failed_task(case, each) for each in first[:_MOST_FAILED])),
+        _ended_by(case),
         _waits(case),
         _last_success(case),
         _at_risk(case),
@@ -61,6 +62,7 @@ async def diagnose(desk: Desk, dag_id: str, run_id: str) -> Envelope[Diagnosis]:
         run_id=run.dag_run_id,
         run_state=run.state,
         first_failed=list(failed),
+        ended_by=ended_by,
         failed=sum(each.state == "failed" for each in instances),
         upstream_failed=sum(each.state == "upstream_failed" for each in instances),
         waits=waits,
@@ -126,6 +128,22 @@ async def _failed_task(case: _Case, instance: Instance) -> FailedTask:
         ended=instance.end_date,
         url=case.desk.link(case.dag_id, run_id, instance.task_id, instance.map_index),
     )
+
+
+async def _ended_by(case: _Case) -> dict[str, str]:
+    """Why a run failed in which no task did: its time was over, or nothing of it could start."""
+    if case.run.state != "failed" or any(each.state in _BROKEN for each in case.instances):
+        return {}
+    most = seconds_of((await case.desk.api.dag(case.dag_id)).dag_run_timeout)
+    lasted = case.run.duration
+    if most is not None and lasted is not None and lasted >= most:
+        return {"category": "timeout", "reason": f"dagrun_timeout of {most:.0f} s is over: it ran for {lasted:.0f} s"}
+    stuck = [each.name for each in case.instances if each.state in _UNSTARTED]
+    if not stuck:
+        return {"category": "unknown", "reason": "no task of it failed, or it was cleared"}
+    earlier = {task.task_id for task in case.tasks if task.depends_on_past} & {each.task_id for each in case.instances}
+    why = "depends_on_past, and the run before has not succeeded" if earlier else "what they wait for cannot come"
+    return {"category": "unknown", "reason": f"deadlock: {', '.join(stuck[:5])} could not start: {why}"}
 
 
 async def _waits(case: _Case) -> list[Wait]:
@@ -211,6 +229,7 @@ def _summary(data: Diagnosis) -> str:
     for each in data.first_failed[:1]:
         told += f"; first {each.state}: {each.task_id}, {each.category} ({each.confidence})"
         told += f": {each.quote[:200]}" if each.quote else ""
+    told += f"; {data.ended_by['category']}: {data.ended_by['reason']}" if data.ended_by else ""
     told += (
         f"; waits: {', '.join(f'{each.task_id or data.dag_id} ({each.why})' for each in data.waits)}"
         if data.waits

@@ -1,6 +1,7 @@
 """What a task's log amounts to: a category by the one table of rules, the line that shows it, ids elsewhere."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +12,7 @@ from pierhead.sdk.redacting import redact
 from pierhead.sdk.tracebacks import find_exceptions
 from pierhead.servers.airflow.answers import ExceptionTold
 from pierhead.servers.airflow.logs import Line, Tail
+from pierhead.servers.airflow.said import refused_by_shell, said_by_exception, said_by_program
 
 _MOST_EXCEPTIONS: Final = 5
 _LONGEST: Final = 800
@@ -29,8 +31,27 @@ _AROUND: Final = re.compile(
     r"(?:non-zero (?:exit|return)|returned non-zero|Bash command failed|Cannot execute: |Error code is: )",
     re.DOTALL,
 )
+#: An exception that says no more than that something outside, or told before, has failed.
+_OUTSIDE: Final = re.compile(
+    r"^(?:\w+\.)*(?:AirflowException|TaskDeferralError|RuntimeError|Exception|\w*(?:Job|Pod|Container|Batch)\w*): "
+    r".*(?:fail|exit|abort|see .{0,20}log|returned)|^SystemExit: \d+$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ENDED: Final = "Task failed with exception"
+#: What Airflow 3 says when it has read a DAG and runs the task, and when the task has ended, however it did.
+_BEGUN: Final = "Worker startup parse complete"
+_ENDINGS: Final = (_ENDED, "::group::Post Execute", "Process exited", "Process terminated", "Task finished")
+_LEFT: Final = re.compile(r"Process exited abnormally: exit code (-?\d+)")
+_UNTOLD: Final = frozenset({"unknown", "code_error"})
 _EXIT: Final = re.compile(r"(?:exit (?:code|status)|Error code is:|return code) (-?\d{1,3})")
-_EXITS: Final[dict[int, Category]] = {126: "permission", 127: "dependency", 137: "killed", -9: "killed", 143: "killed"}
+_EXITS: Final[dict[int, Category]] = {
+    126: "permission",
+    127: "dependency",
+    124: "timeout",
+    137: "killed",
+    -9: "killed",
+    143: "killed",
+}
 _MOST_OUTPUT: Final = 60
 
 
@@ -49,20 +70,20 @@ class Failure:
 
 def failure_of(tail: Tail) -> Failure:
     """Judge a log: Airflow's own news and the echo of a command say nothing of why it failed."""
-    lines = [line for line in tail.lines() if line.is_of_the_task]
-    around = next((line for line in reversed(lines) if line.level == "error" and _AROUND.search(line.text)), None)
+    every = list(tail.lines())
+    begun = next((place for place, line in enumerate(reversed(every)) if line.text.startswith(_BEGUN)), None)
+    since = every if begun is None else every[len(every) - begun :]  # before it, files of DAGs were read
+    lines = [line for line in since if line.is_of_the_task]
+    around = _around(lines)
     told = [line for line in lines if line is not around]
     texts = [part for line in told for part in line.text.splitlines()]
-    written = [part for line in told for part in _written(line).splitlines()]
-    facts = [*facts_in_text(written, "driver", "task log"), *facts_in_text(texts, "driver", "task log")]
-    verdict = classify(facts)
-    if verdict.category in {"unknown", "code_error"}:
-        raised = [line for line in told if line.level in {"error", "critical"}]
-        ending = [part for line in raised[-1:] for part in line.text.splitlines()[-3:]]
-        output = texts[-_MOST_OUTPUT:] if around is not None else ending
-        verdict = (
-            _said(output) or _exited(around, output) or (_raised(ending) if verdict.category == "unknown" else verdict)
-        )
+    verdict = _judged(lines)
+    if (
+        verdict.category == "unknown"
+        and begun is not None
+        and not any(line.text.startswith(_ENDINGS) for line in since)
+    ):
+        verdict = _broken_off(lines)
     found = find_exceptions([redact(text) for text in texts])[-_MOST_EXCEPTIONS:]
     if not found and around is not None:
         found = find_exceptions(redact(around.text))[-1:]
@@ -77,6 +98,66 @@ def failure_of(tail: Tail) -> Failure:
         for each in found
     ]
     return Failure(verdict, exceptions, _external("\n".join(texts)))
+
+
+def _around(lines: Sequence[Line]) -> Line | None:
+    """What Airflow says around the end of a program that the task ran."""
+    return next((line for line in reversed(lines) if line.level == "error" and _AROUND.search(line.text)), None)
+
+
+def _judged(lines: Sequence[Line]) -> Verdict:
+    """By the exception that ended the task; where it only wraps what was told before it, by everything."""
+    ended = next((line for line in reversed(lines) if line.text.startswith(_ENDED)), None)
+    if ended is None or _AROUND.search(ended.text):
+        return _of_process(lines) or _by_output(lines)
+    known = said_by_exception(ended.text)
+    if known is not None:
+        return known
+    own = _by_output([ended])
+    whole = _by_output(lines) if own.category == "unknown" or _OUTSIDE.search(ended.text) else own
+    return own if whole.category in _UNTOLD else whole
+
+
+def _of_process(lines: Sequence[Line]) -> Verdict | None:
+    """A process that left by itself, without a word."""
+    last = lines[-1].text if lines else ""
+    match = _LEFT.match(last)
+    if match is None:
+        return None
+    before = _by_output(lines[:-1])
+    return (
+        before
+        if before.category != "unknown"
+        else Verdict(_EXITS.get(int(match[1]), "code_error"), "likely", (f"exit.{match[1]}",), last)
+    )
+
+
+def _broken_off(lines: Sequence[Line]) -> Verdict:
+    """Whoever ran the task was gone before it could say how that ended."""
+    last = lines[-1].text if lines else ""
+    return Verdict("killed", "possible", ("raised.breaks-off",), line_at(last, 0))
+
+
+def _by_output(lines: Sequence[Line]) -> Verdict:
+    """By what the task, and what it ran, said from its beginning to its end."""
+    around = _around(lines)
+    told = [line for line in lines if line is not around]
+    texts = [part for line in told for part in line.text.splitlines()]
+    written = [part for line in told for part in _written(line).splitlines()]
+    output = texts[-_MOST_OUTPUT:]
+    if around is not None and (refused := refused_by_shell(output)) is not None:
+        return refused
+    facts = [*facts_in_text(written, "driver", "task log"), *facts_in_text(texts, "driver", "task log")]
+    verdict = classify(facts)
+    if verdict.category not in _UNTOLD:
+        return verdict
+    raised = [line for line in told if line.level in {"error", "critical"}]
+    ending = [part for line in raised[-1:] for part in line.text.splitlines()[-3:]]
+    if around is None:
+        output = ending
+    elif (known := said_by_program(output)) is not None:
+        return known
+    return _said(output) or _exited(around, output) or (_raised(ending) if verdict.category == "unknown" else verdict)
 
 
 def _said(output: list[str]) -> Verdict | None:

@@ -52,7 +52,7 @@ class Line:
         if self.text.startswith(_ENDED_BY):
             return True
         is_around = self.logger in _AROUND or (self.logger == _RUNNER and self.level not in {"error", "critical"})
-        return not is_around and not self.text.startswith(_ECHOES)
+        return not is_around and self.text != "Output:" and not self.text.startswith(_ECHOES)
 
     def written(self) -> str:
         """As it is shown: moment and level, so that neither is lost."""
@@ -155,6 +155,8 @@ def _entry(raw: bytes) -> Line:
         return _plain(raw)
     entry = cast("Mapping[str, Any]", said)
     text = str(entry.get("event", ""))[:_LONGEST_LINE]
+    if isinstance(code := entry.get("exit_code"), int):
+        text += f": exit code {code}"
     details = entry.get("error_detail")
     if isinstance(details, list):
         text += f"\n{_traceback(cast('list[Any]', details))}"

@@ -5,12 +5,22 @@ Not here: asking (`api`), what tools answer (`answers`). A member that is missin
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime
-from typing import Annotated, Any, Final
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final, cast
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 FAILED: Final = frozenset({"failed"})
+_SPAN: Final = TypeAdapter(timedelta)
 ENDED: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
@@ -31,6 +41,18 @@ def _mapping(value: object) -> object:
 
 def _list(value: object) -> object:
     return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
+
+
+def seconds_of(delta: Any) -> float | None:  # noqa: ANN401 - a span as the API writes it
+    """A number, an object of days, seconds and microseconds, or ISO 8601 (`PT4S`)."""
+    if isinstance(delta, Mapping):
+        parts = cast("Mapping[str, float]", delta)
+        return parts.get("days", 0) * 86_400 + parts.get("seconds", 0) + parts.get("microseconds", 0) / 1_000_000
+    if isinstance(delta, str):
+        with suppress(ValidationError):
+            return _SPAN.validate_python(delta).total_seconds()
+        return None
+    return float(delta) if isinstance(delta, int | float) else None
 
 
 Text = Annotated[str, BeforeValidator(_text)]
@@ -90,6 +112,7 @@ class TaskDefinition(_Shape):
     pool: Text = ""
     trigger_rule: Text = ""
     is_mapped: bool | None = None
+    depends_on_past: bool | None = None
 
     @property
     def kind(self) -> str:
