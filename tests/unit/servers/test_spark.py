@@ -61,7 +61,7 @@ async def test_a_lost_executor_is_listed_with_its_reason(tmp_path: Path) -> None
 
 async def test_applications_are_found_by_name_status_and_day(tmp_path: Path) -> None:
     async with asking(laid_out(tmp_path, CASES)) as client:
-        failed = await asked(client, "spark_find_applications", name="udf", status="failed")
+        failed = await asked(client, "spark_find_applications", name="udf_raises", status="failed")
         none = await asked(client, "spark_find_applications", since="2999-01-01")
     assert [each["id"] for each in failed["data"]["applications"]] == [UDF]
     assert none["data"]["applications"] == []
