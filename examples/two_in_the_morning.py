@@ -224,9 +224,12 @@ class Incidents:
         return self.folder / f"{incident}.json"
 
     def keep(self, case: Mapping[str, Any]) -> Path:
+        """Add to what is known of an incident, at once or not at all."""
         file = self.file(str(case["incident"]))
-        file.write_text(json.dumps(case, indent=1) + "\n", "utf-8")
-        return file
+        known: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        written = file.with_suffix(".new")
+        written.write_text(json.dumps({**known, **case}, indent=1) + "\n", "utf-8")
+        return written.replace(file)
 
 
 def listening(port: int, incidents: Incidents, agent: Agent) -> ThreadingHTTPServer:

@@ -54,10 +54,9 @@ def looked_into(at: Night, incidents: Incidents) -> dict[str, Any]:
     with hooked(at, incidents) as webhook:
         assert at.fail() == "failed"
         file = eventually(lambda: next(iter(incidents.folder.glob("inc-*.json")), None), "an incident")
-        event: dict[str, str] = json.loads(file.read_text())["event"]
-        assert (event["task_id"], event["url"]) == ("load", at.link)
         case = eventually(lambda: finished(file), "the end of the agent's calls")
-        assert told_again(webhook, event) == "known"
+        assert (case["event"]["task_id"], case["event"]["url"]) == ("load", at.link)
+        assert told_again(webhook, case["event"]) == "known"
     assert list(incidents.folder.iterdir()) == [file]
     return case
 

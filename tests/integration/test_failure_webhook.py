@@ -55,6 +55,13 @@ def test_what_is_no_failure_opens_nothing(webhook: str, incidents: Incidents, bo
     assert list(incidents.folder.iterdir()) == []
 
 
+def test_what_is_kept_later_adds_to_what_is_known(incidents: Incidents) -> None:
+    incident = incidents.opened(EVENT)
+    file = incidents.keep({"incident": incident, "analysis": "ana_1"})
+    assert json.loads(file.read_text()) == {"incident": incident, "event": EVENT, "analysis": "ana_1"}
+    assert list(incidents.folder.iterdir()) == [file]
+
+
 def test_names_that_are_paths_stay_names(incidents: Incidents) -> None:
     incident = incidents.opened({**EVENT, "dag_id": "../../../etc", "run_id": "/", "task_id": ".."})
     assert incidents.file(incident).parent == incidents.folder
