@@ -1,6 +1,6 @@
 """A small MCP server that keeps every rule a probe looks at, or breaks those that a test names: over real HTTP.
 
-It speaks as much of the protocol as the probes do. Not here: the probes (`adapters/live_probe`, `live_people`).
+It speaks as much of the protocol as the probes do. Not here: the probes (`adapters/live`).
 """
 
 import json

@@ -1,6 +1,6 @@
 """Starts what `pierhead check --live` asks: the whole platform on loopback with that one server, in a folder that ends.
 
-The server is governed as anywhere: sign-in, policy, record. Not here: what is asked (`adapters/live_probe`).
+The server is governed as anywhere: sign-in, policy, record. Not here: what is asked (`adapters/live`).
 """
 
 import json
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
-from pierhead.adapters.live_people import canary, probe_people
-from pierhead.adapters.live_probe import Live, Wire, logged, probe, recorded
+from pierhead.adapters.live.people import canary, probe_people
+from pierhead.adapters.live.probe import Live, Wire, logged, probe, recorded
 from pierhead.adapters.token_signer import JoseSigner
 from pierhead.bootstrap.check_targets import Target
 from pierhead.bootstrap.running import free_ports

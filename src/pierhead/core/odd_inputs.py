@@ -1,6 +1,6 @@
 """Inputs that a tool's schema takes or should refuse: edge values of each type, in many combinations, always the same.
 
-No chance: the n-th input is the n-th, so that a finding can be found again. Pure. Above: `adapters/live_probe`. Not
+No chance: the n-th input is the n-th, so that a finding can be found again. Pure. Above: `adapters/live`. Not
 here: sending them.
 """
 

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from tests.rigs.careless_server import FALSE, TOKENS, TOOLS, careless
 
-from pierhead.adapters.live_people import canary, probe_people
-from pierhead.adapters.live_probe import MARKER, Live, logged, probe, recorded
+from pierhead.adapters.live.people import canary, probe_people
+from pierhead.adapters.live.probe import MARKER, Live, logged, probe, recorded
 from pierhead.bootstrap.wire_live import Running
 from pierhead.core.standard import Breach, Look
 from pierhead.core.standard_rules import RULES

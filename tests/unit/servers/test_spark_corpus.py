@@ -1,8 +1,8 @@
 """Diagnosis over recordings of real Spark jobs: each by its event log and logs, and again without the event log.
 
 The recordings are `tests/corpus/spark`, made by `tests/rigs/spark_recording.py`. Thirteen more
-(`s3-denied`, `delta-append`, `iceberg-file-gone`, `scala-null`, ...) are of programs that were written before their rules, run once on
-Spark 3.5.7 (Delta 3.3, Iceberg 1.6, S3A) and 4.3.0, and shortened in the same way.
+(`s3-denied`, `delta-append`, `iceberg-file-gone`, `scala-null`, ...) are of programs that were written before their
+rules, run once on Spark 3.5.7 (Delta 3.3, Iceberg 1.6, S3A) and 4.3.0, and shortened in the same way.
 """
 
 import json

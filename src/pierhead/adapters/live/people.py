@@ -2,7 +2,7 @@
 
 Only tools that say they read are called. Each answer says besides which rules could not be looked at, and why: a
 server with no argument that is an address asked nothing of the canary. Above: `bootstrap/wire_live`. Not here: doors,
-limits and odd inputs (`live_probe`).
+limits and odd inputs (`probe`).
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any, Final, cast
 
 import httpx2
 
-from pierhead.adapters.live_probe import Live, Wire
+from pierhead.adapters.live.probe import Live, Wire
 from pierhead.core.odd_inputs import odd_inputs
 from pierhead.core.standard import Breach
 from pierhead.core.standard_rules import breach
