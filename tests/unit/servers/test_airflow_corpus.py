@@ -82,6 +82,15 @@ def test_the_same_failure_has_the_same_fingerprint_and_another_has_another() -> 
     assert missing.fingerprint != failure_of(log("fail_permission")).fingerprint
 
 
+def test_an_exception_that_does_not_sound_like_one_has_a_fingerprint_too() -> None:
+    (found,) = failure_of(log("fail_value")).exceptions
+    assert (found.kind, found.message) == (
+        "InvalidTextRepresentation",
+        'invalid input syntax for type integer: "twelve"',
+    )
+    assert found.fingerprint.startswith("fp_")
+
+
 def test_a_log_that_says_nothing_is_unknown() -> None:
     assert failure_of(Tail(b"", 0)).verdict.category == "unknown"
     assert failure_of(Tail(b"all is well\n", 12)).verdict.category == "unknown"
@@ -144,6 +153,21 @@ def test_an_exception_that_only_wraps_gives_way_to_what_was_told_before_it(
 ) -> None:
     before = {"level": "error", "event": "java.io.FileNotFoundException: No such file: s3a://core/orders/dt=2026-11-20"}
     assert failure_of(entries(BEGUN, before, raised(kind, words))).verdict.category == category
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "category"),
+    [
+        ("OperationalError", "unable to open database file", "missing_input"),
+        ("OperationalError", "connection failed: server does not support SSL, but SSL was required", "dependency"),
+        ("OperationalError", 'connection failed: FATAL:  role "nobody_here" does not exist', "permission"),
+        ("StringDataRightTruncation", "value too long for type character varying(3)", "schema_mismatch"),
+        ("HTTPError", "429 Client Error: Too Many Requests for url: http://api.corp.example/orders", "dependency"),
+        ("ValueError", "order 429 has no currency", "code_error"),
+    ],
+)
+def test_what_surrounds_a_task_is_told_by_its_kinds_of_words(kind: str, words: str, category: str) -> None:
+    assert failure_of(entries(BEGUN, raised(kind, words))).verdict.category == category
 
 
 def test_a_connection_that_was_late_is_a_timeout() -> None:

@@ -42,6 +42,8 @@ _ENDED: Final = "Task failed with exception"
 _BEGUN: Final = "Worker startup parse complete"
 _ENDINGS: Final = (_ENDED, "::group::Post Execute", "Process exited", "Process terminated", "Task finished")
 _LEFT: Final = re.compile(r"Process exited abnormally: exit code (-?\d+)")
+_MODULE: Final = "raised."
+_PLAIN: Final = re.compile(r"[A-Z]\w*(?::|$)")
 _UNTOLD: Final = frozenset({"unknown", "code_error"})
 _EXIT: Final = re.compile(r"(?:exit (?:code|status)|Error code is:|return code) (-?\d{1,3})")
 _EXITS: Final[dict[int, Category]] = {
@@ -84,12 +86,12 @@ def failure_of(tail: Tail) -> Failure:
         and not any(line.text.startswith(_ENDINGS) for line in since)
     ):
         verdict = _broken_off(lines)
-    found = find_exceptions([redact(text) for text in texts])[-_MOST_EXCEPTIONS:]
+    found = find_exceptions([redact(text) for text in _named(texts)])[-_MOST_EXCEPTIONS:]
     if not found and around is not None:
         found = find_exceptions(redact(around.text))[-1:]
     exceptions = [
         ExceptionTold(
-            kind=each.kind,
+            kind=each.kind.removeprefix(_MODULE),
             message=each.message[:_LONGEST],
             frames="\n".join(each.frames_head)[:_LONGEST],
             fingerprint=each.fingerprint,
@@ -98,6 +100,14 @@ def failure_of(tail: Tail) -> Failure:
         for each in found
     ]
     return Failure(verdict, exceptions, _external("\n".join(texts)))
+
+
+def _named(texts: Sequence[str]) -> list[str]:
+    """What Airflow 3 tells of an exception has no module, and a name such as `UndefinedTable` alone reads as a word."""
+    return [
+        f"{_MODULE}{text}" if before.startswith('  File "') and _PLAIN.match(text) else text
+        for before, text in zip(("", *texts), texts, strict=False)
+    ]
 
 
 def _around(lines: Sequence[Line]) -> Line | None:

@@ -72,7 +72,7 @@ _KNOWN: Final = (
         "dependency",
         r"\b50[0-3] Server Error",
         r"\b50[0-3]\b.{0,8}(?:Internal Server|Not Implemented|Bad Gateway|Service Unavail)",
-        r"status.?code\W{1,5}50[0-3]",
+        r"status.?code\W{1,5}50[0-3]|returned error: 50[0-3]",
     ),
     _of(
         "no-connection",
@@ -80,13 +80,16 @@ _KNOWN: Final = (
         r"RemoteDisconnected|EndpointConnectionError|NameResolutionError",
         r"connection (?:aborted|reset|refused)|server closed the connection|network is unreachable",
         r"unable to connect|could not (?:connect|translate host)|too many (?:clients|connections)",
-        r"failed to establish (?:a |any )?(?:new )?connection",
+        r"failed to establish (?:a |any )?(?:new )?connection|does not support SSL",
     ),
     # Data and databases.
+    _of("role", "permission", r"\b(?:role|user|login) \S{1,120} does not exist"),
+    _of("database-file", "missing_input", "unable to open database file"),
     _of(
         "value",
         "schema_mismatch",
-        r"invalid input syntax for|value out of range|columns? expected but not found|do not match columns",
+        r"invalid input syntax for|value (?:out of range|too long for)",
+        r"columns? expected but not found|do not match columns",
         r"^(?:\w+\.)*(?:InvalidTextRepresentation|DatatypeMismatch|NumericValueOutOfRange): ",
     ),
     _of("locked", "timeout", r"database (?:table )?is locked|could not obtain lock|lock wait|deadlock detected"),
