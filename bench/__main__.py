@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from bench import approvals, data, gateway, journal, logs, memory, mesh, policy, registry, sdk, sql
+from bench import approvals, data, gateway, journal, logs, memory, mesh, policy, registry, road, sdk, sql
 from bench.processes import ROOT, cores
 from bench.results import Results, Target, table
 
@@ -33,6 +33,7 @@ SUITES: Final[dict[str, tuple[Suite, Sequence[Target]]]] = {
     "approvals": (approvals.measure, approvals.TARGETS),
     "logs": (logs.measure, logs.TARGETS),
     "memory": (memory.measure, memory.TARGETS),
+    "road": (road.measure, road.TARGETS),
 }
 RESULTS: Final = ROOT / "bench" / "results.json"
 

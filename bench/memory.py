@@ -28,7 +28,7 @@ def measure(results: Results, folder: Path, say: Callable[[str], None]) -> None:
     say("memory: starting the demo")
     try:
         with started("up", command, port, folder) as program:
-            _wait(data / "run" / "platform.json")
+            wait_until_ready(data / "run" / "platform.json")
             say(f"memory: {CALLS} calls")
             for _ in range(CALLS):
                 _call(pierhead, data)
@@ -37,7 +37,7 @@ def measure(results: Results, folder: Path, say: Callable[[str], None]) -> None:
         results.miss("memory.demo", str(failed))
 
 
-def _wait(announced: Path) -> None:
+def wait_until_ready(announced: Path) -> None:
     """Until the platform says that it is ready. Errors: NotStarted."""
     limit = time.monotonic() + _READY_S
     while not announced.exists():
