@@ -157,29 +157,34 @@ def _tool_changes(before: Tool, after: Tool) -> Iterator[tuple[str, ChangeClass]
     for member, change in _MEMBERS.items():
         if getattr(before, member) != getattr(after, member):
             yield member, change
-    for member, old, new in (
-        ("input_schema", before.input_schema, after.input_schema),
-        ("output_schema", before.output_schema, after.output_schema),
+    for member, old, new, is_told in (
+        ("input_schema", before.input_schema, after.input_schema, False),
+        ("output_schema", before.output_schema, after.output_schema, True),
     ):
-        for change in _schema_changes(old, new):
+        for change in _schema_changes(old, new, is_told=is_told):
             yield member, change
 
 
-def _schema_changes(before: Mapping[str, object], after: Mapping[str, object]) -> tuple[ChangeClass, ...]:
-    """Compared by digest: to Python, `True` equals 1. To a model a schema is text, too."""
+def _schema_changes(
+    before: Mapping[str, object], after: Mapping[str, object], *, is_told: bool
+) -> tuple[ChangeClass, ...]:
+    """Compared by digest: to Python, `True` equals 1. To a model a schema is text, too. `is_told`: of its answers."""
     old, new = cast("Json", before), cast("Json", after)
     if _digest(old) == _digest(new):
         return ()
     old_shape, new_shape = cast("dict[str, Json]", _shape(old)), cast("dict[str, Json]", _shape(new))
     if _digest(old_shape) == _digest(new_shape):
         return (ChangeClass.WORDING,)
-    if _only_adds(old_shape, new_shape):
+    if _only_adds(old_shape, new_shape, is_told=is_told):
         return (ChangeClass.MINOR,)
     return ChangeClass.MAJOR, ChangeClass.WORDING
 
 
-def _only_adds(before: dict[str, Json], after: dict[str, Json]) -> bool:
-    """Whether every object that was right before is right still: new members are optional, nothing else moved."""
+def _only_adds(before: dict[str, Json], after: dict[str, Json], *, is_told: bool) -> bool:
+    """Whether nobody who relied on the old one is let down: there are new members, and nothing else moved.
+
+    What is sent was right and is right still: no more is required. What is told has all that it always had.
+    """
     old, new = _names(before), _names(after)
     kept = all(name in new and new[name] == schema for name, schema in old.items())
     others = {key for key in before.keys() | after.keys() if key not in {"properties", "required", "$defs"}}
@@ -187,7 +192,7 @@ def _only_adds(before: dict[str, Json], after: dict[str, Json]) -> bool:
     return (
         kept
         and all(before.get(key) == after.get(key) for key in others)
-        and required_after <= required_before
+        and (required_before <= required_after if is_told else required_after <= required_before)
         and _kept_definitions(before, after)
     )
 

@@ -140,6 +140,59 @@ def test_each_difference_of_a_tool_has_its_classes(change: dict[str, Any], class
     assert set(found.members) == (set(change) if classes else set())
 
 
+ANSWER: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"rows": {"type": "integer"}, "mode": {"enum": ["fast", "full"]}},
+    "required": ["rows"],
+}
+MORE = {"properties": {**ANSWER["properties"], "seconds": {"type": "number"}}}
+
+
+@pytest.mark.parametrize(
+    ("now", "change"),
+    [
+        ({"required": []}, MAJOR),  # a client that read it finds it absent
+        ({"properties": {"mode": {"enum": ["fast", "full"]}}}, MAJOR),
+        ({"properties": {**ANSWER["properties"], "rows": {"type": "string"}}}, MAJOR),
+        ({"properties": {**ANSWER["properties"], "mode": {"enum": ["fast", "full", "none"]}}}, MAJOR),
+        (MORE, MINOR),
+        ({**MORE, "required": ["rows", "seconds"]}, MINOR),
+    ],
+)
+def test_what_an_answer_no_longer_promises_is_major(now: Any, change: ChangeClass) -> None:
+    found = tool_change(replace(TOOL, output_schema=ANSWER), replace(TOOL, output_schema={**ANSWER, **now}))
+    assert (found.members, found.change) == (("output_schema",), change)
+
+
+@pytest.mark.parametrize(
+    ("now", "change"),
+    [
+        ({"required": []}, MINOR),
+        (MORE, MINOR),
+        ({**MORE, "required": ["rows", "seconds"]}, MAJOR),
+        ({"properties": {**ANSWER["properties"], "rows": {"type": "integer", "maximum": 9}}}, MAJOR),
+        ({"properties": {**ANSWER["properties"], "mode": {"enum": ["fast"]}}}, MAJOR),
+        ({"properties": {**ANSWER["properties"], "mode": {"enum": ["fast", "full", "all"]}}}, MAJOR),
+    ],
+)
+def test_what_a_tool_no_longer_takes_or_newly_wants_is_major(now: Any, change: ChangeClass) -> None:
+    """A value more to choose from may be one that does more: it is no small change to those who agreed."""
+    found = tool_change(replace(TOOL, input_schema=ANSWER), replace(TOOL, input_schema={**ANSWER, **now}))
+    assert (found.members, found.change) == (("input_schema",), change)
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ({"approval": Approval.FOUR_EYES}, {"approval": Approval.CONFIRM}),
+        ({"effect": Effect.DESTRUCTIVE}, {"effect": Effect.WRITE}),
+        ({"policy": parse_who("group:a")}, {"policy": parse_who("group:a or group:b")}),
+    ],
+)
+def test_less_asked_of_people_is_major_however_it_is_worded(was: Any, now: Any) -> None:
+    assert tool_change(replace(TOOL, **was), replace(TOOL, **now)).change is MAJOR
+
+
 @pytest.mark.parametrize(
     ("before", "after", "instructions", "classes"),
     [
