@@ -2,8 +2,8 @@
 
 PIERHEAD_TEST_TRINO_URL and PIERHEAD_TEST_PRESTO_URL name running ones (`http://host:port`), which are used and never
 stopped. The catalog `hive` is the memory connector: its tables are the test's own. A Trino that is started here has
-Iceberg tables besides, in the catalog `lake`. It takes everybody's word in plain HTTP, and beside that speaks HTTPS,
-where it takes tokens of one provider for one audience.
+Iceberg tables besides, in the catalog `lake`, and tables of Hive's own form in `barn`. It takes everybody's word in
+plain HTTP, and beside that speaks HTTPS, where it takes tokens of one provider for one audience.
 """
 
 import json
@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+import zipfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -53,6 +54,12 @@ internal-communication.shared-secret=a secret of one machine that lives as long 
 """
 _LAKE: Final = """connector.name=iceberg
 iceberg.catalog.type=TESTING_FILE_METASTORE
+hive.metastore.catalog.dir=local:///
+fs.native-local.enabled=true
+local.location={folder}
+"""
+_BARN: Final = """connector.name=hive
+hive.metastore=file
 hive.metastore.catalog.dir=local:///
 fs.native-local.enabled=true
 local.location={folder}
@@ -113,12 +120,28 @@ def _configure(engine: JavaEngine, folder: Path, port: int, secured_port: int) -
     if (engine.home / "plugin" / "iceberg").is_dir():
         (folder / "lake").mkdir()
         (catalogs / "lake.properties").write_text(_LAKE.format(folder=folder / "lake"), encoding="utf-8")
+        _add_hive(engine, folder, catalogs)
     more = "discovery-server.enabled=true\nquery.max-total-memory-per-node=300MB\n" if engine is PRESTO else ""
     if engine is TRINO:
         _write_secrets(folder)
         more = _SECURED.format(port=secured_port, folder=folder, audience=AUDIENCE)
     node = _NODE.format(name=engine.name, catalogs=catalogs)
     (folder / "config.properties").write_text(_CONFIG.format(port=port, more=more) + node, encoding="utf-8")
+
+
+def _add_hive(engine: JavaEngine, folder: Path, catalogs: Path) -> None:
+    """The Hive connector out of the Iceberg one, which brings all of it but the word that it is there."""
+    plugins = folder / "plugin"
+    (plugins / "hive").mkdir(parents=True)
+    for plugin in (engine.home / "plugin").iterdir():
+        (plugins / plugin.name).symlink_to(plugin)
+    for jar in (engine.home / "plugin" / "iceberg").glob("*.jar"):
+        if "trino-iceberg" not in jar.name:
+            (plugins / "hive" / jar.name).symlink_to(jar)
+    with zipfile.ZipFile(plugins / "hive" / "services.jar", "w") as services:
+        services.writestr("META-INF/services/io.trino.spi.Plugin", "io.trino.plugin.hive.HivePlugin\n")
+    (folder / "barn").mkdir()
+    (catalogs / "barn.properties").write_text(_BARN.format(folder=folder / "barn"), encoding="utf-8")
 
 
 def _write_secrets(folder: Path) -> None:
@@ -143,7 +166,8 @@ def _command(engine: JavaEngine, java: Path, folder: Path) -> Sequence[str | Pat
         options += [f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in opened]
         main = "io.prestosql.server.PrestoServer"
     config = f"-Dconfig={folder / 'config.properties'}"
-    return [java, *options, config, f"-Dplugin.dir={engine.home / 'plugin'}", "-cp", f"{engine.home / 'lib'}/*", main]
+    plugins = folder / "plugin" if (folder / "plugin").is_dir() else engine.home / "plugin"
+    return [java, *options, config, f"-Dplugin.dir={plugins}", "-cp", f"{engine.home / 'lib'}/*", main]
 
 
 def _running(engine: JavaEngine, java: Path, folder: Path, port: int) -> Iterator[str]:

@@ -5,7 +5,9 @@ are not asked where a row rule hides some. Units: Unix seconds and minutes, by t
 """
 
 import datetime as dt
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
@@ -21,6 +23,7 @@ from pierhead.servers.presto.partitions import Partition, partitions_of, quoted,
 _MAX: Final = "SELECT max({column}), count(*) FROM {table}"
 _MAX_S: Final = 20.0
 _TIMES: Final = ("timestamp", "date")
+_WRITTEN_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +166,16 @@ def _only_time(seen: Seen) -> str:
 
 def _end_of_day(partitions: Sequence[Partition]) -> float | None:
     """A partition of a day is whole when the day is over: the latest time at which it can have landed in time."""
-    days = [value for value in partitions[0].values if isinstance(value, dt.date)] if partitions else []
+    days = [day for value in partitions[0].values if (day := _day(value)) is not None] if partitions else []
     return _moment(days[0] + dt.timedelta(days=1)) if days else None
+
+
+def _day(value: object) -> dt.date | None:
+    """Hive often keeps days as text."""
+    if isinstance(value, str) and _WRITTEN_DAY.fullmatch(value):
+        with suppress(ValueError):
+            return dt.date.fromisoformat(value)
+    return value if isinstance(value, dt.date) else None
 
 
 def _moment(value: object) -> float | None:
