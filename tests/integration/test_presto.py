@@ -8,21 +8,24 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx2
 import orjson
 import pytest
+from joserfc import jwt
 from mcp.client import Client
-from tests.coordinators import Address, state_of
+from tests.coordinators import AUDIENCE, Address, provider_key, state_of
 from tests.integration.sql_shops import CoordinatorShop
 
-from pierhead.core.errors import UpstreamUnreachable
+from pierhead.core.errors import Forbidden, UpstreamUnreachable
+from pierhead.core.identity import Caller
 from pierhead.sdk import Server
 from pierhead.sdk.statements import Flavour, Session, StatementClient
 from pierhead.sdk.testing import platform
 from pierhead.sdk.testing_people import Answering, approve_with
 from pierhead.servers.presto import build
+from pierhead.usecases.ports_exchange import Credential
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio, pytest.mark.timeout(300)]
 
@@ -198,7 +201,7 @@ async def test_a_caller_who_goes_away_ends_the_query_in_the_engine(shop: Engine)
     running = "SELECT count(*) FROM system.runtime.queries WHERE state = 'RUNNING' AND source LIKE 'pierhead/%'"
     served = server(shop, "hive/past", ["everything"])
     async with asked(served, approvals=approve_with()) as call:
-        calling = asyncio.create_task(call("presto_run_query", sql=ENDLESS, purpose="then go", timeout_s=60))
+        calling = asyncio.ensure_future(call("presto_run_query", sql=ENDLESS, purpose="then go", timeout_s=60))
         while await shop.rows(running) == [[0]]:
             assert not calling.done()
         calling.cancel()
@@ -284,6 +287,14 @@ async def test_a_statement_that_is_no_read_of_permitted_tables_is_refused(engine
         "EXECUTE IMMEDIATE 'SELECT 1'",
         "SELECT * FROM TABLE(sequence(1, 10))",
         'SELECT * FROM "orders$partitions"',
+        "SELECT * FROM orders WHERE EXISTS (SELECT 1 FROM system.runtime.nodes)",
+        "WITH a AS (SELECT * FROM TABLE(tpch.system.anything(1))) SELECT * FROM a",
+        "SELECT a_function_of_tomorrow(orderkey) FROM orders",
+        "EXPLAIN SELECT * FROM orders",
+        "PREPARE p FROM SELECT 1",
+        "SHOW TABLES",
+        "DESCRIBE orders",
+        "SELECT FROM WHERE",
     )
     async with asked(served) as call:
         for sql in hostile:
@@ -374,7 +385,8 @@ async def test_anothers_query_is_ended_by_those_on_call_once_somebody_approves(e
 
 
 async def test_an_own_query_is_ended_by_its_caller_once_they_confirm(shop: Engine) -> None:
-    running = "SELECT query_id FROM system.runtime.queries WHERE state = 'RUNNING' AND source LIKE 'pierhead/%'"
+    running = """SELECT query_id FROM system.runtime.queries WHERE state = 'RUNNING' AND source LIKE 'pierhead/%'
+    AND lower(query) LIKE 'select%partkey%' ORDER BY created DESC LIMIT 1"""
     entered = entry(shop, "hive/past", ["everything"])
     async with (
         platform(build("lake", entered), access="everyone", approvals=approve_with()) as confirming,
@@ -573,6 +585,122 @@ async def test_an_overwrite_waits_for_two_people_and_is_its_owners(lake: Engine)
     assert await lake.rows("SELECT count(*) FROM lake.sales.orders") == [[15_000]]
 
 
+class _Exchanged:
+    """Fills `usecases.ports_exchange.Exchanges` with tokens that the engine itself verifies."""
+
+    async def exchanged(self, server: str, caller: Caller) -> Credential:
+        del server
+        if caller.person is None or caller.person.subject == "nobody":
+            raise Forbidden("the identity provider refused", hint="sign in again", code="exchange-refused")
+        return Credential(f"Bearer {_token(caller.person.subject)}", 4e9)
+
+
+def _token(subject: str) -> str:
+    body = {"sub": subject, "aud": AUDIENCE, "iat": 1_760_000_000, "exp": 4_000_000_000}
+    return jwt.encode({"alg": "RS256", "kid": "provider-1"}, body, provider_key())
+
+
+async def test_each_caller_is_known_to_the_engine_by_a_credential_of_their_own(trino: Engine) -> None:
+    if not isinstance(trino.address, Address):
+        pytest.skip("component trino: the one that was named takes no tokens of ours")
+    place = f"{trino.address.secured}/tpch/tiny?tls=on&ca={trino.address.authority}&proof=bearer&identity=exchange"
+    served = build("lake", {**entry(trino, "", ["orders"]), "url": f"trino://pierhead:{_token('pierhead')}@{place}"})
+    served.exchanges = _Exchanged()
+    async with (
+        platform(served, access="everyone") as running,
+        running.client("ann", groups=DATA) as ann,
+        running.client("ben", groups=DATA) as ben,
+        running.client("nobody", groups=DATA) as nobody,
+    ):
+        sql = "SELECT max(orderkey) FROM orders"
+        query_id = (await calling(ann)("presto_run_query", sql=sql, purpose="who am I"))["data"]["query_id"]
+        assert (await calling(ann)("presto_get_query", query_id=query_id))["data"]["is_yours"] is True
+        with pytest.raises(Refused, match="no such query"):
+            await calling(ben)("presto_get_query", query_id=query_id)
+        with pytest.raises(Refused, match="exchange-refused"):
+            await calling(nobody)("presto_run_query", sql=sql, purpose="who am I")
+    asked_as = f"SELECT \"user\" FROM system.runtime.queries WHERE query_id = '{query_id}'"
+    assert await trino.rows(asked_as) == [["ann"]]
+
+
+class _Between(BaseHTTPRequestHandler):
+    """Between the server and a real coordinator; `trouble` says what becomes of the line."""
+
+    coordinator = ""
+    trouble: ClassVar[dict[str, Any]] = {}
+
+    def do_POST(self) -> None:
+        self._passed(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def do_GET(self) -> None:
+        self._passed(None)
+
+    def do_DELETE(self) -> None:
+        self._passed(None)
+
+    def _passed(self, body: bytes | None) -> None:
+        match self.trouble.get("now"):
+            case "gone":
+                self.close_connection = True
+            case "page":
+                self._answered(200, b"<html>sign in</html>")
+            case "starting":
+                self.trouble["left"] -= 1
+                if self.trouble["left"] == 0:
+                    self.trouble["now"] = ""
+                self._answered(503, b"starting")
+            case "lost" if self.command == "GET":
+                self._answered(404, b"")
+            case "slow" if self.command == "GET":
+                self.trouble["over"].wait(60)
+                self.close_connection = True
+            case _:
+                self._relayed(body)
+
+    def _relayed(self, body: bytes | None) -> None:
+        headers = {name: value for name, value in self.headers.items() if not name.startswith("Accept-Enc")}
+        with httpx2.Client(trust_env=False) as http:
+            answer = http.request(self.command, self.coordinator + self.path, headers=headers, content=body)
+        self._answered(answer.status_code, answer.content)
+
+    def _answered(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as its base has it
+        """Nothing."""
+
+
+async def test_each_trouble_with_the_engine_is_said_and_over_when_it_is_over(engine: Engine) -> None:
+    trouble: dict[str, Any] = {"now": "", "over": threading.Event()}
+    handler = type("Line", (_Between,), {"coordinator": str(engine.address), "trouble": trouble})
+    sql = "SELECT max(orderkey) FROM orders"
+    with listening(handler) as address:
+        line = Engine(address, engine.flavour)
+        async with asked(server(line, "tpch/tiny", ["orders"])) as call:
+            found: dict[str, str] = {}
+            for kind in ("gone", "page", "lost", "slow"):
+                trouble["now"] = kind
+                seconds = 1 if kind == "slow" else 20
+                found[kind] = await failing(call("presto_run_query", sql=sql, purpose="see", timeout_s=seconds))
+                if kind == "gone":
+                    assert "upstream-unreachable" in await failing(call("presto_cluster_health"))
+                trouble["over"].set()
+            trouble.update(now="starting", left=2)
+            restarted = await call("presto_run_query", sql=sql, purpose="see again")
+    assert restarted["data"]["rows"] == [[60_000]]
+    for kind, code in (
+        ("gone", "upstream-unreachable"),
+        ("page", "upstream-garbage"),
+        ("lost", "upstream-unreachable"),
+    ):
+        assert code in found[kind], found[kind]
+    assert "longer than 1 s" in found["slow"]
+    assert max(map(len, found.values())) < 2_000
+
+
 class _Strange(BaseHTTPRequestHandler):
     """No coordinator: it answers HTML, or sends the client elsewhere."""
 
@@ -589,7 +717,12 @@ class _Strange(BaseHTTPRequestHandler):
 
 @contextmanager
 def strange(answer: bytes) -> Generator[str]:
-    handler = type("Answering", (_Strange,), {"answer": answer})
+    with listening(type("Answering", (_Strange,), {"answer": answer})) as address:
+        yield address
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Generator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
         thread = threading.Thread(target=http.serve_forever)
         thread.start()
