@@ -422,3 +422,34 @@ async def test_the_last_words_of_a_program_that_left_without_stopping_spark_are_
     assert ("exit_code" in answer["missing"]) == (status == "succeeded")
     assert (told["status"], told["category"], told["confidence"]) == (status, category, confidence)
     assert told["quote"] == (said if status == "failed" else "")
+
+
+_BEYOND = """Application application_1 failed 2 times due to AM Container for appattempt_1 exited with exitCode: -104
+Diagnostics: Container [pid=1,containerID=c] is running 52428800B beyond the 'PHYSICAL' memory limit. Current usage: 1.1
+GB of 1 GB physical memory used; Killing container."""
+_ABSENT = """User class threw exception: org.apache.spark.sql.AnalysisException: [PATH_NOT_FOUND] Path does not exist:
+hdfs://nn:8020/orders/dt=2026-11-20. SQLSTATE: 42K03"""
+
+
+@pytest.mark.parametrize(
+    ("final", "diagnostics", "category"),
+    [
+        ("FAILED", _BEYOND, "driver_oom"),
+        ("FAILED", _ABSENT, "missing_input"),
+        ("FAILED", "something else", "unknown"),
+        ("KILLED", "Application application_1 was killed by user etl at 10.0.0.1", "killed"),
+    ],
+)
+async def test_what_yarn_reported_is_read_from_its_copy(
+    tmp_path: Path, final: str, diagnostics: str, category: str
+) -> None:
+    """The shape is that of the ResourceManager's own documentation; no cluster was started for it."""
+    settings = laid_out(tmp_path, []) | {"pods": [str(tmp_path / "pods")]}
+    report = {"id": "application_1763600000000_0042", "state": "FINISHED", "finalStatus": final}
+    whole = {"app": {**report, "finishedTime": 1763603600000, "diagnostics": diagnostics}}
+    (tmp_path / "pods" / "application_1763600000000_0042.json").write_text(json.dumps(whole))
+    async with asking(settings) as client:
+        told = (await asked(client, "spark_diagnose_failure", app="application_1763600000000_0042"))["data"]
+    assert (told["status"], told["category"]) == ("failed", category)
+    assert told["quote"] in f"driver {report['id']} {final}: {' '.join(diagnostics.split())}"
+    assert bool(told["quote"]) == (category != "unknown")

@@ -1,11 +1,13 @@
-"""What became of an application's pods, from copies of them and of their events, as Kubernetes gives both in JSON.
+"""What became of an application's containers, from copies: pods and their events as Kubernetes gives them in JSON, the
+report on an application as YARN's ResourceManager gives it (`/ws/v1/cluster/apps/ID`).
 
 Copies are made while things happen: Kubernetes forgets events within the hour. A file holds one object, a list, or one
 object a line. Not here: making the copies, judging.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
@@ -25,11 +27,16 @@ _ENDED_WELL: Final = frozenset({0})
 _ENDED_BY_OTHERS: Final = frozenset({143})
 _TOLD: Final = ("Evict", "Preempt", "OOM", "Kill", "Fail", "BackOff", "NodeNotReady", "Taint", "ErrImage")
 _SOURCE: Final = "pods"
+_ENDED_BADLY: Final = frozenset({"FAILED", "KILLED"})
+_LONGEST_REPORT: Final = 4_000
+_LONGEST: Final = 400
+#: Since Hadoop 3: "is running 52428800B beyond the 'PHYSICAL' memory limit".
+_BEYOND: Final = re.compile(r"beyond the '(PHYSICAL|VIRTUAL)' memory")
 
 
 @dataclass(slots=True)
 class Pods:
-    """The facts, and the names of the pods, which logs may be named after."""
+    """The facts, and the names of the pods, which logs may be named after; YARN's application has its own."""
 
     facts: list[Fact] = field(default_factory=list[Fact])
     names: list[str] = field(default_factory=list[str])
@@ -44,7 +51,13 @@ def pods_of(folders: Sequence[Path], application: str) -> Pods:
     found, events = Pods(), list[Thing]()
     roles: dict[str, str] = {}
     for thing in _things(folders):
-        if thing.get("kind") == "Event" or "involvedObject" in thing:
+        report = thing.get("app")
+        if isinstance(report, dict):
+            told = cast("Thing", report)
+            if told.get("id") == application:
+                found.names.append(application)
+                found.facts += _of_yarn(told)
+        elif thing.get("kind") == "Event" or "involvedObject" in thing:
             events.append(thing)
         elif _is_of(thing, application):
             name, role = _name(thing), _role(thing)
@@ -129,6 +142,17 @@ def _of_event(event: Thing, name: str, role: str) -> Iterator[Fact]:
     if reason != "Killing" and reason.startswith(_TOLD):
         at = str(event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp") or "")
         yield from _told(f"{role} {name} {reason}: {event.get('message', '')}", at)
+
+
+def _of_yarn(report: Thing) -> Iterator[Fact]:
+    """Its final state and its diagnostics, which YARN writes on several lines."""
+    final, words = str(report.get("finalStatus", "")), " ".join(str(report.get("diagnostics", "")).split())
+    if final in _ENDED_BADLY:
+        at = float(report.get("finishedTime") or 0) / 1000
+        line = f"driver {report['id']} {final}: {words}"[:_LONGEST_REPORT]
+        plain = _BEYOND.sub(r"beyond \1 memory", line)
+        fact = fact_of("container", plain, at, "yarn") or fact_of("driver", plain, at, "yarn", is_final=True)
+        yield replace(fact, quote=line[:_LONGEST]) if fact else Fact("container", "", at, "yarn", line, is_final=True)
 
 
 def _told(words: str, at: str) -> Iterator[Fact]:
