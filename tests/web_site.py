@@ -527,6 +527,7 @@ def _call(day: int, number: int, at: float) -> CallRow:
         minutes_low=minutes / 2,
         minutes_high=minutes * 2,
         minutes_method="estimate",
+        bytes_out=3_600,
         minutes_stated_at=LONG_AGO if name == "airflow" else STATED,
     )
     if step % 13 == 5:

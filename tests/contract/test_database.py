@@ -246,8 +246,8 @@ def test_repeats_within_a_minute_and_failures_save_no_time(run: Run) -> None:
         # The period begins after a first call: its repeat is one still.
         assert [use.succeeded for use in await records.uses(NOW + 30)] == [3, 1]
         assert await records.active_users(0) == 2
-        assert await records.use_of("warehouse", 0) == ServerUse(7, 2, Saved(33.0, counted=5), NOW + 301)
-        assert await records.use_of("warehouse", NOW + 30) == ServerUse(6, 2, Saved(27.0, counted=4), NOW + 301)
+        assert await records.use_of("warehouse", 0) == ServerUse(7, 2, Saved(33.0, counted=5), NOW + 301, 21)
+        assert await records.use_of("warehouse", NOW + 30) == ServerUse(6, 2, Saved(27.0, counted=4), NOW + 301, 18)
         assert await records.pace_of("warehouse", 0) == Pace(7, 6, 1.5)
         assert await records.pace_of("warehouse", NOW + 9999) == await records.pace_of("time", 0) == Pace(0, 0, None)
         assert await records.use_of("time", 0) == await records.use_of("warehouse", NOW + 9999) == NEVER_USED

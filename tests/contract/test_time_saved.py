@@ -57,6 +57,7 @@ def test_the_range_speaks_for_the_calls_with_an_estimate_in_date(run: Run) -> No
             people=2,
             saved=Saved(gross=60, low=12, high=90, autonomous=12, counted=6, covered=3, expired=1),
             last_at=NOW,
+            result_tokens=30,
         )
         for records in await tell(database):
             assert await records.use_of("warehouse", 0) == used
@@ -88,6 +89,6 @@ def test_a_call_of_before_keeps_its_gross_figure_and_is_not_covered(run: Run) ->
         lines = Writer().lines(started("a", minutes=12), finished("a"), at=NOW)
         await take_facts("server-warehouse", lines, DatabaseFacts(database))
         used = await DatabaseRecords(database).use_of("warehouse", 0)
-        assert used.saved == Saved(gross=12, counted=1)
+        assert (used.saved, used.result_tokens) == (Saved(gross=12, counted=1), 3)
 
     run(story)

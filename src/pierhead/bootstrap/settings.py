@@ -22,6 +22,7 @@ from pierhead.bootstrap.peer_settings import PeerSettings, refuse_half_peered
 from pierhead.bootstrap.review_settings import ReviewSettings, check_review
 from pierhead.bootstrap.sign_in_settings import SignInSettings, check_sign_in, secret_of
 from pierhead.bootstrap.tls_settings import TlsSettings, refuse_half_tls
+from pierhead.bootstrap.value_settings import ValueSettings, check_value
 from pierhead.core.catalog import DataClass
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.usecases.check_guest import GuestRules, parse_artefact
@@ -170,6 +171,7 @@ class Settings(_Section):
     sign_in: SignInSettings = SignInSettings()  # pyright: ignore[reportCallIssue]
     tls: TlsSettings = TlsSettings()  # pyright: ignore[reportCallIssue]
     peers: PeerSettings = PeerSettings()  # pyright: ignore[reportCallIssue]
+    value: ValueSettings = ValueSettings()  # pyright: ignore[reportCallIssue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +357,7 @@ def _refuse_half_secured(settings: Settings) -> None:
         raise Misconfigured(message, hint=invalid.hint, code="bad-setting") from None
     check_notify(settings.notify, settings.registry.allowed_hosts)
     check_review(settings.review, settings.registry.allowed_hosts)
+    check_value(settings.value)
     if settings.policy.expired_s <= settings.policy.stale_s:
         message = "policy.expired_s must be larger than policy.stale_s"
         raise Misconfigured(message, hint="a policy is stale first, expired later", code="bad-setting")

@@ -93,6 +93,7 @@ def _row(call: CallState) -> dict[str, Any]:
         "minutes_high": call.minutes_high,
         "minutes_method": call.minutes_method,
         "minutes_stated_at": call.minutes_stated_at,
+        "bytes_out": call.bytes_out,
         "details": json.loads(call.details) if call.details else {},
     }
 

@@ -56,6 +56,7 @@ from pierhead.bootstrap.wire_clients import known_clients
 from pierhead.bootstrap.wire_people import exchange_desk, people_desk
 from pierhead.bootstrap.wire_push import push_desk
 from pierhead.bootstrap.wire_sign_in import company_issuer, identity_provider, own_issuer
+from pierhead.core.cost import Price
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.review import WORKING_DAYS, Gate
 from pierhead.core.rule import parse_who
@@ -104,6 +105,8 @@ class RegistrySetting:
     review: ReviewSettings = field(default_factory=lambda: Settings().review)
     sign_in: SignInSettings = field(default_factory=lambda: Settings().sign_in)
     approvals: ApprovalSettings = field(default_factory=lambda: Settings().approvals)
+    price: Price | None = None
+    """What tokens cost, if the operator says it."""
     mesh: MeshSettings = field(default_factory=lambda: Settings().mesh)
     fleet_file: Path | None = None
     """Where `fleet` stands, if its company policies are to be followed while the registry runs."""

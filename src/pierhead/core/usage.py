@@ -118,13 +118,15 @@ class ToolUse:
 class ServerUse:
     """What was made of one server in a period, by everyone together.
 
-    Units: `saved` in minutes; `last_at` seconds since 1970-01-01 UTC, zero where nobody called.
+    Units: `saved` in minutes; `last_at` seconds since 1970-01-01 UTC, zero where nobody called; `result_tokens` by
+    `cost.tokens_of` of every permitted call.
     """
 
     calls: int
     people: int
     saved: Saved
     last_at: float
+    result_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from pierhead.core.cost import tokens_of
 from pierhead.core.usage import Minutes, Pace, ServerUse, ToolUse, does_work, p95_place, saved_by
 from pierhead.usecases.ports_records import (
     CallerUse,
@@ -55,6 +56,7 @@ class MemoryRecords:
             people=_people(rows),
             saved=saved_by(_tool_use(server, row.tool, row.estimate, [row]) for row in rows),
             last_at=max((row.at for row in rows), default=0.0),
+            result_tokens=sum(tokens_of(row.bytes_out) for row in rows),
         )
 
     async def pace_of(self, server: str, since: float) -> Pace:

@@ -38,6 +38,8 @@ class CallRow:
     minutes_high: float = 0.0
     minutes_method: str = ""
     minutes_stated_at: float = 0.0
+    bytes_out: int = 0
+    """How much was answered; 0 while nobody knows."""
 
     @property
     def estimate(self) -> Minutes:

@@ -1,8 +1,7 @@
 """What the registry knows of a version beyond its declaration: its review, its server's health, what was made of it.
 
-The part of a server's record that changes by itself, and beside it what its owner promises of it. Cost is no part of
-it: nobody tells the registry any. Above: the
-API and the personal view, each in its own form. Not here: who may know of the server, the tools that they may use.
+The part of a server's record that changes by itself, and beside it what its owner promises of it. Above: the API and
+the personal view, each in its own form. Not here: who may know of the server, the tools that they may use.
 """
 
 from collections.abc import Mapping

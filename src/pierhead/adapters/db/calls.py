@@ -121,6 +121,7 @@ class DatabaseRecords:
             "counted": found.counts,
             "covered": found.covers,
             "expired": found.is_over,
+            "tokens": found.tokens,
         }
         query = select(
             func.count().label("calls"),
@@ -130,7 +131,7 @@ class DatabaseRecords:
         ).where(found.at_ms >= int(since * 1000))
         async with self.database.reading() as connection:
             row = (await connection.execute(query)).mappings().one()
-        return ServerUse(row["calls"], row["people"], _saved(row), row["last_ms"] / 1000)
+        return ServerUse(row["calls"], row["people"], _saved(row), row["last_ms"] / 1000, int(row["tokens"]))
 
     async def pace_of(self, server: str, since: float) -> Pace:
         wanted = (_since(since), CALLS.c.server == server, CALLS.c.decision == "permit")
@@ -259,6 +260,7 @@ def _counted(since: float, *wanted: ColumnElement[bool]) -> Any:  # noqa: ANN401
         *(CALLS.c[name] for name in ("minutes", "minutes_low", "minutes_high", "minutes_method")),
         CALLS.c.person,
         CALLS.c.at_ms,
+        ((CALLS.c.bytes_out * 10 + 35) // 36).label("tokens"),  # as `core.cost.tokens_of`
         *(case((is_so, 1), else_=0).label(name) for name, is_so in told.items()),
     ).where(CALLS.c.at_ms >= int(since * 1000) - _REPEAT_MS, CALLS.c.decision == "permit", *wanted)
 
@@ -318,6 +320,7 @@ def _call(row: RowMapping) -> CallRow:
         minutes_high=row["minutes_high"],
         minutes_method=row["minutes_method"],
         minutes_stated_at=row["minutes_stated_at"],
+        bytes_out=row["bytes_out"],
     )
 
 

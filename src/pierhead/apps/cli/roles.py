@@ -66,6 +66,7 @@ def run_registry(settings: Settings, fleet: Path, where: Where, *, supervised: b
         database_url=settings.database.url.get_secret_value(),
         sign_in=settings.sign_in,
         approvals=settings.approvals,
+        price=settings.value.price,
         mesh=settings.mesh,
         fleet_file=fleet,
     )

@@ -199,6 +199,7 @@ def _site(adapters: RegistryAdapters) -> Site:
         people=adapters.people,
         news=adapters.inbox_news,
         push=adapters.push,
+        price=setting.price,
     )
 
 

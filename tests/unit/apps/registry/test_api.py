@@ -655,6 +655,11 @@ async def test_a_server_tells_its_review_and_what_was_made_of_it(program: Progra
     assert warehouse["use"]["minutes_low"] == pytest.approx(warehouse["use"]["minutes_saved"] / 2)
     assert warehouse["use"]["minutes_high"] == pytest.approx(warehouse["use"]["minutes_saved"] * 2)
     assert (warehouse["use"]["coverage"], warehouse["use"]["expired"]) == (1, 0)
+    cost = warehouse["cost"]
+    assert (cost["result_tokens"], cost["tokens_a_call"]) == (1_000 * warehouse["use"]["calls"], 1_000)
+    assert cost["definition_tokens"] == sum(tool["token_weight"] for tool in warehouse["tools"])
+    assert (cost["currency"], cost["results"], cost["a_call"], cost["thousand_turns"]) == (None, None, None, None)
+    assert (spark["cost"]["result_tokens"], spark["cost"]["tokens_a_call"]) == (0, None)
     assert {tool["minutes"]["valid_until"] for tool in warehouse["tools"]} == {"2027-05-05T11:06:40.000Z"}
     assert warehouse["use"]["last_call_at"].startswith("2026-")
 

@@ -513,6 +513,8 @@ async def test_the_record_of_one_version_has_its_review_its_health_and_its_use(m
     assert told["use"]["minutesLow"] < told["use"]["minutesSaved"] < told["use"]["minutesHigh"]
     assert (told["use"]["coverage"], told["use"]["expired"]) == (1, 0)
     assert told["tools"][0]["minutesSaved"]["validUntil"]
+    assert (told["cost"]["tokensACall"], told["cost"]["definitionTokens"]) == (1_000, told["tokenWeight"])
+    assert "currency" not in told["cost"]
     assert told["use"]["lastCallAt"]
     assert told["health"]["condition"] == "up"
     assert told["integrity"]["checkedAt"]

@@ -10,6 +10,7 @@ from tests.web_site import LONG_AGO, NOW, SERVERS, declare
 
 from pierhead.apps.registry.web.view_servers import PAGE
 from pierhead.core.catalog import Stage
+from pierhead.core.cost import Price
 from pierhead.core.enrolment import Enrolment
 from pierhead.core.health import lately
 from pierhead.core.usage import Minutes
@@ -135,6 +136,18 @@ async def test_time_saved_is_told_from_low_to_high_beside_the_gross_figure(visit
     assert f"{use['hours_low']:.1f} to {use['hours_high']:.1f} h, over 100% of the calls that count" in page
     assert f"{use['hours']:.1f} h gross" in page
     assert "holds until 2027-05-05" in page
+
+
+async def test_results_are_told_in_tokens_and_in_money_where_the_operator_says_what_they_cost(visit: Visit) -> None:
+    await visit.sign_in("alice")
+    calls = (await visit.json("/servers/warehouse"))["use"]["calls"]
+    page = await visit.text("/servers/warehouse")
+    assert f"at least {calls * 1_000:,} tokens, 1,000 a call" in page
+    assert "EUR" not in page
+    object.__setattr__(visit.world.site, "price", Price(3.0, "EUR"))
+    page = await visit.text("/servers/warehouse")
+    assert "1,000 a call, 0.0030 EUR" in page
+    assert "265 tokens a turn, 0.7950 EUR" in page
 
 
 async def test_an_estimate_that_is_too_old_or_nothing_is_said_to_be(visit: Visit) -> None:

@@ -9,7 +9,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from pierhead.apps.registry.api.answers import Asked, Reason, moment, reasons_of
-from pierhead.apps.registry.api.figures import declared_form, figures, integrity_form, pace_form, review_form, use_form
+from pierhead.apps.registry.api.figures import (
+    cost_form,
+    cost_of,
+    declared_form,
+    figures,
+    integrity_form,
+    pace_form,
+    review_form,
+    use_form,
+)
 from pierhead.apps.registry.api.finding import Page, find, search_of
 from pierhead.apps.registry.api.health import HealthForm, short
 from pierhead.apps.registry.api.sight import entry_seen, knows_live, may_see, reviews, undeployed, versions_seen
@@ -146,6 +155,7 @@ async def server(asked: Asked) -> object:
         "review": review_form(known.review, known.now),
         "integrity": await integrity_form(asked, name, found.version, known.health),
         "use": use_form(known.use),
+        "cost": cost_form(cost_of(known.use, _shown_tools(asked, found), asked.site.price)),
         "operation": pace_form(known.pace, objective_in(document)),
         "declared": declared_form(document, found, snapshot.rows.get(name, ())),
         "policy_version": snapshot.revision,

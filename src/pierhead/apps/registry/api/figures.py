@@ -4,11 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from pierhead.apps.registry.api.answers import Asked, moment
-from pierhead.core.catalog import Effect, Server
+from pierhead.core.catalog import Effect, Server, Tool
+from pierhead.core.cost import METHOD as COST_METHOD
+from pierhead.core.cost import Cost, Price
 from pierhead.core.health import Health
 from pierhead.core.json import Json
 from pierhead.core.reach import Row
 from pierhead.core.review import Binding, Gate, GateState, Review, sign_off_of
+from pierhead.core.token_weight import token_weight
 from pierhead.core.usage import Objective, Pace, ServerUse
 from pierhead.usecases.find_table import texts_of
 from pierhead.usecases.integrity import integrity_of
@@ -39,6 +42,32 @@ def use_form(use: ServerUse) -> Mapping[str, object]:
         "expired": saved.expired,
         "method": METHOD,
         "last_call_at": moment(use.last_at) if use.last_at else None,
+    }
+
+
+def cost_of(use: ServerUse, tools: Iterable[Tool], price: Price | None) -> Cost:
+    """What the calls cost at least, and what the definitions weigh that clients are sent."""
+    weights = (
+        token_weight(tool.name, tool.description, (tool.input_schema, tool.output_schema))
+        for tool in tools
+        if not tool.withheld
+    )
+    return Cost(use.calls, use.result_tokens, sum(weights), price)
+
+
+def cost_form(cost: Cost) -> Mapping[str, object]:
+    a_call, price = cost.tokens_a_call, cost.price
+    return {
+        "days": DAYS,
+        "result_tokens": cost.result_tokens,
+        "tokens_a_call": None if a_call is None else round(a_call, 1),
+        "definition_tokens": cost.definition_tokens,
+        "price_per_million_tokens": price.per_million_tokens if price else None,
+        "currency": price.currency if price else None,
+        "results": cost.results,
+        "a_call": cost.a_call,
+        "thousand_turns": cost.thousand_turns,
+        "method": COST_METHOD,
     }
 
 

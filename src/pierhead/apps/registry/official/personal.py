@@ -10,6 +10,8 @@ from typing import Final
 
 from pierhead.apps.registry.official.asking import Asked
 from pierhead.core.catalog import Effect, Server, Tool
+from pierhead.core.cost import METHOD as COST_METHOD
+from pierhead.core.cost import Cost
 from pierhead.core.definitions import tool_digest
 from pierhead.core.errors import NotFound, Refused
 from pierhead.core.identity import Caller
@@ -49,13 +51,20 @@ def with_record(asked: Asked, caller: Caller, item: Item, more: Mapping[str, obj
     return {"server": item.server, "_meta": {**item.meta, ours: {**told, **(more or {})}}}
 
 
-async def more_of(asked: Asked, item: Item) -> Mapping[str, object]:
+async def more_of(asked: Asked, caller: Caller, item: Item) -> Mapping[str, object]:
     """What is known of the item's version beyond its declaration."""
     site, standing = asked.eyes.site, item.standing
     kept = Kept(asked.desk.catalogue, site.healths, site.records)
     figures = await figures_of(standing.server, standing.version, kept, site.now())
     integrity = await _integrity(asked, standing, figures)
-    return {**_figures(figures, objective_in(standing.document)), **({"integrity": integrity} if integrity else {})}
+    use, server = figures.use, asked.current.snapshot.servers.get(standing.server)
+    weight = sum(map(_tokens, _usable(asked, caller, server))) if server and server.version == standing.version else 0
+    cost = {"cost": _cost(Cost(use.calls, use.result_tokens, weight, site.price))}
+    return {
+        **_figures(figures, objective_in(standing.document)),
+        **cost,
+        **({"integrity": integrity} if integrity else {}),
+    }
 
 
 async def _integrity(asked: Asked, standing: Standing, figures: Figures) -> Mapping[str, object]:
@@ -101,6 +110,22 @@ def _figures(figures: Figures, promised: Objective | None) -> Mapping[str, objec
     if figures.review is not None:
         told["review"] = _review(figures.review, figures.now)
     return told
+
+
+def _cost(cost: Cost) -> Mapping[str, object]:
+    """What its results cost a model at least; in money, where the operator says what tokens cost."""
+    price, a_call = cost.price, cost.tokens_a_call
+    told: dict[str, object] = {
+        "tokensACall": None if a_call is None else round(a_call, 1),
+        "pricePerMillionTokens": price.per_million_tokens if price else None,
+        "currency": price.currency if price else None,
+        "results": cost.results,
+        "aCall": cost.a_call,
+        "thousandTurns": cost.thousand_turns,
+    }
+    known = {name: value for name, value in told.items() if value is not None}
+    tokens = {"resultTokens": cost.result_tokens, "definitionTokens": cost.definition_tokens}
+    return {"days": DAYS, **tokens, **known, "method": COST_METHOD}
 
 
 def _operation(pace: Pace, promised: Objective | None) -> Mapping[str, object]:

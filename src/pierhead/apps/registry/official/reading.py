@@ -52,7 +52,7 @@ async def version(asked: Asked) -> Answer:
     item = version_of(_items(asked, view), asked.values["version"], includes_deleted=shows_deleted)
     if item is None:
         raise absent()
-    more = await more_of(asked, item) if view.caller is not None else None
+    more = await more_of(asked, view.caller, item) if view.caller is not None else None
     return Answer(_body(asked, view, item, more), is_private=view.caller is not None)
 
 

@@ -45,6 +45,7 @@ from pierhead.apps.registry.web.view_data import KINDS
 from pierhead.apps.registry.web.view_server import SaidView, ServerView, ToolView, UseView, server_view
 from pierhead.apps.registry.web.view_versions import GateLine, ReviewLine
 from pierhead.core.catalog import CALLABLE, Stage
+from pierhead.core.cost import Cost
 from pierhead.core.review import GateState
 from pierhead.core.token_weight import METHOD
 from pierhead.core.usage import Minutes, Objective
@@ -282,6 +283,7 @@ def _checked(view: ServerView) -> h.Node:
                 (f"Calls, {use.days} days", f"{use.calls:,}, of which {use.succeeded:,} count"),
                 (f"People, {use.days} days", f"{use.people:,}"),
                 *_pace(view),
+                *_cost(view.use),
                 *([("Last call", moment(use.last_at, view.now))] if use.last_at else []),
                 ("Declared by", _declared_by(view)),
             ]
@@ -299,6 +301,24 @@ def _pace(view: ServerView) -> Iterable[tuple[str, h.Node]]:
     if promised is not None:
         met = {True: "kept", False: "not kept", None: "not measured yet"}[promised.is_met_by(pace)]
         yield "Promise", f"{_promised(promised)}: {met}"
+
+
+def _cost(use: UseView) -> Iterable[tuple[str, h.Node]]:
+    """What its results cost a model at least; in money, where the operator says what tokens cost."""
+    cost = use.cost
+    if cost.tokens_a_call is not None:
+        money = _money(cost, cost.a_call)
+        yield (
+            f"Results, {use.days} days",
+            f"at least {cost.result_tokens:,} tokens, {cost.tokens_a_call:,.0f} a call{money}",
+        )
+    if cost.price is not None:
+        yield "Definitions, 1,000 turns", f"{cost.definition_tokens:,} tokens a turn{_money(cost, cost.thousand_turns)}"
+
+
+def _money(cost: Cost, amount: float | None) -> str:
+    """The amount to four places, which tokens need."""
+    return "" if cost.price is None or amount is None else f", {amount:,.4f} {cost.price.currency}"
 
 
 def _promised(slo: Objective) -> str:

@@ -20,6 +20,7 @@ from pierhead.apps.registry.web.simulations import Simulations
 from pierhead.apps.registry.web.streams import Streams
 from pierhead.apps.registry.web.tickets import Tickets
 from pierhead.core.ai_client import AiClient
+from pierhead.core.cost import Price
 from pierhead.core.fatigue import Thresholds
 from pierhead.core.identity import Caller, User
 from pierhead.core.workload import Registered, Registration
@@ -86,6 +87,8 @@ class Site:
     thresholds: Thresholds = field(default_factory=Thresholds)
     push: PushDesk | None = None
     """Where people let a browser tell them; None where none does."""
+    price: Price | None = None
+    """What tokens cost; None where the operator does not say it."""
     namespace: str = ""
     """What stands before a server's name in the public registry; empty where there is none."""
     streams: Streams = field(default_factory=Streams)

@@ -15,6 +15,7 @@ from pierhead.apps.registry.web.view_servers import UNREPORTED, Snippet, snippet
 from pierhead.apps.registry.web.view_versions import Standing, VersionsView, standing_of, versions_view
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import DataClass, Effect, Server, Tool
+from pierhead.core.cost import Cost
 from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
@@ -71,6 +72,7 @@ class UseView:
     last_at: float
     """Seconds since 1970-01-01 UTC; zero where nobody called."""
     pace: Pace
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ async def server_view(site: Site, viewer: Viewer, name: str) -> ServerView:
         entry_at=entry.at if entry else 0.0,
         tools=tools,
         tokens=sum(tool.tokens for tool in tools if not tool.withheld),
-        use=await _use(site, name),
+        use=await _use(site, name, sum(tool.tokens for tool in tools if not tool.withheld)),
         versions=await versions_view(site, viewer, entry, versions),
         health=await health_view(site, name),
         connect=snippets(name, f"{site.public_url}/mcp/{name}"),
@@ -238,7 +240,7 @@ def _tool(server: Server, tool: Tool, caller: Caller, site: Site) -> ToolView:
     )
 
 
-async def _use(site: Site, name: str) -> UseView:
+async def _use(site: Site, name: str, definition_tokens: int) -> UseView:
     use = await site.records.use_of(name, site.now() - PERIOD_DAYS * DAY_S)
     pace = await site.records.pace_of(name, site.now() - PERIOD_DAYS * DAY_S)
     saved = use.saved
@@ -254,4 +256,5 @@ async def _use(site: Site, name: str) -> UseView:
         expired=saved.expired,
         last_at=use.last_at,
         pace=pace,
+        cost=Cost(use.calls, use.result_tokens, definition_tokens, site.price),
     )
