@@ -68,27 +68,35 @@ class Target:
 
 
 def find_target(named: str, fleet: Path, data: Path) -> Target:
-    """What `named` is: the name of a server, `MODULE:NAME`, or a path.
+    """What `named` is: a server of the fleet file, `MODULE:NAME`, or a path. Of a name that is both, the server.
 
     Errors: NotFound; Invalid (`bad-target`), for a file that is none of those that can be checked; Misconfigured.
     """
     path = Path(named)
-    if path.is_dir():
-        return _folder(path)
-    if path.is_file():
-        return read_file(path)
+    if path.name != named and path.exists():
+        return _at(path)
     module, colon, name = named.partition(":")
     if colon and module and name and "/" not in named:
         return _code(named, Path.cwd())
     known = fleet_file.load(fleet, data)
-    if named not in known.servers:
-        raise NotFound(
-            f"there is no server, code or file {named!r}", hint=f"{_HINT}; {fleet} has {', '.join(known.servers)}"
-        )
-    found = _of_fleet(known, named)
-    if found.code and found.folder is not None:
-        found = replace(found.beside(_files_in(found.folder)), sources=found.sources)
-    return replace(found, waivers=fleet.parent / "waivers.yaml")
+    if named in known.servers:
+        return replace(_with_its_folder(_of_fleet(known, named)), waivers=fleet.parent / "waivers.yaml")
+    if path.exists():
+        return _at(path)
+    raise NotFound(
+        f"there is no server, code or file {named!r}", hint=f"{_HINT}; {fleet} has {', '.join(known.servers)}"
+    )
+
+
+def _at(path: Path) -> Target:
+    return _folder(path) if path.is_dir() else read_file(path)
+
+
+def _with_its_folder(found: Target) -> Target:
+    """What lies beside a server's code belongs to it: lock file, image, cluster files."""
+    if not found.code or found.folder is None:
+        return found
+    return replace(found.beside(_files_in(found.folder)), sources=found.sources)
 
 
 def _of_fleet(fleet: Fleet, name: str) -> Target:
