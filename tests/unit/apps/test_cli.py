@@ -89,6 +89,8 @@ def test_a_command_of_the_platform_says_what_it_lacks(
     said = capsys.readouterr().err
     assert "error: this command needs joserfc, which is not installed" in said
     assert "hint: pip install 'pierhead[all]'" in said
+    assert run(lacking("pydantic_evals")) == 2
+    assert "hint: pip install 'pierhead[eval]'" in capsys.readouterr().err
     with pytest.raises(ModuleNotFoundError):
         run(lacking("pierhead.nothing"))
 

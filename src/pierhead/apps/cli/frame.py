@@ -24,6 +24,8 @@ USAGE: Final = 2
 _DOCS: Final = "docs/reference/errors.md"
 _IN_EXTRAS: Final = frozenset({"aiosqlite", "alembic", "cedarpy", "htpy", "joserfc", "prometheus_client", "sqlalchemy"})
 """What the platform's own programs need beyond the SDK."""
+_IN_EVAL: Final = frozenset({"pydantic_ai", "pydantic_evals"})
+"""What `pierhead eval` needs, which is not in `all`."""
 
 
 class Output(StrEnum):
@@ -47,10 +49,11 @@ def run(app: typer.Typer) -> int:
     except PierheadError as error:
         return _told(error)
     except ModuleNotFoundError as missing:
-        if missing.name not in _IN_EXTRAS:
+        if missing.name not in _IN_EXTRAS | _IN_EVAL:
             raise
+        extra = "eval" if missing.name in _IN_EVAL else "all"
         message = f"this command needs {missing.name}, which is not installed"
-        return _told(Misconfigured(message, hint="pip install 'pierhead[all]'", code="not-installed"))
+        return _told(Misconfigured(message, hint=f"pip install 'pierhead[{extra}]'", code="not-installed"))
     except Exit as ended:
         return ended.exit_code
     except (Abort, KeyboardInterrupt):

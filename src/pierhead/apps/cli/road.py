@@ -1,13 +1,13 @@
-"""The author's road, in its order: `pierhead new`, `dev`, `publish`.
+"""The author's road, in its order: `pierhead new`, `dev`, `eval`, `publish`.
 
 Not here: `check`, which is for anybody's server.
 """
 
 import typer
 
-from pierhead.apps.cli import dev, new, publish
+from pierhead.apps.cli import dev, evals, new, publish
 
 
 def register(app: typer.Typer) -> None:
-    for command in (new, dev, publish):
+    for command in (new, dev, evals, publish):
         command.register(app)
