@@ -4,7 +4,7 @@ Imported only when a model is asked: the extra `eval` brings it. Not here: what 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pydantic_ai.direct import model_request
 from pydantic_ai.exceptions import AgentRunError, ModelHTTPError, UserError
@@ -15,6 +15,8 @@ from pydantic_ai.tools import ToolDefinition
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
 from pierhead.testing.eval_cassette import ToolAsked, Turn
 
+_KEY_REFUSED: Final = (401, 403)
+
 
 def find_model(name: str) -> Model:
     """The model `provider:name`; its key is where the provider's package looks for it, in the environment.
@@ -23,9 +25,12 @@ def find_model(name: str) -> Model:
     """
     try:
         return infer_model(name)
-    except (ImportError, UserError, ValueError) as missing:
-        hint = "write provider:name, install pydantic-ai-slim[PROVIDER], and set the provider's key"
-        raise Misconfigured(f"cannot ask {name!r}: {missing}", hint=hint, code="no-such-model") from None
+    except (ImportError, UserError) as missing:
+        why = str(missing)
+    except Exception as refused:  # noqa: BLE001 - a provider's package, which raises what it likes, and may quote a key
+        why = f"its package refuses ({type(refused).__name__})"
+    hint = "write provider:name, install pydantic-ai-slim[PROVIDER], and set the provider's key"
+    raise Misconfigured(f"cannot ask {name!r}: {why}", hint=hint, code="no-such-model")
 
 
 class Asked:
@@ -57,10 +62,17 @@ class Asked:
         try:
             response = await model_request(self.model, self.messages, model_request_parameters=self.parameters)
         except (AgentRunError, UserError) as failed:
-            status = f" (HTTP {failed.status_code})" if isinstance(failed, ModelHTTPError) else ""
-            message = f"{self.model.model_name} did not answer: {type(failed).__name__}{status}"
-            raise UpstreamUnreachable(message, hint="try again later", code="model-unreachable") from None
+            raise _unreachable(self.model.model_name, failed) from None
         self.messages.append(response)
         self.spent = (self.spent[0] + response.usage.input_tokens, self.spent[1] + response.usage.output_tokens)
         self._calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
         return Turn(calls=tuple(ToolAsked(tool=part.tool_name, arguments=part.args_as_dict()) for part in self._calls))
+
+
+def _unreachable(name: str, failed: Exception) -> UpstreamUnreachable:
+    status = failed.status_code if isinstance(failed, ModelHTTPError) else 0
+    told = f" (HTTP {status})" if status else ""
+    hint = "look at the provider's key" if status in _KEY_REFUSED else "try again later"
+    return UpstreamUnreachable(
+        f"{name} did not answer: {type(failed).__name__}{told}", hint=hint, code="model-unreachable"
+    )

@@ -168,7 +168,7 @@ async def test_a_model_that_does_not_answer_is_no_failed_case_and_its_words_are_
     with pytest.raises(UpstreamUnreachable) as refused:
         await judged([case()], lambda one: run_case(shelf(), one, asking(refuses)))
     assert refused.value.code == "model-unreachable"
-    assert refused.value.message.endswith("(HTTP 401)")
+    assert (refused.value.message[-10:], refused.value.hint) == ("(HTTP 401)", "look at the provider's key")
     assert "sk-1234" not in refused.value.message
 
 
@@ -245,6 +245,19 @@ def test_a_model_that_nobody_knows_is_said(name: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         find_model(name)
     assert refused.value.code == "no-such-model"
+
+
+def test_a_package_of_a_provider_that_refuses_is_said_without_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusal(Exception):
+        """As providers' packages raise, each its own."""
+
+    def refuses(name: str) -> None:
+        raise Refusal("the key sk-1234 is none")
+
+    monkeypatch.setattr("pierhead.testing.eval_model.infer_model", refuses)
+    with pytest.raises(Misconfigured) as refused:
+        find_model("anybody:any")
+    assert refused.value.message == "cannot ask 'anybody:any': its package refuses (Refusal)"
 
 
 @pytest.fixture
