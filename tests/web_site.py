@@ -545,6 +545,17 @@ def _call(day: int, number: int, at: float) -> CallRow:
     return replace(row, outcome="tool_error") if step % 17 == 3 else row
 
 
+def called_by_teams(rows: Sequence[CallRow]) -> list[CallRow]:
+    """The same calls, by six people of one team, two of another, four of none, and a program."""
+    who: list[tuple[str, tuple[str, ...]]] = [(f"eng-{each}", ("data-eng", "staff")) for each in range(6)]
+    who += [("ad-0", ("ads",)), ("ad-1", ("ads",)), *((f"guest-{each}", ()) for each in range(4))]
+    who.append(("spiffe://demo.example/robot", ()))
+    return [
+        replace(row, principal=who[place % len(who)][0], groups=who[place % len(who)][1], server="warehouse")
+        for place, row in enumerate(rows)
+    ]
+
+
 def facts_of(row: CallRow) -> tuple[KeptFact, ...]:
     """What the record keeps of a call: the gateway's word and the server's."""
     actor = {"principal": row.principal, "person": row.principal, "workload": "", "groups": ["data-eng"]}

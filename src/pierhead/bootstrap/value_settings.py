@@ -1,16 +1,23 @@
-"""The section `value`: what the operator says that tokens cost.
+"""The section `value`: what the operator says that tokens cost, and who is told whom they cost.
 
 Not here: reading settings (`settings`), what is reckoned with it (`core.cost`).
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pierhead.core.cost import Price
 from pierhead.core.errors import Misconfigured
 
 
+def _lines(given: object) -> object:
+    """A list; from the environment a text with one item a line."""
+    return tuple(line.strip() for line in given.splitlines() if line.strip()) if isinstance(given, str) else given
+
+
 class ValueSettings(BaseModel):
-    """The price of what a model reads; nothing is in money without one."""
+    """The price of what a model reads, without which nothing is in money; and the groups that are teams."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,6 +25,9 @@ class ValueSettings(BaseModel):
         0.0, ge=0, allow_inf_nan=False, description="what a million tokens cost that a model reads; 0: no money is told"
     )
     currency: str = Field("", pattern=r"^([A-Z]{3})?$", description="in which currency, as USD or EUR")
+    teams: Annotated[tuple[str, ...], BeforeValidator(_lines)] = Field(
+        (), description="groups that are teams, for showback; who is in several counts for the first of them"
+    )
 
     @property
     def price(self) -> Price | None:

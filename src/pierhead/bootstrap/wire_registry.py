@@ -107,6 +107,8 @@ class RegistrySetting:
     approvals: ApprovalSettings = field(default_factory=lambda: Settings().approvals)
     price: Price | None = None
     """What tokens cost, if the operator says it."""
+    teams: tuple[str, ...] = ()
+    """Which groups are teams, for showback."""
     mesh: MeshSettings = field(default_factory=lambda: Settings().mesh)
     fleet_file: Path | None = None
     """Where `fleet` stands, if its company policies are to be followed while the registry runs."""

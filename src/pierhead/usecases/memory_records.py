@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from pierhead.core.cost import tokens_of
+from pierhead.core.showback import CallerCost
 from pierhead.core.usage import Minutes, Pace, ServerUse, ToolUse, does_work, p95_place, saved_by
 from pierhead.usecases.ports_records import (
     CallerUse,
@@ -73,6 +74,16 @@ class MemoryRecords:
                 kept.setdefault((row.principal, row.server, row.tool), []).append(row)
         uses = [_use(principal, server, tool, rows) for (principal, server, tool), rows in kept.items()]
         return sorted(uses, key=lambda use: (-use.calls, use.principal, use.server, use.tool))[:limit]
+
+    async def callers_of(self, server: str, since: float) -> Sequence[CallerCost]:
+        kept: dict[tuple[str, tuple[str, ...]], list[CallRow]] = {}
+        for row in self._permitted(since):
+            if row.server == server:
+                kept.setdefault((row.person, row.groups), []).append(row)
+        return [
+            CallerCost(person, frozenset(groups), len(rows), sum(tokens_of(row.bytes_out) for row in rows))
+            for (person, groups), rows in kept.items()
+        ]
 
     async def active_users(self, since: float) -> int:
         return _people(self._permitted(since))

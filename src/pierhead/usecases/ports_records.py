@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from pierhead.core.json import Json
+from pierhead.core.showback import CallerCost
 from pierhead.core.usage import Minutes, Pace, ServerUse, ToolUse
 
 
@@ -40,6 +41,8 @@ class CallRow:
     minutes_stated_at: float = 0.0
     bytes_out: int = 0
     """How much was answered; 0 while nobody knows."""
+    groups: tuple[str, ...] = ()
+    """Of the person, when it was let through; none where nobody kept them."""
 
     @property
     def estimate(self) -> Minutes:
@@ -147,6 +150,10 @@ class Records(Protocol):
 
     async def callers(self, since: float, limit: int) -> Sequence[CallerUse]:
         """Who used what, through which surface; the busiest first, at most `limit`."""
+        ...
+
+    async def callers_of(self, server: str, since: float) -> Sequence[CallerCost]:
+        """Who had permitted calls of one server, with which groups, and what was answered; in any order."""
         ...
 
     async def active_users(self, since: float) -> int: ...

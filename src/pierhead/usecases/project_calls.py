@@ -40,6 +40,8 @@ class CallState:
     minutes_high: float = 0.0
     minutes_method: str = ""
     minutes_stated_at: float = 0.0
+    groups: str = ""
+    """The groups that the person had who asked, as a JSON list; empty where nothing ran, or nobody was told."""
 
 
 def rank_of(writer: str) -> int:
@@ -93,6 +95,7 @@ def _begun(rank: int, at_ms: int, fact: Mapping[str, object]) -> CallState:
         minutes_high=cast("float", fact.get("minutes_high", 0.0)),
         minutes_method=cast("str", fact.get("minutes_method", "")),
         minutes_stated_at=cast("float", fact.get("minutes_stated_at", 0.0)),
+        groups=_compact(actor.get("groups")) if is_started else "",
     )
 
 
@@ -107,8 +110,12 @@ def _last_sentence(fact: Mapping[str, object]) -> str:
 
 def _details(fact: Mapping[str, object]) -> str:
     """Records made before servers could note anything have no such member."""
-    noted = fact.get("details")
-    return json.dumps(noted, ensure_ascii=False, separators=(",", ":")) if noted else ""
+    return _compact(fact.get("details"))
+
+
+def _compact(told: object) -> str:
+    """As JSON; nothing for nothing."""
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")) if told else ""
 
 
 def _text(form: Mapping[str, object], name: str) -> str:

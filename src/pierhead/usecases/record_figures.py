@@ -17,7 +17,7 @@ from pierhead.usecases.ports_health import Healths
 from pierhead.usecases.ports_records import Records
 
 DAYS: Final = 30
-_DAY_S: Final = 86_400.0
+DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,8 @@ async def figures_of(server: str, version: str, kept: Kept, now: float) -> Figur
     return Figures(
         review=max(reviews, key=lambda review: review.submitted_at, default=None),
         health=await kept.healths.health(server),
-        use=await kept.records.use_of(server, now - DAYS * _DAY_S),
-        pace=await kept.records.pace_of(server, now - DAYS * _DAY_S),
+        use=await kept.records.use_of(server, now - DAYS * DAY_S),
+        pace=await kept.records.pace_of(server, now - DAYS * DAY_S),
         now=now,
     )
 

@@ -60,6 +60,7 @@ def test_an_intent_is_a_running_call_with_its_last_reason() -> None:
         minutes_low=6,
         minutes_high=6,
         minutes_method="estimate",
+        groups='["data-eng"]',
     )
 
 

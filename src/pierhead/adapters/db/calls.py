@@ -17,6 +17,7 @@ from pierhead.adapters.db.facts import DatabaseFacts
 from pierhead.adapters.db.schema import CALLS, FACTS, HEADS
 from pierhead.core.chain import Head, follow, read_line
 from pierhead.core.errors import Invalid
+from pierhead.core.showback import CallerCost
 from pierhead.core.usage import (
     ESTIMATE_S,
     POLLING,
@@ -165,6 +166,20 @@ class DatabaseRecords:
             rows = (await connection.execute(query)).mappings().all()
         return [_use(row) for row in rows]
 
+    async def callers_of(self, server: str, since: float) -> Sequence[CallerCost]:
+        who = (CALLS.c.person, CALLS.c.groups)
+        query = (
+            select(*who, func.count().label("calls"), func.sum(_TOKENS).label("tokens"))
+            .where(_since(since), CALLS.c.server == server, CALLS.c.decision == "permit")
+            .group_by(*who)
+        )
+        async with self.database.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [
+            CallerCost(row["person"], frozenset(_groups(row["groups"])), row["calls"], int(row["tokens"]))
+            for row in rows
+        ]
+
     async def active_users(self, since: float) -> int:
         query = select(func.count(distinct(CALLS.c.person))).where(
             _since(since), CALLS.c.decision == "permit", CALLS.c.person != ""
@@ -260,11 +275,13 @@ def _counted(since: float, *wanted: ColumnElement[bool]) -> Any:  # noqa: ANN401
         *(CALLS.c[name] for name in ("minutes", "minutes_low", "minutes_high", "minutes_method")),
         CALLS.c.person,
         CALLS.c.at_ms,
-        ((CALLS.c.bytes_out * 10 + 35) // 36).label("tokens"),  # as `core.cost.tokens_of`
+        _TOKENS.label("tokens"),
         *(case((is_so, 1), else_=0).label(name) for name, is_so in told.items()),
     ).where(CALLS.c.at_ms >= int(since * 1000) - _REPEAT_MS, CALLS.c.decision == "permit", *wanted)
 
 
+_TOKENS: Final = (CALLS.c.bytes_out * 10 + 35) // 36
+"""As `core.cost.tokens_of`."""
 _DOES_WORK: Final = and_(
     CALLS.c.tool.not_in(sorted(POLLING | PROTOCOL_READS)),
     func.substr(CALLS.c.tool, func.length(CALLS.c.tool) - len(READ_BACK) + 1) != READ_BACK,
@@ -321,7 +338,12 @@ def _call(row: RowMapping) -> CallRow:
         minutes_method=row["minutes_method"],
         minutes_stated_at=row["minutes_stated_at"],
         bytes_out=row["bytes_out"],
+        groups=_groups(row["groups"]),
     )
+
+
+def _groups(kept: str) -> tuple[str, ...]:
+    return tuple(orjson.loads(kept)) if kept else ()
 
 
 def _use(row: RowMapping) -> CallerUse:

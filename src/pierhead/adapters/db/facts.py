@@ -24,7 +24,7 @@ from pierhead.usecases.project_calls import CallState, project, rank_of
 
 OWN_WRITER: Final = "registry"
 _ROWS_AT_ONCE: Final = 200
-"""Each row of `calls` has 22 values, and a statement of PostgreSQL's driver takes 32,767."""
+"""Each row of `calls` has 23 values, and a statement of PostgreSQL's driver takes 32,767."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ CALLS = Table(
     Column("minutes_high", Double, nullable=False, server_default="0"),
     Column("minutes_method", Text, nullable=False, server_default=""),
     Column("minutes_stated_at", Double, nullable=False, server_default="0"),
+    Column("groups", Text, nullable=False, server_default=""),
     Index(None, "at_ms"),
     Index(None, "principal", "at_ms"),
     Index(None, "server", "at_ms"),

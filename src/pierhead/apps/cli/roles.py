@@ -67,6 +67,7 @@ def run_registry(settings: Settings, fleet: Path, where: Where, *, supervised: b
         sign_in=settings.sign_in,
         approvals=settings.approvals,
         price=settings.value.price,
+        teams=settings.value.teams,
         mesh=settings.mesh,
         fleet_file=fleet,
     )

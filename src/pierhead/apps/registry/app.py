@@ -200,6 +200,7 @@ def _site(adapters: RegistryAdapters) -> Site:
         news=adapters.inbox_news,
         push=adapters.push,
         price=setting.price,
+        teams=setting.teams,
     )
 
 

@@ -12,12 +12,13 @@ from starlette.applications import Starlette
 from tests.openapi_answers import validator
 from tests.pages import hidden
 from tests.web_registry import SPARK_REVIEW
-from tests.web_site import PUBLIC_URL, WAITING, TestSite, build, callers, declare
+from tests.web_site import PUBLIC_URL, WAITING, TestSite, build, called_by_teams, callers, declare
 from tools.openapi import check_openapi, compare
 
 from pierhead.apps.registry import openapi
 from pierhead.apps.registry.api.routes import ROUTES, Api
 from pierhead.apps.registry.web.pages import Web
+from pierhead.core.cost import Price
 from pierhead.core.identity import Caller, User
 from pierhead.usecases.explain_decision import explain_decision
 from pierhead.usecases.grant_tokens import Grant, issue
@@ -662,6 +663,23 @@ async def test_a_server_tells_its_review_and_what_was_made_of_it(program: Progra
     assert (spark["cost"]["result_tokens"], spark["cost"]["tokens_a_call"]) == (0, None)
     assert {tool["minutes"]["valid_until"] for tool in warehouse["tools"]} == {"2027-05-05T11:06:40.000Z"}
     assert warehouse["use"]["last_call_at"].startswith("2026-")
+
+
+async def test_what_teams_cost_is_told_to_those_who_answer_for_a_server(program: Program) -> None:
+    world, path = program.world, "/api/v1/servers/warehouse"
+    world.records.rows[:] = called_by_teams(world.records.rows)
+    assert (await program.ask("frank", "GET", path)).json()["cost"]["showback"] is None
+    object.__setattr__(world.site, "teams", ("data-eng", "ads"))
+    object.__setattr__(world.site, "price", Price(3.0, "EUR"))
+    cost = (await program.ask("frank", "GET", path)).json()["cost"]
+    assert [(row["of"], row["team"], row["people"]) for row in cost["showback"]] == [
+        ("team", "data-eng", 6),
+        ("others", None, 6),
+        ("programs", None, 0),
+    ]
+    assert sum(row["result_tokens"] for row in cost["showback"]) == cost["result_tokens"]
+    assert sum(row["results"] for row in cost["showback"]) == pytest.approx(cost["results"])
+    assert (await program.ask("bob", "GET", path)).json()["cost"]["showback"] is None
 
 
 async def test_a_server_tells_what_vouches_for_it(program: Program) -> None:

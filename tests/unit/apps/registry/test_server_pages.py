@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.visiting import Inline, Visit, kept, words_of
 from tests.web_registry import HOSTILE_WORDS
-from tests.web_site import LONG_AGO, NOW, SERVERS, declare
+from tests.web_site import LONG_AGO, NOW, SERVERS, called_by_teams, declare
 
 from pierhead.apps.registry.web.view_servers import PAGE
 from pierhead.core.catalog import Stage
@@ -148,6 +148,37 @@ async def test_results_are_told_in_tokens_and_in_money_where_the_operator_says_w
     page = await visit.text("/servers/warehouse")
     assert "1,000 a call, 0.0030 EUR" in page
     assert "265 tokens a turn, 0.7950 EUR" in page
+
+
+async def test_owners_are_shown_what_teams_cost_and_others_are_not(visit: Visit) -> None:
+    object.__setattr__(visit.world.site, "teams", ("data-eng", "ads"))
+    visit.world.records.rows[:] = called_by_teams(visit.world.records.rows)
+    await visit.sign_in("bob")
+    assert (await visit.json("/servers/warehouse"))["use"]["showback"] is None
+    assert "What teams cost" not in await visit.text("/servers/warehouse")
+    await visit.sign_in("frank")
+    use = (await visit.json("/servers/warehouse"))["use"]
+    assert [(row["share"], row["team"], row["people"]) for row in use["showback"]] == [
+        ("team", "data-eng", 6),
+        ("others", "", 6),
+        ("programs", "", 0),
+    ]
+    assert sum(row["result_tokens"] for row in use["showback"]) == use["cost"]["result_tokens"]
+    page = words_of(await visit.text("/servers/warehouse"))
+    assert "What teams cost, 30 days" in page
+    assert "programs without a person" in page
+    assert "ads" not in page[page.index("What teams cost") :][:300]
+    object.__setattr__(visit.world.site, "price", Price(3.0, "EUR"))
+    assert "EUR" in await visit.text("/servers/warehouse#showback")
+
+
+async def test_of_few_people_one_row_is_shown_and_of_no_calls_none(visit: Visit) -> None:
+    object.__setattr__(visit.world.site, "teams", ("data-eng",))
+    await visit.sign_in("frank")
+    page = words_of(await visit.text("/servers/warehouse"))
+    assert "everyone: fewer than 5 people are not told apart" in page
+    visit.world.records.rows.clear()
+    assert "Nobody called it." in await visit.text("/servers/warehouse")
 
 
 async def test_an_estimate_that_is_too_old_or_nothing_is_said_to_be(visit: Visit) -> None:

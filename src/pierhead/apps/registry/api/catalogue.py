@@ -17,6 +17,7 @@ from pierhead.apps.registry.api.figures import (
     integrity_form,
     pace_form,
     review_form,
+    showback_form,
     use_form,
 )
 from pierhead.apps.registry.api.finding import Page, find, search_of
@@ -35,8 +36,9 @@ from pierhead.core.usage import Minutes
 from pierhead.usecases.explain_decision import Explanation, explain_decision
 from pierhead.usecases.list_tools import list_tools
 from pierhead.usecases.ports_records import ProcessState
-from pierhead.usecases.record_figures import objective_in
+from pierhead.usecases.record_figures import DAY_S, DAYS, objective_in
 from pierhead.usecases.rights import is_owner
+from pierhead.usecases.show_back import Books, Reader, show_back
 from pierhead.usecases.told_by_roles import whole_rules
 
 _LONGEST_NAME: Final = 128
@@ -155,11 +157,23 @@ async def server(asked: Asked) -> object:
         "review": review_form(known.review, known.now),
         "integrity": await integrity_form(asked, name, found.version, known.health),
         "use": use_form(known.use),
-        "cost": cost_form(cost_of(known.use, _shown_tools(asked, found), asked.site.price)),
+        "cost": {
+            **cost_form(cost_of(known.use, _shown_tools(asked, found), asked.site.price)),
+            "showback": await _showback(asked, name),
+        },
         "operation": pace_form(known.pace, objective_in(document)),
         "declared": declared_form(document, found, snapshot.rows.get(name, ())),
         "policy_version": snapshot.revision,
     }
+
+
+async def _showback(asked: Asked, server: str) -> list[Mapping[str, object]] | None:
+    """What each team cost, for those who answer for the server or see every call; null for others."""
+    site = asked.site
+    reader = Reader(asked.caller, site.registry.rights, asked.sees_all)
+    books = Books(site.registry.catalogue, site.records, site.teams)
+    rows = await show_back(server, site.now() - DAYS * DAY_S, reader, books)
+    return None if rows is None else showback_form(rows, site.price)
 
 
 async def _withheld(asked: Asked, each: Server) -> list[str]:

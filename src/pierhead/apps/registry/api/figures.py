@@ -11,6 +11,7 @@ from pierhead.core.health import Health
 from pierhead.core.json import Json
 from pierhead.core.reach import Row
 from pierhead.core.review import Binding, Gate, GateState, Review, sign_off_of
+from pierhead.core.showback import TeamCost
 from pierhead.core.token_weight import token_weight
 from pierhead.core.usage import Objective, Pace, ServerUse
 from pierhead.usecases.find_table import texts_of
@@ -69,6 +70,20 @@ def cost_form(cost: Cost) -> Mapping[str, object]:
         "thousand_turns": cost.thousand_turns,
         "method": COST_METHOD,
     }
+
+
+def showback_form(rows: Iterable[TeamCost], price: Price | None) -> list[Mapping[str, object]]:
+    return [
+        {
+            "of": row.share,
+            "team": row.team or None,
+            "calls": row.calls,
+            "people": row.people,
+            "result_tokens": row.result_tokens,
+            "results": price.of(row.result_tokens) if price else None,
+        }
+        for row in rows
+    ]
 
 
 def pace_form(pace: Pace, promised: Objective | None) -> Mapping[str, object]:

@@ -22,6 +22,7 @@ _PERIOD: Final = re.compile(r"([0-9]{1,4})([mhdw])")
 _SECONDS: Final = {"m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 _PLACE: Final = re.compile(r"([0-9]{1,15})\.([!-~]{1,200})")
 _STATED_AT: Final = "minutes_stated_at"
+_NOT_AS_KEPT: Final = frozenset({"call_id", "at", "groups", _STATED_AT})
 _USUAL_PAGE: Final = 50
 _LARGEST_PAGE: Final = 200
 
@@ -76,7 +77,7 @@ def _use(use: ToolUse) -> Mapping[str, object]:
 
 
 def _call(row: CallRow) -> Mapping[str, object]:
-    content = {name: value for name, value in asdict(row).items() if name not in {"call_id", "at", _STATED_AT}}
+    content = {name: value for name, value in asdict(row).items() if name not in _NOT_AS_KEPT}
     stated = moment(row.minutes_stated_at) if row.minutes_stated_at else None
     return {"id": row.call_id, "at": moment(row.at), **content, _STATED_AT: stated}
 

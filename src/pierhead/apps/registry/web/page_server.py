@@ -12,6 +12,7 @@ from pierhead.apps.registry.web.next_step import next_step
 from pierhead.apps.registry.web.page_audit import calls_table
 from pierhead.apps.registry.web.page_health import health_notice, health_section
 from pierhead.apps.registry.web.page_versions import suspend_switch, versions_section
+from pierhead.apps.registry.web.part_showback import showback_section
 from pierhead.apps.registry.web.parts import (
     GATES,
     Tone,
@@ -76,6 +77,7 @@ def _server(view: ServerView, token: str, filled: Filled, *, is_admin: bool) -> 
                 versions_section(view.name, view.versions, view.now, token, filled),
                 _reviews(view),
                 health_section(view.health, view.now),
+                showback_section(view.use),
                 _activity(view),
             ],
             h.aside(class_="stack wide side", aria_label="About this server")[

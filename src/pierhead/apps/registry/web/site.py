@@ -89,6 +89,8 @@ class Site:
     """Where people let a browser tell them; None where none does."""
     price: Price | None = None
     """What tokens cost; None where the operator does not say it."""
+    teams: tuple[str, ...] = ()
+    """Groups that are teams, for showback; a person counts for the first that they are in."""
     namespace: str = ""
     """What stands before a server's name in the public registry; empty where there is none."""
     streams: Streams = field(default_factory=Streams)

@@ -19,11 +19,13 @@ from pierhead.core.cost import Cost
 from pierhead.core.errors import NotFound
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
+from pierhead.core.showback import TeamCost
 from pierhead.core.token_weight import token_weight
 from pierhead.core.usage import Minutes, Objective, Pace
 from pierhead.usecases.ports_catalogue import Entry, Origin, Version
 from pierhead.usecases.ports_records import CallRow, Filter, ProcessState
 from pierhead.usecases.record_figures import objective_in
+from pierhead.usecases.show_back import Books, Reader, show_back
 
 _LAST_CALLS = 10
 
@@ -73,6 +75,8 @@ class UseView:
     """Seconds since 1970-01-01 UTC; zero where nobody called."""
     pace: Pace
     cost: Cost
+    showback: tuple[TeamCost, ...] | None
+    """What each team cost; None where no group is a team, or it is not the viewer's to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ async def server_view(site: Site, viewer: Viewer, name: str) -> ServerView:
         entry_at=entry.at if entry else 0.0,
         tools=tools,
         tokens=sum(tool.tokens for tool in tools if not tool.withheld),
-        use=await _use(site, name, sum(tool.tokens for tool in tools if not tool.withheld)),
+        use=await _use(site, viewer, name, sum(tool.tokens for tool in tools if not tool.withheld)),
         versions=await versions_view(site, viewer, entry, versions),
         health=await health_view(site, name),
         connect=snippets(name, f"{site.public_url}/mcp/{name}"),
@@ -240,9 +244,10 @@ def _tool(server: Server, tool: Tool, caller: Caller, site: Site) -> ToolView:
     )
 
 
-async def _use(site: Site, name: str, definition_tokens: int) -> UseView:
-    use = await site.records.use_of(name, site.now() - PERIOD_DAYS * DAY_S)
-    pace = await site.records.pace_of(name, site.now() - PERIOD_DAYS * DAY_S)
+async def _use(site: Site, viewer: Viewer, name: str, definition_tokens: int) -> UseView:
+    since = site.now() - PERIOD_DAYS * DAY_S
+    use, pace = await site.records.use_of(name, since), await site.records.pace_of(name, since)
+    reader = Reader(viewer.caller(site), site.registry.rights, viewer.sees_all(site))
     saved = use.saved
     return UseView(
         days=PERIOD_DAYS,
@@ -257,4 +262,5 @@ async def _use(site: Site, name: str, definition_tokens: int) -> UseView:
         last_at=use.last_at,
         pace=pace,
         cost=Cost(use.calls, use.result_tokens, definition_tokens, site.price),
+        showback=await show_back(name, since, reader, Books(site.registry.catalogue, site.records, site.teams)),
     )
