@@ -159,7 +159,7 @@ def _periods(chosen: int) -> h.Node:
 
 
 def _share(part: int, whole: int) -> str:
-    return f"{part:,} ({100 * part / whole:.0f} %)"
+    return f"{part:,} ({100 * part / whole:.0f}%)"
 
 
 def _formula(view: ImpactView) -> h.Node:
