@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from tools.components import (
     AIRFLOW_TARGET,
     NODE_TARGET,
     PUBLIC_SERVERS_TARGET,
+    S3_TARGET,
     SPARK_TARGET,
     bring_ai_clients,
     bring_node,
@@ -99,6 +100,24 @@ def airflow() -> Path:
     if not python.with_name("airflow").exists():
         pytest.skip(f"component airflow: no {AIRFLOW_TARGET.relative_to(ROOT)}; `make test` installs it")
     return python
+
+
+@contextmanager
+def object_store() -> Generator[str]:
+    """The address of a running S3-compatible store (moto), empty."""
+    program = S3_TARGET / "bin" / "moto_server"
+    if not program.exists():
+        pytest.skip(f"component s3: no {S3_TARGET.relative_to(ROOT)}; `make test` installs it")
+    port = free_port()
+    process = subprocess.Popen(
+        [program, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        _wait_for_port(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 _AI_CLIENTS = {
@@ -236,4 +255,4 @@ def _wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
             time.sleep(0.05)
         else:
             return
-    raise AssertionError(f"MariaDB did not listen on {port} within {STARTING_S} s")
+    raise AssertionError(f"nothing listened on {port} within {STARTING_S} s")

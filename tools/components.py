@@ -27,6 +27,7 @@ PUBLIC_SERVERS_SOURCE: Final = ROOT / "tools" / "public_servers"
 PUBLIC_SERVERS_TARGET: Final = ROOT / ".tools" / "public_servers"
 SPARK_TARGET: Final = ROOT / ".tools" / "spark"
 AIRFLOW_TARGET: Final = ROOT / ".tools" / "airflow"
+S3_TARGET: Final = ROOT / ".tools" / "s3"
 _NODE_FILES: Final = ("package.json", "package-lock.json", ".npmrc")
 _DEBIAN: Final = {
     "postgresql": ("postgres", "/usr/lib/postgresql/*/bin/postgres"),
@@ -48,6 +49,7 @@ def prepare() -> None:
         java_engines.bring(PRESTO),
         bring_spark(),
         bring_airflow(),
+        bring_s3(),
     ):
         if problem:
             print(f"· {problem}", flush=True)
@@ -105,6 +107,11 @@ def bring_spark() -> str:
 def bring_airflow() -> str:
     """Install Airflow into an environment of its own, 300 MB of it; what went wrong, or nothing."""
     return _bring_python("Airflow", ROOT / "requirements" / "airflow.lock", AIRFLOW_TARGET)
+
+
+def bring_s3() -> str:
+    """Install an S3-compatible store into an environment of its own, 80 MB of it; what went wrong, or nothing."""
+    return _bring_python("an object store", ROOT / "requirements" / "s3.lock", S3_TARGET)
 
 
 def _bring_python(what: str, lock: Path, target: Path) -> str:

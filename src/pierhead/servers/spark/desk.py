@@ -39,6 +39,7 @@ from pierhead.servers.spark.references import Reference, read_airflow, read_refe
 from pierhead.servers.spark.results_desk import ResultsDesk
 from pierhead.servers.spark.settings import SparkSettings
 from pierhead.servers.spark.shapes import skewed
+from pierhead.servers.spark.stored import Stored
 
 Data = TypeVar("Data")
 
@@ -74,10 +75,12 @@ class Desk:
             History(address, f"the History Server {name}", chosen.source_s) for name, address in chosen.history.items()
         ]
         self._drivers = [History(address, "a running driver", chosen.source_s) for address in chosen.drivers]
-        self.reader = Reader(chosen, self._histories, self._drivers)
+        self.stored = Stored(chosen)
+        self.reader = Reader(chosen, self._histories, self._drivers, self.stored)
 
     async def close(self) -> None:
         await asyncio.gather(*(each.close() for each in (*self._histories, *self._drivers)))
+        await asyncio.to_thread(self.stored.close)
 
     def reference(self, app: str) -> Reference:
         """Errors: Invalid (`bad-application`, `foreign-host`)."""
@@ -122,7 +125,7 @@ class Desk:
         return await self._listed("", [])
 
     async def _listed(self, since: str, missing: list[str]) -> list[Listed]:
-        told, failed = await applications_in(self.chosen, self._histories, since)
+        told, failed = await applications_in(self.chosen, self._histories, self.stored, since)
         missing += failed
         return told
 

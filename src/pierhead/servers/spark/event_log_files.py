@@ -19,7 +19,7 @@ from pierhead.servers.spark.event_log import read_events
 _MOST_BYTES: Final = 2 * 2**30
 _MOST_LISTED: Final = 20_000
 _CODECS: Final = ("zstd", "lz4", "snappy", "gz")
-_ROLLING: Final = "eventlog_v2_"
+ROLLING: Final = "eventlog_v2_"
 _PART: Final = re.compile(r"events_(\d+)_")
 _LZ4_HEAD: Final = struct.Struct("<8sBii4s")
 _STORED: Final = 0x10
@@ -56,9 +56,9 @@ def event_logs_in(folder: Path) -> Iterator[EventLog]:
             return
         if place.is_symlink() or place.name.startswith("."):
             continue
-        if place.is_dir() != place.name.startswith(_ROLLING):
+        if place.is_dir() != place.name.startswith(ROLLING):
             continue
-        name, attempt = _named(place.name.removeprefix(_ROLLING))
+        name, attempt = named(place.name.removeprefix(ROLLING))
         yield EventLog(name, attempt, place, place.stat().st_mtime)
 
 
@@ -84,7 +84,7 @@ def read_log(log: EventLog, seconds: float) -> Application:
     return application
 
 
-def _named(name: str) -> tuple[str, str]:
+def named(name: str) -> tuple[str, str]:
     """The id and the attempt that a file's name holds."""
     bare = name.removesuffix(".inprogress")
     for codec in (*_CODECS, "lzf"):
@@ -92,6 +92,21 @@ def _named(name: str) -> tuple[str, str]:
     # An id of YARN ends in digits after `_` itself: only what follows a whole id is an attempt.
     found = re.fullmatch(r"(application_\d+_\d+|(?!application_).+?)_(\d{1,4})", bare)
     return (found[1], found[2]) if found else (bare, "")
+
+
+def number_of(name: str) -> int | None:
+    """Of a part of a rolling log, by its name; None, if it is none."""
+    found = _PART.match(name.rpartition("/")[2])
+    return int(found[1]) if found else None
+
+
+def is_packed(name: str) -> bool:
+    """Whether a file of this name is compressed."""
+    return (
+        name.removesuffix(".compact")
+        .removesuffix(".inprogress")
+        .endswith(tuple(f".{each}" for each in (*_CODECS, "lzf")))
+    )
 
 
 def _parts(place: Path) -> list[Path]:

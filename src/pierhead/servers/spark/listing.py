@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from pierhead.sdk import NotFound, ToolFailed
@@ -13,6 +14,7 @@ from pierhead.servers.spark.event_log import read_events
 from pierhead.servers.spark.event_log_files import EventLog, Unreadable, event_logs_in, read_log
 from pierhead.servers.spark.history import History
 from pierhead.servers.spark.settings import SparkSettings
+from pierhead.servers.spark.stored import Stored
 
 _MOST_OPENED: Final = 300
 _MOST_ASKED: Final = 500
@@ -40,7 +42,7 @@ class Listed:
 
 
 async def applications_in(
-    chosen: SparkSettings, histories: Sequence[History], since: str
+    chosen: SparkSettings, histories: Sequence[History], stored: Stored, since: str
 ) -> tuple[list[Listed], list[str]]:
     """All of them, the newest first, and the sources that could not be asked."""
     found: dict[str, Listed] = {}
@@ -54,7 +56,7 @@ async def applications_in(
     if chosen.event_logs:
         try:
             async with asyncio.timeout(chosen.source_s):
-                told = await asyncio.to_thread(_of_folders, chosen)
+                told = await asyncio.to_thread(_of_folders, chosen, stored, missing)
         except TimeoutError:
             missing.append("event_log: it takes too long")
         except OSError as failed:
@@ -71,8 +73,9 @@ def _linked(told: Listed, known: Listed | None) -> Listed:
     return Listed(told.id, told.name, told.user, told.status, told.started, told.ended, source, link)
 
 
-def _of_folders(chosen: SparkSettings) -> list[Listed]:
-    logs = [log for folder in chosen.event_logs for log in event_logs_in(folder)]
+def _of_folders(chosen: SparkSettings, stored: Stored, missing: list[str]) -> list[Listed]:
+    folders = [*chosen.folders(chosen.event_logs), *_copied(stored, missing)]
+    logs = [log for folder in folders for log in event_logs_in(folder)]
     newest = sorted(logs, key=lambda log: -log.modified)[:_MOST_OPENED]
     until = time.monotonic() + chosen.source_s * 0.8
     found: dict[str, Listed] = {}
@@ -86,6 +89,19 @@ def _of_folders(chosen: SparkSettings) -> list[Listed]:
         if application.started and application.id not in found:
             found[application.id] = _listed(application, "event log", "")
     return list(found.values())
+
+
+def _copied(stored: Stored, missing: list[str]) -> list[Path]:
+    """Of buckets; one that cannot be read is missing, and folders are told still."""
+    try:
+        return stored.glanced()
+    except TimeoutError:
+        missing.append("event_log: the object store takes too long")
+    except (OSError, Unreadable) as failed:
+        missing.append(f"event_log: {getattr(failed, 'strerror', None) or failed}")
+    except NotFound as absent:
+        missing.append(f"event_log: {absent.message}")
+    return []
 
 
 def _glanced(log: EventLog) -> Application:

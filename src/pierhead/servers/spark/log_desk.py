@@ -22,7 +22,7 @@ _NEXT: Final = "the cursor, or words in `contains`"
 
 async def log_slice(desk: Desk, app: str, source: Source, executor_id: str, question: LogQuestion) -> Envelope[LogTold]:
     """Errors: NotFound (`no-such-log`); Invalid (`bad-cursor`)."""
-    found = await desk.reader.located(desk.reference(app))
+    found = await desk.reader.located(desk.reference(app), executor_id)
     name, opened = await _opened(desk, found, source, executor_id)
     sliced = await read_log(opened, question, seconds=desk.chosen.source_s * 2)
     data = LogTold(
@@ -58,12 +58,14 @@ async def _opened(desk: Desk, found: Found, source: Source, executor: str) -> tu
             place = found.executor_logs.get(number)
             if place is None:
                 raise _absent(f"there is no log of executor {number or '?'}", found)
-            return f"executor log {number}", _file(place, chosen.executor_logs)
+            return f"executor log {number}", _file(place, (*chosen.folders(chosen.executor_logs), *desk.stored.root))
         case "driver":
             place = found.airflow_log or found.driver_log
             if place is None:
                 raise _absent("there is no driver log", found)
-            return "driver log", _file(place, (*chosen.driver_logs, *chosen.airflow_logs))
+            return "driver log", _file(
+                place, (*chosen.folders(chosen.driver_logs), *chosen.airflow_logs, *desk.stored.root)
+            )
 
 
 def _file(place: Path, folders: tuple[Path, ...]) -> FileSource:

@@ -25,10 +25,10 @@ def driver_log(folders: Sequence[Path], names: Iterable[str]) -> Path | None:
     """The driver's log of an application that has these names (its id, its pods). Errors: OSError."""
     wanted = [name for name in names if name]
     files = [each for folder in folders for each in _files(folder)]
-    named = [each for each, inner in files if _names(inner, wanted) and _executor(inner) is None]
+    named = [each for each, inner in files if is_named(inner, wanted) and executor_in(inner) is None]
     if named:
         return max(named, key=_likely)
-    newest = sorted((each for each, inner in files if _executor(inner) is None), key=_modified, reverse=True)
+    newest = sorted((each for each, inner in files if executor_in(inner) is None), key=_modified, reverse=True)
     said = [name.encode() for name in wanted]
     return next((each for each in newest[:_MOST_OPENED] if any(name in _ends(each) for name in said)), None)
 
@@ -38,7 +38,7 @@ def executor_logs(folders: Sequence[Path], names: Iterable[str]) -> dict[str, Pa
     wanted, found = [name for name in names if name], dict[str, Path]()
     for folder in folders:
         for each, inner in _files(folder):
-            number = _executor(inner) if _names(inner, wanted) else None
+            number = executor_in(inner) if is_named(inner, wanted) else None
             if number is not None and (number not in found or _likely(each) > _likely(found[number])):
                 found[number] = each
     return found
@@ -80,16 +80,21 @@ def _files(folder: Path) -> Iterator[tuple[Path, str]]:
             if seen > _MOST_LISTED:
                 return
             place = Path(at, name)
-            if not name.startswith(".") and not name.endswith(_BESIDE) and not place.is_symlink():
+            if is_log(name) and not place.is_symlink():
                 yield place, str(place.relative_to(folder))
 
 
-def _names(inner: str, wanted: Sequence[str]) -> bool:
+def is_log(name: str) -> bool:
+    """Whether a file of this name may be a log, not what lies beside logs."""
+    return not name.startswith(".") and not name.endswith(_BESIDE)
+
+
+def is_named(inner: str, wanted: Sequence[str]) -> bool:
     """Whether a place names one of these, whole: app-1 is not app-10."""
     return any(re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", inner) for name in wanted)
 
 
-def _executor(inner: str) -> str | None:
+def executor_in(inner: str) -> str | None:
     """The number of the executor whose log this is."""
     named = _NAMED_EXECUTOR.search(inner)
     if named:

@@ -14,13 +14,14 @@ from pierhead.sdk.failure_rules import Fact
 from pierhead.sdk.failure_text import facts_in_text
 from pierhead.servers.spark import logs
 from pierhead.servers.spark.application import Application
-from pierhead.servers.spark.event_log_files import Unreadable, event_log_of, read_log
+from pierhead.servers.spark.event_log_files import EventLog, Unreadable, event_log_of, read_log
 from pierhead.servers.spark.found import Found, State, Told
 from pierhead.servers.spark.history import History
 from pierhead.servers.spark.pods import Pods, pods_of
 from pierhead.servers.spark.references import Reference
-from pierhead.servers.spark.settings import SparkSettings
+from pierhead.servers.spark.settings import Place, SparkSettings
 from pierhead.servers.spark.shapes import ending_in_log, facts_of_application, skew_in_log
+from pierhead.servers.spark.stored import Stored
 
 Result = TypeVar("Result")
 
@@ -33,8 +34,11 @@ _MOST_EXECUTORS: Final = 20
 class Reader:
     """Over the sources that one server's settings name."""
 
-    def __init__(self, chosen: SparkSettings, histories: Sequence[History], drivers: Sequence[History]) -> None:
+    def __init__(
+        self, chosen: SparkSettings, histories: Sequence[History], drivers: Sequence[History], stored: Stored
+    ) -> None:
         self._chosen = chosen
+        self._stored = stored
         self._histories = histories
         self._drivers = drivers
 
@@ -55,19 +59,32 @@ class Reader:
             raise no_such_application(found)
         return found
 
-    async def located(self, reference: Reference) -> Found:
-        """Where its logs lie, unread. Errors: NotFound (`no-such-application`)."""
+    async def located(self, reference: Reference, executor: str = "") -> Found:
+        """Where its logs lie, unread, that of `executor` among them. Errors: NotFound (`no-such-application`)."""
         found = await self._begun(reference)
-        names = [found.id]
-        chosen = self._chosen
-        found.driver_log = await self._file(
-            found, "driver_log", chosen.driver_logs, lambda: logs.driver_log(chosen.driver_logs, names)
-        )
+        names, chosen = [found.id], self._chosen
+        found.driver_log = await self._file(found, "driver_log", chosen.driver_logs, lambda: self._driver_log(names))
         executors = await self._file(
-            found, "executor_logs", chosen.executor_logs, lambda: logs.executor_logs(chosen.executor_logs, names)
+            found, "executor_logs", chosen.executor_logs, lambda: self._executor_logs(names, executor) or None
         )
         found.executor_logs = executors or {}
         return found
+
+    def _event_log(self, application: str, attempt: str) -> EventLog | None:
+        """In folders first. Errors: OSError, NotFound, Unreadable."""
+        folders = self._chosen.folders(self._chosen.event_logs)
+        found = event_log_of(folders, application, attempt)
+        return found or event_log_of(self._stored.event_logs(application), application, attempt)
+
+    def _driver_log(self, names: Sequence[str]) -> Path | None:
+        """Errors: OSError, NotFound, Unreadable."""
+        found = logs.driver_log(self._chosen.folders(self._chosen.driver_logs), names)
+        return found or logs.driver_log(self._stored.driver_logs(names), names)
+
+    def _executor_logs(self, names: Sequence[str], first: str = "") -> dict[str, Path]:
+        """Errors: OSError, NotFound, Unreadable."""
+        found = logs.executor_logs(self._chosen.folders(self._chosen.executor_logs), names)
+        return found or logs.executor_logs(self._stored.executor_logs(names, first), names)
 
     async def _begun(self, reference: Reference) -> Found:
         """With the id that an Airflow task's log names, where a task was given."""
@@ -86,7 +103,7 @@ class Reader:
         folders, seconds = self._chosen.event_logs, self._chosen.source_s
 
         def read() -> Application | None:
-            log = event_log_of(folders, found.id, attempt)
+            log = self._event_log(found.id, attempt)
             return read_log(log, seconds * 0.9) if log else None
 
         if folders and found.id:
@@ -116,7 +133,7 @@ class Reader:
         names = [found.id, *(name for name in found.pods if "-exec-" not in name)]
 
         def read() -> tuple[Path, list[Fact]] | None:
-            log = found.airflow_log or (logs.driver_log(folders, names) if found.id else None)
+            log = found.airflow_log or (self._driver_log(names) if found.id else None)
             return (log, _driver_facts(log)) if log else None
 
         if found.airflow_log is None and not folders:
@@ -132,7 +149,7 @@ class Reader:
         names = [found.id, *found.pods]
 
         def read() -> tuple[dict[str, Path], list[Fact]] | None:
-            places = logs.executor_logs(folders, names) if found.id else {}
+            places = self._executor_logs(names) if found.id else {}
             newest = sorted(places.values(), key=lambda place: place.stat().st_mtime)[-_MOST_EXECUTORS:]
             return (places, [fact for place in newest for fact in _executor_facts(place)]) if places else None
 
@@ -142,7 +159,7 @@ class Reader:
             found.facts += told[1]
 
     async def _file(
-        self, found: Found, name: str, folders: Sequence[Path], read: Callable[[], Result | None]
+        self, found: Found, name: str, folders: Sequence[Place], read: Callable[[], Result | None]
     ) -> Result | None:
         if not folders:
             found.told[name] = Told("not_configured")

@@ -1,7 +1,8 @@
 """A Spark server's settings: what the fleet file says of it, parsed once into frozen values."""
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -10,11 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pierhead.sdk import Caller
 from pierhead.sdk.entry import read_entry
+from pierhead.servers.spark.store_settings import PLACE, StoreLogin, StoreSettings
 
 Write = Literal["analyses", "kill", "resubmit"]
 """What a server may change: drafts of its own, a running application, a new run of an old one."""
 Group = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.@:/-]{1,256}$")]
 Address = Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
+
+Place = Annotated[Annotated[str, Field(pattern=PLACE)] | Path, Field(union_mode="left_to_right")]
+"""A folder, or a prefix of a bucket as `s3://bucket/prefix`."""
 
 
 class Standalone(BaseModel):
@@ -47,10 +52,14 @@ class SparkSettings(BaseModel):
     history: dict[str, Address] = {}
     drivers: tuple[Address, ...] = ()
     """Pages of running drivers that may be asked."""
-    event_logs: tuple[Path, ...] = ()
-    driver_logs: tuple[Path, ...] = ()
-    executor_logs: tuple[Path, ...] = ()
+    event_logs: tuple[Place, ...] = ()
+    driver_logs: tuple[Place, ...] = ()
+    executor_logs: tuple[Place, ...] = ()
     """Each holds `APPLICATION/EXECUTOR/stderr`, as a worker's folder does, or files named after both."""
+    store: StoreSettings = StoreSettings()
+    """Where the buckets are."""
+    login: StoreLogin | None = None
+    """Keys of the buckets."""
     pods: tuple[Path, ...] = ()
     """Pods and their events as JSON, as Kubernetes gives them, copied while they happened."""
     airflow_logs: tuple[Path, ...] = ()
@@ -85,10 +94,13 @@ class SparkSettings(BaseModel):
 
     def fault(self) -> str:
         """What makes no sense together."""
-        places = (*self.event_logs, *self.driver_logs, *self.executor_logs, *self.pods, *self.airflow_logs)
+        wide = (*self.event_logs, *self.driver_logs, *self.executor_logs)
+        places = (*self.folders(wide), *self.pods, *self.airflow_logs)
         absent = next((place for place in places if not place.is_dir()), None)
         if absent is not None:
             return f"there is no folder {absent}"
+        if self.stored(wide) and find_spec("obstore") is None:
+            return "s3://: obstore is not installed (pierhead[spark])"
         if not (self.history or self.event_logs or self.driver_logs or self.drivers):
             return "one of history, event_logs, driver_logs and drivers must say where applications are found"
         if {"kill", "resubmit"} & set(self.writes) and not (self.operators or self.job_owners):
@@ -98,6 +110,16 @@ class SparkSettings(BaseModel):
         if "resubmit" in self.writes and (self.standalone is None or self.standalone.rest is None):
             return "writes: resubmitting needs `standalone.rest`"
         return ""
+
+    @staticmethod
+    def folders(places: Sequence[Place]) -> tuple[Path, ...]:
+        """Those that are folders of this machine."""
+        return tuple(place for place in places if isinstance(place, Path))
+
+    @staticmethod
+    def stored(places: Sequence[Place]) -> tuple[str, ...]:
+        """Those that are in buckets."""
+        return tuple(place for place in places if isinstance(place, str))
 
     @property
     def hosts(self) -> frozenset[str]:
