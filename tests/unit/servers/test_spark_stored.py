@@ -83,6 +83,18 @@ def test_a_copy_follows_its_objects() -> None:
         assert folder.stat().st_mode & 0o077 == 0
 
 
+def test_an_object_that_is_gone_once_it_was_listed_takes_no_other_with_it() -> None:
+    memory, held = MemoryStore(), copies.Copies()
+    for name in ("one", "two"):
+        obstore.put(memory, f"x/{name}", name.encode())
+    opened, until = Bucket("s3://logs/x", StoreSettings(), None, 5, memory), time.monotonic() + 5
+    wanted = [copies.Wanted(each, 10, 10) for each in opened.objects(until)]
+    obstore.delete(memory, "x/one")
+    folder = held.made(opened, "both", wanted, until)
+    assert [each.name for each in folder.iterdir()] == ["two"]
+    held.close()
+
+
 def test_a_driver_is_found_by_its_name_or_by_what_it_says() -> None:
     said = b"starting\n" * 100_000 + f"Submitted {APP}\n".encode()
     objects = {"drivers/one.log": b"something else", "drivers/two/stderr": said, "drivers/two/stdout": said}

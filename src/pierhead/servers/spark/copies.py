@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from pierhead.sdk import NotFound
 from pierhead.servers.spark.bucket import Bucket, Object
 from pierhead.servers.spark.event_log_files import Unreadable
 
@@ -76,7 +77,10 @@ class Copies:
             self._root, self._folders = None, {}
 
     def made(self, bucket: Bucket, subject: str, wanted: Sequence[Wanted], until: float) -> Path:
-        """The folder that holds copies of these and of nothing else. Errors: as `Bucket.objects`."""
+        """The folder that holds copies of these, but of what is gone meanwhile, and of nothing else.
+
+        Errors: PermissionError, TimeoutError, Unreadable.
+        """
         place = self._place(f"{bucket.place} {subject}")
         with self._held(place, sum(each.size for each in wanted), until) as folder:
             names = {each.object.name: each for each in wanted}
@@ -86,8 +90,10 @@ class Copies:
             missing = [each for name, each in names.items() if folder.marks.get(name) != each.mark]
             folder.marks |= dict.fromkeys((each.object.name for each in missing), "")
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                for each in pool.map(partial(_copied, bucket, place, until), missing):
-                    folder.marks[each.object.name] = each.mark
+                for each, is_there in zip(
+                    missing, pool.map(partial(_copied, bucket, place, until), missing), strict=True
+                ):
+                    folder.marks[each.object.name] = each.mark if is_there else ""
             folder.size = sum(each.size for each in wanted)
         return place
 
@@ -128,19 +134,32 @@ class Copies:
             raise Unreadable(f"copies of it need {size >> 20} MiB, and there is no room for them now")
 
 
-def _copied(bucket: Bucket, folder: Path, until: float, wanted: Wanted) -> Wanted:
-    """Write the copy, as old as its object, at once under its name. Errors: as `Bucket.objects`."""
+def _copied(bucket: Bucket, folder: Path, until: float, wanted: Wanted) -> bool:
+    """Write the copy, as old as its object, at once under its name; False where the object is gone.
+
+    Errors: PermissionError, TimeoutError, Unreadable.
+    """
     each, place = wanted.object, folder / wanted.object.name
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     being_made = place.with_name(f".{sha256(each.name.encode()).hexdigest()[:16]}")
-    with being_made.open("wb") as file:
-        if each.size <= wanted.head + wanted.tail:
-            file.writelines(bucket.pieces(each, 0, each.size, until))
-        else:
-            file.writelines(bucket.pieces(each, 0, wanted.head, until))
-            if wanted.is_told:
-                file.write(f"\n[{each.size - wanted.head - wanted.tail} bytes of the object are left out]\n".encode())
-            file.writelines(bucket.pieces(each, each.size - wanted.tail, each.size, until))
+    try:
+        with being_made.open("wb") as file:
+            file.writelines(_content(bucket, wanted, until))
+    except NotFound:  # a log is renamed when its application ends
+        being_made.unlink()
+        return False
     os.utime(being_made, (each.modified, each.modified))
     being_made.replace(place)
-    return wanted
+    return True
+
+
+def _content(bucket: Bucket, wanted: Wanted, until: float) -> Generator[bytes]:
+    """Errors: as `Bucket.pieces`."""
+    each, left_out = wanted.object, wanted.object.size - wanted.head - wanted.tail
+    if left_out <= 0:
+        yield from bucket.pieces(each, 0, each.size, until)
+        return
+    yield from bucket.pieces(each, 0, wanted.head, until)
+    if wanted.is_told:
+        yield f"\n[{left_out} bytes of the object are left out]\n".encode()
+    yield from bucket.pieces(each, each.size - wanted.tail, each.size, until)

@@ -75,7 +75,7 @@ class Stored:
             for each in bucket.objects(until):
                 if _is_event_log(each):
                     every.setdefault(each.first, []).append(each)
-            newest = sorted(every.values(), key=lambda parts: -max(each.modified for each in parts))
+            newest = sorted(every.values(), key=lambda parts: max((each.modified, each.name) for each in parts))[::-1]
             return [one for parts in newest[:_MOST_GLANCED] for one in _ends_of(parts)]
 
         return self._of_each(self._events, "glanced", wanted)
