@@ -3,18 +3,12 @@
 Not here: which groups are asked (`registry.approvers`), where people hear of it (`notify_settings`).
 """
 
-from typing import Annotated
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
+from pierhead.bootstrap.listed import Listed
 from pierhead.core.errors import Invalid, Misconfigured
 from pierhead.core.fatigue import Thresholds
 from pierhead.core.rule import Who, parse_who
-
-
-def _lines(given: object) -> object:
-    """A list; from the environment a text with one item a line."""
-    return tuple(line.strip() for line in given.splitlines() if line.strip()) if isinstance(given, str) else given
 
 
 class ApprovalSettings(BaseModel):
@@ -26,9 +20,7 @@ class ApprovalSettings(BaseModel):
         900, ge=30, le=43200, description="an approval on a page needs a sign-in not older than these seconds"
     )
     deputies: str = Field("nobody", description="who may do an absent approver's whole duty, in the words of a policy")
-    break_glass: Annotated[tuple[str, ...], BeforeValidator(_lines)] = Field(
-        (), description="groups that may let one yes stand for two, with an alarm and a review"
-    )
+    break_glass: Listed = Field((), description="groups that may let one yes stand for two, with an alarm and a review")
     fatigue_cases: int = Field(50, ge=1, le=10000, description="so many decisions, before a rule's habit is told")
     fatigue_approved: float = Field(
         0.98, ge=0.5, le=1, description="a rule whose calls are approved more often than that is proposed for review"

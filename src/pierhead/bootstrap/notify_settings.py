@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from pierhead.bootstrap.listed import Listed
 from pierhead.core.errors import Misconfigured
 
 
@@ -18,11 +19,6 @@ def pairs(given: object) -> object:
         return given
     lines = (line.strip().rpartition("=") for line in given.splitlines() if line.strip())
     return {name: address for name, _, address in lines}
-
-
-def _lines(given: object) -> object:
-    """A list; from the environment a text with one item a line."""
-    return tuple(line.strip() for line in given.splitlines() if line.strip()) if isinstance(given, str) else given
 
 
 SLACK_HOSTS: Final = ("hooks.slack.com", "hooks.slack-gov.com")
@@ -58,7 +54,7 @@ class NotifySettings(BaseModel):
     push_contact: str = Field(
         "", description="where push services reach you, mailto: or https:; empty: no browser is told of approvals"
     )
-    push_services: Annotated[tuple[str, ...], BeforeValidator(_lines)] = Field(
+    push_services: Listed = Field(
         PUSH_SERVICES, description="hosts that browsers may be reached at; with a dot first, all below"
     )
     push_key: SecretStr = Field(SecretStr(""), description="signs what is sent there; empty: a key of the platform")

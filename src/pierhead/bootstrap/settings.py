@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from pierhead.bootstrap.approval_settings import ApprovalSettings
+from pierhead.bootstrap.listed import Listed
 from pierhead.bootstrap.mesh_settings import MeshSettings, refuse_half_meshed
 from pierhead.bootstrap.notify_settings import NotifySettings, check_notify
 from pierhead.bootstrap.peer_settings import PeerSettings, refuse_half_peered
@@ -99,14 +100,6 @@ class BackupSettings(_Section):
     passphrase: SecretStr = Field(SecretStr(""), description="seals the keys in a backup; empty: it holds no keys")
 
 
-def _lines(given: object) -> object:
-    """A list; from the environment a text with one item a line."""
-    return tuple(line.strip() for line in given.splitlines() if line.strip()) if isinstance(given, str) else given
-
-
-_Listed = Annotated[tuple[str, ...], BeforeValidator(_lines)]
-
-
 class RegistrySettings(_Section):
     """Who registers and who reviews, what registered servers may run and reach, how often all are looked at."""
 
@@ -121,13 +114,13 @@ class RegistrySettings(_Section):
     review_days: dict[str, Annotated[int, Field(ge=1, le=60)]] = Field(
         {"security": 3, "legal": 5, "genai": 3}, description="working days in which each gate should have answered"
     )
-    approvers: _Listed = Field(
+    approvers: Listed = Field(
         ("platform-admin",), description="groups that approve calls of a server whose entry names no `approvers`"
     )
-    allowed_commands: _Listed = Field(
+    allowed_commands: Listed = Field(
         (), description="programs that registered servers may run: `NAME==VERSION` or `/PATH@sha256:DIGEST`, arguments"
     )
-    allowed_hosts: _Listed = Field((), description="hosts inside the network that registered servers may reach")
+    allowed_hosts: Listed = Field((), description="hosts inside the network that registered servers may reach")
     namespace: str = Field(
         "local.pierhead",
         pattern=r"^[a-zA-Z0-9-]{1,63}(\.[a-zA-Z0-9-]{1,63}){1,9}$",

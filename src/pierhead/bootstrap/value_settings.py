@@ -3,17 +3,11 @@
 Not here: reading settings (`settings`), what is reckoned with it (`core.cost`).
 """
 
-from typing import Annotated
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
+from pierhead.bootstrap.listed import Listed
 from pierhead.core.cost import Price
 from pierhead.core.errors import Misconfigured
-
-
-def _lines(given: object) -> object:
-    """A list; from the environment a text with one item a line."""
-    return tuple(line.strip() for line in given.splitlines() if line.strip()) if isinstance(given, str) else given
 
 
 class ValueSettings(BaseModel):
@@ -25,7 +19,7 @@ class ValueSettings(BaseModel):
         0.0, ge=0, allow_inf_nan=False, description="what a million tokens cost that a model reads; 0: no money is told"
     )
     currency: str = Field("", pattern=r"^([A-Z]{3})?$", description="in which currency, as USD or EUR")
-    teams: Annotated[tuple[str, ...], BeforeValidator(_lines)] = Field(
+    teams: Listed = Field(
         (), description="groups that are teams, for showback; who is in several counts for the first of them"
     )
 
