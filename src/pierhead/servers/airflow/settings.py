@@ -2,47 +2,18 @@
 
 import fnmatch
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pierhead.sdk import Caller, ToolFailed
 from pierhead.sdk.entry import read_entry
+from pierhead.sdk.secret import Secret, read_secret
 
 Api = Literal["v2", "v1"]
 """Of Airflow 3, and of Airflow 2."""
 Write = Literal["clear", "trigger", "pause", "mark"]
 Group = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:@/-]{1,120}$")]
-
-
-class SecretFile(BaseModel):
-    """A reference to a secret, `{file: /run/secrets/airflow}`: read each time it is needed, and kept nowhere."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    file: Path
-
-    def read(self) -> str:
-        """Errors: ToolFailed (`airflow-sign-in`), which names no credential."""
-        try:
-            return self.file.read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError):
-            hint = "whoever runs this server looks at `login` in its entry"
-            raise ToolFailed(
-                "the secret file of Airflow's login cannot be read", hint=hint, code="airflow-sign-in"
-            ) from None
-
-
-def _referred(value: object) -> object:
-    """Errors: ValueError for a text: a secret stands in no fleet file."""
-    if isinstance(value, str):
-        raise ValueError("write {env: NAME}, {file: PATH} or {secret: NAME}")  # noqa: TRY004 - a fault of the entry
-    return value
-
-
-Secret = Annotated[SecretFile | SecretStr, BeforeValidator(_referred)]
-"""A file, read anew each time; or what a variable or the store of the process held when it started."""
 
 
 class Login(BaseModel):
@@ -63,9 +34,12 @@ class Login(BaseModel):
     def secret(self) -> str:
         """The password, or the token. Errors: ToolFailed (`airflow-sign-in`)."""
         chosen = self.password or self.token
-        if isinstance(chosen, SecretStr):
-            return chosen.get_secret_value()
-        return chosen.read() if chosen else ""
+        try:
+            return read_secret(chosen) if chosen else ""
+        except PermissionError:
+            hint = "whoever runs this server looks at `login` in its entry"
+            told = "the secret file of Airflow's login cannot be read"
+            raise ToolFailed(told, hint=hint, code="airflow-sign-in") from None
 
 
 class Groups(BaseModel):
