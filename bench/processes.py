@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pierhead.bootstrap.running import free_ports
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 MEASURED_CORE: Final = 0
 OTHER_CORE: Final = 1
@@ -74,9 +76,7 @@ def family(pid: int) -> list[int]:
 
 def free_port() -> int:
     """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 @contextmanager

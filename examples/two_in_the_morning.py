@@ -34,6 +34,8 @@ BUDGETS: Final = {1: 6_000, 2: 8_000, 3: 3_000, 4: 4_000, 5: 1_000}
 SERVERS: Final = ("airflow", "spark", "lake", "knowledge")
 _PARTITION: Final = re.compile(r"\b(\w+=[\w:-]+(?:\.[\w:-]+)*)")
 _LARGEST_EVENT: Final = 64 * 1024
+_LOOKS: Final = 20
+_LOOK_S: Final = 2.0
 
 
 class Stuck(Exception):
@@ -109,7 +111,7 @@ async def _said(client: Client, tool: str, arguments: dict[str, Any]) -> str:
 
 async def look_into(agent: Agent, incident: str, link: str) -> dict[str, Any]:
     """Steps 1 to 7: what failed, why, what is late, whose it is, a draft of the finding, and a plan."""
-    run = await agent.ask(1, "airflow", "airflow_diagnose_run", url=link)
+    run = await _diagnosed(agent, link)
     first = _first(run["data"]["first_failed"], "failed task")
     app = _first([each["id"] for each in first["external_ids"] if each["system"] == "spark"], "Spark application")
     failure, past = await asyncio.gather(
@@ -140,6 +142,21 @@ async def look_into(agent: Agent, incident: str, link: str) -> dict[str, Any]:
         "plan": {"digest": plan["plan_digest"], "summary": plan["summary"], "count": plan["count"]},
         "steps": [asdict(step) for step in agent.steps],
     }
+
+
+async def _diagnosed(agent: Agent, link: str) -> dict[str, Any]:
+    """The diagnosis of a run, after its end where that is near.
+
+    Airflow tells of a failure before it has stored it, and before it is known which tasks it keeps from running.
+    """
+    run = await agent.ask(1, "airflow", "airflow_diagnose_run", url=link)
+    for _ in range(_LOOKS):
+        if run["data"]["run_state"] not in {"queued", "running"}:
+            break
+        agent.steps.pop()
+        await asyncio.sleep(_LOOK_S)
+        run = await agent.ask(1, "airflow", "airflow_diagnose_run", url=link)
+    return run
 
 
 def _first(found: list[Any], what: str) -> Any:  # noqa: ANN401 - JSON

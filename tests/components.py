@@ -32,6 +32,7 @@ from tools.components import (
 )
 
 from bench import components
+from pierhead.bootstrap.running import free_ports
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTING_S = 60
@@ -158,9 +159,7 @@ def _problem(node: Path) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def _postgres_programs() -> Path | None:

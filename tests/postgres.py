@@ -4,7 +4,6 @@ import asyncio
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+
+from pierhead.bootstrap.running import free_ports
 
 _PLACES = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin"))
 
@@ -47,7 +48,7 @@ def _serving(programs: Path, directory: Path) -> Iterator[str]:
     user = _unprivileged(directory)
     data = str(directory / "data")
     _run(user, directory, programs / "initdb", "-D", data, "-U", "test", "-A", "trust", "-E", "UTF8")
-    port = _free_port()
+    port = free_ports(1)[0]
     options = f"-p {port} -h 127.0.0.1 -k {directory}"
     _run(user, directory, programs / "pg_ctl", "-D", data, "-w", "-l", f"{directory}/log", "-o", options, "start")
     try:
@@ -68,9 +69,3 @@ def _unprivileged(directory: Path) -> int | None:
     user = names.get("postgres", names["nobody"])
     os.chown(directory, user, -1)
     return user
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -387,3 +387,32 @@ def test_a_journal_can_be_checked_while_it_is_written(tmp_path: Path) -> None:
 
     asyncio.run(run())
     assert segment(tmp_path).read_bytes().endswith(b"\n")
+
+
+@pytest.mark.parametrize("hidden", [slice(0, 2), slice(1, 2)])
+def test_a_record_that_is_seen_half_written_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: slice
+) -> None:
+    keep(tmp_path, *(finished(name) for name in "abc"))
+    whole = segment(tmp_path).read_bytes()
+    records = whole.splitlines(keepends=True)
+    seen = b"".join(records[hidden])
+    looks: list[float] = []
+
+    def written_meanwhile(seconds: float) -> None:
+        looks.append(seconds)
+        segment(tmp_path).write_bytes(whole if len(looks) == 2 else whole.replace(seen[:99], bytes(99)))
+
+    monkeypatch.setattr("pierhead.adapters.journal.reader.time.sleep", written_meanwhile)
+    segment(tmp_path).write_bytes(whole.replace(seen[:-1], bytes(len(seen) - 1)))
+    assert [record.payload[12:13] for record in read(tmp_path / "gateway")] == [b"a", b"b", b"c"]
+    assert len(looks) == 2
+
+
+def test_zeros_that_stay_are_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pierhead.adapters.journal.reader.time.sleep", lambda _: None)
+    keep(tmp_path, *(finished(name) for name in "abc"))
+    second = segment(tmp_path).read_bytes().splitlines(keepends=True)[1]
+    segment(tmp_path).write_bytes(segment(tmp_path).read_bytes().replace(second[:50], bytes(50)))
+    (report,) = verify_all(tmp_path)
+    assert (report.records, report.broken) == (1, "gateway/00000001.jsonl line 2: not a record")

@@ -13,6 +13,8 @@ import ssl
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from secrets import SystemRandom
+from typing import Final
 
 from pierhead.adapters.processes import end_with_parent
 from pierhead.core.errors import Misconfigured, UpstreamUnreachable
@@ -33,7 +35,10 @@ __all__ = [
 ]
 
 
-_WAITING = 2048
+_WAITING: Final = 2048
+_NEVER_EPHEMERAL: Final = range(10_240, 32_768)
+"""Below what Linux (32768 to 60999) and IANA (49152 and on) take for outgoing connections: one of those could take the
+port of a server between the choice and its start, or while it is down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +171,23 @@ def _family(host: str) -> socket.AddressFamily:
 
 
 def free_ports(count: int) -> list[int]:
-    """Loopback ports that nobody uses now: all are held open until the last is found."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Loopback ports that nobody uses now, and that no system hands out by itself before their users bind them.
+
+    Errors: Misconfigured (`in-use`), if there are not so many.
+    """
+    found: list[int] = []
+    for port in SystemRandom().sample(_NEVER_EPHEMERAL, len(_NEVER_EPHEMERAL)):
+        if len(found) == count:
+            return found
+        if _is_free(port):
+            found.append(port)
+    raise Misconfigured("no port is free", hint="end some of the programs that listen on this machine", code="in-use")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True

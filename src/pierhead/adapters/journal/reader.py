@@ -3,13 +3,18 @@
 Takes no lock and changes nothing. A last line still being written is no damage.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pierhead.adapters.journal.segments import lines, segment_paths
 from pierhead.core.chain import START, Head, Record, follow, read_line
 from pierhead.core.errors import Invalid
+
+_LOOKS_S: Final = (0.01, 0.05, 0.2, 1.0)
+"""How long to wait before each further look at a line that may be under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +36,30 @@ def read(directory: Path) -> Iterator[Record]:
     head: Head | None = None
     paths = segment_paths(directory)
     for path in paths:
-        for number, line in enumerate(lines(path), 1):
-            if not line.endswith(b"\n") and path == paths[-1]:
+        is_open = path == paths[-1]
+        for number, line in enumerate(_settled(path) if is_open else lines(path), 1):
+            if is_open and not line.endswith(b"\n"):
                 return
             record = _read(line, head, f"{path.parent.name}/{path.name} line {number}")
             head = Head(record.sequence, record.hash)
             yield record
+
+
+def _settled(path: Path) -> Iterator[bytes]:
+    """The lines of the open segment, of which one may be seen half written.
+
+    A write there replaces zeros, and no record has one: another look tells a line with zeros in it from damage.
+    """
+    place, looks = 0, list(_LOOKS_S)
+    while True:
+        for line in lines(path, place):
+            if looks and line.endswith(b"\n") and b"\0" in line:
+                time.sleep(looks.pop(0))
+                break
+            place, looks = place + len(line), list(_LOOKS_S)
+            yield line
+        else:
+            return
 
 
 def _read(line: bytes, head: Head | None, where: str) -> Record:
