@@ -252,32 +252,44 @@ def _counted(since: float, *wanted: ColumnElement[bool]) -> Any:  # noqa: ANN401
     """Permitted calls with `counts`: 1 for a success that does work and repeats none within a minute; and of those
     `covers` and `is_over`, by how old its estimate was, and `is_alone`, 1 where no person asked.
 
-    Looks a minute further back than asked: the call before the first may be the one that counts.
+    Looks a minute further back than asked: the call before the first may be the one that counts. `before` is a column
+    of a query inside: SQLite works a window function out anew for each place that names it.
     """
     is_ok = CALLS.c.outcome == "ok"
     before = func.lag(CALLS.c.at_ms).over(
         partition_by=[CALLS.c.principal, CALLS.c.server, CALLS.c.tool, CALLS.c.arguments_digest, is_ok],
         order_by=[CALLS.c.at_ms, CALLS.c.call_id],
     )
-    is_new = or_(before.is_(None), CALLS.c.at_ms - before >= _REPEAT_MS)
-    counts = is_ok & is_new & _DOES_WORK
-    is_dated = (CALLS.c.minutes_stated_at > 0) & (CALLS.c.minutes_high > 0)
-    is_young = CALLS.c.at_ms < (CALLS.c.minutes_stated_at + ESTIMATE_S) * 1000
-    told = {
+    told = ("minutes", "minutes_low", "minutes_high", "minutes_method", "minutes_stated_at", "person", "at_ms")
+    found = (
+        select(
+            CALLS.c.server,
+            CALLS.c.tool,
+            *(CALLS.c[name] for name in told),
+            _TOKENS.label("tokens"),
+            (is_ok & _DOES_WORK).label("works"),
+            before.label("before"),
+        )
+        .where(CALLS.c.at_ms >= int(since * 1000) - _REPEAT_MS, CALLS.c.decision == "permit", *wanted)
+        .subquery()
+        .c
+    )
+    counts = found.works & or_(found.before.is_(None), found.at_ms - found.before >= _REPEAT_MS)
+    is_dated = (found.minutes_stated_at > 0) & (found.minutes_high > 0)
+    is_young = found.at_ms < (found.minutes_stated_at + ESTIMATE_S) * 1000
+    flags = {
         "counts": counts,
         "covers": counts & is_dated & is_young,
         "is_over": counts & is_dated & ~is_young,
-        "is_alone": counts & (CALLS.c.person == ""),
+        "is_alone": counts & (found.person == ""),
     }
     return select(
-        CALLS.c.server,
-        CALLS.c.tool,
-        *(CALLS.c[name] for name in ("minutes", "minutes_low", "minutes_high", "minutes_method")),
-        CALLS.c.person,
-        CALLS.c.at_ms,
-        _TOKENS.label("tokens"),
-        *(case((is_so, 1), else_=0).label(name) for name, is_so in told.items()),
-    ).where(CALLS.c.at_ms >= int(since * 1000) - _REPEAT_MS, CALLS.c.decision == "permit", *wanted)
+        found.server,
+        found.tool,
+        *(found[name] for name in told),
+        found.tokens,
+        *(case((is_so, 1), else_=0).label(name) for name, is_so in flags.items()),
+    )
 
 
 _TOKENS: Final = (CALLS.c.bytes_out * 10 + 35) // 36
