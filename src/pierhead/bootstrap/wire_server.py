@@ -23,6 +23,7 @@ from pierhead.bootstrap.wire_guard import Guard, GuestSetting, guard_before, pub
 from pierhead.bootstrap.wire_peers import require_secured_url
 from pierhead.bootstrap.wire_shared import Endless, RegistryPlace, Shared, share
 from pierhead.core.catalog import Tool
+from pierhead.core.definitions import tools_digest
 from pierhead.core.health import Condition, Dependency
 from pierhead.core.snapshot import AgeLimits
 from pierhead.sdk.governance import DeclaredTool, Governance, govern
@@ -31,7 +32,7 @@ from pierhead.sdk.host import LOCAL, Application, host, host_guest
 from pierhead.sdk.needs import LookedAt
 from pierhead.sdk.server import Server
 from pierhead.usecases.check_guest import GuestRules, check_guest
-from pierhead.usecases.health_forms import dependency_to_form, manifest_digest
+from pierhead.usecases.health_forms import dependency_to_form
 from pierhead.usecases.ports import Audit, Clock
 from pierhead.usecases.ports_catalogue import Origin
 from pierhead.usecases.tell_owners import OwnersInForce
@@ -146,7 +147,7 @@ def _told(made: Made) -> Mapping[str, object]:
     now, last = made.published.manifest(), made.published.last
     return {
         "version": now.version,
-        "tools_digest": manifest_digest(now),
+        "tools_digest": tools_digest(now.instructions, now.tools),
         "is_as_published": now == last,
         "dependencies": [dependency_to_form(one) for one in made.dependencies()],
     }

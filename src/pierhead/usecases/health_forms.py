@@ -3,24 +3,16 @@
 Pure; strict where a value comes from another process. Not here: judging (`core/health`), keeping (`watch_health`).
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Final, cast
 
 from pierhead.core.errors import Invalid
 from pierhead.core.health import Condition, Dependency, Health, Probe
-from pierhead.usecases.wire_forms import Form, Manifest, tool_to_form
+from pierhead.usecases.wire_forms import Form
 
 _LONGEST_REASON: Final = 500
 _MOST_DEPENDENCIES: Final = 20
 _LOOKED: Final = frozenset({Condition.UP, Condition.DEGRADED, Condition.DOWN})
-
-
-def manifest_digest(manifest: Manifest) -> str:
-    """SHA-256 over the definitions that a process shows: what two looks are compared by."""
-    forms = [tool_to_form(tool) for tool in manifest.tools]
-    return sha256(json.dumps(forms, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def dependency_to_form(dependency: Dependency) -> Form:

@@ -36,7 +36,7 @@ async def integrity_of(version: Version, known: Health | None, desk: RegistryDes
     """What vouches for it now; `known` is its server's health."""
     packet, look = await packet_of(version, desk), known.last if known else None
     bill = packet.part(PartKind.SBOM)
-    is_seen = look is not None and look.version == version.version and bool(look.tools_digest)
+    is_seen = look is not None and look.version == version.manifest.version and bool(look.tools_digest)
     return Integrity(
         binding=version.binding,
         artefact=_pin(version, desk),

@@ -55,6 +55,15 @@ async def test_the_last_look_says_whether_it_still_shows_what_was_signed(desk: R
     assert (same.checked_at, same.is_as_signed, other.is_as_signed) == (50.0, True, False)
 
 
+async def test_a_process_is_known_by_the_version_that_it_tells_of_itself(desk: RegistryDesk) -> None:
+    await publish_manifest("clock", manifest_of(*TOOLS, version="guest"), desk)
+    await publish_version("clock", None, BOB, desk)
+    version = await version_of("clock", "guest", desk)
+    renamed = replace(version, version="7", binding=replace(version.binding, version="7"))
+    found = await integrity_of(renamed, looked(renamed, "guest"), desk)
+    assert (found.checked_at, found.is_as_signed) == (50.0, True)
+
+
 async def test_what_was_handed_in_vouches_for_it(desk: RegistryDesk) -> None:
     signer, version = Signer(), await version_of("clock", "1", desk)
     pinned = replace(desk, signatures=PinnedKeys.read({"build": signer.pem}))

@@ -5,20 +5,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.unit.samples import TOOL
 
 from pierhead.core.errors import Invalid
 from pierhead.core.health import FLAP_WINDOW_S, Condition, Dependency, Probe, judge
 from pierhead.usecases.health_forms import (
     health_from_form,
     health_to_form,
-    manifest_digest,
     probe_from_form,
     probe_to_form,
 )
 from pierhead.usecases.memory_health import MemoryHealths
 from pierhead.usecases.watch_health import MOST_AT_ONCE, keep_looks
-from pierhead.usecases.wire_forms import Manifest
 
 UP = Probe(
     server="time",
@@ -119,9 +116,3 @@ def test_the_last_looks_come_newest_first() -> None:
     found = asyncio.run(healths.probes(UP.server, 2))
     assert [look.condition for look in found] == [Condition.UP, Condition.DOWN]
     assert asyncio.run(healths.probes("unknown", 2)) == []
-
-
-def test_definitions_that_differ_have_another_digest() -> None:
-    one, other = Manifest("1", "", "http://127.0.0.1:1/mcp", (TOOL,)), Manifest("1", "", "http://127.0.0.1:1/mcp", ())
-    assert manifest_digest(one) == manifest_digest(replace(one, version="2"))
-    assert manifest_digest(one) != manifest_digest(other)
