@@ -11,6 +11,8 @@ from pierhead.core.wire_codes import numbers
 
 MODERN: Final = "2026-07-28"
 """The stateless protocol revision; every other era is legacy."""
+REVISIONS: Final = (MODERN, "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+"""What clients may speak to any server, newest first: a guest that knows only one of them is spoken to in that."""
 
 _OK: Final = 200
 

@@ -13,11 +13,11 @@ from typing import Final, NamedTuple, NoReturn
 
 from pierhead.apps.gateway.methods import DROPPED, NOTIFICATIONS, REQUESTS, RESPONSE, Method
 from pierhead.apps.gateway.strict_json import NotStrict, is_object, parse
-from pierhead.apps.problem import MODERN
+from pierhead.apps.problem import MODERN, REVISIONS
 from pierhead.core.errors import Invalid
 from pierhead.core.json import Json
 
-LEGACY: Final = frozenset({"2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"})
+LEGACY: Final = frozenset(REVISIONS) - {MODERN}
 ASSUMED: Final = "2025-03-26"
 """The era of a client that names none."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 from jsonschema.protocols import Validator
+from mcp_types.version import SUPPORTED_PROTOCOL_VERSIONS
 from starlette.applications import Starlette
 from tests.openapi_answers import validator
 from tests.pages import hidden
@@ -709,6 +710,7 @@ async def test_a_server_tells_what_is_promised_beside_what_was_measured(program:
     assert told["operation"]["slo"] == {"p95_ms": 1, "success_rate": 0.5, "is_met": False}
     assert told["operation"]["p95_ms"] > 1
     assert 0 < told["operation"]["success_rate"] <= 1
+    assert sorted(told["operation"]["protocol_revisions"]) == sorted(SUPPORTED_PROTOCOL_VERSIONS)
     assert told["declared"]["on_call"] == "https://pager.example/data"
     assert (told["declared"]["autonomous"], told["declared"]["egress"]) == (True, ["api.example"])
     assert told["declared"]["highest_effect"] in {"read", "write", "destructive"}

@@ -516,6 +516,7 @@ async def test_the_record_of_one_version_has_its_review_its_health_and_its_use(m
     assert (told["cost"]["tokensACall"], told["cost"]["definitionTokens"]) == (1_000, told["tokenWeight"])
     assert "currency" not in told["cost"]
     assert told["use"]["lastCallAt"]
+    assert told["operation"]["protocolRevisions"][:2] == ["2026-07-28", "2025-11-25"]
     assert told["health"]["condition"] == "up"
     assert told["integrity"]["checkedAt"]
     assert told["integrity"]["isAsSigned"] in {True, False}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from pierhead.apps.problem import REVISIONS
 from pierhead.apps.registry.api.answers import Asked, moment
 from pierhead.core.catalog import Effect, Server, Tool
 from pierhead.core.cost import METHOD as COST_METHOD
@@ -87,7 +88,7 @@ def showback_form(rows: Iterable[TeamCost], price: Price | None) -> list[Mapping
 
 
 def pace_form(pace: Pace, promised: Objective | None) -> Mapping[str, object]:
-    """What was measured beside what its owner promises."""
+    """What was measured beside what its owner promises, and what clients may speak to it."""
     rate = pace.success_rate
     slo = {"p95_ms": promised.p95_ms, "success_rate": promised.success_rate} if promised else None
     return {
@@ -95,6 +96,7 @@ def pace_form(pace: Pace, promised: Objective | None) -> Mapping[str, object]:
         "p95_ms": pace.p95_ms,
         "success_rate": None if rate is None else round(rate, 4),
         "slo": {**slo, "is_met": promised.is_met_by(pace)} if slo and promised else None,
+        "protocol_revisions": REVISIONS,
     }
 
 

@@ -8,6 +8,7 @@ that runs, with their schemas where one version is read. What the registry does 
 from collections.abc import Mapping
 from typing import Final
 
+from pierhead.apps.problem import REVISIONS
 from pierhead.apps.registry.official.asking import Asked
 from pierhead.core.catalog import Effect, Server, Tool
 from pierhead.core.cost import METHOD as COST_METHOD
@@ -129,14 +130,14 @@ def _cost(cost: Cost) -> Mapping[str, object]:
 
 
 def _operation(pace: Pace, promised: Objective | None) -> Mapping[str, object]:
-    """How calls went beside what is promised; nothing, where nobody called and nothing is promised."""
+    """How calls went beside what is promised, as far as either is known; and what clients may speak to it."""
     rate = pace.success_rate
     measured = {"p95Ms": pace.p95_ms, "successRate": None if rate is None else round(rate, 4)}
     found: dict[str, object] = {name: value for name, value in measured.items() if value is not None}
     if promised is not None:
         slo = {"p95Ms": promised.p95_ms, "successRate": promised.success_rate, "isMet": promised.is_met_by(pace)}
         found["slo"] = {name: value for name, value in slo.items() if value is not None}
-    return {"operation": {"days": DAYS, **found}} if found else {}
+    return {"operation": {"days": DAYS, **found, "protocolRevisions": list(REVISIONS)}}
 
 
 def _review(review: Review, now: float) -> Mapping[str, object]:
