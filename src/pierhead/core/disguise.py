@@ -69,7 +69,7 @@ def _readings(text: str, left: int) -> Iterator[str]:
         if left > 1:
             yield from _readings(decoded, left - 1)
     yield unaccented(text)
-    plain = bare(text).lower()
+    plain = in_our_letters(bare(text).lower())  # twice: what only a small letter looks like
     yield plain
     yield plain.translate(_LEET)
     yield plain.translate(_LEET_L)

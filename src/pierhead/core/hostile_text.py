@@ -49,7 +49,10 @@ _MARKUP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ("a markdown image, which clients fetch and so send its address", r"!\[[^\]]*\]\s*[\[(]"),
         (
             "HTML that loads or runs something",
-            r"<\s*/?\s*(img|script|iframe|object|embed|svg|link|meta|style|form|video|audio|base|picture|source|frame|applet)\b",
+            (
+                r"<\s*/?\s*(img|script|iframe|object|embed|svg|link|meta|style|form|video|audio|base|picture|source|frame"
+                r"|applet)\b(?!>[`'\"]? (tags?|elements?|blocks?)\b)"
+            ),
         ),
         ("an HTML comment, which people do not see", r"<!--"),
         ("an address that runs or carries its content", r"\b(javascript|vbscript)\s*:|\bdata:[a-z]+/[a-z]"),
@@ -97,9 +100,9 @@ def plainly(text: str) -> str:
 
 def is_hidden(character: str) -> bool:
     """Whether it takes part in the text and not in the picture of it."""
-    code = ord(character)
-    if character in _SPACES:
+    if " " <= character <= "~" or character in _SPACES:
         return False
+    code = ord(character)
     if character in _BLANK_LETTERS or code in _TAGS or any(code in some for some in _SELECTORS):
         return True
     return unicodedata.category(character) in {"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"}
@@ -143,13 +146,22 @@ def _orders(text: str, plain: str) -> Iterator[TextFault]:
     for name, piece in orders(plain):
         yield _refuse("orders-to-the-model", f"{name}: {quoted(piece)}", _NO_ORDERS)
         return
-    for reading in readings(text) if len(text) >= _SHORTEST else ():
-        for name, piece in orders(plainly(reading)):
+    for reading in _others(text, plain):
+        for name, piece in orders(reading):
             yield _refuse("orders-to-the-model", f"{name}, in disguise: {quoted(piece)}", _NO_ORDERS)
             return
     if found := _PRESSURE.search(plain):
         message = f"it presses the model: {quoted(found[0])}"
         yield _warn("pressing-words", message, "say what the tool does; let the model choose")
+
+
+def _others(text: str, plain: str) -> Iterator[str]:
+    """What it says behind a disguise, each reading once."""
+    seen = {plain}
+    for reading in readings(text) if len(text) >= _SHORTEST else ():
+        if (told := plainly(reading)) not in seen:
+            seen.add(told)
+            yield told
 
 
 def _markup(plain: str) -> Iterator[TextFault]:

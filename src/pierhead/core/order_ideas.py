@@ -33,6 +33,11 @@ PHRASES: Final = tuple(
     for name, near, phrases in IDEAS
     for phrase in phrases.split(";")
 )
+#: Which phrases begin with a step: most of them are never looked at.
+_BEGUN_BY: Final = {
+    step: tuple(at for at, phrase in enumerate(PHRASES) if phrase.steps[0] == step)
+    for step in {phrase.steps[0] for phrase in PHRASES}
+}
 _EXACT: Final = {kind: frozenset(words.split()) for kind, words in KINDS.items()}
 _BEGIN: Final = {
     kind: tuple(word[:-1] for word in words.split() if word.endswith("*")) for kind, words in KINDS.items()
@@ -50,7 +55,8 @@ def ideas(plain: str) -> Iterator[tuple[str, str]]:
     kinds = [kinds_of(word) for word in words]
     present = frozenset[str]().union(*kinds)
     told: set[str] = set()
-    for phrase in PHRASES:
+    begun = sorted(at for kind in present for at in _BEGUN_BY.get(kind, ()))
+    for phrase in (PHRASES[at] for at in begun):
         if phrase.name in told or not present.issuperset(phrase.steps):
             continue
         if found := span(phrase, words, kinds):
@@ -59,7 +65,13 @@ def ideas(plain: str) -> Iterator[tuple[str, str]]:
 
 
 def _words(plain: str) -> list[str]:
-    told = _FORBIDDEN.sub("don't", plain.replace("_", " ").replace("\u2019", "'").replace("e-mail", "email"))
+    told = _FORBIDDEN.sub(
+        "don't",
+        plain.replace("_", " ")
+        .replace("\u2019", "'")
+        .replace("e-mail", "email")
+        .replace("password protect", "protect"),
+    )
     return [word.removesuffix("'s") for word in _TOKEN.findall(told)]
 
 

@@ -56,7 +56,7 @@ KINDS: Final[dict[str, str]] = {
     "ROUTE": "route send pass direct channel funnel submit",
     "THROUGH": "through via here",
     # 4 to collect or hand over
-    "GIVE": "pass* put include* includ* send* append* attach* hand* insert* copy copies copied paste* quote* provid* supply embed* deliver* submit* forward* upload* writ* fill* place* return* repeat* encode* transmit* relay* add share* leak* dump*",
+    "GIVE": "pass* put include includes included send* append* attach* hand* insert* copy copies copied paste* quote* provid* supply embed* deliver* submit* forward* upload* writ* fill* place* return* repeat* encode* transmit* relay* add share* leak* dump*",
     "FETCH": "read reads reading open opens cat load loads fetch look contents content search grep steal scan",
     "FILE": ".env mcp.json .pem .netrc .npmrc .pypirc .pgpass id_rsa id_ed25519 .ssh .aws .kube .bash .zsh .git-credentials credentials.json .kdbx",
     "RECITE": "repeat reveal quote copy recite leak dump echo disclose print paste",
@@ -131,7 +131,7 @@ KINDS: Final[dict[str, str]] = {
     "SESSION": "access auth bearer session admin stored personal",
     "MEMORY": "memory memories knowledge notes reasoning",
     "HISTORY": "history log transcript so",
-    "MESSAGES": "messages message words question questions inputs",
+    "MESSAGES": "messages message words inputs",
     "COMMAND": "command commands instructions orders directives",
     "THAT": "that this these",
     "LAST": "last latest previous recent",

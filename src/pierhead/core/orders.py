@@ -12,6 +12,7 @@ from typing import Final
 
 from pierhead.core.disguise import squeezed
 from pierhead.core.order_ideas import ideas
+from pierhead.core.order_scenes import scenes
 from pierhead.core.orders_abroad import ABROAD
 
 _DROP: Final = (
@@ -136,7 +137,7 @@ ORDERS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ),
         (
             "talk of the model's own instructions",
-            r"\b(developer message|you are now|your new (role|task|instructions|persona|goal)|new instructions?:|jailbreak"
+            r"\b(developer message|you are now|your new (role|task|instructions|persona|goal)|new instructions?:|jailbreak(ing)? (mode|prompt|yourself|the (model|assistant|ai))"
             r"|(developer|dan|god|admin|debug|maintenance|unrestricted) mode (is )?(enabled|on|active|activated)|in (developer|god|dan) mode"
             r"|do anything now|act as (an? |the )?(unrestricted|root|admin|uncensored|different)|pretend (to be|that you|you))\b",
         ),
@@ -173,7 +174,7 @@ ORDERS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             r"\b(send|post|forward|upload|exfiltrate|transmit|bcc|cc|leak|copy|submit|mail|e-?mail|report|push|relay|deliver)"
             r"(ed|ing|s)?\b.{0,80}\b(to|at|via)\b.{0,25}" + _WHERE,
         ),
-        ("an order to send something away", r"\b(exfiltrat|\bbcc (all|every|each|a copy))"),
+        ("an order to send something away", r"\b(exfiltrat(e|ing)\b|\bbcc (all|every|each|a copy))"),
         (
             "talk of the model's own instructions",
             r"(^|[.!?\"'\]}>] ?|\\n ?)\s*(tool|function) (result|output|response)\s*:\s",
@@ -238,6 +239,7 @@ def orders(plain: str) -> Iterator[tuple[str, str]]:
         if found := next((each for each in pattern.finditer(plain) if not each.groupdict().get("forbidden")), None):
             yield name, found[0]
     yield from ideas(plain)
+    yield from scenes(plain)
     if found := ABROAD.search(plain):
         yield "an order in another language", found[0]
     if found := _SQUEEZED.search(squeezed(plain)):

@@ -77,8 +77,14 @@ _INNER: Final = frozenset(
             "full conversation",
         ),
         *("chain of thought", "previous messages", "tool call history", "tools list", "available tools", "sidenote"),
-        *("side note", "user prompt", "original prompt", "full context", "context window", "model name", "llm name"),
-        *("system message", "developer message", "conversation context", "env vars", "environment variables"),
+        *(
+            "side note",
+            "user prompt",
+            "original prompt",
+            "full context",
+            "context window",
+        ),
+        *("system message", "developer message", "conversation context"),
     }
 )
 

@@ -14,6 +14,7 @@ from pierhead.usecases.check_listing import STANDARD_OF, Listing, as_tools, chec
 
 CORPUS: Final = Path(__file__).parents[2] / "corpus"
 POISONED: Final = json.loads((CORPUS / "poisoned_tools.json").read_text())
+OF_POISON: Final = frozenset(f"S{number:02}" for number in range(1, 10))
 TOOL: Final[dict[str, Any]] = {
     "name": "find_order",
     "title": "Find an order",
@@ -47,7 +48,10 @@ def blocking(tool: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize("poisoned", POISONED, ids=lambda each: each["id"])
 def test_every_poisoned_definition_is_found(poisoned: dict[str, Any]) -> None:
-    assert blocking(poisoned["tool"])
+    found_by = blocking(poisoned["tool"])
+    assert found_by
+    if poisoned["kind"].startswith("third-"):
+        assert found_by & OF_POISON
 
 
 def test_the_corpus_is_large_and_of_many_kinds() -> None:
