@@ -43,6 +43,6 @@ def trino_address() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def presto_address() -> Iterator[str]:
-    """A real coordinator that speaks with `X-Presto-` headers."""
+    """A real PrestoDB, which speaks with `X-Presto-` headers, as `http://host:port`."""
     with coordinator(PRESTO) as address:
         yield address

@@ -1,4 +1,4 @@
-"""Real coordinators of Trino and Presto for tests: unpacked by tools/java_engines.py, one started for a whole run.
+"""Real coordinators of Trino and PrestoDB for tests: brought by tools/java_engines.py, one started for a whole run.
 
 PIERHEAD_TEST_TRINO_URL and PIERHEAD_TEST_PRESTO_URL name running ones (`http://host:port`), which are used and never
 stopped. The catalog `hive` is the memory connector: its tables are the test's own. A Trino that is started here has
@@ -164,7 +164,7 @@ def _command(engine: JavaEngine, java: Path, folder: Path) -> Sequence[str | Pat
         opened = [f"java.{name}" for name in _OPENED.split()]
         opened += ["javax.security.auth", "javax.security.auth.login", "jdk.internal.loader", "sun.security.action"]
         options += [f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in opened]
-        main = "io.prestosql.server.PrestoServer"
+        main = "com.facebook.presto.server.PrestoServer"
     config = f"-Dconfig={folder / 'config.properties'}"
     plugins = folder / "plugin" if (folder / "plugin").is_dir() else engine.home / "plugin"
     return [java, *options, config, f"-Dplugin.dir={plugins}", "-cp", f"{engine.home / 'lib'}/*", main]
