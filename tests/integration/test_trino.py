@@ -303,6 +303,13 @@ async def test_no_text_of_the_engine_reaches_a_caller(opened: Governed) -> None:
     with pytest.raises(Invalid) as refused:
         await opened.run_query(CALLER_ANN, sql="SELECT CAST(name AS integer) FROM customers", max_rows=5, timeout_s=30)
     assert "Customer" not in refused.value.message + refused.value.hint
+    assert refused.value.message.endswith("(INVALID_CAST_ARGUMENT)")
+
+
+async def test_a_literal_with_a_type_is_what_was_written(opened: Governed) -> None:
+    sql = "SELECT DECIMAL '0.05', DECIMAL '12345678901234567890.12', CHAR 'abc' FROM orders WHERE DECIMAL '0.5' > 0.4"
+    answer = await opened.run_query(CALLER_ANN, sql=sql, max_rows=1, timeout_s=30)
+    assert answer.rows == [["0.05", "12345678901234567890.12", "abc"]]
 
 
 async def test_every_statement_of_a_policy_that_binds_values_binds_them(shop: CoordinatorShop) -> None:

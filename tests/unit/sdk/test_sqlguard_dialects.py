@@ -208,3 +208,21 @@ def test_what_is_written_is_read_back_the_same(dialect: Dialect) -> None:
     again = sqlglot_dialect(dialect).parse(first)[0]
     assert again
     assert sqlglot_dialect(dialect).generate(again, identify=True, normalize_functions=False) == first
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("DECIMAL '0.05'", "CAST('0.05' AS DECIMAL(2, 2))"),
+        ("numeric '-0012.340'", "CAST('-0012.340' AS DECIMAL(5, 3))"),
+        ("DECIMAL '12345678901234567890.12'", "CAST('12345678901234567890.12' AS DECIMAL(22, 2))"),
+        ("DECIMAL '.5'", "CAST('.5' AS DECIMAL(1, 1))"),
+        ("DECIMAL '0'", "CAST('0' AS DECIMAL(1, 0))"),
+        ("DECIMAL 'much'", "CAST('much' AS DECIMAL)"),
+        ("CAST('0.05' AS DECIMAL)", "CAST('0.05' AS DECIMAL)"),
+        ("CHAR 'abc'", "CAST('abc' AS CHAR(3))"),
+        ("CHAR ''", "CAST('' AS CHAR)"),
+    ],
+)
+def test_in_trino_a_literal_with_a_type_has_the_size_of_what_is_written(written: str, read: str) -> None:
+    assert read in governed(f"SELECT {written} AS x FROM orders", "trino")

@@ -176,7 +176,9 @@ def took_too_long(seconds: float) -> ToolTimedOut:
 
 
 def rejected(reason: str = "the engine could not run the statement") -> Invalid:
-    return Invalid(reason, hint="check types, columns and functions with describe_table", code="statement-failed")
+    return Invalid(
+        reason, hint="check its types, columns and functions against the tables' descriptions", code="statement-failed"
+    )
 
 
 def out_of_memory() -> Invalid:

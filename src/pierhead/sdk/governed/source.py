@@ -28,7 +28,7 @@ from pierhead.sdk.governed.queries import unfit
 from pierhead.sdk.governed.row_rules import RowRule
 from pierhead.sdk.governed.transactions import WritingEngine
 from pierhead.sdk.governed.views import compile_role, rule_for
-from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View, drifted
+from pierhead.sdk.sqlguard import GovernedQuery, PermittedTable, View, drifted, unknown_table
 
 ROLE_ASKED: Final[ContextVar[str]] = ContextVar("pierhead_role_asked", default="")
 """The role that the request being answered asks to act in, if any: only one that its caller holds can come of it."""
@@ -71,9 +71,7 @@ class Acting:
         schema, _, bare = name.rpartition(".")
         if (schema or self.view.schema, bare) in self.view.withheld:
             raise drifted(name)
-        raise Invalid(
-            f"there is no table {name[:128]}", hint="list_tables names the tables you may read", code="unknown-table"
-        )
+        raise unknown_table(name, self.view)
 
     @property
     def selecting(self) -> "Acting":

@@ -245,11 +245,11 @@ async def _in_time(seconds: float) -> AsyncGenerator[None]:
 
 
 def _sql_is_off() -> Forbidden:
-    return Forbidden("your role may not run SQL", hint="use list_tables and describe_table", code="sql-is-off")
+    return Forbidden("your role may not run SQL", hint="its tables can be listed and described", code="sql-is-off")
 
 
 def _explains() -> SqlRefused:
-    hint = "send the statement without EXPLAIN to explain_query"
+    hint = "send the statement without EXPLAIN to the tool that explains or validates it"
     return SqlRefused("EXPLAIN gives no rows", code="not-a-read", hint=hint)
 
 

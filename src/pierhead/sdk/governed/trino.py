@@ -8,6 +8,7 @@ governed here, no writes: what there is of transactions differs by connector. No
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from typing import Any, Final, cast
 import httpx2
 import orjson
 
-from pierhead.sdk import Caller, Forbidden, Invalid, ToolTimedOut
+from pierhead.sdk import Caller, Forbidden, Invalid, ToolTimedOut, UpstreamUnreachable
 from pierhead.sdk.governed.catalog import Catalog, StoredColumn, StoredTable
 from pierhead.sdk.governed.engine import (
     LONGEST_VALUE,
@@ -78,6 +79,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "NUMERIC_VALUE_OUT_OF_RANGE": "a value does not fit the operation",
     "TABLE_NOT_FOUND": "a table of the source is no longer there",
 }
+_NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
 _TIMES: Final = frozenset({"EXCEEDED_TIME_LIMIT", "ABANDONED_QUERY", "EXCEEDED_CPU_LIMIT"})
 
 
@@ -364,6 +366,11 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def _named(failed: StatementFailed) -> str:
+    """The engine's name of what went wrong, by which people look it up."""
+    return failed.name if _NAME.fullmatch(failed.name) else "an error without a name"
+
+
 @contextmanager
 def _translated(seconds: float) -> Generator[None]:
     """The engine's errors into ours. Their text may hold values or hidden names, so none of it is passed on."""
@@ -374,7 +381,11 @@ def _translated(seconds: float) -> Generator[None]:
             raise took_too_long(seconds) from None
         if failed.kind == "INSUFFICIENT_RESOURCES":
             raise out_of_memory() from None
-        reason = _REASONS.get(failed.name)
-        raise (rejected(reason) if reason else rejected()) from None
+        if failed.retryable:
+            raise UpstreamUnreachable(
+                f"the engine cannot run statements now ({_named(failed)})", hint="call again in a while"
+            ) from None
+        reason = _REASONS.get(failed.name, "the engine could not run the statement")
+        raise rejected(f"{reason} ({_named(failed)})") from None
     except ToolTimedOut:
         raise took_too_long(seconds) from None

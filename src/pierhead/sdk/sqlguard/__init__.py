@@ -34,7 +34,7 @@ from pierhead.sdk.sqlguard.rewriting import (
     selection,
     written,
 )
-from pierhead.sdk.sqlguard.scopes import resolve
+from pierhead.sdk.sqlguard.scopes import resolve, unknown_table
 from pierhead.sdk.sqlguard.statement import GovernedQuery, numbered, slot, without_slots
 from pierhead.sdk.sqlguard.view import Column, Dialect, PermittedFunction, PermittedTable, View
 from pierhead.sdk.sqlguard.writing import GovernedWrite, Writing, finished_write
@@ -63,6 +63,7 @@ __all__ = (
     "physical",
     "selection",
     "slot",
+    "unknown_table",
     "without_literals",
 )
 

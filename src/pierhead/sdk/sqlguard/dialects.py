@@ -5,18 +5,23 @@ Not here: any rule about what may run. Below: sqlglot alone.
 
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as SqlglotDialect
+from sqlglot.dialects.dialect import DialectType
 from sqlglot.dialects.mysql import MySQL
 from sqlglot.dialects.oracle import Oracle
 from sqlglot.dialects.sqlite import SQLite
+from sqlglot.dialects.trino import Trino
+from sqlglot.tokenizer_core import Token, TokenType
 
 from pierhead.sdk.sqlguard.view import Dialect
 
 # Strings and quoted names are passed over.
 _EXCEPT = re.compile(r"""(?P<kept>'(?:[^']|'')*'|"[^"]*")|\bEXCEPT\b""")
+_DECIMAL = re.compile(r"[+-]?(?=\.?\d)(\d*)(?:\.(\d*))?")
 
 
 class QuotedSQLite(SQLite):
@@ -54,12 +59,45 @@ class OracleWithMinus(Oracle):
         return _EXCEPT.sub(lambda found: found[0] if found["kept"] else "MINUS", text)
 
 
+class TrinoWithLiterals(Trino):
+    """Trino and PrestoDB, whose `DECIMAL '0.05'` and `CHAR 'abc'` have the size of what is written.
+
+    sqlglot reads both as a cast to the bare type, which is decimal(38, 0) and char(1): 0 and 'a'. Its compiled readers
+    cannot be derived from, so the size is put in beforehand.
+    """
+
+    def tokenize(self, sql: str, dialect: DialectType = None) -> list[Token]:
+        tokens: list[Token] = []
+        for token, following in pairwise([*super().tokenize(sql, dialect), None]):
+            if token is None:
+                break
+            tokens.append(token)
+            if following is not None and following.token_type is TokenType.STRING:
+                tokens += _sized(token, following.text)
+        return tokens
+
+
+def _sized(kind: Token, written: str) -> list[Token]:
+    """The tokens of `(precision, scale)` or `(length)` between a type and its literal; none for other types."""
+    number = _DECIMAL.fullmatch(written)
+    if kind.token_type is TokenType.DECIMAL and number is not None:
+        whole, part = (number[1] or "").lstrip("0"), number[2] or ""
+        size = f"({max(len(whole) + len(part), 1)}, {len(part)})"
+    elif kind.token_type is TokenType.CHAR and written:
+        size = f"({len(written)})"
+    else:
+        return []
+    return [
+        Token(each.token_type, each.text, kind.line, kind.col, kind.start, kind.end) for each in Trino().tokenize(size)
+    ]
+
+
 _INSTANCES: Mapping[Dialect, SqlglotDialect] = {
     "sqlite": QuotedSQLite(),
     "postgres": SqlglotDialect.get_or_raise("postgres"),
     "duckdb": SqlglotDialect.get_or_raise("duckdb"),
     "mysql": MariaDB(),
-    "trino": SqlglotDialect.get_or_raise("trino"),
+    "trino": TrinoWithLiterals(),
     "tsql": SqlglotDialect.get_or_raise("tsql"),
     "oracle": OracleWithMinus(),
     "snowflake": SqlglotDialect.get_or_raise("snowflake"),

@@ -127,7 +127,11 @@ def _check_depth(tokens: list[Token]) -> None:
 def _without_options(tokens: list[Token], dialect: Dialect) -> list[Token]:
     """The statement behind EXPLAIN and its options; refused where EXPLAIN would do more than explain."""
     if dialect == "oracle":
-        raise SqlRefused("EXPLAIN writes a plan table in this engine", code="not-a-read", hint="use explain_query")
+        raise SqlRefused(
+            "EXPLAIN writes a plan table in this engine",
+            code="not-a-read",
+            hint="ask the tool that explains statements",
+        )
     for position, token in enumerate(tokens):
         word = token.text.upper()
         if word in _READS_OF_DUCKDB and word not in _EXPLAIN_OPTION:
@@ -137,7 +141,7 @@ def _without_options(tokens: list[Token], dialect: Dialect) -> list[Token]:
     raise SqlRefused(
         "only EXPLAIN of a read, without ANALYZE, is understood",
         code="not-a-read",
-        hint="send the SELECT itself to explain_query",
+        hint="send the SELECT itself to the tool that explains or validates statements",
     )
 
 

@@ -83,7 +83,7 @@ def check_alias_lists(nodes: Iterable[exp.Expr], sources: Sources) -> None:
             raise SqlRefused(
                 f"{alias.name} is given {len(alias.columns)} column names but has {width} columns",
                 code="unknown-column",
-                hint="name at most the columns that describe_table shows",
+                hint="name at most the columns that it has",
             )
 
 

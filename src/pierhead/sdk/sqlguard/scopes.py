@@ -148,13 +148,12 @@ def _permitted(node: exp.Table, view: View) -> PermittedTable:
     if table is None and view.is_withheld(schema, name):
         raise drifted(node.name)
     if table is None or (catalog and not view.is_catalog(catalog)):
-        raise _unknown_table(node, view)
+        raise unknown_table(".".join(part.name for part in node.parts if part.name), view)
     return table
 
 
-def _unknown_table(node: exp.Table, view: View) -> SqlRefused:
+def unknown_table(asked: str, view: View) -> SqlRefused:
     """Hidden and absent tables read the same: the name as asked, the names as granted, nothing else."""
-    asked = ".".join(part.name for part in node.parts if part.name)
     names = ", ".join(view.table_names[:_NAMES_SHOWN]) or "none"
     more = ", …" if len(view.tables) > _NAMES_SHOWN else ""
     return SqlRefused(
