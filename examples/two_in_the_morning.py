@@ -139,7 +139,7 @@ async def look_into(agent: Agent, incident: str, link: str) -> dict[str, Any]:
         "report": report,
         "analysis": drafted["data"]["id"],
         "clear": clear,
-        "plan": {"digest": plan["plan_digest"], "summary": plan["summary"], "count": plan["count"]},
+        "plan": {"digest": plan["data"]["plan_digest"], "summary": plan["summary"], "count": plan["data"]["count"]},
         "steps": [asdict(step) for step in agent.steps],
     }
 
@@ -203,7 +203,7 @@ async def clear(agent: Agent, case: Mapping[str, Any]) -> dict[str, Any]:
     Errors: Stuck, where there would be something else to clear than was found.
     """
     plan = case.get("pending") or await agent.ask(8, "airflow", "airflow_plan_clear", **case["clear"])
-    if plan["plan_digest"] != case["plan"]["digest"]:
+    if plan["data"]["plan_digest"] != case["plan"]["digest"]:
         raise Stuck("what a clear would run is no longer what was planned; look again")
     reason = f"{case['incident']}: {case['report']['root_cause']['claim']}"[:300]
     ticket = {"plan_id": plan["plan_id"], "reason": reason}

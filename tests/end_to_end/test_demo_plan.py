@@ -58,7 +58,7 @@ def test_a_wrong_reading_is_deleted_once_another_person_has_seen_it(
 ) -> None:
     every = readings(platform, "1")
     plan = call(platform, era, "plan_delete_rows", table="weather", filter=where)
-    assert (plan["count"], len(plan["items"])) == (1, 1)
+    assert (plan["data"]["count"], len(plan["data"]["items"])) == (1, 1)
     assert readings(platform, where) == 1
     execute = {"plan_id": plan["plan_id"], "reason": "no <b>such</b> wind"}
     ticket = call(platform, era, "delete_planned_rows", **execute)
@@ -99,4 +99,4 @@ def test_what_was_approved_is_void_once_the_rows_are_others(platform: Up) -> Non
     assert refused["error"]["code"] == "plan-changed"
     shown = json.loads(platform.tell("approvals", "show", ticket["approval"]["id"], "--as", "frank", "--json"))
     assert shown["state"] == "superseded"
-    assert readings(platform, where) == plan["count"] > 0
+    assert readings(platform, where) == plan["data"]["count"] > 0

@@ -84,7 +84,7 @@ async def test_a_run_fails_is_explained_repaired_and_cleared_as_planned(
         assert dag["data"]["source_bytes"] > 2000
 
         plan = await asked(client, "airflow_plan_clear", **where)
-        assert [item["task_id"] for item in plan["items"]] == ["after", "load"]
+        assert [item["task_id"] for item in plan["data"]["items"]] == ["after", "load"]
         (running.home / "repaired").touch()
         cleared = await asked(client, "airflow_clear_tasks", plan_id=plan["plan_id"], reason="the file has come")
         assert cleared["data"]["cleared"] == ["after", "load"]

@@ -564,8 +564,8 @@ async def test_a_partition_is_replaced_by_plan_in_one_commit(lake: Engine) -> No
         done = (await call("presto_overwrite_partition", plan_id=plan["plan_id"], reason="late rows"))["data"]
         with pytest.raises(Refused, match=r"changed"):
             await call("presto_overwrite_partition", plan_id=stale["plan_id"], reason="again")
-    assert (plan["items"][0]["rows_before"], done["rows_before"]) == (5000, 5000)
-    assert done["rows_now"] == plan["items"][0]["rows_after"] < 5000
+    assert (plan["data"]["items"][0]["rows_before"], done["rows_before"]) == (5000, 5000)
+    assert done["rows_now"] == plan["data"]["items"][0]["rows_after"] < 5000
     assert await lake.rows("SELECT count(*) FROM lake.sales.orders") == [[10_000 + done["rows_now"]]]
     await lake.rows(f"ALTER TABLE lake.sales.orders EXECUTE rollback_to_snapshot({done['rollback_to']})")
     assert await lake.rows("SELECT count(*) FROM lake.sales.orders") == [[15_000]]

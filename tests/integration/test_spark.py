@@ -121,7 +121,7 @@ async def test_an_application_is_started_anew_as_planned(running: Cluster) -> No
         plan = await asked(client, "spark_plan_resubmit", app=job.application, conf=conf)
         refused = await asked(client, "spark_plan_resubmit", app=job.application, conf={"spark.jars": "x.jar"})
         told = await asked(client, "spark_resubmit", plan_id=plan["plan_id"], reason="the input has come")
-    changed = {each["setting"]: (each["before"], each["after"]) for each in plan["items"]}
+    changed = {each["setting"]: (each["before"], each["after"]) for each in plan["data"]["items"]}
     assert changed["spark.sql.shuffle.partitions"] == ("8", "16")
     assert refused["error"]["code"] == "conf-not-allowed"
     assert told["data"]["app"].startswith("app-")

@@ -166,7 +166,7 @@ async def test_a_planned_deletion_takes_the_very_rows_that_were_planned(ledger: 
         plan = (
             await client.call_tool("plan_delete_rows", {"table": "lines", "filter": "line >= 1"})
         ).structured_content
-        assert (plan["count"], len(plan["items"])) == (3, 3)
+        assert (plan["data"]["count"], len(plan["data"]["items"])) == (3, 3)
         assert len(ledger.rows("SELECT * FROM lines")) == 3
         done = (await client.call_tool("delete_planned_rows", {"plan_id": plan["plan_id"]})).structured_content
         assert done["affected"] == 3

@@ -22,14 +22,16 @@ from typing import Annotated, Any, Final, Generic, TypeVar, cast, get_args, get_
 import anyio
 import anyio.to_thread
 import orjson
-from pydantic import BaseModel, Field, SerializeAsAny
-from pydantic_core import to_jsonable_python
+from pydantic import BaseModel, Field, GetJsonSchemaHandler, SerializeAsAny
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, to_jsonable_python
 
 from pierhead.core.call import canonical, digest
 from pierhead.core.errors import Conflict, Invalid, Misconfigured, PierheadError, Refused, UpstreamUnreachable
 from pierhead.core.foreseen import FIRST_ITEMS, Foreseen, Planned
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
+from pierhead.sdk.envelope import Envelope
 from pierhead.sdk.tool import CALLER, Body, BoundTool, taught, without_caller
 from pierhead.usecases.ports_plans import KeptPlan, NewPlan, Plans
 
@@ -62,16 +64,27 @@ class Plan(Generic[Item]):
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-class PlanMade(BaseModel, Generic[Item]):
-    """What a plan tool answers."""
+class PlanTold(BaseModel, Generic[Item]):
+    """What a plan tool tells of its plan; `items` are the first ones."""
 
     plan_id: str
     plan_digest: str
-    summary: str
     count: int
     items: list[SerializeAsAny[Item]]
     expires_at: str
+
+
+class PlanMade(Envelope[PlanTold[Item]], Generic[Item]):
+    """What a plan tool answers: the one envelope, and beside it what to call next with which plan."""
+
+    plan_id: str
     next: str
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        told = super().__get_pydantic_json_schema__(schema, handler)
+        properties = {**told["properties"], "plan_id": {"type": "string"}, "next": {"type": "string"}}
+        return {**told, "properties": properties, "required": [*told["required"], "plan_id", "next"]}
 
 
 @dataclass(slots=True)
@@ -92,15 +105,14 @@ class Planning:
         told = _told(plan)
         new = NewPlan(self.server, self.bound.name, _owner(CALLER.get()), arguments, told.digest)
         kept = await self.keeper().keep_plan(new)
-        return PlanMade[Any](
+        data = PlanTold[Any](
             plan_id=kept.id,
             plan_digest=told.digest,
-            summary=plan.summary,
             count=told.count,
             items=list(plan.items[: len(told.first)]),
             expires_at=datetime.fromtimestamp(kept.expires_at, UTC).isoformat(timespec="seconds"),
-            next=self._next(),
         )
+        return PlanMade[Any](summary=plan.summary, data=data, plan_id=kept.id, next=self._next())
 
     def _next(self) -> str:
         if not self.carried_out_by:

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Final, cast, get_args, get_origin
+from keyword import iskeyword
+from typing import Annotated, Any, Final, cast, get_args, get_origin
 
 import anyio.to_thread
 import orjson
@@ -20,7 +21,7 @@ from mcp.server.mcpserver.tools.base import Tool as McpTool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from pierhead.core.approval import Approval
 from pierhead.core.catalog import Effect, Tool
@@ -273,23 +274,30 @@ def as_json(arguments: object) -> bytes:
 
 
 def without_caller(function: Callable[..., object]) -> tuple[Body, Callable[..., object]]:
-    """The function as it is called (with its caller filled in), and as the protocol sees it (without)."""
+    """The function as it is called (with its caller filled in), and as the protocol sees it (without).
+
+    A parameter `with_` is the argument `with`: Python has no name for words of its own.
+    """
     signature = inspect.signature(function, eval_str=True)
     names = [name for name, parameter in signature.parameters.items() if parameter.annotation is Caller]
+    own_words = {name[:-1]: name for name in signature.parameters if name.endswith("_") and iskeyword(name[:-1])}
+
+    def renamed(values: Mapping[str, object]) -> Mapping[str, object]:
+        return {own_words.get(name, name): value for name, value in values.items()} if own_words else values
 
     if inspect.iscoroutinefunction(function):
 
         async def body(**values: object) -> object:
-            return await function(**values, **dict.fromkeys(names, CALLER.get()))
+            return await function(**renamed(values), **dict.fromkeys(names, CALLER.get()))
 
     else:
 
         async def body(**values: object) -> object:
-            whole = functools.partial(function, **values, **dict.fromkeys(names, CALLER.get()))
+            whole = functools.partial(function, **renamed(values), **dict.fromkeys(names, CALLER.get()))
             return await anyio.to_thread.run_sync(whole)
 
     shown = functools.wraps(function)(body)
-    kept = [parameter for name, parameter in signature.parameters.items() if name not in names]
+    kept = [_argument(parameter) for name, parameter in signature.parameters.items() if name not in names]
     returned = signature.return_annotation
     if get_origin(returned) is Encoded:
         (returned,) = get_args(returned)
@@ -298,6 +306,14 @@ def without_caller(function: Callable[..., object]) -> tuple[Body, Callable[...,
     shown.__annotations__["return"] = returned
     del shown.__wrapped__  # or signature readers would find the caller again
     return body, shown
+
+
+def _argument(parameter: inspect.Parameter) -> inspect.Parameter:
+    """The parameter as an argument: its trailing underscore is Python's, where a word of Python's stands before it."""
+    word = parameter.name.removesuffix("_")
+    if word == parameter.name or not iskeyword(word):
+        return parameter
+    return parameter.replace(annotation=Annotated[parameter.annotation, Field(alias=word)])
 
 
 def _strict(model: type[ArgModelBase]) -> type[ArgModelBase]:

@@ -87,10 +87,11 @@ async def test_a_plan_says_what_would_change_and_changes_nothing(era: str) -> No
     desk = Desk()
     async with running(desk.server(), era) as (_, client):
         plan = await asked(client, "plan_purge", carrier="AA")
-        assert plan["count"] == 12
-        assert [item["id"] for item in plan["items"]] == list(range(1, 11))
+        assert plan["data"]["count"] == 12
+        assert [item["id"] for item in plan["data"]["items"]] == list(range(1, 11))
         assert plan["summary"] == "delete 12 bookings of AA"
-        assert plan["plan_id"]
+        assert plan["plan_id"] == plan["data"]["plan_id"]
+        assert plan["status"] == "ok"
         assert "purge" in plan["next"]
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     assert set(tools["purge"].input_schema["properties"]) == {"plan_id", "reason"}
@@ -112,7 +113,7 @@ async def test_a_plan_that_people_agreed_to_is_carried_out_once(era: str) -> Non
         assert record.proposal.foreseen.undo == "there is no way back"
         planned = record.proposal.foreseen.plan
         assert planned is not None
-        assert (planned.digest, planned.count, len(planned.first)) == (plan["plan_digest"], 12, 10)
+        assert (planned.digest, planned.count, len(planned.first)) == (plan["data"]["plan_digest"], 12, 10)
         assert record.expires_at == planned.expires_at
         assert (await asked(client, "purge", **arguments))["approval"] == ticket["approval"]
         await here.people.decide(record.id, "approve")
@@ -122,7 +123,7 @@ async def test_a_plan_that_people_agreed_to_is_carried_out_once(era: str) -> Non
     assert [one.state for one in here.people.asked] == [ApprovalState.CONSUMED]
     fact = here.people.store.facts[0]
     assert isinstance(fact, ApprovalAsked)
-    assert fact.plan_digest == plan["plan_digest"]
+    assert fact.plan_digest == plan["data"]["plan_digest"]
 
 
 @ERAS
@@ -297,7 +298,7 @@ async def test_of_a_plan_too_long_to_list_its_digest_speaks_and_little_is_shown(
 
     async with running(server, "2026-07-28") as (here, client):
         plan = await asked(client, "plan_purge", at="2013-02-01")
-        assert (plan["count"], len(plan["items"])) == (90_000, 2)
+        assert (plan["data"]["count"], len(plan["data"]["items"])) == (90_000, 2)
         await asked(client, "purge", plan_id=plan["plan_id"])
         assert here.people.asked[0].proposal.approval is Approval.FOUR_EYES
         state[0] = "two"

@@ -1,9 +1,11 @@
 """The SDK through its public door: real protocol clients, both revisions, the platform in memory."""
 
+from typing import Annotated
+
 import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from pierhead import Caller, Invalid, Server
 from pierhead.core.errors import Misconfigured
@@ -178,3 +180,22 @@ def test_titles_that_nobody_wrote_are_left_out_of_schemas() -> None:
     assert set(shown["properties"]) == {"title", "properties"}
     assert shown["properties"]["title"] == {"default": "title", "type": "string"}
     assert set(shown["$defs"]["Count"]) == {"properties", "required", "type"}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("era", ERAS)
+async def test_an_argument_may_be_called_by_a_word_of_pythons_own(era: str) -> None:
+    server = Server("orders", owner="data-platform", support="#data-help")
+
+    @server.tool(policy="everyone", effect="read", minutes_saved=1)
+    async def compare(with_: Annotated[str, Field(max_length=9)] = "the last", *, caller: Caller) -> str:
+        """Compare with another."""
+        return f"{caller.name}: {with_}"
+
+    async with platform(server, access="everyone") as running, running.client("ann", [], mode=era) as client:
+        [tool] = (await client.list_tools()).tools
+        assert list(tool.input_schema["properties"]) == ["with"]
+        for arguments, told in (({}, "ann: the last"), ({"with": "x"}, "ann: x")):
+            assert (await client.call_tool("compare", arguments)).structured_content == {"result": told}
+        for wrong in ({"with_": "x"}, {"with": "of ten letters"}):
+            assert (await client.call_tool("compare", wrong)).is_error

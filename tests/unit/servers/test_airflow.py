@@ -160,7 +160,7 @@ async def test_a_log_answers_with_its_traceback_and_keeps_its_level(airflow: Air
         assert airflow.accepts[-1] == "application/x-ndjson"
         task = (await ask.answer("airflow_get_task", **where))["data"]
         assert (task["upstream"], task["downstream"], task["try_number"]) == (["start"], ["join"], 1)
-        assert (await ask.error("airflow_get_task", **where, try_number=7))["code"] == "airflow-not-found"
+        assert (await ask.error("airflow_get_task", **where, **{"try": 7}))["code"] == "airflow-not-found"
 
 
 async def test_lists_are_bounded_and_a_cursor_belongs_to_its_question(airflow: Airflow, tmp_path: Path) -> None:

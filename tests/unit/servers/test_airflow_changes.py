@@ -108,7 +108,7 @@ def test_only_owners_mark_and_a_plan_of_it_is_worth_as_much_as_another(tmp_path:
 async def test_what_a_clear_would_do_is_said_where_nothing_may_be_cleared(airflow: Airflow, tmp_path: Path) -> None:
     async with changing(airflow, tmp_path, writes=[]) as (ask, _):
         plan = await ask.answer("airflow_plan_clear", **PLAN)
-    assert plan["count"] == 3
+    assert plan["data"]["count"] == 3
     assert "no tool here carries it out" in plan["next"]
     assert all(body["dry_run"] for _, _, body in airflow.done)
 
@@ -118,13 +118,13 @@ async def test_a_plan_names_each_task_instance_and_what_it_writes_and_exactly_th
 ) -> None:
     async with changing(airflow, tmp_path) as (ask, up):
         plan = await ask.answer("airflow_plan_clear", **PLAN)
-        assert plan["count"] == 3
-        assert [(item["task_id"], item["instances"][0]["state"]) for item in plan["items"]] == [
+        assert plan["data"]["count"] == 3
+        assert [(item["task_id"], item["instances"][0]["state"]) for item in plan["data"]["items"]] == [
             ("join", "upstream_failed"),
             ("publish", "upstream_failed"),
             ("right", "failed"),
         ]
-        assert plan["items"][0]["overwrites"] == ["s3://warehouse/core/orders"]
+        assert plan["data"]["items"][0]["overwrites"] == ["s3://warehouse/core/orders"]
         assert all(body["dry_run"] for _, _, body in airflow.done)
         airflow.done.clear()
         told = await ask.answer("airflow_clear_tasks", plan_id=plan["plan_id"], **WHY)
@@ -179,7 +179,7 @@ async def test_nothing_is_planned_where_nothing_failed(airflow: Airflow, tmp_pat
     async with changing(airflow, tmp_path) as (ask, _):
         where = {"dag_id": "fail_fan_in", "run_id": "manual__1"}
         assert (await ask.error("airflow_plan_clear", **where, task_ids=["start"]))["code"] == "nothing-to-clear"
-        assert (await ask.answer("airflow_plan_clear", **where))["count"] == 3
+        assert (await ask.answer("airflow_plan_clear", **where))["data"]["count"] == 3
 
 
 async def test_a_key_makes_one_run(airflow: Airflow, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ async def test_a_task_is_marked_by_plan_and_by_two_people(airflow: Airflow, tmp_
     async with changing(airflow, tmp_path) as (ask, up):
         where = {"dag_id": "fail_mapped", "run_id": "manual__1", "task_id": "load", "map_index": 2}
         plan = await ask.answer("airflow_plan_mark", **where)
-        assert (plan["items"][0]["before"], plan["items"][0]["after"]) == ("failed", "success")
+        assert (plan["data"]["items"][0]["before"], plan["data"]["items"][0]["after"]) == ("failed", "success")
         await ask.answer("airflow_mark_task", plan_id=plan["plan_id"], **WHY)
         assert airflow.done == [("PATCH", f"{base}/load/2", {"new_state": "success"})]
         assert str(up.people.asked[0].proposal.approval) == "four-eyes"

@@ -138,9 +138,9 @@ async def test_a_filter_that_airflow_2_does_not_have_is_refused(
 async def test_a_clear_is_pinned_by_the_states_beside_the_references(airflow: Airflow, tmp_path: Path) -> None:
     async with asking(airflow, tmp_path) as ask:
         plan = await ask.answer("airflow_plan_clear", dag_id="fail_fan_in", run_id="night")
-        states = [(item["task_id"], item["instances"][0]["state"]) for item in plan["items"]]
+        states = [(item["task_id"], item["instances"][0]["state"]) for item in plan["data"]["items"]]
         assert states == [("join", "upstream_failed"), ("publish", "upstream_failed"), ("right", "failed")]
-        assert plan["items"][0]["overwrites"] == [ORDERS]
+        assert plan["data"]["items"][0]["overwrites"] == [ORDERS]
         told = await ask.answer("airflow_clear_tasks", plan_id=plan["plan_id"], **WHY)
         assert (told["status"], told["data"]["cleared"]) == ("ok", ["join", "publish", "right"])
         assert "prevent_running_task" not in airflow.done[-1][2]

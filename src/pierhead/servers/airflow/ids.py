@@ -4,7 +4,7 @@
 """
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -33,6 +33,11 @@ def checked(name: str, text: str) -> str:
     return text
 
 
+def numbered(attempt: int | Literal["last"]) -> int:
+    """An attempt by its number; 0 is the newest."""
+    return 0 if attempt == LAST_TRY else attempt
+
+
 def _key(text: str) -> str:
     if not is_key(text):
         raise ValueError("no id of Airflow's")
@@ -56,6 +61,8 @@ RunId = Annotated[str, _Id, AfterValidator(_run)]
 """Of one run, or one of the words for some (`latest`, `latest_failed`, `last_success`)."""
 Words = Annotated[str, Field(max_length=200)]
 MapIndex = Annotated[int, Field(ge=-1, le=100_000)]
-Try = Annotated[int, Field(ge=0, le=1000, description="0: the newest")]
+LAST_TRY: Final = "last"
+Try = Annotated[int, Field(ge=0, le=1000)] | Literal["last"]
+"""Of a task; the newest is `last`, and 0 too."""
 Moment = Annotated[str, Field(pattern=r"^(\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?)?$")]
 Reason = Annotated[str, Field(min_length=1, max_length=500)]

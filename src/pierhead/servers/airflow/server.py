@@ -31,7 +31,7 @@ from pierhead.servers.airflow.answers import (
 from pierhead.servers.airflow.api import ApiV2
 from pierhead.servers.airflow.api_v1 import ApiV1
 from pierhead.servers.airflow.desk import LAST_SUCCESS, LATEST_FAILED, Desk
-from pierhead.servers.airflow.ids import Key, MapIndex, MaybeKey, Moment, RunId, Try, Words
+from pierhead.servers.airflow.ids import LAST_TRY, Key, MapIndex, MaybeKey, Moment, RunId, Try, Words, numbered
 from pierhead.servers.airflow.links import place_of, require_here
 from pierhead.servers.airflow.session import Session
 from pierhead.servers.airflow.settings import AirflowSettings
@@ -144,15 +144,15 @@ def _declare_runs(server: Server, desk: Desk) -> None:
 
     @server.tool(policy=everybody, effect="read", idempotent=True, minutes_saved=2)
     async def airflow_get_task(
-        dag_id: Key, run_id: RunId, task_id: Key, try_number: Try = 0, map_index: MapIndex = -1
+        dag_id: Key, run_id: RunId, task_id: Key, try_: Try = LAST_TRY, map_index: MapIndex = -1
     ) -> Envelope[TaskTold]:
         """Tell one attempt of a task: state, times, pool, rendered fields, neighbours, link."""
-        return await desk.task(dag_id, run_id, task_id, try_number, map_index)
+        return await desk.task(dag_id, run_id, task_id, numbered(try_), map_index)
 
     @server.tool(policy=everybody, effect="read", idempotent=True, minutes_saved=8)
-    async def airflow_compare_runs(dag_id: Key, run_id: RunId, other: RunId = LAST_SUCCESS) -> Envelope[Compared]:
+    async def airflow_compare_runs(dag_id: Key, run_id: RunId, with_: RunId = LAST_SUCCESS) -> Envelope[Compared]:
         """Hold a run against another, by default the last success: task durations, conf, DAG version."""
-        return await relating.compare(desk, dag_id, run_id, other)
+        return await relating.compare(desk, dag_id, run_id, with_)
 
 
 def _declare_failures(server: Server, desk: Desk) -> None:
@@ -185,7 +185,7 @@ def _declare_failures(server: Server, desk: Desk) -> None:
         dag_id: Key,
         run_id: RunId,
         task_id: Key,
-        try_number: Try = 0,
+        try_: Try = LAST_TRY,
         map_index: MapIndex = -1,
         level: Literal["error", "warning", "info", "debug", "all"] = "error",
         contains: Words = "",
@@ -196,7 +196,7 @@ def _declare_failures(server: Server, desk: Desk) -> None:
     ) -> Envelope[LogTold]:
         """Read the lines of a task's log that matter, from its end: by level, or with literal words in them."""
         run = await desk.run_of(dag_id, run_id)
-        found = await desk.instance(dag_id, run.dag_run_id, task_id, try_number, map_index)
+        found = await desk.instance(dag_id, run.dag_run_id, task_id, numbered(try_), map_index)
         known = found.model_copy(update={"dag_id": dag_id, "dag_run_id": run.dag_run_id})
         question = LogQuestion(level, contains, context, tail, max_bytes, cursor)
         return await reading.log_slice(desk, known, question)

@@ -104,4 +104,4 @@ def _amount(what: str, this: float, other: float) -> Iterator[Difference]:
 
 
 def _nothing(why: str) -> NotFound:
-    return NotFound(why, hint="name another application in `with_app`", code="no-such-application")
+    return NotFound(why, hint="name another application in `with`", code="no-such-application")

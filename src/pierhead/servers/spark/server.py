@@ -50,7 +50,7 @@ Clock = Callable[[], float]
 App = Annotated[str, Field(min_length=3, max_length=2000, description="id, link, or dag/task/run")]
 Words = Annotated[str, Field(max_length=300)]
 Day = Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
-Attempt = Annotated[str, Field(pattern=r"^\d{0,4}$")]
+Attempt = Annotated[int, Field(ge=0, le=9999)] | Annotated[str, Field(pattern=r"^(last|\d{0,4})$")]
 Limit = Annotated[int, Field(ge=1, le=50)]
 Conf = Annotated[dict[str, Annotated[str, Field(max_length=200)]], Field(max_length=20)]
 
@@ -112,22 +112,22 @@ def _declare_failures(server: Server, desk: Desk, analyses: AnalysesDesk) -> Non
         return await desk.find(Wanted(name, submitted_by, status, since, until), airflow_ref, limit)
 
     @server.tool(policy=anyone, effect="read", minutes_saved=15, timeout=90)
-    async def spark_diagnose_failure(app: App, attempt: Attempt = "") -> Envelope[Diagnosis]:
+    async def spark_diagnose_failure(app: App, attempt: Attempt = "last") -> Envelope[Diagnosis]:
         """Tell why an application failed: category, confidence, the line that shows it, rules, exceptions, time line.
 
         Reads event log, logs and pods at once; works without an event log. Look here before anywhere else.
         """
-        answer = await desk.diagnose(app, attempt)
+        answer = await desk.diagnose(app, "" if attempt == "last" else str(attempt))
         similar = await analyses.similar(answer.data.fingerprint)
         data = answer.data.model_copy(update={"similar": similar})
         return analyses.kept(desk.again(answer.model_copy(update={"data": data})))
 
     @server.tool(policy=anyone, effect="read", minutes_saved=12, timeout=60)
     async def spark_compare_runs(
-        app: App, with_app: Annotated[str, Field(max_length=2000)] = "last_success"
+        app: App, with_: Annotated[str, Field(max_length=2000)] = "last_success"
     ) -> Envelope[Comparison]:
         """Compare an application with its last good run, or another: settings, input, stage times; weightiest first."""
-        return await compared(desk, app, with_app)
+        return await compared(desk, app, with_)
 
 
 def _declare_stages(server: Server, desk: Desk) -> None:
