@@ -119,7 +119,7 @@ _STATES: Final = (
     _Idea("missing_input", "42P01|42S02|42704|3D000|3F000|42K03|42X05|42Y07|HV00J|KD00[1-4]"),
     _Idea("schema_mismatch", "42703|42S22|42804|42846|42K09|21S01|23502|22018|22007|22008|22001|22P02|42X14|22032"),
     _Idea("permission", "42501|28000|28P01|08004|0LP01"),
-    _Idea("timeout", r"HYT0\d|55P03"),
+    _Idea("timeout", r"HYT0\d|55P03|57014"),
     _Idea("killed", "XXKDA|HY008|57P01"),
 )
 
@@ -156,7 +156,7 @@ _PHRASES: Final = (
     _Idea(
         "timeout",
         r"""
-        time[d -]{0,2}out\b|deadline|took too long|within the time|communications link failure
+        time[d -]{0,2}out\b|deadline|took too long|within the time|communications link failure|cancell?ing statement due
         within \d+(?:\.\d+)? ?(?:s|ms|seconds?|minutes?|second\(s\))(?: |$)|HTTP (?:Error|status)? ?(?:504|408)\b
         """,
         r"heartbeat|idle timeout|timeout\s*=|set .{0,30}timeout|Timeout\(\)",

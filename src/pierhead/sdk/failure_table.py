@@ -131,6 +131,9 @@ RULES: Final = (
         pattern=r"can't open file '?.*\.py|Cannot run program \x22.*python|python\S*: (?:command )?not found|"
             "PYTHON_VERSION_MISMATCH|Python in worker has different version|"
             "PySpark cannot run with different minor versions"),
+    _rule("java.runtime", "dependency", 79, kinds="driver",
+        pattern=r"JAVA_HOME is not set|/bin/java: (?:No such file|not found)|\bjava: (?:command )?not found|"
+            "Unable to locate a Java Runtime|JAVA_GATEWAY_EXITED|Java gateway process exited before"),
     # Permissions.
     _rule("access.denied", "permission", 77,
         pattern="AccessControlException|AccessDenied|Access Denied|Permission denied|PermissionError|"

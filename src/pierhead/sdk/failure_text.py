@@ -42,6 +42,7 @@ _NOTABLE: Final = re.compile(
     r"|maxresultsize|removed our|fail|interrupt|terminat",
     re.IGNORECASE,
 )
+_STOPPING: Final = re.compile(r"SparkContext: (?:SparkContext is stopping|Invoking stop\(\) from shutdown hook)")
 _LONGEST_ENTRY: Final = 16_000
 _MOST_FACTS: Final = 400
 #: What a log repeats with other numbers is judged once, and of a log without end the first so many kinds.
@@ -93,8 +94,12 @@ def facts_in_text(lines: Iterable[str], kind: str, source: str) -> list[Fact]:
     """
     found: dict[str, Fact] = {}
     ending: list[Fact] = []
+    is_stopping = False
     for entry, fact in _judged(lines, kind, source):
-        if not entry.is_own and (entry.level in _BAD or "Starting task" in entry.text):
+        is_stopping = _is_stopping(entry, before=is_stopping)
+        if is_stopping and not entry.is_own and fact is not None and fact.value != "killed":
+            continue
+        if not entry.is_own and (_is_complaint(entry, fact) or "Starting task" in entry.text):
             ending = []  # whatever was raised until here was caught
         if fact is not None:
             ending += [fact] if entry.is_own else []
@@ -102,6 +107,18 @@ def facts_in_text(lines: Iterable[str], kind: str, source: str) -> list[Fact]:
                 found.setdefault(fact.rule, fact)
     ended = [replace(fact, is_final=True) for fact in ending] if kind == "driver" else []
     return [*found.values(), *{fact.rule: fact for fact in ended}.values()]
+
+
+def _is_stopping(entry: Entry, *, before: bool) -> bool:
+    """Whether a context of Spark is being stopped: workers and executors that go then are a consequence."""
+    if "SparkContext: " not in entry.text:
+        return before
+    return "Running Spark version" not in entry.text and (before or bool(_STOPPING.search(entry.text)))
+
+
+def _is_complaint(entry: Entry, fact: Fact | None) -> bool:
+    """Whether something failed here by itself: what is lost may as well have gone because its driver went."""
+    return entry.level in _BAD and (fact is None or fact.value not in {"executor_lost", "killed"})
 
 
 def _judged(lines: Iterable[str], kind: str, source: str) -> Iterator[tuple[Entry, Fact | None]]:

@@ -453,3 +453,65 @@ async def test_what_yarn_reported_is_read_from_its_copy(
     assert (told["status"], told["category"]) == ("failed", category)
     assert told["quote"] in f"driver {report['id']} {final}: {' '.join(diagnostics.split())}"
     assert bool(told["quote"]) == (category != "unknown")
+
+
+_STOP = (
+    "26/11/22 08:38:40 INFO SparkContext: SparkContext is stopping with exitCode 0 from stop at Main.java:0.",
+    "26/11/22 08:38:41 INFO SparkContext: Successfully stopped SparkContext (Uptime: 56308 ms)",
+)
+_WORKED = "26/11/22 08:38:39 INFO DAGScheduler: Job 1 finished: count at job.py:3, took 2.2 ms"
+_ABSENT_PATH = "[PATH_NOT_FOUND] Path does not exist: s3a://lake/dt=1"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "category", "rule"),
+    [
+        # A program that catches what failed, logs it and stops Spark itself.
+        ([_WORKED, f"2026-11-22 08:38:40 - ERROR - {_ABSENT_PATH}", *_STOP], "failed", "missing_input", "input.path"),
+        ([_WORKED, *_STOP, "CRITICAL:root:quality gate failed"], "failed", "code_error", "code.last-words"),
+        ([_WORKED, "ERROR 3 rows dropped", *_STOP], "succeeded", "none", ""),
+        ([_WORKED, "ERROR job failed", "INFO all well after all", *_STOP], "succeeded", "none", ""),
+        (["ERROR job failed", _WORKED, *_STOP], "succeeded", "none", ""),
+        # The same with Spark's own logger; without an exception nobody knows whether it matters.
+        (
+            [_WORKED, f"26/11/22 08:38:40 ERROR Orders: load: {_ABSENT_PATH}", "\tat com.example.Orders.run(", *_STOP],
+            "failed",
+            "missing_input",
+            "input.path",
+        ),
+        ([_WORKED, "26/11/22 08:38:40 ERROR Orders: three rows dropped", *_STOP], "succeeded", "none", ""),
+        # What was raised before a job that ended well was survived.
+        (
+            [f"26/11/22 08:38:30 ERROR Reader: {_ABSENT_PATH}", _WORKED, *_STOP],
+            "succeeded",
+            "none",
+            "",
+        ),
+        # A quiet log.
+        (["26/11/22 08:38:30 WARN Utils: x", "reconciliation failed: 17 orders"], "failed", "code_error", ""),
+        (["26/11/22 08:38:30 WARN Utils: x"], "unknown", "unknown", ""),
+    ],
+)
+async def test_the_last_complaint_of_a_program_that_stopped_spark_itself_is_heard(
+    tmp_path: Path, lines: list[str], status: str, category: str, rule: str
+) -> None:
+    settings = laid_out(tmp_path, [])
+    (tmp_path / "logs" / "app-20261122084336-0000.log").write_text("\n".join(lines))
+    async with asking(settings) as client:
+        told = (await asked(client, "spark_diagnose_failure", app="app-20261122084336-0000"))["data"]
+    assert (told["status"], told["category"]) == (status, category)
+    assert rule in ["", *told["rules"]]
+
+
+async def test_workers_that_go_with_their_context_did_not_end_it(tmp_path: Path) -> None:
+    settings = laid_out(tmp_path, [])
+    (tmp_path / "logs" / "app-20261122084336-0000.log").write_text(
+        "26/11/22 08:38:39 INFO TaskSetManager: Starting task 0.0 in stage 0.0 (TID 0)\n"
+        "26/11/22 08:38:40 INFO SparkContext: Invoking stop() from shutdown hook\n"
+        "26/11/22 08:38:40 INFO DAGScheduler: ResultStage 0 failed due to Stage cancelled because SparkContext was"
+        " shut down\n"
+        "26/11/22 08:38:40 ERROR Executor: Exception in task 0.0: Python worker exited unexpectedly (crashed)\n"
+    )
+    async with asking(settings) as client:
+        told = (await asked(client, "spark_diagnose_failure", app="app-20261122084336-0000"))["data"]
+    assert (told["status"], told["category"], told["contributing"]) == ("failed", "killed", [])

@@ -1,8 +1,8 @@
 """Diagnosis over recordings of real Spark jobs: each by its event log and logs, and again without the event log.
 
-The recordings are `tests/corpus/spark`, made by `tests/rigs/spark_recording.py`. Thirteen more
-(`s3-denied`, `delta-append`, `iceberg-file-gone`, `scala-null`, ...) are of programs that were written before their
-rules, run once on Spark 3.5.7 (Delta 3.3, Iceberg 1.6, S3A) and 4.3.0, and shortened in the same way.
+The recordings are `tests/corpus/spark`, made by `tests/rigs/spark_recording.py`. Others
+(`s3-denied`, `delta-append`, `scala-null`, `caught-and-logged`, `survived`, ...) are of programs that were written
+before their rules, run once on Spark 3.5.7 (Delta 3.3, Iceberg 1.6, S3A) and 4.3.0, and shortened in the same way.
 """
 
 import json
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.anyio
 CORPUS = Path(__file__).parents[2] / "corpus" / "spark"
 CASES = [json.loads(each.read_text()) for each in sorted(CORPUS.glob("*/case.json"))]
 FAILURES = [case for case in CASES if case["category"]]
+SUCCESSES = [case for case in CASES if not case["category"]]
 #: These have no event log at all, or say nothing in it: their driver failed in its own code, or died.
 _LEAST_RIGHT = 0.9
 
@@ -80,3 +81,12 @@ async def test_real_failures_are_told_with_the_line_that_shows_them(tmp_path: Pa
                 assert "event_log" in answer["missing"]
     assert len(FAILURES) >= 24
     assert len(wrong) <= (1 - _LEAST_RIGHT) * len(FAILURES), "\n".join(wrong)
+
+
+@pytest.mark.parametrize("has_events", [True, False], ids=["with the event log", "without the event log"])
+async def test_what_a_job_that_ended_well_survived_is_no_failure(tmp_path: Path, *, has_events: bool) -> None:
+    async with asking(laid_out(tmp_path, SUCCESSES, has_events=has_events)) as client:
+        for case in SUCCESSES:
+            answer = await asked(client, "spark_diagnose_failure", app=case["app"])
+            told = answer["data"]
+            assert (case["name"], told["status"], told["category"]) == (case["name"], "succeeded", "none")

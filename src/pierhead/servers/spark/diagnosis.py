@@ -12,6 +12,7 @@ from pierhead.sdk.redacting import redact
 from pierhead.sdk.tracebacks import find_exceptions
 from pierhead.servers.spark.answers import Diagnosis, FailedStage, FoundFailure, SourceTold, TimedFact
 from pierhead.servers.spark.application import Application
+from pierhead.servers.spark.endings import SLOWED
 from pierhead.servers.spark.found import Found
 
 _MOST_EXCEPTIONS: Final = 5
@@ -21,7 +22,6 @@ _LONGEST_QUOTE: Final = 800
 _LONGEST_TEXT: Final = 300
 #: A context that the program stopped, or that ended with it.
 _ENDED: Final = frozenset({"succeeded", "left"})
-_SLOWED: Final = frozenset({"executor_lost", "executor_oom", "fetch_failed", "skew"})
 
 
 def status_of(found: Found) -> str:
@@ -43,7 +43,7 @@ def status_of(found: Found) -> str:
 
 def _is_grave(facts: Sequence[Fact]) -> bool:
     """Whether something ended it, other than what only slows: a context that is stopped for a kill stops well, too."""
-    return any(fact.rule and fact.value not in _SLOWED for fact in facts)
+    return any(fact.rule and fact.value not in SLOWED for fact in facts)
 
 
 def judged(found: Found) -> tuple[str, Verdict]:
@@ -51,7 +51,7 @@ def judged(found: Found) -> tuple[str, Verdict]:
     status = status_of(found)
     facts = found.facts
     if status == "succeeded":
-        facts = [fact for fact in facts if fact.value in _SLOWED]
+        facts = [fact for fact in facts if fact.value in SLOWED]
     return status, classify(facts)
 
 

@@ -14,13 +14,14 @@ from pierhead.sdk.failure_rules import Fact
 from pierhead.sdk.failure_text import facts_in_text
 from pierhead.servers.spark import logs
 from pierhead.servers.spark.application import Application
+from pierhead.servers.spark.endings import facts_in_driver_log
 from pierhead.servers.spark.event_log_files import EventLog, Unreadable, event_log_of, read_log
 from pierhead.servers.spark.found import Found, State, Told
 from pierhead.servers.spark.history import History
 from pierhead.servers.spark.pods import Pods, pods_of
 from pierhead.servers.spark.references import Reference
 from pierhead.servers.spark.settings import Place, SparkSettings
-from pierhead.servers.spark.shapes import ending_in_log, facts_of_application, skew_in_log
+from pierhead.servers.spark.shapes import facts_of_application, skew_in_log
 from pierhead.servers.spark.stored import Stored
 
 Result = TypeVar("Result")
@@ -200,7 +201,7 @@ def no_such_application(found: Found) -> NotFound:
 def _driver_facts(log: Path) -> list[Fact]:
     head, tail = _ends(log, _HEAD, _TAIL)
     lines = [*head, *tail]
-    return [*facts_in_text(lines, "driver", "driver log"), *ending_in_log(lines), *skew_in_log(lines)]
+    return [*facts_in_driver_log(lines), *skew_in_log(lines)]
 
 
 def _executor_facts(log: Path) -> list[Fact]:

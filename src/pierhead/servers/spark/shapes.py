@@ -1,11 +1,10 @@
 """Facts in what an application measured: failed tasks, lost executors, tasks that carry what all others share.
 
-Not here: text of logs (`sdk/failure_text`), judging (`sdk/failure_rules`).
+Not here: text of logs (`sdk/failure_text`), how they end (`endings`), judging (`sdk/failure_rules`).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from statistics import median
 from typing import Final
 
@@ -16,17 +15,6 @@ _SOURCE: Final = "event log"
 _SKEWED: Final = 4.0
 _SLOW_MS: Final = 3_000
 _FEWEST: Final = 4
-_LONGEST: Final = 200
-_STOPPED: Final = re.compile(r"SparkContext is stopping with exitCode 0|Successfully stopped SparkContext")
-#: The program has gone without stopping its context: with which exit code, nobody says.
-_LEFT: Final = re.compile(r"Invoking stop\(\) from shutdown hook")
-_END: Final = 40
-_SAD: Final = re.compile(
-    r"\b(?:fail(?:ed|ure|s)?|abort(?:ed|ing)?|refus(?:ed|ing)|fatal|errors?|exiting|invalid|missing|cannot|mismatch)\b",
-    re.IGNORECASE,
-)
-_NONE: Final = re.compile(r"\b(?:0|no|zero)\b", re.IGNORECASE)
-_LOGGED: Final = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:INFO|WARN|ERROR) ")
 _FINISHED: Final = re.compile(r"Finished task (\d+)\.\d+ in stage (\d+\.\d+) \(TID \d+\) in (\d+) ms")
 
 
@@ -75,31 +63,6 @@ def _skews(application: Application) -> Iterator[Fact]:
         if skewed(stage):
             times = stage.spread_of_times()
             yield from _skew(str(stage.id), times.most, times.p50, stage.tasks, stage.completed / 1000, _SOURCE)
-
-
-def ending_in_log(lines: Sequence[str]) -> list[Fact]:
-    """How a driver's log ends: with its context stopped by the program, or as the program left, or in the middle."""
-    is_spark = False
-    for number, line in reversed(list(enumerate(lines))):
-        if _LEFT.search(line):
-            return [Fact("state", "left", 0.0, "driver log", line.strip()[-_LONGEST:]), *_last_words(lines[:number])]
-        if _STOPPED.search(line) and not any(_LEFT.search(each) for each in lines[max(0, number - _END) : number]):
-            return [Fact("state", "succeeded", 0.0, "driver log", line.strip()[-_LONGEST:])]
-        is_spark = is_spark or bool(_LOGGED.match(line))
-    if not is_spark:
-        return []
-    last = next(line for line in reversed(lines) if line.strip()).strip()[-_LONGEST:]
-    fact = fact_of("shape", f"the log breaks off after: {last}", 0.0, "driver log")
-    return [fact] if fact else []
-
-
-def _last_words(lines: Sequence[str]) -> Iterator[Fact]:
-    """What the program itself said right before it left, where that sounds like no good end."""
-    said = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    if not _LOGGED.match(said) and _SAD.search(said) and not _NONE.search(said):
-        fact = fact_of("shape", f"before it left it said: {said[:_LONGEST]}", 0.0, "driver log", is_final=True)
-        if fact is not None:
-            yield replace(fact, quote=said[:_LONGEST])
 
 
 def skew_in_log(lines: Iterable[str]) -> list[Fact]:
