@@ -94,6 +94,12 @@ async def test_a_run_fails_is_explained_repaired_and_cleared_as_planned(
         first_task = await asked(client, "airflow_get_task", **where, task_id="first")
         assert first_task["data"]["try_number"] == 1
 
+        its = f"/api/v2/dags/{DAG}/dagRuns/{run_id}"
+        await asyncio.to_thread(running.asked, its, running.token(), {"state": "failed"}, "PATCH")
+        ended = await asked(client, "airflow_diagnose_run", **where)
+        assert ended["data"]["ended_by"]["category"] == "killed"
+        assert ended["data"]["ended_by"]["reason"].startswith("patch_dag_run: ")
+
         paused = await asked(client, "airflow_set_paused", dag_id=DAG, paused=True, reason="over")
         assert (paused["data"]["before"], paused["data"]["after"]) == (False, True)
         unfit = await asked(client, "airflow_trigger_dag", dag_id=DAG, idempotency_key="k", conf={"x": 1})

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -92,6 +93,28 @@ def _noisy() -> None:
     raise ValueError("row 20000 has a negative amount: -12")
 
 
+def _raised_from() -> None:
+    try:
+        Path("/mnt/share/orders.dat").read_bytes()
+    except FileNotFoundError as missing:
+        raise RuntimeError("extract failed") from missing
+
+
+def _leaves() -> None:
+    print("connecting to the ledger")
+    print("FATAL: could not connect to ledger-db:5432: Connection refused")
+    sys.exit(1)
+
+
+def _gone(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _process() -> None:
+    with ProcessPoolExecutor(1) as pool:
+        list(pool.map(_gone, [1]))
+
+
 def _sqlite() -> None:
     import sqlite3
 
@@ -120,6 +143,9 @@ dag("connection", _connection)
 dag("subprocess", _subprocess)
 dag("noisy", _noisy)
 dag("sqlite", _sqlite)
+dag("raised_from", _raised_from)
+dag("leaves", _leaves)
+dag("process", _process)
 dag("retries_left", _quota, retries=2, retry_delay=timedelta(hours=3))
 
 with DAG("fail_sensor_timeout", tags=["failing"], **PLAIN) as sensor_timeout:
@@ -135,6 +161,17 @@ with DAG("fail_bash_no_file", tags=["failing"], **PLAIN) as bash_file:
     BashOperator(
         task_id="load", bash_command="cat /data/exports/dt=2026-11-20/part-0000.csv | wc -l; exit ${PIPESTATUS[0]}"
     )
+
+RATIO = r"""
+cat > ratio.py <<'PROGRAM'
+def ratio(part, whole):
+    return part / whole
+print("WARNING: Permission denied for /etc/cache, going on without")
+ratio(3, 0)
+PROGRAM
+"""
+with DAG("fail_bash_trace", tags=["failing"], **PLAIN) as bash_trace:
+    BashOperator(task_id="load", bash_command=f"{RATIO}{sys.executable} -u ratio.py")
 
 SUBMIT = r"""
 cat <<'LOG'

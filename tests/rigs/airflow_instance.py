@@ -112,11 +112,12 @@ class AirflowInstance:
         told = self.asked("/auth/token", body={"username": "admin", "password": self.password})
         return str(told["access_token"])
 
-    def asked(self, path: str, token: str = "", body: dict[str, str] | None = None) -> Any:
+    def asked(self, path: str, token: str = "", body: dict[str, str] | None = None, method: str | None = None) -> Any:
         """What it answers to us, beside the server that is tested."""
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         sent = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, sent, headers), timeout=10) as answer:  # noqa: S310 - our own
+        request = urllib.request.Request(self.url + path, sent, headers, method=method)  # noqa: S310 - our own
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return json.load(answer)
 
     def stop(self) -> None:

@@ -1,10 +1,10 @@
-# ruff: noqa: AIR002, DTZ001, TRY301
+# ruff: noqa: AIR002, DTZ001, PLC0415, TRY301
 # Written as people write DAGs; recordings quote its lines.
 """DAGs that fail at what is around them: services, databases, stores, programs. Run by a real Airflow 3 beside those.
 
-Needs the providers http, postgres, amazon and docker, and the connections `api` (an HTTP server that answers with the
-status that a path names, and breaks off at `/reset`), `warehouse` (PostgreSQL with `orders(id int, amount int)`) and
-`store` (S3 with the bucket `exports`). Imported by no test.
+Needs pandas, the providers http, postgres, amazon and docker, and the connections `api` (an HTTP server that answers
+with the status that a path names, and breaks off at `/reset`), `warehouse` (PostgreSQL: `orders(id int, amount int)`)
+and `store` (S3 with the bucket `exports`). Imported by no test.
 """
 
 import logging
@@ -54,6 +54,13 @@ def _locked() -> None:
     sqlite3.connect(file, timeout=0.2).execute("insert into seen values ('2026-11-20')")
 
 
+def _columns() -> None:
+    import pandas as pd
+
+    table = pd.DataFrame({"id": [1], "amount": [12.5]})
+    print(table["currency"].unique())
+
+
 def _nothing() -> None:
     print("there is nothing to do")
 
@@ -74,6 +81,7 @@ dag("program", PythonOperator, python_callable=_program)
 dag("caught", PythonOperator, python_callable=_caught)
 dag("no_connection", PythonOperator, python_callable=_no_connection)
 dag("locked", PythonOperator, python_callable=_locked)
+dag("columns", PythonOperator, python_callable=_columns)
 dag("docker", DockerOperator, image="loader:1", docker_url="unix:///var/run/no-docker.sock")
 dag("package", PythonVirtualenvOperator, python_callable=_nothing, requirements=["no-such-package-of-ours==9.9.9"])
 dag("shell", BashOperator, bash_command="set -u; echo $EXPORT_DAY_THAT_IS_NOT_SET")

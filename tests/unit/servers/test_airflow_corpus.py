@@ -164,6 +164,10 @@ def test_an_exception_that_only_wraps_gives_way_to_what_was_told_before_it(
         ("StringDataRightTruncation", "value too long for type character varying(3)", "schema_mismatch"),
         ("HTTPError", "429 Client Error: Too Many Requests for url: http://api.corp.example/orders", "dependency"),
         ("ValueError", "order 429 has no currency", "code_error"),
+        ("ClientError", "An error occurred (SlowDown): Please reduce your request rate.", "dependency"),
+        ("BadZipFile", "File is not a zip file", "schema_mismatch"),
+        ("BrokenProcessPool", "A process in the process pool was terminated abruptly", "killed"),
+        ("ServerSelectionTimeoutError", "db:27017: [Errno 111] Connection refused, Timeout: 30s", "dependency"),
     ],
 )
 def test_what_surrounds_a_task_is_told_by_its_kinds_of_words(kind: str, words: str, category: str) -> None:
@@ -173,3 +177,124 @@ def test_what_surrounds_a_task_is_told_by_its_kinds_of_words(kind: str, words: s
 def test_a_connection_that_was_late_is_a_timeout() -> None:
     late = raised("ConnectTimeout", "failed to establish a connection: connection timed out")
     assert failure_of(entries(BEGUN, late)).verdict.category == "timeout"
+
+
+def traced(*told: tuple[str, str, str]) -> dict[str, object]:
+    """What ended a task: exceptions with the file that raised them, the last one first, each raised from the next."""
+    details = [
+        {
+            "exc_type": kind,
+            "exc_value": words,
+            "is_cause": place > 0,
+            "frames": [{"filename": file, "lineno": 7, "name": "read"}],
+        }
+        for place, (kind, words, file) in enumerate(told)
+    ]
+    return {"level": "error", "event": "Task failed with exception", "error_detail": details}
+
+
+PANDAS: Final = "/opt/airflow/lib/pandas/core/indexes/base.py"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "file", "category"),
+    [
+        ("KeyError", "'currency'", PANDAS, "schema_mismatch"),
+        ("ValueError", "could not convert string to float: '1.234,50'", PANDAS, "schema_mismatch"),
+        ("ValueError", "Length of values does not match length of index", PANDAS, "code_error"),
+        ("KeyError", "'currency'", "/opt/airflow/dags/load.py", "code_error"),
+    ],
+)
+def test_a_table_with_other_columns_or_values_is_told_from_a_mistake_in_code(
+    kind: str, words: str, file: str, category: str
+) -> None:
+    verdict = failure_of(entries(BEGUN, traced((kind, words, file)))).verdict
+    assert (verdict.category, verdict.quote) == (category, f"{kind}: {words}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "category"),
+    [
+        ("FileNotFoundError", "[Errno 2] No such file or directory: '/mnt/share/orders.dat'", "missing_input"),
+        ("JSONDecodeError", "Expecting value: line 1 column 1 (char 0)", "code_error"),
+    ],
+)
+def test_what_an_exception_was_raised_from_counts_where_that_says_more(kind: str, words: str, category: str) -> None:
+    outer, cause = ("ValueError", "extract failed", "load.py"), (kind, words, "load.py")
+    assert failure_of(entries(BEGUN, traced(outer, cause))).verdict.category == category
+
+
+def around(code: int, *output: str) -> Tail:
+    """What a program wrote, and what Airflow says when it has ended."""
+    failed = raised("AirflowException", f"Bash command failed. The command returned a non-zero exit code {code}.")
+    return entries(BEGUN, *({"level": "info", "event": line} for line in output), failed)
+
+
+@pytest.mark.parametrize(
+    ("code", "output", "category", "quote"),
+    [
+        (22, ("curl: (22) The requested URL returned error: 404",), "missing_input", "returned error: 404"),
+        (22, ("curl: (22) The requested URL returned error: 403",), "permission", "returned error: 403"),
+        (2, ("gzip: stdin: not in gzip format", "tar: Child returned status 1"), "schema_mismatch", "not in gzip"),
+        (-15, ("exporting orders",), "killed", "exporting orders"),
+        (1, ("bash: warning: cannot change locale: No such file or directory", "bad rate"), "code_error", "bad rate"),
+        (
+            1,
+            (
+                "WARNING: Permission denied for /etc/cache",
+                "Connection refused by the cache, going on without",
+                "Traceback (most recent call last):",
+                '  File "ratio.py", line 4, in <module>',
+                "ZeroDivisionError: division by zero",
+            ),
+            "code_error",
+            "ZeroDivisionError: division by zero",
+        ),
+        (
+            1,
+            (
+                "java.lang.IllegalStateException: order 4711 cannot be booked",
+                "\tat com.corp.etl.Loader.main(Loader.java:21)",
+                'Caused by: java.lang.NullPointerException: because "total" is null',
+                "\tat com.corp.etl.Order.sum(Order.java:41)",
+                "\t... 1 more",
+            ),
+            "code_error",
+            'Caused by: java.lang.NullPointerException: because "total" is null',
+        ),
+    ],
+)
+def test_a_program_is_judged_by_what_it_raised_or_said_last_and_not_by_its_warnings(
+    code: int, output: Sequence[str], category: str, quote: str
+) -> None:
+    verdict = failure_of(around(code, *output)).verdict
+    assert (verdict.category, quote in verdict.quote) == (category, True)
+
+
+def test_programs_that_failed_differently_have_other_fingerprints() -> None:
+    first, same, other = (
+        failure_of(around(1, line)).fingerprint
+        for line in ("cannot open ledger 41", "cannot open ledger 42", "the rates are stale")
+    )
+    assert first == same != other
+
+
+@pytest.mark.parametrize(
+    ("words", "category", "quote"),
+    [
+        ("FATAL: could not connect to ledger-db:5432: Connection refused", "dependency", "Connection refused"),
+        ("ERROR: nothing was exported", "code_error", "ERROR: nothing was exported"),
+        ("all rows were read", "code_error", "Task exited: exit code 3"),
+    ],
+)
+def test_a_task_that_just_leaves_is_told_by_what_it_printed(words: str, category: str, quote: str) -> None:
+    printed = {"level": "info", "event": words, "logger": "task.stdout"}
+    left = {"level": "error", "event": "Task exited", "exit_code": 3}
+    verdict = failure_of(entries(BEGUN, printed, left)).verdict
+    assert (verdict.category, quote in verdict.quote) == (category, True)
+
+
+def test_a_task_that_leaves_with_words_is_told_by_them() -> None:
+    left = {"level": "error", "event": "Task exited", "exit_code": "no files found in /data/landing for 2026-11-20"}
+    verdict = failure_of(entries(BEGUN, left)).verdict
+    assert (verdict.category, "no files found" in verdict.quote) == ("missing_input", True)

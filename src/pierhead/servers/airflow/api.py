@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pierhead.sdk import Invalid, NotFound, ToolFailed
 from pierhead.sdk.upstream import Json
 from pierhead.servers.airflow.session import Session
-from pierhead.servers.airflow.shapes import Asset, Dag, ImportFailure, Instance, Pool, Run, TaskDefinition
+from pierhead.servers.airflow.shapes import Asset, Dag, Event, ImportFailure, Instance, Pool, Run, TaskDefinition
 
 Shape = TypeVar("Shape", bound=BaseModel)
 Parameters = Mapping[str, str | int | Sequence[str]]
@@ -121,6 +121,11 @@ class ApiV2:
     async def import_failures(self, limit: int) -> tuple[list[ImportFailure], int]:
         said = await self._get("importErrors", params={"limit": limit, "order_by": "-timestamp"})
         return page_of(ImportFailure, said, "import_errors")
+
+    async def events(self, dag_id: str, run_id: str) -> list[Event]:
+        """What Airflow noted of a run, and what people did to it, the newest first."""
+        asked: Parameters = {"dag_id": dag_id, "run_id": run_id, "order_by": "-event_log_id", "limit": _PAGE}
+        return page_of(Event, await self._get("eventLogs", params=asked), "event_logs")[0]
 
     async def health(self) -> Mapping[str, Any]:
         return as_object(await self._get("monitor", "health"))

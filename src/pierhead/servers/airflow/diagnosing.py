@@ -13,10 +13,11 @@ from pierhead.sdk.envelope import Envelope, Limits, Link, summed_up
 from pierhead.sdk.redacting import redact
 from pierhead.servers.airflow.answers import Diagnosis, FailedTask, Wait
 from pierhead.servers.airflow.desk import LAST_SUCCESS, LATEST, LATEST_FAILED, Desk
+from pierhead.servers.airflow.events import noted, set_by_somebody
 from pierhead.servers.airflow.failures import Failure, failure_of
 from pierhead.servers.airflow.graph import Graph
 from pierhead.servers.airflow.reading import tail
-from pierhead.servers.airflow.shapes import Instance, Pool, Run, TaskDefinition, seconds_of
+from pierhead.servers.airflow.shapes import Event, Instance, Pool, Run, TaskDefinition, seconds_of
 
 _MOST_FAILED: Final = 3
 _MOST_WAITS: Final = 10
@@ -25,6 +26,9 @@ _LOG: Final = 4 * 2**20
 _SLOW: Final = frozenset({"running", "deferred", "up_for_reschedule"})
 _UNSTARTED: Final = frozenset({"", "scheduled", "queued"})
 _BROKEN: Final = frozenset({"failed", "up_for_retry"})
+_UNTOLD_END: Final = {"category": "unknown", "reason": "no task of it failed, or it was cleared"}
+#: What a log says that does not know why it ended.
+_UNTOLD: Final = frozenset({"unknown", "killed"})
 
 
 @dataclass(slots=True)
@@ -110,6 +114,8 @@ async def _failed_task(case: _Case, instance: Instance) -> FailedTask:
         case.missing.append(f"log of {instance.name}: {failed.message}")
         failure = Failure()
     verdict = failure.verdict
+    if verdict.category in _UNTOLD:
+        verdict = noted(await _events(case), known) or verdict
     return FailedTask(
         task_id=instance.task_id,
         map_index=instance.map_index if instance.map_index >= 0 else None,
@@ -130,6 +136,14 @@ async def _failed_task(case: _Case, instance: Instance) -> FailedTask:
     )
 
 
+async def _events(case: _Case) -> Sequence[Event]:
+    try:
+        return await case.desk.api.events(case.dag_id, case.run.dag_run_id)
+    except (NotFound, ToolFailed) as failed:
+        case.missing.append(f"events: {failed.message}")
+        return []
+
+
 async def _ended_by(case: _Case) -> dict[str, str]:
     """Why a run failed in which no task did: its time was over, or nothing of it could start."""
     if case.run.state != "failed" or any(each.state in _BROKEN for each in case.instances):
@@ -140,7 +154,8 @@ async def _ended_by(case: _Case) -> dict[str, str]:
         return {"category": "timeout", "reason": f"dagrun_timeout of {most:.0f} s is over: it ran for {lasted:.0f} s"}
     stuck = [each.name for each in case.instances if each.state in _UNSTARTED]
     if not stuck:
-        return {"category": "unknown", "reason": "no task of it failed, or it was cleared"}
+        by = set_by_somebody(await _events(case), "", case.run.start_date)
+        return {"category": by.category, "reason": by.quote} if by else dict(_UNTOLD_END)
     earlier = {task.task_id for task in case.tasks if task.depends_on_past} & {each.task_id for each in case.instances}
     why = "depends_on_past, and the run before has not succeeded" if earlier else "what they wait for cannot come"
     return {"category": "unknown", "reason": f"deadlock: {', '.join(stuck[:5])} could not start: {why}"}

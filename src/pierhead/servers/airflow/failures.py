@@ -33,15 +33,22 @@ _AROUND: Final = re.compile(
 )
 #: An exception that says no more than that something outside, or told before, has failed.
 _OUTSIDE: Final = re.compile(
-    r"^(?:\w+\.)*(?:AirflowException|TaskDeferralError|RuntimeError|Exception|\w*(?:Job|Pod|Container|Batch)\w*): "
+    r"^(?:\w+\.)*"
+    r"(?:AirflowException|TaskDeferralError|RuntimeError|Exception|\w*(?:Job|Pod|Container|Batch|Spark)\w*): "
     r".*(?:fail|exit|abort|see .{0,20}log|returned)|^SystemExit: \d+$",
     re.IGNORECASE | re.MULTILINE,
 )
+#: What programs only warn of, they go on after.
+_WARNED: Final = re.compile(r"(?:\S{1,80}: )?\[?warn(?:ing)?\]?[: ]", re.IGNORECASE)
+_RAISED_FROM: Final = "\nThe above exception was the direct cause of the following exception:"
 _ENDED: Final = "Task failed with exception"
 #: What Airflow 3 says when it has read a DAG and runs the task, and when the task has ended, however it did.
 _BEGUN: Final = "Worker startup parse complete"
 _ENDINGS: Final = (_ENDED, "::group::Post Execute", "Process exited", "Process terminated", "Task finished")
-_LEFT: Final = re.compile(r"Process exited abnormally: exit code (-?\d+)")
+_LEFT: Final = re.compile(r"(?:Process exited abnormally|Task exited): exit code (-?\d+)")
+#: What a task wrote by itself, as Airflow 3 names it.
+_PRINTED: Final = frozenset({"task.stdout", "task.stderr"})
+_COMPLAINT: Final = re.compile(r"\b(?:error|fatal|critical|fail(?:ed|ure)|cannot|could not|abort)", re.IGNORECASE)
 _MODULE: Final = "raised."
 _PLAIN: Final = re.compile(r"[A-Z]\w*(?::|$)")
 _UNTOLD: Final = frozenset({"unknown", "code_error"})
@@ -53,6 +60,7 @@ _EXITS: Final[dict[int, Category]] = {
     137: "killed",
     -9: "killed",
     143: "killed",
+    -15: "killed",
 }
 _MOST_OUTPUT: Final = 60
 
@@ -88,7 +96,7 @@ def failure_of(tail: Tail) -> Failure:
         verdict = _broken_off(lines)
     found = find_exceptions([redact(text) for text in _named(texts)])[-_MOST_EXCEPTIONS:]
     if not found and around is not None:
-        found = find_exceptions(redact(around.text))[-1:]
+        found = find_exceptions(redact(_with(around.text, verdict.quote)))[-1:]
     exceptions = [
         ExceptionTold(
             kind=each.kind.removeprefix(_MODULE),
@@ -115,6 +123,11 @@ def _around(lines: Sequence[Line]) -> Line | None:
     return next((line for line in reversed(lines) if line.level == "error" and _AROUND.search(line.text)), None)
 
 
+def _with(around: str, quote: str) -> str:
+    """What Airflow says of any program that failed, and what that one said: another failure, another fingerprint."""
+    return around if not quote or quote in around else f"{around.rstrip()} It said: {quote}"
+
+
 def _judged(lines: Sequence[Line]) -> Verdict:
     """By the exception that ended the task; where it only wraps what was told before it, by everything."""
     ended = next((line for line in reversed(lines) if line.text.startswith(_ENDED)), None)
@@ -124,22 +137,35 @@ def _judged(lines: Sequence[Line]) -> Verdict:
     if known is not None:
         return known
     own = _by_output([ended])
+    if own.category in _UNTOLD and (cause := _by_cause(ended.text)) is not None:
+        return cause
     whole = _by_output(lines) if own.category == "unknown" or _OUTSIDE.search(ended.text) else own
     return own if whole.category in _UNTOLD else whole
 
 
+def _by_cause(traceback: str) -> Verdict | None:
+    """By what an exception was raised from, where that says more than the exception itself."""
+    before, _, _ = traceback.rpartition(_RAISED_FROM)
+    if not before:
+        return None
+    known = said_by_exception(before) or classify(facts_in_text(before.splitlines(), "driver", "task log"))
+    return known if known.category not in _UNTOLD else None
+
+
 def _of_process(lines: Sequence[Line]) -> Verdict | None:
-    """A process that left by itself, without a word."""
+    """A process that left by itself, without an exception: by what it had written, else by its exit code."""
     last = lines[-1].text if lines else ""
     match = _LEFT.match(last)
     if match is None:
         return None
     before = _by_output(lines[:-1])
-    return (
-        before
-        if before.category != "unknown"
-        else Verdict(_EXITS.get(int(match[1]), "code_error"), "likely", (f"exit.{match[1]}",), last)
-    )
+    if before.category != "unknown":
+        return before
+    words = [line.text for line in lines if line.logger in _PRINTED][-_MOST_OUTPUT:]
+    if known := said_by_program(words) or _said(words):
+        return known
+    quote = next((each for each in reversed(words) if _COMPLAINT.search(each)), last)
+    return Verdict(_EXITS.get(int(match[1]), "code_error"), "likely", (f"exit.{match[1]}",), line_at(quote, 0))
 
 
 def _broken_off(lines: Sequence[Line]) -> Verdict:
@@ -152,8 +178,8 @@ def _by_output(lines: Sequence[Line]) -> Verdict:
     """By what the task, and what it ran, said from its beginning to its end."""
     around = _around(lines)
     told = [line for line in lines if line is not around]
-    texts = [part for line in told for part in line.text.splitlines()]
-    written = [part for line in told for part in _written(line).splitlines()]
+    texts = [part for line in told for part in line.text.splitlines() if not _WARNED.match(part)]
+    written = [part for line in told for part in _written(line).splitlines() if not _WARNED.match(part)]
     output = texts[-_MOST_OUTPUT:]
     if around is not None and (refused := refused_by_shell(output)) is not None:
         return refused
@@ -164,10 +190,15 @@ def _by_output(lines: Sequence[Line]) -> Verdict:
     raised = [line for line in told if line.level in {"error", "critical"}]
     ending = [part for line in raised[-1:] for part in line.text.splitlines()[-3:]]
     if around is None:
-        output = ending
-    elif (known := said_by_program(output)) is not None:
-        return known
-    return _said(output) or _exited(around, output) or (_raised(ending) if verdict.category == "unknown" else verdict)
+        return _said(ending) or (_raised(ending) if verdict.category == "unknown" else verdict)
+    output = _since_raised(output)
+    return said_by_program(output) or _said(output) or _exited(around, output, verdict)
+
+
+def _since_raised(output: list[str]) -> list[str]:
+    """From the last exception on that the program told: it had gone on after what it said before."""
+    raised = [each for each in find_exceptions(output) if not _OUTSIDE.search(f"{each.kind}: {each.message}")]
+    return output[raised[-1].first_line - 1 :] if raised else output
 
 
 def _said(output: list[str]) -> Verdict | None:
@@ -179,12 +210,12 @@ def _said(output: list[str]) -> Verdict | None:
     return None
 
 
-def _exited(around: Line | None, output: list[str]) -> Verdict | None:
-    """By how the program ended that the task ran; what it said last is the line that shows most."""
-    if around is None:
-        return None
+def _exited(around: Line, output: list[str], verdict: Verdict) -> Verdict:
+    """By how the program ended that the task ran; what it raised, or else said last, is the line that shows most."""
     match = _EXIT.search(around.text)
     code = int(match[1]) if match else 1
+    if code not in _EXITS and verdict.category == "code_error":
+        return verdict
     words = [line for line in output if line.strip() and not line.startswith("Command exited with return code")]
     quote = words[-1].strip() if words else around.text.strip().splitlines()[-1]
     return Verdict(_EXITS.get(code, "code_error"), "likely", (f"exit.{code}",), line_at(quote, 0))

@@ -155,8 +155,8 @@ def _entry(raw: bytes) -> Line:
         return _plain(raw)
     entry = cast("Mapping[str, Any]", said)
     text = str(entry.get("event", ""))[:_LONGEST_LINE]
-    if isinstance(code := entry.get("exit_code"), int):
-        text += f": exit code {code}"
+    if isinstance(code := entry.get("exit_code"), int | str) and code != "":
+        text += f": exit code {code}" if isinstance(code, int) else f": {code}"[:_LONGEST_LINE]
     details = entry.get("error_detail")
     if isinstance(details, list):
         text += f"\n{_traceback(cast('list[Any]', details))}"

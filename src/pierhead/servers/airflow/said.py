@@ -58,15 +58,17 @@ _KNOWN: Final = (
         "http-absent",
         "missing_input",
         r"\b4(?:04|10)\b.{0,16}(?:Not Found|Gone|Client Error)",
-        r"status.?code\W{1,5}404",
+        r"status.?code\W{1,5}404|returned error: 4(?:04|10)\b",
     ),
     _of(
         "http-limit",
         "dependency",
         r"\b429[: ]{1,2}(?:Too Many|Client Error)",
-        r"status.?code\W{1,5}429",
+        r"status.?code\W{1,5}429|returned error: 429",
         r"too many requests|rate.?limit(?:ed| exceeded)",
+        r"(?:reduce|exceeded) your (?:request )?rate|\bthrottl(?:ed|ing)\b",
     ),
+    _of("http-denied", "permission", r"returned error: 40[13]\b|status.?code\W{1,5}40[13]"),
     _of(
         "http-broken",
         "dependency",
@@ -82,6 +84,13 @@ _KNOWN: Final = (
         r"unable to connect|could not (?:connect|translate host)|too many (?:clients|connections)",
         r"failed to establish (?:a |any )?(?:new )?connection|does not support SSL",
     ),
+    # Processes that a task began, and that are gone.
+    _of(
+        "worker-process",
+        "killed",
+        "process pool was terminated abruptly",
+        "worker process .{0,60}unexpectedly terminated",
+    ),
     # Data and databases.
     _of("role", "permission", r"\b(?:role|user|login) \S{1,120} does not exist"),
     _of("database-file", "missing_input", "unable to open database file"),
@@ -92,6 +101,12 @@ _KNOWN: Final = (
         r"columns? expected but not found|do not match columns",
         r"^(?:\w+\.)*(?:InvalidTextRepresentation|DatatypeMismatch|NumericValueOutOfRange): ",
     ),
+    _of(
+        "damaged",
+        "schema_mismatch",
+        r"^(?:\w+\.)*Bad(?:Zip|Gzip)File: |not in \w+ format|not a (?:zip|gzip|bzip2|xz|tar|parquet) file",
+        r"end-of-central-directory signature|invalid compressed data|file could not be opened successfully",
+    ),
     _of("locked", "timeout", r"database (?:table )?is locked|could not obtain lock|lock wait|deadlock detected"),
     _of("disk", "dependency", "no space left on device|disk quota exceeded"),
 )
@@ -101,6 +116,14 @@ _OF_PROGRAMS: Final = (
 )
 _SHELL: Final = re.compile(r"^\S*sh: (?:-c: )?line \d+: (?:syntax error|\w+: unbound variable)")
 _LATE: Final = re.compile(r"time(?:d|s)? ?-?out", re.IGNORECASE)
+#: Nobody listened, however long was waited for it.
+_REFUSED: Final = re.compile(r"connection refused|name or service not known|no route to host", re.IGNORECASE)
+#: An exception that a library of tables raised over the columns or the values that it was given.
+_OF_TABLES: Final = re.compile(
+    r'^ +File "(?:[^"]*/)?(?:pandas|polars|pyarrow|dask)/[^"]*", line \d+.*\n(?: {4,}.*\n)*'
+    r"(?:\w+\.)*(?:KeyError: |(?:Value|Type)Error: .*(?:convert|parse|invalid literal|merge on|column|field)).*",
+    re.MULTILINE | re.IGNORECASE,
+)
 
 
 def said_by_exception(traceback: str) -> Verdict | None:
@@ -109,10 +132,25 @@ def said_by_exception(traceback: str) -> Verdict | None:
     text = "\n".join(line for line in lines if not line[:1].isspace() or line.endswith(_STARTING))
     for known in _KNOWN:
         found = list(known.pattern.finditer(text))
-        quote = line_at(text, found[-1].end() - 1) if found else ""
-        if quote and not (known.rule == "raised.no-connection" and _LATE.search(quote)):
+        quote = line_at(text, _first_of_line(text, found)) if found else ""
+        is_late = known.rule == "raised.no-connection" and _LATE.search(quote) and not _REFUSED.search(quote)
+        if quote and not is_late:
             return Verdict(known.category, "confirmed", (known.rule,), quote)
-    return None
+    return _said_by_tables(traceback)
+
+
+def _first_of_line(text: str, found: "Sequence[re.Match[str]]") -> int:
+    """Where the words end that stand first in the last line with some of them."""
+    begin = text.rfind("\n", 0, found[-1].end() - 1) + 1
+    return next(each.end() - 1 for each in found if each.end() > begin)
+
+
+def _said_by_tables(traceback: str) -> Verdict | None:
+    """Of a table that has other columns, or other values in them, than the code expects."""
+    found = list(_OF_TABLES.finditer(traceback))
+    if not found or found[-1].end() < len(traceback.rstrip()):
+        return None
+    return Verdict("schema_mismatch", "likely", ("raised.tables",), line_at(traceback, found[-1].end() - 1))
 
 
 def said_by_program(output: Sequence[str]) -> Verdict | None:

@@ -240,3 +240,14 @@ class ImportFailure(_Shape):
     filename: Text = ""
     timestamp: Text = ""
     stack_trace: Text = ""
+
+
+class Event(_Shape):
+    """An entry of Airflow's own log of events; `task_id` is empty where it is of the whole run."""
+
+    when: Text = ""
+    task_id: Text = ""
+    map_index: int | None = None
+    try_number: int | None = None
+    event: Text = ""
+    extra: Text = ""
