@@ -24,9 +24,10 @@ from pierhead.core.bounds import Bounds, read_bounds
 from pierhead.core.catalog import DataClass, Discovery, Effect, Risk
 from pierhead.core.reach import EVERY, Every, Row
 from pierhead.core.rule import Who, parse_who
-from pierhead.core.usage import Minutes
+from pierhead.core.usage import MOST_MINUTES, Minutes
 from pierhead.sdk.authorize import declare
 from pierhead.usecases.check_guest import host_of
+from pierhead.usecases.official_forms import LATEST
 from pierhead.usecases.ports_declared import DeclaredTool
 from pierhead.usecases.register_server import RESERVED
 
@@ -130,7 +131,7 @@ class Strict(BaseModel):
 
 def _free(name: str) -> str:
     if name in RESERVED:
-        raise ValueError(f"{name!r} is no name of a server: a page of ours stands there; choose another")
+        raise ValueError(f"{name!r} is no name of a server: something of ours is called so; choose another")
     return name
 
 
@@ -158,10 +159,16 @@ class Access(Strict):
 
 
 class DeclaredMinutes(Strict):
-    mode: float = Field(ge=0)
-    low: float = Field(ge=0)
-    high: float = Field(ge=0)
+    mode: float
+    low: float
+    high: float
     method: str
+
+
+def _of_a_range(saved: float | DeclaredMinutes) -> float | DeclaredMinutes:
+    if not _minutes(saved).is_range:
+        raise ValueError(f"it is no range of minutes: give 0 <= low <= mode <= high <= {MOST_MINUTES:g}")
+    return saved
 
 
 class BoundsMembers(Strict):
@@ -195,9 +202,15 @@ class Narrowing(BoundsMembers):
 class DeclaredGuestTool(BoundsMembers):
     policy: PolicyText
     effect: Annotated[str, AfterValidator(lambda text: member_of(Effect, text))]
-    minutes_saved: float | DeclaredMinutes
+    minutes_saved: Annotated[float | DeclaredMinutes, AfterValidator(_of_a_range)]
     approval: Annotated[str, AfterValidator(lambda text: member_of(Approval, text))] | None = None
     timeout: float = Field(30.0, gt=0, le=3600)
+
+
+def _one_version(version: str) -> str:
+    if version == LATEST:
+        raise ValueError(f"{LATEST!r} is no version: galleries ask for whichever is the newest by it")
+    return version
 
 
 class Objectives(Strict):
@@ -231,7 +244,9 @@ class ServerModel(Strict):
     description: str = ""
     access: PolicyText | Access = "nobody"
     title: str = Field("", max_length=100)
-    version: Annotated[str, StringConstraints(pattern=r"^([0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?$")] = ""
+    version: Annotated[
+        str, StringConstraints(pattern=r"^([0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?$"), AfterValidator(_one_version)
+    ] = ""
     repository: Annotated[str, StringConstraints(pattern=r"^(https://[^\s]{1,500})?$")] = ""
     icon: Annotated[str, StringConstraints(max_length=255, pattern=r"^(https://[^\s]{1,247})?$")] = ""
     gallery: Gallery | None = None

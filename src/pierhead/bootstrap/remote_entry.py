@@ -43,7 +43,8 @@ class Remote:
 
 def _web_address(url: str) -> str:
     if _WEB.fullmatch(url) is None:
-        raise ValueError(f"{url!r} is no http or https address without credential and fragment")
+        where = "it" if "@" in url else repr(url)  # what stands before an @ may be a password
+        raise ValueError(f"{where} is no http or https address without credential and fragment")
     return url
 
 

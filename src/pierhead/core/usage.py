@@ -12,6 +12,8 @@ ESTIMATE_DAYS: Final = 180
 """How long an estimate holds after it was stated."""
 _DAY_S: Final = 86_400.0
 ESTIMATE_S: Final = ESTIMATE_DAYS * _DAY_S
+MOST_MINUTES: Final = 10_080.0
+"""What one call may save at most: a week."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Minutes:
     def estimate(cls, mode: float) -> "Minutes":
         """A bare number: an estimate without a stated range."""
         return cls(mode=mode, low=mode, high=mode, method="estimate")
+
+    @property
+    def is_range(self) -> bool:
+        """Whether it is one that can be summed: from low over mode to high, and nothing that no person would do."""
+        return 0 <= self.low <= self.mode <= self.high <= MOST_MINUTES
 
     @property
     def valid_until(self) -> float | None:

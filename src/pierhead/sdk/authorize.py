@@ -18,7 +18,7 @@ from pierhead.core.foreseen import Estimate, Foreseen
 from pierhead.core.identity import Caller
 from pierhead.core.json import Json
 from pierhead.core.rule import Who, parse_who
-from pierhead.core.usage import Minutes
+from pierhead.core.usage import MOST_MINUTES, Minutes
 from pierhead.sdk.examples import read_examples
 from pierhead.usecases.told_by_tools import Asks, Offered
 
@@ -209,8 +209,9 @@ def _bounds(channels: Iterable[str] | None, when: str | Iterable[str] | None) ->
 
 def _minutes(saved: float | Minutes) -> Minutes:
     minutes = saved if isinstance(saved, Minutes) else Minutes.estimate(float(saved))
-    if not 0 <= minutes.low <= minutes.mode <= minutes.high:
-        raise _wrong(f"minutes_saved {saved} is no range from low over mode to high", "give 0 <= low <= mode <= high")
+    if not minutes.is_range:
+        hint = f"give 0 <= low <= mode <= high <= {MOST_MINUTES:g}"
+        raise _wrong(f"minutes_saved {saved} is no range from low over mode to high", hint)
     return minutes
 
 

@@ -14,6 +14,7 @@ from pierhead.core.identity import Caller
 from pierhead.core.review import Binding
 from pierhead.usecases.check_definitions import check_definitions, refuse_hostile
 from pierhead.usecases.check_entry import check_entry
+from pierhead.usecases.official_forms import LATEST
 from pierhead.usecases.ports_catalogue import Change, Entry, Version
 from pierhead.usecases.registry_desk import RegistryDesk, binding, commit, entry_of, version_of
 from pierhead.usecases.rights import is_owner, person_of, require
@@ -111,7 +112,8 @@ def _refuse_flood(entry: Entry, made: Version, known: Sequence[Version]) -> None
 def new_version(entry: Entry, manifest: Manifest, known: Sequence[Version], by: str, desk: RegistryDesk) -> Version:
     """These definitions as a version that is registered, under a name that nothing signed bears."""
     declared = desk.declarations.read(entry.name, entry.document)
-    name, lock = _free_name(declared.version or manifest.version or "1", known)
+    told = declared.version or manifest.version
+    name, lock = _free_name("1" if told in {"", LATEST} else told, known)
     now = desk.clock.now()
     return Version(
         server=entry.name,

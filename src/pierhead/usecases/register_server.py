@@ -22,8 +22,8 @@ from pierhead.usecases.rights import is_owner, may_register, person_of, require
 from pierhead.usecases.vet_offer import REGISTER, vetted
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
-#: Names that no server has: our own pages stand where theirs would.
-RESERVED: Final = frozenset({"register"})
+#: Names that no server has: a page of ours stands there, and the front desk is called so in clients' files.
+RESERVED: Final = frozenset({"register", "pierhead"})
 
 
 async def register_server(name: str, document: Mapping[str, Json], caller: Caller, desk: RegistryDesk) -> Entry:
@@ -41,7 +41,7 @@ async def register_server(name: str, document: Mapping[str, Json], caller: Calle
             code="bad-entry",
         )
     if name in RESERVED:
-        message = f"{name!r} is no name of a server: a page of ours stands there"
+        message = f"{name!r} is no name of a server: something of ours is called so"
         raise Invalid(message, hint="choose another name", code="bad-entry")
     _check(name, document, desk)
     others = await desk.catalogue.entries()

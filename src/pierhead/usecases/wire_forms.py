@@ -107,6 +107,8 @@ def _minutes_from_form(form: object) -> Minutes:
         members.number("stated_at") if "stated_at" in members.form else 0.0,
     )
     members.done()
+    if not minutes.is_range:
+        raise wrong("minutes", "they are no range from low over mode to high, or of more than a week")
     return minutes
 
 

@@ -138,6 +138,13 @@ def test_a_guest_tool_without_a_policy_does_not_load(tmp_path: Path) -> None:
     assert "servers.time.tools.now.policy is missing" in faults(tmp_path, guest)
 
 
+@pytest.mark.parametrize("saved", ["-1", "1.0e+308", ".inf", ".nan", "{mode: 1, low: 2, high: 3, method: estimate}"])
+def test_minutes_that_nobody_can_save_do_not_load(tmp_path: Path, saved: str) -> None:
+    tools = f"tools: {{now: {{policy: everyone, effect: read, minutes_saved: {saved}}}}}"
+    guest = f"servers:\n  time: {{kind: stdio, command: [sh], owner: o, support: s, access: everyone, {tools}}}\n"
+    assert "servers.time.tools.now.minutes_saved" in faults(tmp_path, guest)
+
+
 def test_a_program_that_is_not_there_is_named_before_anything_starts(tmp_path: Path) -> None:
     tools = "tools: {now: {policy: everyone, effect: read, minutes_saved: 1}}"
     guest = f"servers:\n  time: {{kind: stdio, command: [no-such-program], owner: o, support: s, {tools}}}\n"
@@ -175,10 +182,13 @@ def test_a_remote_guest_names_its_address_and_where_its_credential_is(tmp_path: 
         ("url: 'https://sky.example/', headers: {X: {value: \"a\\nb\"}}", "servers.sky.headers.X"),
         ("url: 'https://sky.example/', headers: {X-Api-Key: {value: abc}}", "is a secret"),
         ("url: 'https://sky.example/', command: [sh]", "unknown key servers.sky.command"),
+        ("url: 'https://sky.example/', version: latest", "'latest' is no version"),
     ],
 )
 def test_a_remote_guest_that_cannot_be_reached_safely_does_not_load(tmp_path: Path, members: str, fault: str) -> None:
-    assert fault in faults(tmp_path, remote(members))
+    told = faults(tmp_path, remote(members))
+    assert fault in told
+    assert "secret@" not in told
 
 
 def test_a_view_names_an_audience_and_what_is_left_out_restricts_nothing(tmp_path: Path) -> None:

@@ -64,6 +64,11 @@ async def test_a_process_is_known_by_the_version_that_it_tells_of_itself(desk: R
     assert (found.checked_at, found.is_as_signed) == (50.0, True)
 
 
+async def test_no_version_is_called_latest(desk: RegistryDesk) -> None:
+    await publish_manifest("clock", manifest_of(*TOOLS[:1], version="latest"), desk)
+    assert (await publish_version("clock", None, BOB, desk)).version == "1"
+
+
 async def test_what_was_handed_in_vouches_for_it(desk: RegistryDesk) -> None:
     signer, version = Signer(), await version_of("clock", "1", desk)
     pinned = replace(desk, signatures=PinnedKeys.read({"build": signer.pem}))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.registry_in_memory import DOCUMENT, FLEET_SNAPSHOT, MANIFEST, OWN, Kept, desk_in_memory
 
-from pierhead.core.errors import Conflict
+from pierhead.core.errors import Conflict, Invalid
 from pierhead.core.server_key import ServerKey
 from pierhead.core.snapshot import PolicyText, Snapshot
 from pierhead.core.usage import Minutes
@@ -266,6 +266,8 @@ async def test_an_estimate_is_as_old_as_its_version_whatever_the_process_says() 
 def test_a_manifest_dates_no_estimate_and_a_snapshot_does() -> None:
     dated = replace(MANIFEST.tools[0], minutes=Minutes(9, 5, 20, "timed", stated_at=1000.0))
     assert tool_from_form(tool_to_form(dated)) == dated
+    with pytest.raises(Invalid, match="no range from low over mode to high"):
+        tool_from_form(tool_to_form(replace(dated, minutes=replace(dated.minutes, low=-1.0))))
     told = manifest_from_form(manifest_to_form(replace(MANIFEST, tools=(dated,))))
     assert told.tools[0].minutes == Minutes(9, 5, 20, "timed")
 

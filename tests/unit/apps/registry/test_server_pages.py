@@ -364,7 +364,8 @@ async def test_an_entry_is_registered_as_yaml(visit: Visit) -> None:
     [
         ({"name": "time"}, "name", "there is a server 'time' already"),
         ({"name": "No Such Name"}, "name", "is no name of a server"),
-        ({"name": "register"}, "name", "a page of ours stands there"),
+        ({"name": "register"}, "name", "something of ours is called so"),
+        ({"name": "pierhead"}, "name", "something of ours is called so"),
         ({"support": ""}, "support", "support is missing"),
         ({"tools": "search_tickets"}, "tools", "Line 1 is not a name, an effect, minutes and who may use it."),
         ({"tools": "x look 3 everyone"}, "tools", "Line 1: look is no effect"),
