@@ -50,11 +50,12 @@ _TOKEN: Final = re.compile(r"\.?\w+(?:[.'-]\w+)*'?|[.!?](?=\s|$)|[,;:(]")
 #: Where something is sent or paid to: an address, an account, a card, a wallet.
 _PLACE: Final = re.compile(
     r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}|https?://[^\s)]{1,300}"
-    r"|\b[a-z]{2}\d{2}(?: ?\d{4}){3,6}(?: ?\d{1,4})?\b"
+    r"|\b[a-z]{2}\d{2}(?: ?\d{4}){3,6}(?: ?\d{1,4})?\b|\b[a-z]{2}\d{2}[a-z]{0,4}\d{10,28}\b"
     r"|\bbc1[a-z0-9]{20,60}\b|\b0x[0-9a-f]{40}\b|\b(?:\d{4}[ -]){3}\d{4}\b|\b\d{8,12}\b"
 )
 _EXAMPLE: Final = re.compile(r"example\.(com|org|net)|localhost|127\.0\.0\.1")
 _NAMED: Final = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)+")
+_FILE: Final = re.compile(r"[\w-]*(?:\.[\w-]+)*\.(?:json|ya?ml|env|pem|key|conf|ini|toml|cfg|netrc|npmrc)")
 _ENDS: Final = frozenset(".!?")
 _STOPS: Final = frozenset(",;:(")
 #: What a verb that orders may stand behind.
@@ -113,6 +114,8 @@ def _terms(word: str) -> tuple[_Term, ...]:
         found += _BEGINNING.get(word[:size], ())
     if _NAMED.fullmatch(word):
         found.append(_Term((), "NAMED"))
+    if _FILE.fullmatch(word):
+        found.append(_Term((), "FILE"))
     return tuple(found)
 
 

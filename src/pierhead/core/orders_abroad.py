@@ -17,13 +17,13 @@ _WORDS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (  # Spanish
         r"ignor(a|e|en|ar)|olvid(a|e|ar)|descart(a|e)|omit(e|a|ir)|haz caso omiso|obedec(e|er) a |no (hagas|haga|hagan) caso|no (sigas|siga|sigan|obedezcas|obedezca|cumplas|cumpla|respetes|respete)|desobede(ce|zca)|prescind(e|a) de|salta(te)?|deja de (seguir|lado)",
         r"instruccion(es)?|ordenes|reglas|indicaciones|directrices|mensajes|(te|se|le) (indicaron|dijeron|indico|dijo|dieron)|indicado|orientaciones|normas|politicas|consignas|prompt",
-        r"no (le |lo |se )*(digas|diga|informes|informe|menciones|mencione|reveles|avises|cuentes|muestres)|no (debe|debes|deben) (comentar|decir|contar)\w*|sin (informar|avisar|decir|que lo sepa|que se entere)|no se enter[ea]|no (debe|deben|puede|tiene que|ha de) (saber|enterarse|conocer|ver|notar)|a espaldas|(ocult|escond)(a|e)(lo|selo| (esto|este|esta|la llamada))|en secreto",
+        r"(no|nunca) (le |lo |se )*(digas|diga|informes|informe|menciones|mencione|reveles|avises|cuentes|muestres)|no (debe|debes|deben) (comentar|decir|contar)\w*|sin (informar|avisar|decir|que lo sepa|que se entere)|no se enter[ea]|no (debe|deben|puede|tiene que|ha de) (saber|enterarse|conocer|ver|notar)|a espaldas|(ocult|escond)(a|e)(lo|selo| (esto|este|esta|la llamada))|en secreto",
         r"usuario|usuaria|nadie|persona|client[ea]|humano",
     ),
     (  # Portuguese
         r"ignor(e|a|ar|em)|esque(ca|cam|cer)|desconsider(e|ar)|descart(e|ar)|desobede(ca|cer|ce)|nao (siga|sigas|obedeca|cumpra|respeite|leve em conta)|deixe de (seguir|lado)|passe por cima",
         r"instruco?e?s|instrucoes|regras|ordens|diretrizes|mensagens|orientacoes|normas|politicas|indicacoes|prompt|(te|lhe) (disseram|foi dito)",
-        r"nao (diga|conte|informe|mencione|revele|avise|mostre)|sem (informar|avisar|dizer|contar|que (o|a) \w+ saiba)|nao (deve|devem|pode|precisa) (saber|perceber|ver|descobrir)|nao (fique|fica) sabendo|(escond|ocult)(a|e) (isso|isto|este|esta)|em segredo",
+        r"(nao|nunca) (diga|conte|informe|mencione|revele|avise|mostre)|sem (informar|avisar|dizer|contar|que (o|a) \w+ saiba)|nao (deve|devem|pode|precisa) (saber|perceber|ver|descobrir)|nao (fique|fica) sabendo|(escond|ocult)(a|e) (isso|isto|este|esta)|em segredo",
         r"usuario|utilizador|ninguem|pessoa|client[ea]|humano",
     ),
     (  # French
@@ -41,7 +41,7 @@ _WORDS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (  # Italian
         r"ignora(re|te)?|dimentica(re|te)?|trascura|non considerare|non (seguire|seguite|rispettare|obbedire|tenere conto|applicare)|disobbedisci|disobbedire|lascia perdere|scavalca",
         r"istruzioni|regole|ordini|direttive|messaggi|indicazioni|linee guida|politiche|prompt|ti (hanno|e stato) dett[oi]|consegne",
-        r"non (dirlo|dire|informare|menzionare|rivelare|avvisare|mostrare)|senza (informare|dirlo|avvisare|che .{0,20}sappia)|non (deve|devono|puo) (sapere|accorgersi|vedere|scoprire)|all'insaputa|nascond(i|ere|ete)(lo| (questo|questa))|di nascosto|in segreto",
+        r"(non|mai) (dirlo|dire|informare|menzionare|rivelare|avvisare|mostrare)|senza (informare|dirlo|avvisare|che .{0,20}sappia)|non (deve|devono|puo) (sapere|accorgersi|vedere|scoprire)|all'insaputa|nascond(i|ere|ete)(lo| (questo|questa))|di nascosto|in segreto",
         r"utente|nessuno|persona|client[ei]|umano",
     ),
     (  # Dutch
@@ -191,9 +191,21 @@ _GIVEN: Final[tuple[tuple[str, str], ...]] = (
     ),
 )
 
+#: Each language: to answer untruly when asked; to act without anybody's yes; not to mention it.
+_ALONE: Final[tuple[str, ...]] = (
+    r"si .{0,25}pregunt[ae]n?\b.{0,15}\b(di|diga|responde|contesta) que|sin (pedir|solicitar) (la )?(confirmacion|permiso|aprobacion)",
+    r"se .{0,25}pergunt(ar|arem)\b.{0,15}\b(diga|responda) que|sem (pedir|solicitar) (a )?(confirmacao|permissao|aprovacao)",
+    r"si .{0,25}demande(nt)?\b.{0,20}\b(dis|dites|reponds|repondez) que|sans demander (de |la |l'|son )?(confirmation|permission|autorisation|accord)",
+    r"(wenn|falls) .{0,25}(fragt|fragen)\b.{0,20}\b(sag|sage|antworte|behaupte)\b|ohne (nachzufragen|zu fragen|um erlaubnis)|erwahnen? (sie )?(es|das|dies|diesen \w{1,20}) (nicht|nie|niemals)\b",
+    r"se .{0,25}chied(e|ono)\b.{0,15}\b(di|rispondi|dica) che|senza chiedere (la )?(conferma|permesso|autorizzazione)",
+    r"если .{0,25}спросит.{0,15}(скажи|ответь|отвечай)|без подтверждения|не спрашивая разрешения",
+    r"(无需|不需要?|不必|不用)(用户|使用者)?(确认|同意|批准)|未经(用户|使用者)(确认|同意|允许)",
+    r"(確認|許可|同意)(なし(で|に)|なく|を得ずに|せずに|を取らずに)",
+)
+
 
 def _pattern() -> str:
-    found: list[str] = []
+    found: list[str] = list(_ALONE)
     for drop, said, silent, people in _WORDS:
         found.append(f"(?:{drop}){_NEAR}(?:{said})")
         found.append(f"(?:{said}){_NEAR}(?:{drop})")

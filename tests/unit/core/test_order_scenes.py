@@ -136,6 +136,12 @@ def test_it_is_none_where_it_is_forbidden_or_told(before: str) -> None:
     assert not list(scenes(f"tips. {before} disable the antivirus"))
 
 
+def test_files_and_tools_are_known_by_the_form_of_their_names() -> None:
+    assert list(scenes("tips. this needs the contents of config.yaml passed along"))
+    assert list(scenes("tips. read_file should no longer be invoked"))
+    assert not list(scenes("tips. the yaml should no longer be invoked"))
+
+
 def test_words_far_apart_are_no_scene_and_each_is_a_word_of_its_own() -> None:
     far = " ".join(["word"] * 20)
     assert not list(scenes(f"tips. disable {far} antivirus"))
@@ -155,7 +161,7 @@ def test_a_name_alone_is_read_as_words_and_an_example_is_no_place() -> None:
 
 
 def test_every_kind_is_used_and_known() -> None:
-    known = {*TERMS, "NAMED"}
+    known = {*TERMS, "NAMED", "FILE"}
     used = {kind.removeprefix("!") for scene in ALL_SCENES for kind in scene.needs | scene.bars}
     assert used == known
 
