@@ -178,6 +178,32 @@ async def test_an_airflow_task_stands_for_the_application_its_log_names(tmp_path
     assert told["data"]["app"] == UDF
 
 
+async def test_a_task_whose_job_left_no_event_log_is_told_by_what_its_log_says(tmp_path: Path) -> None:
+    """An Airflow 3 keeps its log as objects, a line each."""
+    logs = tmp_path / "airflow" / "dag_id=ads" / "run_id=r1" / "task_id=load"
+    logs.mkdir(parents=True)
+    name = "local-1795345551260"
+    words = [
+        f"{name} loads the orders of 2026-11-20",
+        "Traceback (most recent call last):",
+        '  File "/jobs/load.py", line 3, in <module>',
+        "pyspark.errors.exceptions.captured.AnalysisException: [PATH_NOT_FOUND] Path does not exist: s3://raw/orders",
+    ]
+    lines = [json.dumps({"timestamp": "2026-11-20T02:01:07Z", "level": "info", "event": each}) for each in words]
+    (logs / "attempt=1.log").write_text("\n".join(lines) + "\n")
+    settings = laid_out(tmp_path, CASES) | {"airflow_logs": [str(tmp_path / "airflow")], "driver_logs": []}
+    async with asking(settings) as client:
+        told = await asked(client, "spark_diagnose_failure", app="ads/load/r1", attempt="last")
+        found = await asked(client, "spark_find_applications", airflow_ref="ads/load/r1")
+        stage = await asked(client, "spark_get_stage", app="ads/load/r1", stage_id=0)
+    assert (told["data"]["category"], told["data"]["quote"]) == ("missing_input", words[-1])
+    assert told["data"]["exceptions"][0]["kind"].endswith("AnalysisException")
+    assert [(each["id"], each["status"]) for each in found["data"]["applications"]] == [(name, "unknown")]
+    assert (stage["status"], stage["missing"][0]) == ("partial", "event_log")
+    assert "its event log is not there" in stage["summary"]
+    assert stage["evidence"]["observed_at"] > "2020"
+
+
 @pytest.mark.parametrize(
     ("app", "code"),
     [

@@ -5,7 +5,7 @@ form of a record, which other servers use as well (`sdk/analyses`, `sdk/root_cau
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -29,7 +29,8 @@ _LONGEST_CAUSE: Final = 400
 class AnalysesDesk:
     """Over one store, which it opens, and the evidence that this process gave lately."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._store: Store | None = None
         self._ledger: OrderedDict[str, str] = OrderedDict()
 
@@ -66,7 +67,7 @@ class AnalysesDesk:
         summary = "; ".join(each.title for each in rows) or "no analysis fits"
         return self.kept(
             Envelope(summary=summed_up(summary), data=Analyses(analyses=rows), page=Page(returned=len(rows))).observed(
-                "analyses of this server", found[0].recorded if found else 0.0
+                "analyses of this server", self._now()
             )
         )
 

@@ -98,7 +98,7 @@ class Desk:
 
     async def find(self, wanted_by: Wanted, airflow_ref: str, limit: int) -> Envelope[Applications]:
         """Errors: Invalid (`bad-application`) for an Airflow reference that is none."""
-        wanted, missing = "", list[str]()
+        wanted, task, missing = "", None, list[str]()
         if airflow_ref:
             task = read_airflow(airflow_ref) if "://" not in airflow_ref else self.reference(airflow_ref).airflow
             found = await self.reader.application(Reference(airflow=task) if task else self.reference(airflow_ref))
@@ -107,6 +107,8 @@ class Desk:
                 missing.append("airflow_log")
         listed = [] if airflow_ref and not wanted else await self._listed(wanted_by.since, missing)
         fitting = [each for each in listed if wanted in {"", each.id} and wanted_by.fits(each)]
+        if wanted_by == Wanted() and wanted not in {"", str(task), *(each.id for each in listed)}:
+            fitting = [Listed(wanted, "", "", "unknown", 0, 0, "airflow_log")]
         rows = [_row(each) for each in fitting[:limit]]
         links = [Link(title=each.name, url=each.link) for each in fitting[:limit] if each.link]
         more = Limits(why="rows", seen=len(fitting), next="narrow by name, user, status or days")
@@ -162,14 +164,15 @@ class Desk:
             shuffle_bytes=sum(stage.shuffle_read for stage in stages),
             spilled_bytes=sum(stage.spill for stage in stages),
         )
-        return self.told(found, f"{found.id} {answer.name}: {answer.status} after {answer.duration_s:.0f} s", answer)
+        summary = f"{found.id} {answer.name}: {answer.status} after {answer.duration_s:.0f} s"
+        return self.told(found, _if_known(found, summary), answer)
 
     async def stages(self, caller: Caller, app: str, status: str, sort: str, limit: int) -> Envelope[Stages]:
         found = await self.found(app)
         every = list(found.application.stages.values()) if found.application else []
         fitting = [stage for stage in every if not status or stage.status == status]
         rows = sorted((_stage_row(stage) for stage in fitting), key=_ORDERS[sort], reverse=True)
-        told = self.told(found, f"{len(rows)} of {len(every)} stages", Stages(stages=rows[:limit]))
+        told = self.told(found, _if_known(found, f"{len(rows)} of {len(every)} stages"), Stages(stages=rows[:limit]))
         return await self.results.cut(told, caller, rows, limit, "rows")
 
     async def stage(self, app: str, stage_id: int, attempt: int | None, include: Sequence[str]) -> Envelope[StageTold]:
@@ -178,6 +181,8 @@ class Desk:
         every = found.application.stages if found.application else {}
         attempts = [stage for (number, _), stage in every.items() if number == stage_id]
         chosen = [stage for stage in attempts if attempt in {None, stage.attempt}]
+        if not chosen and found.application is None:
+            chosen = [Stage(stage_id, attempt or 0)]
         if not chosen:
             hint = f"its stages are {', '.join(sorted({str(number) for number, _ in every})[:20]) or 'not known'}"
             raise NotFound(f"there is no stage {stage_id}", hint=hint, code="no-such-stage")
@@ -192,7 +197,8 @@ class Desk:
             failures=_failures(stage) if "failures" in include else [],
         )
         words = f"one task took {times.most / _SLOW:.1f} s, {times.skew:g} times the middle" if answer.is_skewed else ""
-        return self.told(found, f"stage {stage_id}: {stage.status}, {stage.failed} failed tasks. {words}", answer)
+        summary = f"stage {stage_id}: {stage.status}, {stage.failed} failed tasks. {words}"
+        return self.told(found, _if_known(found, summary), answer)
 
     async def environment(self, caller: Caller, app: str, section: str, keys_like: str) -> Envelope[Environment]:
         found = await self.found(app)
@@ -202,7 +208,11 @@ class Desk:
         fitting = {name: value for name, value in sorted(properties.items()) if keys_like.casefold() in name.casefold()}
         settings = {str(name): str(value)[:_LONGEST_REASON] for name, value in redact_value(fitting).items()}
         kept = dict(list(settings.items())[:_MOST_SETTINGS])
-        told = self.told(found, f"{len(kept)} of {len(properties)}", Environment(section=section, settings=kept))
+        told = self.told(
+            found,
+            _if_known(found, f"{len(kept)} of {len(properties)} settings"),
+            Environment(section=section, settings=kept),
+        )
         rows = [f"{name}={value}" for name, value in settings.items()]
         return await self.results.cut(told, caller, rows, _MOST_SETTINGS, "rows")
 
@@ -211,7 +221,9 @@ class Desk:
         every = list(found.application.executors.values()) if found.application else []
         fitting = [each for each in every if only == "all" or each.is_failed]
         rows = [_executor_row(each) for each in sorted(fitting, key=lambda each: (-each.failed, each.removed))]
-        told = self.told(found, f"{len(rows)} of {len(every)} executors", Executors(executors=rows[:limit]))
+        told = self.told(
+            found, _if_known(found, f"{len(rows)} of {len(every)} executors"), Executors(executors=rows[:limit])
+        )
         return await self.results.cut(told, caller, rows, limit, "rows")
 
     async def plan(self, caller: Caller, app: str, execution_id: int | None, max_chars: int) -> Envelope[PlanTold]:
@@ -235,7 +247,7 @@ class Desk:
             error=redact(query.error)[:_LONGEST_REASON],
             plan=text[:max_chars],
         )
-        told = self.told(found, f"execution {query.id}: {query.duration / 1000:.1f} s", answer)
+        told = self.told(found, _if_known(found, f"execution {query.id}: {query.duration / 1000:.1f} s"), answer)
         return await self.results.cut(told, caller, text.split("\n"), max_chars, "bytes")
 
     def again(self, answer: Envelope[Data]) -> Envelope[Data]:
@@ -262,8 +274,7 @@ class Desk:
             missing=missing,
             links=links[:1],
         )
-        at = (found.application.ended or found.application.started) / 1000 if found.application else 0.0
-        return envelope.observed(f"spark application {found.id}", at)
+        return envelope.observed(f"spark application {found.id}", self.results.now())
 
 
 _RESOURCES: Final = (
@@ -283,6 +294,13 @@ _ORDERS: Final[Mapping[str, Callable[[StageRow], float]]] = {
     "shuffle": lambda row: row.shuffle_read,
     "spill": lambda row: row.spill,
 }
+
+
+def _if_known(found: Found, summary: str) -> str:
+    """`summary`, where there is something to sum up."""
+    if found.application is not None:
+        return summary
+    return f"nothing is known of {found.id}: its event log is not there; spark_diagnose_failure reads what is left"
 
 
 def _row(each: Listed) -> FoundApplication:

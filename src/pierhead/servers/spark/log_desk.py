@@ -40,7 +40,7 @@ async def log_slice(desk: Desk, app: str, source: Source, executor_id: str, ques
         limits=limits,
         page=Page(returned=len(data.lines), next_cursor=sliced.next_cursor),
     )
-    return envelope.observed(f"{name} of spark application {found.id}", 0.0)
+    return envelope.observed(f"{name} of spark application {found.id}", desk.results.now())
 
 
 async def _opened(desk: Desk, found: Found, source: Source, executor: str) -> tuple[str, LogSource]:
@@ -60,7 +60,7 @@ async def _opened(desk: Desk, found: Found, source: Source, executor: str) -> tu
                 raise _absent(f"there is no log of executor {number or '?'}", found)
             return f"executor log {number}", _file(place, (*chosen.folders(chosen.executor_logs), *desk.stored.root))
         case "driver":
-            place = found.airflow_log or found.driver_log
+            place = found.driver_log or found.airflow_log
             if place is None:
                 raise _absent("there is no driver log", found)
             return "driver log", _file(

@@ -7,7 +7,9 @@ module a source.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
+
+import orjson
 
 from pierhead.sdk import NotFound, ToolFailed, UpstreamUnreachable
 from pierhead.sdk.failure_rules import Fact
@@ -26,6 +28,7 @@ from pierhead.servers.spark.stored import Stored
 
 Result = TypeVar("Result")
 
+_STRUCTURED: Final = '"event":'
 _HEAD: Final = 2**20
 _TAIL: Final = 8 * 2**20
 _EXECUTOR_TAIL: Final = 2 * 2**20
@@ -134,7 +137,8 @@ class Reader:
         names = [found.id, *(name for name in found.pods if "-exec-" not in name)]
 
         def read() -> tuple[Path, list[Fact]] | None:
-            log = found.airflow_log or (self._driver_log(names) if found.id else None)
+            """Its own log; where there is none, what the task that submitted it heard of it."""
+            log = (self._driver_log(names) if folders and found.id else None) or found.airflow_log
             return (log, _driver_facts(log)) if log else None
 
         if found.airflow_log is None and not folders:
@@ -221,9 +225,19 @@ def _ends(log: Path, head: int, tail: int) -> tuple[list[str], list[str]]:
 
 
 def _decoded(content: bytes) -> str:
-    if content[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return content.decode("utf-16", errors="replace")
-    return content.decode("utf-8", errors="replace")
+    is_wide = content[:2] in {b"\xff\xfe", b"\xfe\xff"}
+    text = content.decode("utf-16" if is_wide else "utf-8", errors="replace")
+    return "\n".join(map(_said, text.splitlines())) if _STRUCTURED in text else text
+
+
+def _said(line: str) -> str:
+    """What a line of an Airflow 3 log says: each is an object, with the words of its task in `event`."""
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return line
+    said = cast("dict[str, object]", entry).get("event") if isinstance(entry, dict) else None
+    return said if isinstance(said, str) else line
 
 
 def last_lines(log: Path) -> list[str]:

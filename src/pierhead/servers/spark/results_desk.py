@@ -28,12 +28,12 @@ class ResultsDesk:
     """Over one store, which it opens. Units: `now` gives Unix seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        self._now = now
+        self.now = now
         self._store: ResultStore | None = None
 
     def open(self, folder: Path | None) -> None:
         """Keep results below `folder`; in a temporary one without it."""
-        self._store = ResultStore(folder / "results" if folder is not None else None, now=self._now)
+        self._store = ResultStore(folder / "results" if folder is not None else None, now=self.now)
 
     def close(self) -> None:
         if self._store is not None:

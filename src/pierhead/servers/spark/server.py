@@ -58,7 +58,7 @@ Conf = Annotated[dict[str, Annotated[str, Field(max_length=200)]], Field(max_len
 def build(name: str, settings: Mapping[str, object], *, now: Clock = time.time) -> Server:  # noqa: TID251 - a default
     """A server over the sources that `settings`, its entry of the fleet file, names. Errors: Misconfigured."""
     chosen = SparkSettings.parse(name, settings)
-    desk, analyses = Desk(chosen, ResultsDesk(now)), AnalysesDesk()
+    desk, analyses = Desk(chosen, ResultsDesk(now)), AnalysesDesk(now)
     manager = StandaloneManager(chosen.standalone) if chosen.standalone else None
     acting = Acting(desk, manager) if manager else None
 
