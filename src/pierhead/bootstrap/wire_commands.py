@@ -15,7 +15,9 @@ from pierhead.bootstrap.company_policies import engine
 from pierhead.bootstrap.fleet import Fleet
 from pierhead.bootstrap.keys import Keys
 from pierhead.bootstrap.running import Running, find_running
+from pierhead.bootstrap.secret_references import Secrets
 from pierhead.bootstrap.settings import shell_access
+from pierhead.bootstrap.variables import with_variables
 from pierhead.core.errors import NotFound, Unauthenticated
 from pierhead.core.identity import Caller, User
 from pierhead.core.snapshot import Age, Fresh, Snapshot
@@ -135,7 +137,8 @@ def declared_tools(fleet: Fleet, name: str) -> list[dict[str, Any]]:
     if server is None:
         raise NotFound(f"the fleet has no server {name!r}", hint=f"it has: {', '.join(fleet.servers)}")
     if server.guest is None:
-        return [dict(tool_to_form(tool)) for tool in fleet_server(server.kind, name, server.settings).manifest()]
+        settings = with_variables(server.settings, Secrets.unread())
+        return [dict(tool_to_form(tool)) for tool in fleet_server(server.kind, name, settings).manifest()]
     return [
         {"name": tool, "policy": declared.policy, "effect": declared.effect, "approval": declared.approval or "none"}
         for tool, declared in server.guest.tools.items()

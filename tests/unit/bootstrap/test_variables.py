@@ -1,11 +1,14 @@
 """`{env: NAME}` in logins of roles: filled in by whoever serves, and nowhere kept."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from pierhead.bootstrap.fleet import load
 from pierhead.bootstrap.secret_references import Secrets
 from pierhead.bootstrap.variables import roles_with_variables, with_variables
+from pierhead.bootstrap.wire_commands import declared_tools
 from pierhead.core.errors import Misconfigured
 
 ROLES = {
@@ -50,3 +53,12 @@ def test_every_missing_variable_is_named_and_no_value() -> None:
 def test_a_mapping_that_is_no_variable_stays_for_the_plug_in_to_refuse() -> None:
     odd = {"clerk": {"tables": {}, "login": {"password": {"env": "CLERK", "more": 1}, "user": {"env": 7}}}}
     assert roles_with_variables(odd, Secrets(HELD.get, None)) == odd
+
+
+def test_what_a_server_declares_is_told_without_its_credentials(tmp_path: Path) -> None:
+    """`pierhead inspect` runs where nobody has them."""
+    entry = {"kind": "airflow", "owner": "x", "support": "#x", "access": "everyone", "url": "https://airflow.example"}
+    login = {"user": "pierhead", "password": {"env": "A_VARIABLE_THAT_IS_NOT_SET"}}
+    (tmp_path / "fleet.yaml").write_text(json.dumps({"servers": {"airflow": {**entry, "login": login}}}))
+    tools = declared_tools(load(tmp_path / "fleet.yaml"), "airflow")
+    assert "airflow_diagnose_run" in {tool["name"] for tool in tools}

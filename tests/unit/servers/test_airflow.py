@@ -158,6 +158,10 @@ async def test_a_log_answers_with_its_traceback_and_keeps_its_level(airflow: Air
         assert "ERROR Task failed with exception\nTraceback (most recent call last):" in text
         assert "FileNotFoundError" in text
         assert airflow.accepts[-1] == "application/x-ndjson"
+        (join,) = (each for each in airflow.answers[base]["task_instances"] if each["task_id"] == "join")
+        airflow.answers[f"{base}/join"] = join
+        unrun = await ask.error("airflow_get_task_logs", **{**where, "task_id": "join"})
+        assert unrun["message"] == "Airflow has no log of join: it has not run (upstream_failed)"
         task = (await ask.answer("airflow_get_task", **where))["data"]
         assert (task["upstream"], task["downstream"], task["try_number"]) == (["start"], ["join"], 1)
         assert (await ask.error("airflow_get_task", **where, **{"try": 7}))["code"] == "airflow-not-found"

@@ -59,7 +59,7 @@ The upstream export had no sensor.
 """
 PAGE = """<html><head><title>Expense &amp; travel</title><style>p {color: red}</style></head>
 <body><h1>Expenses</h1><p>Hand in receipts <b>within</b> a month.</p><script>steal()</script>
-<h2>Limits</h2><p>40 a day</p></body></html>"""
+<h2>Limits</h2><p>40 a day</p><table><tr><th>City</th><td>Oslo</td></tr></table></body></html>"""
 
 
 def pdf(text: str) -> bytes:
@@ -212,12 +212,14 @@ async def test_a_document_is_read_in_slices_that_end_at_letters(folders: Path) -
             client, "knowledge_get", doc_id="runbooks/long.md", offset=first["data"]["next_offset"], max_bytes=12_000
         )
         one = await structured(client, "knowledge_get", doc_id="runbooks/etl.md", section="escalate")
+        named = await structured(client, "knowledge_get", doc_id="runbooks/etl.md", section="Escalate")
         wrong = await refused(client, "knowledge_get", doc_id="runbooks/etl.md", section="nowhere")
     assert first["limits"]["why"] == "bytes"
     assert first["data"]["text"] + rest["data"]["text"] == "Größe\n" + "ü" * 400
     assert rest["data"]["next_offset"] is None
     assert "limits" not in rest
     assert one["data"]["text"] == "When ads_etl_v2 fails > Escalate\nPage the on-call."
+    assert named["data"]["text"] == one["data"]["text"]
     assert "clear-it" in wrong
 
 
@@ -244,6 +246,8 @@ async def test_past_incidents_are_found_by_fingerprint_by_words_and_by_day(folde
             other = await structured(client, "knowledge_find_incidents", fingerprint="77")
             words = await structured(client, "knowledge_find_incidents", query="sensor missing upstream")
             future = await structured(client, "knowledge_find_incidents", since="2100-01-01")
+            that_day = await structured(client, "knowledge_find_incidents", since="2026-10-03")
+            day_after = await structured(client, "knowledge_find_incidents", since="2026-10-04", query="sensor")
             no_day = await refused(client, "knowledge_find_incidents", since="2026-02-30")
         async with up.client("bob", groups=["ads"]) as client:
             hidden = await structured(client, "knowledge_find_incidents", fingerprint="77ab")
@@ -251,6 +255,8 @@ async def test_past_incidents_are_found_by_fingerprint_by_words_and_by_day(folde
     assert (incident["date"], incident["severity"]) == ("2026-10-03", "sev2")
     assert incident["cause"] == "The upstream export had no sensor."
     assert words["data"]["incidents"][0]["doc_id"] == incident["doc_id"]
+    assert incident["doc_id"] in [each["doc_id"] for each in that_day["data"]["incidents"]]
+    assert incident["doc_id"] not in [each["doc_id"] for each in day_after["data"]["incidents"]]
     assert (other["data"]["incidents"], future["data"]["incidents"], hidden["data"]["incidents"]) == ([], [], [])
     assert "2026-02-30" in no_day
 
@@ -375,7 +381,7 @@ def test_a_page_is_read_as_its_text_without_its_scripts() -> None:
     assert document.title == "Expense & travel"
     assert [(part.place, part.title, part.text) for part in document.sections] == [
         ("expenses", "Expenses", "Hand in receipts within a month."),
-        ("limits", "Limits", "40 a day"),
+        ("limits", "Limits", "40 a day\n\nCity Oslo"),
     ]
 
 

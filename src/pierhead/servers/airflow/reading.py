@@ -8,6 +8,7 @@ from typing import Final
 from pierhead.sdk.envelope import Envelope, Limits, Link, Page, summed_up
 from pierhead.sdk.log_reading import LogQuestion, read_log
 from pierhead.servers.airflow.answers import LogLineTold, LogTold
+from pierhead.servers.airflow.api import no_such
 from pierhead.servers.airflow.desk import Desk
 from pierhead.servers.airflow.logs import Tail, tail_of
 from pierhead.servers.airflow.shapes import Instance
@@ -24,7 +25,13 @@ async def tail(desk: Desk, instance: Instance, most: int) -> Tail:
 
 
 async def log_slice(desk: Desk, instance: Instance, question: LogQuestion) -> Envelope[LogTold]:
-    """The lines that answer `question`. Errors: Invalid (`bad-cursor`), and as `tail`."""
+    """The lines that answer `question`.
+
+    Errors: Invalid (`bad-cursor`), NotFound (`airflow-not-found`) of a task that has not run, and as `tail`.
+    """
+    if instance.try_number < 1:
+        why = f"log of {instance.name}: it has not run ({instance.state or 'no state'})"
+        raise no_such(why, "airflow_diagnose_run tells what it waits for, or what failed before it")
     kept = await tail(desk, instance, desk.chosen.most_log_bytes)
     sliced = await read_log(kept, question)
     data = LogTold(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from pierhead.servers.knowledge.answers import (
     Sources,
     SourceStanding,
 )
+from pierhead.servers.knowledge.documents import place_of
 from pierhead.servers.knowledge.edits import Proposed, propose
 from pierhead.servers.knowledge.index import Hit, Index, Kept
 from pierhead.servers.knowledge.keeping import Keeper
@@ -32,6 +33,7 @@ Data = TypeVar("Data")
 #: An index that was not refreshed for so many of its intervals is stale.
 _STALE: Final = 3
 _LONGEST_CAUSE: Final = 500
+_MOST_LOOKED_AT: Final = 50
 _CAUSES: Final = ("root cause", "cause", "analysis")
 
 
@@ -90,6 +92,7 @@ class Desk:
             raise NotFound(f"there is no document {doc_id!r}", hint="search for it", code="no-such-document")
         document, parts = found
         places = [place for place, _, _ in parts]
+        section = place_of(section) if section and section not in places else section
         if section and section not in places:
             message = f"{doc_id} has no section {section!r}"
             raise NotFound(message, hint=f"its sections: {', '.join(places[:20])}", code="no-such-document")
@@ -134,12 +137,14 @@ class Desk:
     ) -> Envelope[Incidents]:
         """Past incidents by their fingerprint, or by words; the newest first without either."""
         chosen = {name: its for name, its in self._readable(caller).items() if its.holds == "incidents"}
-        kept = await asyncio.to_thread(self.index.all_of, tuple(chosen), since) if chosen else []
+        known = await asyncio.to_thread(self.index.all_of, tuple(chosen), 0.0) if chosen else []
+        kept = sorted((each for each in known if _happened(each) >= since), key=_happened, reverse=True)
         if fingerprint:
             kept = [each for each in kept if fingerprint in each.facts.get("fingerprint", "").replace(",", " ").split()]
         elif query:
             recent = {each.id for each in kept}
-            hits = await asyncio.to_thread(self.index.find, query, tuple(chosen), limit)
+            most = _MOST_LOOKED_AT if since else limit
+            hits = await asyncio.to_thread(self.index.find, query, tuple(chosen), most)
             kept = [hit.document for hit in hits if hit.document.id in recent]
         found = [await self._incident(each, tuple(chosen)) for each in kept[:limit]]
         summary = f"{len(found)} of {len(kept)} incidents that fit" if found else "no incident fits"
@@ -265,6 +270,14 @@ def _opened(folder: Path | None) -> Index:
 
 def _is_cause(heading: str) -> bool:
     return heading.rpartition(" > ")[2].casefold() in _CAUSES
+
+
+def _happened(incident: Kept) -> float:
+    """When it was, in Unix seconds: the day that it names, or its last edit where it names none."""
+    try:
+        return datetime.combine(date.fromisoformat(incident.facts.get("date", "")[:10]), time(), UTC).timestamp()
+    except ValueError:
+        return incident.edited
 
 
 def _written(at: float) -> str:

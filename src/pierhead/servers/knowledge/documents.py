@@ -114,7 +114,9 @@ class _Html(HTMLParser):
     """Headings and the text below them; scripts, styles and forms are left out."""
 
     _SKIPPED: Final = frozenset({"script", "style", "noscript", "template", "svg", "form"})
-    _BREAKS: Final = frozenset({"p", "div", "br", "li", "tr", "table", "ul", "ol", "pre", "section", "article"})
+    _BREAKS: Final = frozenset(
+        {"p", "div", "br", "li", "tr", "table", "ul", "ol", "pre", "section", "article", "dt", "dd"}
+    )
     _HEADINGS: Final = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 
     def __init__(self) -> None:
@@ -135,6 +137,8 @@ class _Html(HTMLParser):
             self._heading = []
         elif tag in self._BREAKS:
             self.parts[-1][1].append("\n")
+        elif tag in {"td", "th"}:
+            self.parts[-1][1].append(" ")
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self._SKIPPED:
@@ -190,10 +194,15 @@ def _numbered(parts: Iterable[tuple[str, str]]) -> tuple[Section, ...]:
     for title, text in parts:
         if not text.strip() and not title:
             continue
-        slug = _SLUG.sub("-", title.rpartition(" > ")[2].lower()).strip("-") or "start"
+        slug = place_of(title)
         taken[slug] = taken.get(slug, 0) + 1
         found.append(Section(slug if taken[slug] == 1 else f"{slug}-{taken[slug]}", title, text.strip("\n")))
     return tuple(found)
+
+
+def place_of(title: str) -> str:
+    """The place of a section by its heading; of several alike, the first."""
+    return _SLUG.sub("-", title.rpartition(" > ")[2].lower()).strip("-") or "start"
 
 
 def _lines(text: str) -> str:

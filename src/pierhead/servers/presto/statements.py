@@ -180,7 +180,7 @@ class StatementDesk:
         if page and got.query_id:
             links = [Link(title="the query in the engine", url=page.replace("{query_id}", got.query_id))]
         answer = Envelope(
-            status="partial" if got.why == "time" else "ok",
+            status="partial" if got.why else "ok",
             summary=f"{len(rows)} rows of {len(got.columns)} columns" + (f"; cut by {why}" if why else ""),
             data=data,
             page=Page(returned=len(rows)),
