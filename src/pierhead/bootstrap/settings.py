@@ -320,9 +320,11 @@ def _validated(merged: _Layer) -> Settings:
 
 
 def _fault(fault: Any, merged: _Layer) -> str:  # noqa: ANN401 - pydantic's own mapping
-    section, key = (str(part) for part in fault["loc"][:2])
-    source = merged[section, key][1]
-    return f"{source}: {section}.{key}: {str(fault['msg']).lower()}"
+    """What is wrong with one setting, or with a section as a whole, and where that was said."""
+    place = tuple(str(part) for part in fault["loc"][:2])
+    sources = dict.fromkeys(source for at, (_, source) in merged.items() if at[: len(place)] == place)
+    told = f"{'.'.join(place)}: {str(fault['msg']).lower()}"
+    return f"{', '.join(sources)}: {told}" if sources else told
 
 
 def unknown_setting(where: str, name: str, known: Mapping[str, object]) -> Misconfigured:

@@ -186,7 +186,7 @@ def _only_adds(before: dict[str, Json], after: dict[str, Json], *, is_told: bool
     What is sent was right and is right still: no more is required. What is told has all that it always had.
     """
     old, new = _names(before), _names(after)
-    kept = all(name in new and new[name] == schema for name, schema in old.items())
+    kept = all(name in new and _still_takes(schema, new[name], is_told=is_told) for name, schema in old.items())
     others = {key for key in before.keys() | after.keys() if key not in {"properties", "required", "$defs"}}
     required_before, required_after = _required(before), _required(after)
     return (
@@ -195,6 +195,19 @@ def _only_adds(before: dict[str, Json], after: dict[str, Json], *, is_told: bool
         and (required_before <= required_after if is_told else required_after <= required_before)
         and _kept_definitions(before, after)
     )
+
+
+def _still_takes(before: Json, after: Json, *, is_told: bool) -> bool:
+    """Whether a member is as it was; an argument may have more values to choose from, an answer may not."""
+    if before == after:
+        return True
+    if is_told or not isinstance(before, Mapping) or not isinstance(after, Mapping):
+        return False
+    old, new = before.get("enum"), after.get("enum")
+    if not isinstance(old, list) or not isinstance(new, list):
+        return False
+    rest = {key: value for key, value in after.items() if key != "enum"}
+    return rest == {key: value for key, value in before.items() if key != "enum"} and all(each in new for each in old)
 
 
 def _kept_definitions(before: dict[str, Json], after: dict[str, Json]) -> bool:

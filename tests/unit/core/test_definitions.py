@@ -172,11 +172,15 @@ def test_what_an_answer_no_longer_promises_is_major(now: Any, change: ChangeClas
         ({**MORE, "required": ["rows", "seconds"]}, MAJOR),
         ({"properties": {**ANSWER["properties"], "rows": {"type": "integer", "maximum": 9}}}, MAJOR),
         ({"properties": {**ANSWER["properties"], "mode": {"enum": ["fast"]}}}, MAJOR),
-        ({"properties": {**ANSWER["properties"], "mode": {"enum": ["fast", "full", "all"]}}}, MAJOR),
+        ({"properties": {**ANSWER["properties"], "mode": {"enum": ["fast", "full", "all"]}}}, MINOR),
+        ({"properties": {**ANSWER["properties"], "mode": {"enum": ["fast", "all", "none"]}}}, MAJOR),
+        ({"properties": {**ANSWER["properties"], "mode": {"enum": ["fast", "full", "all"], "default": 1}}}, MAJOR),
+        ({"properties": {**ANSWER["properties"], "mode": {"type": "string"}}}, MAJOR),
+        ({"properties": {**ANSWER["properties"], "mode": True}}, MAJOR),
     ],
 )
 def test_what_a_tool_no_longer_takes_or_newly_wants_is_major(now: Any, change: ChangeClass) -> None:
-    """A value more to choose from may be one that does more: it is no small change to those who agreed."""
+    """A value more to choose from is as an argument more: nobody who called it is let down."""
     found = tool_change(replace(TOOL, input_schema=ANSWER), replace(TOOL, input_schema={**ANSWER, **now}))
     assert (found.members, found.change) == (("input_schema",), change)
 

@@ -200,7 +200,8 @@ class StatementDesk:
 async def _collected(ready: Ready) -> _Got:
     """Read until there is enough; leaving the stream ends the statement in the engine."""
     got, most = _Got(), min(MOST_KEPT, ready.limits.rows)
-    bounds = Bounds(most + 1, ready.limits.seconds, _KEPT_BYTES)
+    # Beyond what is kept, so that what ended it is known here.
+    bounds = Bounds(most + 1, ready.limits.seconds, 2 * _KEPT_BYTES)
     async with aclosing(ready.engine.stream(ready.query, ready.view, ready.values, bounds)) as batches:
         try:
             async for batch in batches:
