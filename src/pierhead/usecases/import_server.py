@@ -80,7 +80,7 @@ def import_server(source: object, given: Mapping[str, Json], rules: GuestRules, 
     full_name, version = _text(server, "name", _LONGEST_NAME), _text(server, "version", 255)
     if not _NAME.fullmatch(full_name):
         raise _bad(f"its name {full_name!r} is not like com.example/name", "correct name")
-    slug = name or _slug(full_name)
+    slug = name or slug_of(full_name)
     claimed = sorted(_OURS & set(given))
     if claimed:
         raise _bad(f"{', '.join(claimed)} come from the server.json", "leave them out, or register it by hand")
@@ -243,7 +243,8 @@ def _text(form: Form, key: str, longest: int) -> str:
     return value
 
 
-def _slug(full_name: str) -> str:
+def slug_of(full_name: str) -> str:
+    """What a server of that name in another registry is called here, unless somebody says otherwise."""
     last = re.sub(r"[^a-z0-9]+", "-", full_name.rpartition("/")[2].lower()).strip("-")
     slug = last if last[:1].isalpha() else f"mcp-{last}"
     return slug[:_LONGEST_SLUG].strip("-")

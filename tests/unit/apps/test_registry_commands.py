@@ -29,6 +29,43 @@ def stage(shell: Shell) -> str:
     return shell.done("bob", "server", "show", "clock", "-o", "json").document["versions"][0]["stage"]
 
 
+TOOL = ("--tool", "find_route read 2.5 group:ads or user:carol")
+OWNED = ("--owner", "ads", "--support", "#ads", *TOOL)
+FOREIGN = {
+    "$schema": "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json",
+    "name": "io.github.acme/Road_Maps",
+    "description": "Roads.",
+    "version": "1.2.0",
+    "remotes": [{"type": "streamable-http", "url": "https://maps.example/mcp"}],
+}
+
+
+@pytest.mark.parametrize("around", [FOREIGN, {"server": FOREIGN, "_meta": {}}])
+def test_another_registrys_server_is_registered_with_what_only_its_owner_here_can_say(
+    shell: Shell, around: object
+) -> None:
+    file = shell.write("server.json", around)
+    entry = shell.done("bob", "server", "register", file, *OWNED, "-o", "json").document
+    assert entry["name"] == "road-maps"
+    told = {name: entry["entry"][name] for name in ("kind", "url", "version", "owner", "access")}
+    url = "https://maps.example/mcp"
+    assert told == {"kind": "http", "url": url, "version": "1.2.0", "owner": "ads", "access": "nobody"}
+    tool = {"effect": "read", "minutes_saved": 2.5, "policy": "group:ads or user:carol"}
+    assert entry["entry"]["tools"] == {"find_route": tool}
+
+
+def test_a_server_that_cannot_be_spoken_to_is_not_imported(shell: Shell) -> None:
+    file = shell.write("server.json", {**FOREIGN, "remotes": [{"type": "sse", "url": "https://maps.example/sse"}]})
+    said = shell.run("bob", "server", "register", file, *OWNED)
+    assert (said.code, said.error["cause"]) == (2, "bad-import")
+
+
+def test_a_remote_server_is_registered_by_its_address_alone(shell: Shell) -> None:
+    address = ("--name", "maps", "--url", "https://maps.example/mcp")
+    entry = shell.done("bob", "server", "register", *address, *OWNED, "-o", "json").document
+    assert (entry["name"], entry["entry"]["url"], list(entry["entry"]["tools"])) == ("maps", address[3], ["find_route"])
+
+
 def test_servers_are_listed_as_a_table_as_documents_and_by_name(shell: Shell) -> None:
     table = shell.done("alice", "server", "list").out
     assert [line.split()[0] for line in table.splitlines() if "deployed" in line] == [
@@ -106,6 +143,7 @@ def test_reviews_tell_whose_gate_is_whose_and_decisions_find_their_gate(shell: S
         ("bob", "server register nowhere.yaml", 2, "bad-fleet", "can be read"),
         ("bob", "server register", 2, "invalid", "--help"),
         ("bob", "server register clock.yaml", 5, "name-taken", "another name"),
+        ("bob", "server register --url https://a.example --tool find", 2, "invalid", "minutes saved"),
         ("bob", "server diff clock --from 9", 4, "not-found", "versions"),
         ("bob", "server rollback clock 1 --reason back", 5, "wrong-stage", "server show"),
         ("bob", "server review --comment hm", 2, "invalid", "NAME"),

@@ -237,13 +237,13 @@ class Applying:
             case Does.LEAVE | Does.WAIT:
                 pass
 
-    def register(self, name: str, entry: Mapping[str, object], parts: "Parts", *, submits: bool) -> Any:  # noqa: ANN401 - JSON
+    def register(self, name: str, offer: Mapping[str, object], parts: "Parts", *, submits: bool) -> Any:  # noqa: ANN401 - JSON
         """Register a server, and publish what its process tells with its packet; the version.
 
         Errors: UpstreamUnreachable, where the process did not tell in time; the server stays registered.
         """
         self._runs[name] = ""
-        self.client.ask("POST", "/servers", {"name": name, "entry": entry})
+        self.client.ask("POST", "/servers", offer)
         if not self._has_told(name):
             self._untold.append(name)
             self.done()

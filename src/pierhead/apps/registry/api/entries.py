@@ -17,6 +17,7 @@ from pierhead.core.definitions import document_digest
 from pierhead.core.errors import Invalid
 from pierhead.core.json import Json
 from pierhead.usecases.entry_shown import masked, shown
+from pierhead.usecases.import_server import import_server
 from pierhead.usecases.ports_catalogue import Entry
 from pierhead.usecases.register_server import change_entry, register_server
 from pierhead.usecases.rights import is_owner, person_of
@@ -27,10 +28,11 @@ _Document = Annotated[Mapping[str, object], Field(min_length=1, max_length=100)]
 
 
 class NewServer(Strict):
-    """A server that somebody offers."""
+    """A server that somebody offers: the entry alone, or what only they can say beside another registry's document."""
 
     name: Name
     entry: _Document
+    server_json: Annotated[Mapping[str, object], Field(max_length=100)] | None = None
 
 
 class ChangedEntry(Strict):
@@ -42,13 +44,16 @@ class ChangedEntry(Strict):
 async def register(asked: Asked) -> object:
     """Take in a server.
 
-    Errors: as `register_server`; Invalid.
+    Errors: as `register_server` and `import_server`; Invalid.
     """
     asked.query()
     person_of(asked.caller)
     offered = await read_body(NewServer, asked, "register", _BODY)
     _refuse_masks(offered.entry)
-    entry = await register_server(offered.name, _json(offered.entry), asked.caller, asked.site.registry)
+    desk, document = asked.site.registry, _json(offered.entry)
+    if offered.server_json is not None:
+        document = import_server(offered.server_json, document, desk.rights.guests, offered.name).document
+    entry = await register_server(offered.name, document, asked.caller, desk)
     headers = {"location": f"/api/v1/servers/{entry.name}", "etag": tag_of(entry)}
     return answer(entry_form(entry), 201, headers)
 
