@@ -37,6 +37,7 @@ _PAST_THE_PRODUCT = ENDLESS.replace("everything", "tpch.sf1000.lineitem")
 EVERYTHING = (
     "CREATE SCHEMA IF NOT EXISTS hive.past",
     "CREATE OR REPLACE VIEW hive.past.everything AS SELECT * FROM tpch.sf1000.lineitem",
+    "CREATE OR REPLACE VIEW hive.past.few AS SELECT * FROM tpch.tiny.orders",
 )
 MOST_BYTES = 64 * 1024
 DATA = ["data-read"]
@@ -222,12 +223,21 @@ async def test_a_query_without_an_estimate_waits_for_its_caller(shop: Engine) ->
     assert told["data"]["valid"] is True
 
 
-async def test_a_query_over_the_budget_waits_for_its_caller(trino: Engine) -> None:
-    served = server(trino, "tpch/tiny", ["orders"], budget={"bytes": 1000})
+async def test_a_query_over_the_budget_waits_for_its_caller(shop: Engine) -> None:
+    served = server(shop, "hive/past", ["few"], budget={"bytes": 1000})
     async with asked(served) as call:
-        waiting = await call("presto_run_query", sql="SELECT * FROM orders", purpose="all of it")
+        waiting = await call("presto_run_query", sql="SELECT * FROM few", purpose="all of it")
     assert waiting["status"] == "approval_required"
     assert "over the budget of 1000 bytes" in str(waiting)
+
+
+async def test_a_query_within_the_budget_runs_at_once(shop: Engine) -> None:
+    async with asked(server(shop, "hive/past", ["few"])) as call:
+        told = (await call("presto_validate_query", sql="SELECT orderkey, clerk FROM few"))["data"]
+        answer = (await call("presto_run_query", sql="SELECT count(*) FROM few", purpose="how many"))["data"]
+    assert (told["needs"], told["estimated_rows"]) == ("none", 15_000)
+    assert 15_000 * 10 < told["estimated_bytes"] < 15_000 * 150
+    assert answer["rows"] == [[15_000]]
 
 
 MASKED = {
@@ -511,6 +521,7 @@ async def test_partitions_of_hive_say_what_has_landed_and_are_compared(barn: Eng
         sides = {"a": "2026-11-18", "b": "ds=2026-11-19"}
         compared = (await call("presto_compare_partitions", table="orders", columns=["amount"], **sides))["data"]
         filtered = await call("presto_validate_query", sql="SELECT id FROM orders WHERE ds = '2026-11-19'")
+        unfiltered = await call("presto_validate_query", sql="SELECT id FROM orders")
         with pytest.raises(Refused, match="no partitions"):
             await call("presto_compare_partitions", table="whole", **sides)
     assert (landed["verdict"], landed["method"], landed["latest"]) == ("fresh", "partition metadata", "ds=2026-11-19")
@@ -519,7 +530,7 @@ async def test_partitions_of_hive_say_what_has_landed_and_are_compared(barn: Eng
     assert (unsaid["data"]["verdict"], unsaid["status"]) == ("unknown", "partial")
     assert (described["partition_keys"], len(described["partitions"])) == (["ds"], 3)
     assert (compared["rows_a"], compared["rows_b"]) == (5000, 5000)
-    assert filtered["data"]["partition_filter"] is True
+    assert (filtered["data"]["partition_filter"], unfiltered["data"]["partition_filter"]) == (True, False)
 
 
 async def test_a_partition_filter_is_seen_and_partitions_are_compared(lake: Engine) -> None:

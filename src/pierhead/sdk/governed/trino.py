@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import httpx2
@@ -34,6 +34,17 @@ from pierhead.sdk.governed.engine import (
     took_too_long,
 )
 from pierhead.sdk.governed.trino_place import Place
+from pierhead.sdk.governed.trino_plan import (
+    Constraint,
+    Reading,
+    Steps,
+    constraints_of,
+    expected_of,
+    inputs_of,
+    scanned,
+    steps_of,
+    total,
+)
 from pierhead.sdk.sqlguard import GovernedQuery, View
 from pierhead.sdk.statements import Running, Session, StatementClient, StatementFailed, filled
 from pierhead.sdk.tool import CALLER
@@ -83,18 +94,6 @@ _NAME: Final = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
 _TIMES: Final = frozenset({"EXCEEDED_TIME_LIMIT", "ABANDONED_QUERY", "EXCEEDED_CPU_LIMIT"})
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """What a plan reads of one table. `bytes` and `rows` are None where the engine does not say."""
-
-    schema: str
-    table: str
-    filtered: frozenset[str]
-    """Columns whose values the engine narrows before it reads."""
-    rows: float | None
-    bytes: float | None
-
-
 class TrinoEngine:
     """One catalog of one coordinator, under one login or, where the place says so, as each caller."""
 
@@ -138,8 +137,8 @@ class TrinoEngine:
 
     async def estimate(self, query: GovernedQuery, view: View, values: Values) -> Estimate:
         del view
-        expected: dict[str, object] = (await self._plan(query, values)).get("estimate") or {}
-        rows, cost = (_number(expected.get(key)) for key in ("outputRowCount", "cpuCost"))
+        plan = await self._plan(query, values)
+        rows, cost = expected_of(plan) if "estimate" in plan else ((await self._steps(query, values)).answered, None)
         return Estimate(None if rows is None else round(rows), cost)
 
     async def run(self, query: GovernedQuery, view: View, values: Values, limits: Limits) -> Rows:
@@ -173,7 +172,7 @@ class TrinoEngine:
         tables = [(table.schema, table.name) for table in catalog.tables if table.kind == "table"]
         writable: set[tuple[str, str]] = set()
         for place in tables[:_MOST_CHECKED]:
-            name = ".".join(_quoted(part) for part in (self._place.catalog, *place))
+            name = self._name(*place)
             if await self._is_valid(f"INSERT INTO {name} TABLE {name}"):
                 writable.add(place)
         readable = frozenset((table.schema, table.name) for table in catalog.tables)
@@ -213,9 +212,31 @@ class TrinoEngine:
         """The text that would run. Errors: Invalid, for a value that does not fit."""
         return _with_values(query, values)
 
-    async def scans(self, query: GovernedQuery, values: Values) -> Sequence[Scan]:
-        """What a statement would read of each table, as the planner says; nothing runs."""
-        return _scanned(await self._plan(query, values))
+    async def reading(self, query: GovernedQuery, values: Values) -> Reading:
+        """What a statement would read, as the planner says; nothing runs."""
+        plan = await self._plan(query, values)
+        scans = scanned(plan, await self._always(plan))
+        if "estimate" in plan:
+            return Reading(scans, total([scan.rows for scan in scans]), total([scan.bytes for scan in scans]))
+        steps = await self._steps(query, values)
+        return Reading(scans, steps.rows, steps.bytes)
+
+    async def _always(self, plan: Mapping[str, Any]) -> set[Constraint]:
+        """What it names as constraints of the same tables when nothing is asked of them: of Hive, every partition."""
+        names = {self._name(*constraint[:2]) for constraint in constraints_of(plan)}
+        try:
+            unasked = await asyncio.gather(*(self._explained(f"TABLE {name}") for name in names))
+        except Invalid:
+            return constraints_of(plan)
+        return set[Constraint]().union(*map(constraints_of, unasked))
+
+    async def _steps(self, query: GovernedQuery, values: Values) -> Steps:
+        """What PrestoDB expects, which it tells of the steps of a plan alone; nothing, where it does not say."""
+        try:
+            rows = await self._asked("EXPLAIN (FORMAT JSON) " + _with_values(query, values))
+            return steps_of(orjson.loads(rows[0][0]))
+        except (Invalid, UpstreamUnreachable, orjson.JSONDecodeError):
+            return Steps(None, None, None)
 
     async def statistics(self, query_id: str) -> Mapping[str, Any] | None:
         """What the coordinator tells its own page of a statement; None where it does not tell the login."""
@@ -239,16 +260,18 @@ class TrinoEngine:
         permitted = {(table.schema, table.name) for table in query.tables}
         for named in tuple(permitted & self._views.keys()):
             permitted |= self._views[named] or await self._read_by(named)
-        if plan.get("outputTable") or not _inputs(plan, self._place.catalog) <= permitted:
+        if plan.get("outputTable") or not inputs_of(plan, self._place.catalog) <= permitted:
             raise SecondOpinionDiffers
         return plan
 
     async def _read_by(self, view: tuple[str, str]) -> frozenset[tuple[str, str]]:
         """What a view leads the engine to, asked once."""
-        name = ".".join(_quoted(part) for part in (self._place.catalog, *view))
-        plan = await self._explained(f"TABLE {name}")
-        self._views[view] = read = frozenset(_inputs(plan, self._place.catalog))
+        plan = await self._explained(f"TABLE {self._name(*view)}")
+        self._views[view] = read = frozenset(inputs_of(plan, self._place.catalog))
         return read
+
+    def _name(self, schema: str, table: str) -> str:
+        return ".".join(_quoted(part) for part in (self._place.catalog, schema, table))
 
     async def _explained(self, sql: str) -> dict[str, Any]:
         rows = await self._asked("EXPLAIN (TYPE IO, FORMAT JSON) " + sql)
@@ -321,31 +344,6 @@ def _stored(
     return StoredTable(schema, name, "view" if place in views else "table", tuple(columns), comment)
 
 
-def _inputs(plan: Mapping[str, Any], catalog: str) -> set[tuple[str, str]]:
-    """The tables a plan reads; one of another catalog than `catalog` gets a name that no table of ours has."""
-    found: set[tuple[str, str]] = set()
-    for entry in cast("list[dict[str, Any]]", plan.get("inputTableColumnInfos") or []):
-        table: dict[str, Any] = entry["table"]
-        place: dict[str, str] = table["schemaTable"]
-        schema, name = place["schema"], place["table"]
-        found.add((schema, name) if table["catalog"] == catalog else ("", f"{table['catalog']}.{schema}.{name}"))
-    return found
-
-
-def _scanned(plan: Mapping[str, Any]) -> list[Scan]:
-    """Trino says what constrains a table in a member of its own, engines before it as a list of columns."""
-    found: list[Scan] = []
-    for entry in cast("list[dict[str, Any]]", plan.get("inputTableColumnInfos") or []):
-        place: dict[str, str] = entry["table"]["schemaTable"]
-        holder = cast("dict[str, Any]", entry.get("constraint") or entry)
-        columns = cast("list[dict[str, Any]]", holder.get("columnConstraints") or [])
-        names = frozenset(str(column.get("columnName", "")) for column in columns)
-        expected = cast("dict[str, object]", entry.get("estimate") or {})
-        rows, size = (_number(expected.get(key)) for key in ("outputRowCount", "outputSizeInBytes"))
-        found.append(Scan(place["schema"], place["table"], names, rows, size))
-    return found
-
-
 def _with_values(query: GovernedQuery, values: Values) -> str:
     try:
         return filled(query.sql, query.bound(values))
@@ -355,11 +353,6 @@ def _with_values(query: GovernedQuery, values: Values) -> str:
 
 def _fields(statement: Running) -> tuple[Field, ...]:
     return tuple(Field(column.name, column.type) for column in statement.columns)
-
-
-def _number(written: object) -> float | None:
-    """Costs that the engine does not know are written as NaN."""
-    return float(written) if isinstance(written, int | float) and written == written else None  # noqa: PLR0124
 
 
 def _quoted(name: str) -> str:

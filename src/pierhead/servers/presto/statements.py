@@ -19,7 +19,7 @@ from pierhead.sdk.governed.cells import plain
 from pierhead.sdk.governed.engine import Limits as Bounds
 from pierhead.sdk.governed.policy import MOST_STREAMED
 from pierhead.sdk.governed.source import Ready
-from pierhead.sdk.governed.trino import Scan
+from pierhead.sdk.governed.trino_plan import Reading, Scan
 from pierhead.sdk.redacting import redact_value
 from pierhead.sdk.result_store import ResultStore
 from pierhead.servers.presto.answers import Piece, Rows, Validated
@@ -71,27 +71,27 @@ class StatementDesk:
         """Errors: Invalid, for what the guard or the engine refuses; ToolTimedOut; Forbidden; UpstreamUnreachable."""
         note(purpose=purpose)
         async with self._backing.lane.ready(caller, sql=sql, limits=Bounds(MOST_STREAMED, timeout_s)) as ready:
-            scans = await self.within_budget(ready)
+            reading = await self.within_budget(ready)
             got = await _collected(ready)
             most = min(max_rows, ready.limits.rows)
-        return await self._told(caller, got, most, scans)
+        return await self._told(caller, got, most, reading.bytes)
 
-    async def within_budget(self, ready: Ready) -> Sequence[Scan]:
+    async def within_budget(self, ready: Ready) -> Reading:
         """What it would read. Ends the call, and asks its caller, where that is too much or cannot be told."""
-        scans = await self._backing.engine.scans(ready.query, ready.values)
-        why = await self._too_much(scans, ready)
+        reading = await self._backing.engine.reading(ready.query, ready.values)
+        why = await self._too_much(reading, ready)
         if why:
             ask_for("confirm", why)
-        return scans
+        return reading
 
-    async def _too_much(self, scans: Sequence[Scan], ready: Ready) -> str:
+    async def _too_much(self, reading: Reading, ready: Ready) -> str:
         """Names no figure of the estimate: it counts rows that a rule may hide."""
-        budget = self._backing.chosen.budget
-        if sum(scan.bytes or 0 for scan in scans) > budget.bytes:
+        budget, scans = self._backing.chosen.budget, reading.scans
+        if (reading.bytes or sum(scan.bytes or 0 for scan in scans)) > budget.bytes:
             return f"the engine's estimate of what it reads is over the budget of {budget.bytes} bytes"
-        if budget.rows is not None and sum(scan.rows or 0 for scan in scans) > budget.rows:
+        if budget.rows is not None and (reading.rows or sum(scan.rows or 0 for scan in scans)) > budget.rows:
             return f"the engine's estimate of what it reads is over the budget of {budget.rows} rows"
-        for scan in scans:
+        for scan in () if reading.bytes is not None else scans:
             if scan.bytes is None and not await self._is_filtered(scan, ready):
                 return "the engine does not estimate what it reads, and no partition filter bounds it"
         return ""
@@ -115,12 +115,12 @@ class StatementDesk:
             return _refused([refused.message, refused.hint], "permitted")
         if explained.verdict != "permitted":
             return _refused(explained.reasons, explained.verdict)
-        needs, scans, filters = "", list[Scan](), list[bool | None]()
+        needs, reading, filters = "", Reading((), None, None), list[bool | None]()
         try:
             async with self._backing.lane.ready(caller, sql=sql, limits=Bounds(MOST_STREAMED, _EXPLAIN_S)) as ready:
-                scans = list(await self._backing.engine.scans(ready.query, ready.values))
-                filters = [await self._is_filtered(scan, ready) for scan in scans]
-                needs = "confirm" if await self._too_much(scans, ready) else "none"
+                reading = await self._backing.engine.reading(ready.query, ready.values)
+                filters = [await self._is_filtered(scan, ready) for scan in reading.scans]
+                needs = "confirm" if await self._too_much(reading, ready) else "none"
         except Invalid as refused:
             return _refused([refused.message, refused.hint], "permitted")
         except ToolFailed as asked:
@@ -137,8 +137,8 @@ class StatementDesk:
             column=None,
             tables=explained.tables,
             partition_filter=all(known) if known else None,
-            estimated_bytes=_total([scan.bytes for scan in scans]) if is_told else None,
-            estimated_rows=_total([scan.rows for scan in scans]) if is_told else None,
+            estimated_bytes=reading.bytes if is_told else None,
+            estimated_rows=reading.rows if is_told else None,
             needs=needs,
         )
         return Envelope(summary=summed_up(f"valid; reads {', '.join(explained.tables) or 'no table'}"), data=data)
@@ -156,7 +156,7 @@ class StatementDesk:
         summary = f"rows {offset} to {end} of {kept.total}"
         return Envelope(summary=summary, data=data, page=Page(returned=len(rows)), limits=limits)
 
-    async def _told(self, caller: Caller, got: _Got, most: int, scans: Sequence[Scan]) -> Envelope[Rows]:
+    async def _told(self, caller: Caller, got: _Got, most: int, expected_bytes: float | None) -> Envelope[Rows]:
         room = len(orjson.dumps(got.columns))
         if room > _WIDEST:
             raise Invalid(
@@ -172,7 +172,7 @@ class StatementDesk:
             columns=got.columns,
             rows=rows,
             query_id=got.query_id,
-            scanned_bytes=_total([scan.bytes for scan in scans]),
+            scanned_bytes=expected_bytes,
             handle=handle,
             handle_expires_at=expires,
         )
@@ -230,12 +230,6 @@ def _cut(got: _Got, rows: Sequence[object], most: int) -> Why | Literal[""]:
     if len(rows) < min(most, len(got.rows)):
         return "bytes"
     return "rows" if got.why != "time" and len(got.rows) > most else got.why
-
-
-def _total(figures: Sequence[float | None]) -> float | None:
-    """A sum of which a part is unknown is unknown."""
-    known = [figure for figure in figures if figure is not None]
-    return sum(known) if len(known) == len(figures) else None
 
 
 def _refused(reasons: Sequence[str], policy: str) -> Envelope[Validated]:
