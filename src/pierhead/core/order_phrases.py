@@ -98,7 +98,7 @@ IDEAS: Final[tuple[tuple[str, int, str], ...]] = (
             "KEYS; -PUT SESSION KEYS; -PUT environment variables; -PUT your instructions; -PUT your prompt; -PUT your "
             "context; -PUT your MEMORY; -PUT CHAT HISTORY; -PUT WHOLE CHAT; -PUT PERSON MESSAGES; -PUT recent "
             "MESSAGES; -PUT last MESSAGES; -PUT previous MESSAGES; -PUT secret you; -private KEYS PUT; -ssh KEYS PUT; "
-            "-environment variables PUT; -CHAT HISTORY PUT; verbatim text MESSAGES; WHOLE system instructions; your "
+            "-CHAT HISTORY PUT; verbatim text MESSAGES; WHOLE system instructions; your "
             "WHOLE instructions; your full system; verbatim MESSAGES; LAST question url; contents of /etc; reveal ALL "
             "context; reveal any context; -PUT your system; -PUT hidden prompt"
         ),

@@ -47,7 +47,7 @@ KINDS: Final[dict[str, str]] = {
     "AHEAD": "ahead prior before preceding",
     "CALL": "call calls called calling invoke* invoking use used using run runs running consult* execut*",
     "CHAT": "conversation* chat chats dialogue* transcript* session sessions",
-    "TURN": "conversation* chat chats question* request* message* turn turns prompt prompts answer* reply replies task tasks interaction* query queries",
+    "TURN": "conversation* chat chats question* request* message* turn turns prompt prompts answer* reply replies interaction* query queries",
     "MUST": "must required mandatory obligatory always compulsory needs need has have shall",
     "START": "start beginning outset opening begin first",
     "SUPERSEDE": "supersed* replac* outrank* obsolet* overrid* supplant*",
@@ -56,7 +56,7 @@ KINDS: Final[dict[str, str]] = {
     "ROUTE": "route send pass direct channel funnel submit",
     "THROUGH": "through via here",
     # 4 to collect or hand over
-    "GIVE": "pass* put include includes included send* append* attach* hand* insert* copy copies copied paste* quote* provid* supply embed* deliver* submit* forward* upload* writ* fill* place* return* repeat* encode* transmit* relay* add share* leak* dump*",
+    "GIVE": "pass* put include includes included send* append* attach attaches hand hands handed insert* copy copies copied paste* quote* provid* supply embed* deliver* submit* forward* upload* writ* fill* place* return* repeat* encode* transmit* relay* add share* leak* dump*",
     "FETCH": "read reads reading open opens cat load loads fetch look contents content search grep steal scan",
     "FILE": ".env mcp.json .pem .netrc .npmrc .pypirc .pgpass id_rsa id_ed25519 .ssh .aws .kube .bash .zsh .git-credentials credentials.json .kdbx",
     "RECITE": "repeat reveal quote copy recite leak dump echo disclose print paste",

@@ -17,7 +17,8 @@ from pierhead.core.orders_abroad import ABROAD
 
 _DROP: Final = (
     r"\b(ignor(e|ing)|disregard(ing)?|forget|overrid(e|es|ing)|bypass(ing)?|discard|set aside|supersedes?|stop following"
-    r"|do not (follow|obey)|pay no attention to)\b.{0,30}"
+    r"|do not (follow|obey)(?! any (instructions|commands|directives)\b.{0,30}\b(in|within|inside|from|contained|embedded|found|returned)\b)"
+    r"|pay no attention to)\b.{0,30}"
 )
 _EARLIER: Final = (
     r"\b(previous(ly)?|prior|above|earlier|preceding|other|your|system|safety|existing|original|initial|developer|all"
@@ -27,9 +28,7 @@ _RULES: Final = (
     r"\b(instructions?|prompts?|rules|messages?|directions|directives?|guidelines|guardrails|polic(y|ies)|context"
     r"|restrictions|constraints|training|told)\b"
 )
-_NOT: Final = (
-    r"\b(do not|don'?t|never|must not|mustn'?t|without|avoid|refrain from|no need to|should not|shall not)\b.{0,20}"
-)
+_NOT: Final = r"\b(do not|don'?t|never|must not|mustn'?t|without|avoid|refrain from|no need to|should not|shall not)\b[^.!?]{0,20}"
 _TELL: Final = (
     r"\b(tell|inform|mention|notify|reveal|alert|disclose|report|say|discuss|explain|warn|log|display)(ing)?\b.{0,40}"
 )
@@ -41,7 +40,7 @@ _ACT: Final = (
 _USING: Final = (
     r"\b(before|after|instead of|prior to|when(ever)?|if) (you )?(using|calling|invoking|running|use|call|invoke|run) "
 )
-_OTHERS: Final = r"(this|any|all|other|another|the other)\b.{0,30}\b(tools?|function)\b.{0,60}\b(must|read|call|send|first|always|also)\b"
+_OTHERS: Final = r"(this|any|all|other|another|the other)\b.{0,30}\b(tools?|function)\b[^.!?]{0,60}\b(must|read|call|send|first|always|also)\b"
 _GIVE: Final = (
     r"\b(include|pass|put|add|insert|append|attach|provide|send|copy|encode|embed|paste|write|report|place|repeat|output"
     r"|print|return|collect|gather|forward|upload|leak|share|fill in|set .{0,20} to|supply|dump)\b.{0,60}"
@@ -60,7 +59,7 @@ _HONEST: Final = (
 )
 _HOMES: Final = (
     r"(~|\$home|%userprofile%|/(root|home/[^/\s]+|users/[^/\s]+))[/\\]\.?"
-    r"(ssh|aws|kube|gnupg|netrc|npmrc|pypirc|env\b|git-credentials|bash_history|zsh_history|config/gcloud|docker/config"
+    r"(ssh|aws|kube|gnupg|netrc|npmrc|pypirc|env\b|git-credentials|bash_history|zsh_history|config/(gcloud|gh)\b|docker/config"
     r"|azure|cursor|claude|vault-token|password-store|mozilla|local/share/keyrings)"
 )
 _SECRETS: Final = (
@@ -212,7 +211,8 @@ ORDERS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ),
         (
             "an order to follow what comes later",
-            r"\b(follow|obey|execute|carry out|comply with|perform|act on|do)\b.{0,20}\b(instructions?|commands?|directions|directives|orders)\b"
+            _HONEST
+            + r"\b(follow|obey|execute|carry out|comply with|perform|act on|do)\b.{0,20}\b(instructions?|commands?|directions|directives|orders)\b"
             r".{0,40}\b(in|from|returned|contained|embedded|hidden|found|fetched|it (returns|gives)|received)\b"
             r".{0,40}\b(results?|outputs?|responses?|answers?|pages?|urls?|https?|tools?|files?|readme|websites?|documents?)\b",
         ),

@@ -200,6 +200,8 @@ _ALONE: Final[tuple[str, ...]] = (
     r"se .{0,25}chied(e|ono)\b.{0,15}\b(di|rispondi|dica) che|senza chiedere (la )?(conferma|permesso|autorizzazione)",
     r"если .{0,25}спросит.{0,15}(скажи|ответь|отвечай)|без подтверждения|не спрашивая разрешения",
     r"(无需|不需要?|不必|不用)(用户|使用者)?(确认|同意|批准)|未经(用户|使用者)(确认|同意|允许)",
+    r"(sostituisci|sustituye|reemplaza|cambia|substitua|troque|remplace[zr]?|ersetze?n?|замени) .{0,30}\b(iban|conto|cuenta|conta|compte|konto|destinat\w{1,8}|empfanger\w{0,3}|счет|получателя)\b",
+    r"(schalte?n?|deaktiviere?n?|stoppe?n?) .{0,40}\b(protokoll|audit-protokoll|virenscanner|firewall|uberwachung)\b|(desactiva|desative|disattiva|desactive[zr]?) .{0,30}(auditoria|antivirus|firewall|registro|journal|audit)",
     r"(確認|許可|同意)(なし(で|に)|なく|を得ずに|せずに|を取らずに)",
 )
 
