@@ -123,4 +123,7 @@ def restore(
     if not restored.has_keys:
         print("note: the backup holds no keys; people sign in again, programs need new tokens", file=sys.stderr)
     rows, revision = sum(restored.rows.values()), restored.policy_revision
+    print(
+        "note: clients that people let in no more since then are let in again; see pierhead consents", file=sys.stderr
+    )
     print(f"ok: {rows} rows restored; policy goes on at revision {revision}", file=sys.stderr)
