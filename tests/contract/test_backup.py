@@ -9,6 +9,7 @@ import sqlite3
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -249,6 +250,7 @@ def test_a_backup_of_another_installation_is_told_from_ours(home: Path, tmp_path
     found = check(tmp_path / "b.tar.gz", tmp_path / "nowhere")
     assert found.signed_by == Keys.at(home).read("snapshot.pub").hex()
     assert (found.policy_revision, found.records, found.has_keys) == (2, 3, False)
+    assert datetime.fromisoformat(found.made_at).tzinfo == UTC
 
 
 def test_a_record_that_was_broken_before_the_backup_is_found(home: Path, tmp_path: Path) -> None:

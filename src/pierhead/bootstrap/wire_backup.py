@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, cast
@@ -145,7 +146,7 @@ def check(path: Path, data: Path) -> Checked:
     archive = read_archive(path, trusted)
     archive.check()
     return Checked(
-        made_at=str(archive.about["made_at"]),
+        made_at=datetime.fromtimestamp(float(str(archive.about["made_at"])), UTC).isoformat(timespec="seconds"),
         policy_revision=int(str(archive.about["policy_revision"])),
         records=_follow_chains(archive),
         has_keys=_SECRETS in archive.members,
