@@ -227,6 +227,8 @@ async def test_a_query_over_the_budget_waits_for_its_caller(shop: Engine) -> Non
     served = server(shop, "hive/past", ["few"], budget={"bytes": 1000})
     async with asked(served) as call:
         waiting = await call("presto_run_query", sql="SELECT * FROM few", purpose="all of it")
+        told = (await call("presto_validate_query", sql="SELECT * FROM few"))["data"]
+    assert (type(told["estimated_bytes"]), told["needs"]) == (int, "confirm")
     assert waiting["status"] == "approval_required"
     assert "over the budget of 1000 bytes" in str(waiting)
 

@@ -134,8 +134,8 @@ class Validated(_Answer):
     column: int | None
     tables: list[str]
     partition_filter: bool | None
-    estimated_bytes: float | None
-    estimated_rows: float | None
+    estimated_bytes: int | None
+    estimated_rows: int | None
     needs: str
 
 
@@ -143,7 +143,7 @@ class Rows(_Answer):
     columns: Sequence[Any]
     rows: Sequence[Sequence[Any]]
     query_id: str
-    scanned_bytes: float | None
+    scanned_bytes: int | None
     handle: str | None = None
     handle_expires_at: str | None = None
 

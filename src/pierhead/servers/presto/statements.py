@@ -137,8 +137,8 @@ class StatementDesk:
             column=None,
             tables=explained.tables,
             partition_filter=all(known) if known else None,
-            estimated_bytes=reading.bytes if is_told else None,
-            estimated_rows=reading.rows if is_told else None,
+            estimated_bytes=_whole(reading.bytes) if is_told else None,
+            estimated_rows=_whole(reading.rows) if is_told else None,
             needs=needs,
         )
         return Envelope(summary=summed_up(f"valid; reads {', '.join(explained.tables) or 'no table'}"), data=data)
@@ -172,7 +172,7 @@ class StatementDesk:
             columns=got.columns,
             rows=rows,
             query_id=got.query_id,
-            scanned_bytes=expected_bytes,
+            scanned_bytes=_whole(expected_bytes),
             handle=handle,
             handle_expires_at=expires,
         )
@@ -230,6 +230,10 @@ def _cut(got: _Got, rows: Sequence[object], most: int) -> Why | Literal[""]:
     if len(rows) < min(most, len(got.rows)):
         return "bytes"
     return "rows" if got.why != "time" and len(got.rows) > most else got.why
+
+
+def _whole(figure: float | None) -> int | None:
+    return None if figure is None else round(figure)
 
 
 def _refused(reasons: Sequence[str], policy: str) -> Envelope[Validated]:
