@@ -177,6 +177,8 @@ async def test_lists_are_bounded_and_a_cursor_belongs_to_its_question(airflow: A
         await ask.answer("airflow_search_dags", query="fail", limit=2, cursor=cursor)
         assert "offset=2" in airflow.asked[-1]
         assert (await ask.error("airflow_search_dags", query="other", cursor=cursor))["code"] == "bad-cursor"
+        literal = await ask.answer("airflow_search_dags", query="%")
+        assert (literal["data"]["dags"], literal["summary"]) == ([], "0 DAGs")
         runs = await ask.answer("airflow_list_runs", dag_id="good_daily", since="2026-11-01")
         assert "run_after_gte=2026-11-01T00%3A00%3A00Z" in airflow.asked[-1]
         assert runs["data"]["runs"][0]["run_id"] == "manual__1"

@@ -106,11 +106,14 @@ class Desk:
         found, total = await self.api.dags(query=query, owner=owner, tag=tag, state=state, limit=limit, offset=begin)
         end = begin + len(found)
         more = cursor_at(end, asked) if end < total and found else None
-        summary = f"{len(found)} of {total} DAGs" + (": " + ", ".join(dag.dag_id for dag in found) if found else "")
+        # Airflow takes % and _ for wildcards, and has no way to say that they are none.
+        meant = [dag for dag in found if query.casefold() in dag.dag_id.casefold()]
+        of = f" of {total}" if len(meant) == len(found) else ""
+        summary = f"{len(meant)}{of} DAGs" + (": " + ", ".join(dag.dag_id for dag in meant) if meant else "")
         answer = Envelope(
             summary=summed_up(summary),
-            data=Dags(dags=[_found(dag) for dag in found]),
-            page=Page(returned=len(found), next_cursor=more),
+            data=Dags(dags=[_found(dag) for dag in meant]),
+            page=Page(returned=len(meant), next_cursor=more),
         )
         return self.told(answer, "DAGs")
 
