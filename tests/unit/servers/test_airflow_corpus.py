@@ -17,9 +17,11 @@ CORPUS: Final = Path(__file__).resolve().parents[2] / "corpus" / "airflow"
 EXPECTED: Final = {
     "fail_bash": ("code_error", "cannot open the ledger"),
     "fail_bash_command_not_found": ("dependency", "hadooop: command not found"),
+    "fail_bash_trace": ("code_error", "ZeroDivisionError: division by zero"),
     "fail_bash_no_file": ("missing_input", "part-0000.csv': No such file or directory"),
     "fail_caught": ("code_error", "ValueError: no rows were loaded for 2026-11-20"),
     "fail_chained": ("code_error", "RuntimeError: the rates of 2026-11-20 cannot be read"),
+    "fail_columns": ("schema_mismatch", "KeyError: 'currency'"),
     "fail_connection": ("dependency", "Connection refused"),
     "fail_dependency": ("dependency", "No module named 'pyarrowless_helpers'"),
     "fail_disk": ("dependency", "No space left on device"),
@@ -31,6 +33,7 @@ EXPECTED: Final = {
     "fail_http_unavailable": ("dependency", "503:Service Unavailable"),
     "fail_key_error": ("code_error", "KeyError: 'currency_code'"),
     "fail_killed": ("killed", "Process terminated by signal"),
+    "fail_leaves": ("dependency", "could not connect to ledger-db:5432: Connection refused"),
     "fail_locked": ("timeout", "database is locked"),
     "fail_mapped": ("code_error", "ValueError: partition 2 is empty"),
     "fail_memory_error": ("driver_oom", "MemoryError: unable to allocate"),
@@ -39,7 +42,9 @@ EXPECTED: Final = {
     "fail_object": ("missing_input", "An error occurred (404) when calling the HeadObject operation"),
     "fail_package": ("dependency", "No matching distribution found for no-such-package-of-ours"),
     "fail_permission": ("permission", "Permission denied: '/data/finance/ledger.parquet'"),
+    "fail_process": ("killed", "A process in the process pool was terminated abruptly"),
     "fail_program": ("dependency", "No such file or directory: 'spark-submitt'"),
+    "fail_raised_from": ("missing_input", "No such file or directory: '/mnt/share/orders.dat'"),
     "fail_schema": ("schema_mismatch", "column 'amount' is string in core.orders"),
     "fail_sensor_timeout": ("timeout", "AirflowSensorTimeout"),
     "fail_shell": ("code_error", "EXPORT_DAY_THAT_IS_NOT_SET: unbound variable"),
@@ -165,6 +170,11 @@ def test_an_exception_that_only_wraps_gives_way_to_what_was_told_before_it(
         ("HTTPError", "429 Client Error: Too Many Requests for url: http://api.corp.example/orders", "dependency"),
         ("ValueError", "order 429 has no currency", "code_error"),
         ("ClientError", "An error occurred (SlowDown): Please reduce your request rate.", "dependency"),
+        ("TemplateNotFound", "'sql/load_orders.sql' not found in search path: '/opt/airflow/dags'", "missing_input"),
+        ("AirflowException", "Can not find the cwd: /opt/etl/orders", "missing_input"),
+        ("BadCopyFileFormat", "extra data after last expected column", "schema_mismatch"),
+        ("ConnectionError", "the warehouse restarts", "dependency"),
+        ("ConnectionError", "invalid user name or password", "permission"),
         ("BadZipFile", "File is not a zip file", "schema_mismatch"),
         ("BrokenProcessPool", "A process in the process pool was terminated abruptly", "killed"),
         ("ServerSelectionTimeoutError", "db:27017: [Errno 111] Connection refused, Timeout: 30s", "dependency"),
@@ -224,6 +234,14 @@ def test_what_an_exception_was_raised_from_counts_where_that_says_more(kind: str
     assert failure_of(entries(BEGUN, traced(outer, cause))).verdict.category == category
 
 
+def test_the_line_that_names_an_exception_is_quoted_and_not_a_hint_behind_it() -> None:
+    words = (
+        "function day(date) does not exist\nLINE 1: select day(now())\n               ^\nHINT:  No function matches."
+    )
+    verdict = failure_of(entries(BEGUN, traced(("UndefinedFunction", words, "cursor.py")))).verdict
+    assert (verdict.category, verdict.quote) == ("code_error", "UndefinedFunction: function day(date) does not exist")
+
+
 def around(code: int, *output: str) -> Tail:
     """What a program wrote, and what Airflow says when it has ended."""
     failed = raised("AirflowException", f"Bash command failed. The command returned a non-zero exit code {code}.")
@@ -236,6 +254,7 @@ def around(code: int, *output: str) -> Tail:
         (22, ("curl: (22) The requested URL returned error: 404",), "missing_input", "returned error: 404"),
         (22, ("curl: (22) The requested URL returned error: 403",), "permission", "returned error: 403"),
         (2, ("gzip: stdin: not in gzip format", "tar: Child returned status 1"), "schema_mismatch", "not in gzip"),
+        (1, ("Error: Unable to access jarfile /opt/jobs/loader.jar",), "dependency", "Unable to access jarfile"),
         (-15, ("exporting orders",), "killed", "exporting orders"),
         (1, ("bash: warning: cannot change locale: No such file or directory", "bad rate"), "code_error", "bad rate"),
         (

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pierhead.sdk.failure_rules import Category, Verdict, classify, line_at
@@ -12,7 +12,7 @@ from pierhead.sdk.redacting import redact
 from pierhead.sdk.tracebacks import find_exceptions
 from pierhead.servers.airflow.answers import ExceptionTold
 from pierhead.servers.airflow.logs import Line, Tail
-from pierhead.servers.airflow.said import refused_by_shell, said_by_exception, said_by_program
+from pierhead.servers.airflow.said import refused_by_shell, said_by_exception, said_by_name, said_by_program
 
 _MOST_EXCEPTIONS: Final = 5
 _LONGEST: Final = 800
@@ -137,10 +137,17 @@ def _judged(lines: Sequence[Line]) -> Verdict:
     if known is not None:
         return known
     own = _by_output([ended])
-    if own.category in _UNTOLD and (cause := _by_cause(ended.text)) is not None:
-        return cause
+    if own.category in _UNTOLD and (known := _by_cause(ended.text) or said_by_name(ended.text)) is not None:
+        return known
     whole = _by_output(lines) if own.category == "unknown" or _OUTSIDE.search(ended.text) else own
-    return own if whole.category in _UNTOLD else whole
+    return _quoting(own, ended.text) if whole.category in _UNTOLD else whole
+
+
+def _quoting(verdict: Verdict, traceback: str) -> Verdict:
+    """With the line that names the exception, where it is judged by having been raised: hints may follow that."""
+    *_, after = traceback.rpartition('\n  File "')
+    raised = next((line for line in after.splitlines()[1:] if line and not line[0].isspace()), "")
+    return replace(verdict, quote=line_at(raised, 0)) if raised and verdict.category == "code_error" else verdict
 
 
 def _by_cause(traceback: str) -> Verdict | None:

@@ -52,7 +52,12 @@ _KNOWN: Final = (
         r"No such file or directory: '[^']*/bin/[^'/]+'",
     ),
     # Services that do not answer, or answer that they cannot.
-    _of("upstream", "dependency", r"^(?:\w+\.)*External\w*Failed\w*: ", r"external (?:DAG|task)s? .{0,200}failed"),
+    _of(
+        "upstream",
+        "dependency",
+        r"^(?:\w+\.)*External\w*Failed\w*: ",
+        r"(?:external (?:DAG|task)s?|DagRun) .{0,200}failed",
+    ),
     _of("dag-missing", "missing_input", r"\bdag(?:_id)?\b.{0,160}(?:does not exist|not found)", "DagNotFound"),
     _of(
         "http-absent",
@@ -98,7 +103,7 @@ _KNOWN: Final = (
         "value",
         "schema_mismatch",
         r"invalid input syntax for|value (?:out of range|too long for)",
-        r"columns? expected but not found|do not match columns",
+        r"columns? expected but not found|do not match columns|extra data after last|missing data for column",
         r"^(?:\w+\.)*(?:InvalidTextRepresentation|DatatypeMismatch|NumericValueOutOfRange): ",
     ),
     _of(
@@ -109,15 +114,25 @@ _KNOWN: Final = (
     ),
     _of("locked", "timeout", r"database (?:table )?is locked|could not obtain lock|lock wait|deadlock detected"),
     _of("disk", "dependency", "no space left on device|disk quota exceeded"),
+    _of(
+        "not-found",
+        "missing_input",
+        r"^(?:\w+\.)*(?!Module|Package|Class|Command|Key|Plugin)\w*NotFound: ",
+        r"(?:can ?not|could not|unable to) find (?:the )?(?:cwd|director\w+|folder|file|path)\b",
+    ),
 )
 _OF_PROGRAMS: Final = (
     _of("absent", "missing_input", r"\b(?:does not|doesn't) exist\b"),
     _of("package", "dependency", "no matching distribution found|could not find a version that satisfies"),
+    _of("jar", "dependency", "unable to access jarfile|could not find or load main class"),
 )
 _SHELL: Final = re.compile(r"^\S*sh: (?:-c: )?line \d+: (?:syntax error|\w+: unbound variable)")
 _LATE: Final = re.compile(r"time(?:d|s)? ?-?out", re.IGNORECASE)
 #: Nobody listened, however long was waited for it.
 _REFUSED: Final = re.compile(r"connection refused|name or service not known|no route to host", re.IGNORECASE)
+_OF_CONNECTION: Final = re.compile(
+    r"^(?:\w+\.)*(?:\w*Connections?\w{0,12}(?:Error|Exception|Failure)|BrokenPipeError)(?=:|$)", re.MULTILINE
+)
 #: An exception that a library of tables raised over the columns or the values that it was given.
 _OF_TABLES: Final = re.compile(
     r'^ +File "(?:[^"]*/)?(?:pandas|polars|pyarrow|dask)/[^"]*", line \d+.*\n(?: {4,}.*\n)*'
@@ -137,6 +152,14 @@ def said_by_exception(traceback: str) -> Verdict | None:
         if quote and not is_late:
             return Verdict(known.category, "confirmed", (known.rule,), quote)
     return _said_by_tables(traceback)
+
+
+def said_by_name(traceback: str) -> Verdict | None:
+    """By the name alone of the exception that ended a task, whose words say nothing: a connection that is gone."""
+    found = list(_OF_CONNECTION.finditer(traceback))
+    if not found or "\n  File " in traceback[found[-1].end() :]:
+        return None
+    return Verdict("dependency", "likely", ("raised.connection",), line_at(traceback, found[-1].end() - 1))
 
 
 def _first_of_line(text: str, found: "Sequence[re.Match[str]]") -> int:
