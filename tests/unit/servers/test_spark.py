@@ -513,6 +513,22 @@ _ABSENT_PATH = "[PATH_NOT_FOUND] Path does not exist: s3a://lake/dt=1"
             "none",
             "",
         ),
+        # However a stage failed, the scheduler cancels what is left of it.
+        (
+            [
+                "26/11/22 08:38:38 INFO TaskSetManager: Starting task 0.0 in stage 0.0 (TID 0)",
+                "26/11/22 08:38:39 INFO TaskSchedulerImpl: Stage 0 was cancelled",
+                "Traceback (most recent call last):",
+                '  File "/srv/job.py", line 3, in <module>',
+                "ZeroDivisionError: division by zero",
+                *_STOP,
+            ],
+            "failed",
+            "code_error",
+            "code.python",
+        ),
+        # A shell that cannot compile its script goes on to the next line.
+        (["/srv/a.scala:23: error: not found: type Generator", "scala> :quit"], "failed", "code_error", ""),
         # A quiet log.
         (["26/11/22 08:38:30 WARN Utils: x", "reconciliation failed: 17 orders"], "failed", "code_error", ""),
         (["26/11/22 08:38:30 WARN Utils: x"], "unknown", "unknown", ""),
@@ -541,3 +557,15 @@ async def test_workers_that_go_with_their_context_did_not_end_it(tmp_path: Path)
     async with asking(settings) as client:
         told = (await asked(client, "spark_diagnose_failure", app="app-20261122084336-0000"))["data"]
     assert (told["status"], told["category"], told["contributing"]) == ("failed", "killed", [])
+
+
+async def test_what_tasks_raised_ends_nothing_where_the_driver_went_on(tmp_path: Path) -> None:
+    settings, app = laid_out(tmp_path, []), "app-20261122084336-0000"
+    (tmp_path / "logs" / f"{app}.log").write_text("\n".join([_WORKED, *_STOP]))
+    (tmp_path / "work" / app / "0").mkdir(parents=True)
+    (tmp_path / "work" / app / "0" / "stderr").write_text(
+        "26/11/22 08:38:39 ERROR Executor: Exception in task 1.0 in stage 0.0 (TID 1)\nConnectionError: closed\n"
+    )
+    async with asking(settings) as client:
+        told = (await asked(client, "spark_diagnose_failure", app=app))["data"]
+    assert (told["status"], told["category"]) == ("succeeded", "none")

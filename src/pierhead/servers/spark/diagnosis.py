@@ -42,8 +42,11 @@ def status_of(found: Found) -> str:
 
 
 def _is_grave(facts: Sequence[Fact]) -> bool:
-    """Whether something ended it, other than what only slows: a context that is stopped for a kill stops well, too."""
-    return any(fact.rule and fact.value not in SLOWED for fact in facts)
+    """Whether something ended it, other than what only slows: a context that is stopped for a kill stops well, too.
+
+    What a task raised ends nothing by itself: its driver says so.
+    """
+    return any(fact.rule and fact.value not in SLOWED and fact.kind != "executor" for fact in facts)
 
 
 def judged(found: Found) -> tuple[str, Verdict]:

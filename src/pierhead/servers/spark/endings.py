@@ -17,6 +17,8 @@ from pierhead.sdk.failure_text import facts_in_text
 SLOWED: Final = frozenset({"executor_lost", "executor_oom", "fetch_failed", "skew"})
 _SOURCE: Final = "driver log"
 _LONGEST: Final = 200
+#: Of what follows a complaint, the first lines: an exception and its causes, not a log without an end.
+_MOST_LINES: Final = 100
 _END: Final = 40
 _STOPPED: Final = re.compile(r"SparkContext is stopping with exitCode 0|Successfully stopped SparkContext")
 #: The program has gone without stopping its context: with which exit code, nobody says.
@@ -28,14 +30,19 @@ _SAD: Final = re.compile(
 )
 _NONE: Final = re.compile(r"\b(?:0|no|zero)\b", re.IGNORECASE)
 _LOGGED: Final = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d (?:(?P<informs>INFO)|WARN|(?P<bad>ERROR|FATAL)) ")
-#: What the program's own logger, or its prints, call what they say.
-_LEVEL: Final = re.compile(r".{0,80}?\b(?:(?P<bad>ERROR|CRITICAL|FATAL|SEVERE)|DEBUG|INFO|NOTICE|WARN|WARNING)\b")
+#: What the program's own logger, its prints, or the compiler of a shell (`job.scala:3: error: `) call what they say.
+_LEVEL: Final = re.compile(
+    r".{0,120}?\b(?:(?P<bad>ERROR|CRITICAL|FATAL|SEVERE|(?<=:\d: |\d\d: )error(?=: ))|DEBUG|INFO|NOTICE|WARN|WARNING)\b"
+)
+#: However a stage failed, what is left of it is cancelled.
+_CANCELS: Final = re.compile(r"TaskSchedulerImpl: Stage \d+(?:\.\d+)? was cancelled")
 _WORK: Final = re.compile(r"Starting task|Finished task|Job \d+ finished")
 _WORKED: Final = re.compile(r"DAGScheduler: Job \d+ finished")
 
 
 def facts_in_driver_log(lines: Sequence[str]) -> list[Fact]:
     """What a driver's log shows, with how it ends; of an ordinary end without what was survived."""
+    lines = [line for line in lines if not _CANCELS.search(line)]
     told, facts = ending_in_log(lines), facts_in_text(lines, "driver", _SOURCE)
     is_ordinary = any(fact.kind == "state" for fact in told) and not any(fact.is_final for fact in (*told, *facts))
     if is_ordinary:
@@ -87,11 +94,11 @@ def _complaint(lines: Sequence[str]) -> Iterator[Fact]:
     if found is None or not found["bad"]:
         yield from _logged_last(rest)
         return
-    words = "\n".join([found.string[found.end() :], *own[(said or 0) + 1 :]])
+    words = "\n".join([found.string[found.end() :], *own[(said or 0) + 1 :][:_MOST_LINES]])
     fact = fact_of("driver", words, 0.0, _SOURCE, is_final=True)
     if fact is not None:
         yield fact
-    elif _SAD.search(found.string, found.end()):
+    elif found["bad"] == "error" or _SAD.search(found.string, found.end()):
         yield from _left_with(found.string)
 
 
@@ -101,7 +108,7 @@ def _logged_last(lines: Sequence[str]) -> Iterator[Fact]:
     for number, line in _backwards(lines[:end]):
         logged = _LOGGED.match(line)
         if logged and logged["bad"]:
-            trace = [each for each in lines[number + 1 : end] if not _LOGGED.match(each)]
+            trace = [each for each in lines[number + 1 : end][:_MOST_LINES] if not _LOGGED.match(each)]
             fact = fact_of("driver", "\n".join([line, *trace]), 0.0, _SOURCE, is_final=True) if trace else None
             if fact is not None and fact.value not in SLOWED:
                 yield fact
