@@ -1,11 +1,12 @@
 """How a table is partitioned and what was committed to it, as the engine's own tables beside it tell.
 
-Iceberg has `"t$partitions"` with a row of keys and counts, and `"t$snapshots"`; Hive has `"t$partitions"` with the keys
-alone; other connectors have neither, which is said and not guessed at. Not here: who may see it (backing.py).
+Iceberg has `"t$partitions"` with keys and counts (Trino puts the keys into one row, PrestoDB has them as columns before
+the counts), and `"t$snapshots"`; Hive has `"t$partitions"` with the keys alone; other connectors have neither, which is
+said and not guessed at. Not here: who may see it (backing.py).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -19,15 +20,15 @@ Kind = Literal["iceberg", "hive", ""]
 
 _MOST_LISTED: Final = 1_000
 _COLUMNS: Final = "SHOW COLUMNS FROM {place}"
-_OF_ICEBERG: Final = (
-    "SELECT {keys}, sum(p.record_count) FROM {place} p GROUP BY {numbers} ORDER BY {newest} LIMIT {most}"
-)
+_OF_ICEBERG: Final = "SELECT {keys}, sum({count}) FROM {place} p GROUP BY {numbers} ORDER BY {newest} LIMIT {most}"
 _OF_HIVE: Final = "SELECT {keys} FROM {place} p ORDER BY {newest} LIMIT {most}"
 _SNAPSHOTS: Final = (
     "SELECT CAST(snapshot_id AS varchar), to_unixtime(committed_at),"
     " coalesce(element_at(summary, 'total-delete-files'), '0') FROM {place}"
     " ORDER BY committed_at DESC LIMIT 5"
 )
+_COUNTED_BY_PRESTO: Final = "p.row_count"
+_COUNTS_OF_PRESTO: Final = ["row_count", "file_count", "total_size"]
 _TRANSFORMED: Final = re.compile(r"(.+)_(?:day|hour|month|year|bucket|trunc)")
 
 
@@ -38,6 +39,15 @@ class Partitioning:
     kind: Kind
     keys: tuple[str, ...] = ()
     types: tuple[str, ...] = ()
+    prefix: str = "p."
+    """What stands before a key in SQL."""
+    count: str = ""
+    """The column that counts rows; empty where none does."""
+
+    @property
+    def narrowing_is_told(self) -> bool:
+        """Whether the planner names what narrows such a table; PrestoDB does not of Iceberg."""
+        return self.count != _COUNTED_BY_PRESTO
 
     def column_of(self, key: str, stored: StoredTable) -> str:
         """The stored column behind a key: Iceberg names a day of `at` `at_day`."""
@@ -82,11 +92,20 @@ async def partitioning_of(engine: TrinoEngine, catalog: str, place: tuple[str, s
         columns = await engine.ask(_COLUMNS.format(place=_beside(catalog, place, "partitions")))
     except Invalid:
         return NONE
-    types = {row[0]: str(row[1]) for row in columns}
-    if "record_count" not in types:
-        return Partitioning("hive", tuple(types), tuple(types.values()))
-    members = _members(types.get("partition", ""))
-    return Partitioning("iceberg", tuple(name for name, _ in members), tuple(kind for _, kind in members))
+    return partitioning_out_of({row[0]: str(row[1]) for row in columns})
+
+
+def partitioning_out_of(types: Mapping[str, str]) -> Partitioning:
+    """Out of the names and types of the columns of `"t$partitions"`, in order."""
+    names = tuple(types)
+    if "record_count" in types:
+        members = _members(types.get("partition", ""))
+        keys, kinds = tuple(name for name, _ in members), tuple(kind for _, kind in members)
+        return Partitioning("iceberg", keys, kinds, "p.partition.", "p.record_count")
+    for end in range(len(names)):
+        if list(names[end : end + len(_COUNTS_OF_PRESTO)]) == _COUNTS_OF_PRESTO:
+            return Partitioning("iceberg", names[:end], tuple(types.values())[:end], count=_COUNTED_BY_PRESTO)
+    return Partitioning("hive", names, tuple(types.values()))
 
 
 async def partitions_of(
@@ -94,10 +113,10 @@ async def partitions_of(
 ) -> list[Partition]:
     """The newest partitions by their keys."""
     numbers = [str(number + 1) for number in range(len(by.keys))]
-    prefix = "p.partition." if by.kind == "iceberg" else "p."
-    template = _OF_ICEBERG if by.kind == "iceberg" else _OF_HIVE
+    template = _OF_ICEBERG if by.count else _OF_HIVE
     sql = template.format(
-        keys=", ".join(prefix + quoted(key) for key in by.keys),
+        keys=", ".join(by.prefix + quoted(key) for key in by.keys),
+        count=by.count,
         place=_beside(catalog, place, "partitions"),
         numbers=", ".join(numbers),
         newest=", ".join(f"{number} DESC NULLS LAST" for number in numbers),

@@ -97,7 +97,10 @@ class StatementDesk:
         return ""
 
     async def _is_filtered(self, scan: Scan, ready: Ready) -> bool | None:
-        """Whether a partition filter bounds what is read of a table; None where it has no partitions we may see."""
+        """Whether a partition filter bounds what is read of a table.
+
+        None where it has no partitions we may see, or the engine does not tell.
+        """
         named = {(table.schema, table.name): ready.view.display_name(table) for table in ready.view.tables}
         name = named.get((scan.schema, scan.table))
         if name is None:
@@ -105,7 +108,7 @@ class StatementDesk:
         seen = self._backing.seen_in(ready, name)
         by = await self._backing.partitioning(seen)
         columns = {by.column_of(key, seen.stored) for key in by.keys}
-        return not columns.isdisjoint(scan.filtered) if columns else None
+        return not columns.isdisjoint(scan.filtered) if columns and by.narrowing_is_told else None
 
     async def validate(self, caller: Caller, sql: str) -> Envelope[Validated]:
         """Runs nothing. What is wrong with a statement is an answer, no error."""
