@@ -150,5 +150,6 @@ def test_no_mutation_finds_a_canary_in_postgresql(postgres_url: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_no_mutation_finds_a_canary_in_sqlite_however_long_one_looks(tmp_path_factory: pytest.TempPathFactory) -> None:
     hold(SqliteShop.load(tmp_path_factory.mktemp("shop")), "sqlite", 3_000)

@@ -51,6 +51,7 @@ def kept(directory: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 def test_after_kill_9_at_any_moment_no_effect_is_without_its_intent(tmp_path: Path) -> None:
     for number in range(ROUNDS):
         process = start(tmp_path, 1_000_000)
