@@ -33,6 +33,8 @@ _CAUSED: Final = re.compile(rf"Caused by: (?P<kind>{_NAME})(?:: ?(?P<said>.*))?$
 _JAVA_FRAME: Final = re.compile(r"\s*at ([\w.$<>/@-]+)\(([^)]*)\)")
 _PYTHON_FRAME: Final = re.compile(r'\s*File "([^"]+)", line (\d+), in (\S+)')
 _CHAINED: Final = ("During handling of the above", "The above exception was")
+#: Frames of what is installed, of Python itself, and of what was compiled.
+_INSTALLED: Final = re.compile(r"(?:site|dist)-packages/|/lib/python|\.zip/|<|\.p[yx][xi]:")
 _VARIABLE: Final = re.compile(r"0x[0-9a-fA-F]+|[0-9a-fA-F]{8,}(?:-[0-9a-fA-F]{4,})*|\d+")
 _PATH: Final = re.compile(r"(?:[a-z0-9]+:/)?(?:/[\w.@=#+%-]+){2,}/?")
 
@@ -163,7 +165,7 @@ class _Reader:
             done, block = self.ended(), None
         self._block = block or _Block(place, place)
         if event.language == "python":
-            event.frames = self._frames[-_FRAMES:][::-1]
+            event.frames = _telling(self._frames)
         elif "." not in event.kind and not self._frame_follows(place):
             event.language = "python"
         self._block.events.append(event)
@@ -199,6 +201,13 @@ class _Reader:
         return not is_headed and self._plain <= _MOST_PLAIN
 
 
+def _telling(frames: list[str]) -> list[str]:
+    """The innermost, and of code that nobody installed the innermost too: it is where somebody looks."""
+    inner = frames[-_FRAMES:][::-1]
+    own = next((frame for frame in reversed(frames) if _is_own(frame)), None)
+    return inner if own is None or own in inner else [*inner[:-1], own]
+
+
 def _holds_python(event: _Raised) -> bool:
     return event.kind.endswith(("PythonException", "Py4JJavaError", "PythonWorkerException"))
 
@@ -215,13 +224,24 @@ def _told(block: _Block, lines: Sequence[str]) -> FoundException:
         message=message,
         language=cause.language,
         chain=(*outer, f"{cause.kind}: {message}"[:_LONGEST_FRAME]),
-        frames_head=tuple(cause.frames[:_FRAMES]),
+        frames_head=tuple(_with_own(cause.frames[:_FRAMES], block.events)),
         fingerprint=_fingerprint(cause.kind, message, cause.frames[:1]),
         count=1,
         first_line=block.first + 1,
         last_line=block.last + 1,
         quote=_quote(lines, cause, block),
     )
+
+
+def _with_own(frames: Sequence[str], events: Sequence[_Raised]) -> Sequence[str]:
+    """The frames of a cause deep in a library, and of its chain the last one that is not."""
+    own = [each for event in events if event.language == "python" for each in event.frames if _is_own(each)]
+    is_known = not own or not frames or any(_is_own(each) for each in frames)
+    return frames if is_known else [*frames[: _FRAMES - 1], own[-1]]
+
+
+def _is_own(frame: str) -> bool:
+    return not _INSTALLED.search(frame)
 
 
 def _is_python(block: _Block) -> bool:

@@ -115,3 +115,29 @@ def test_each_is_small_however_large_the_text() -> None:
     assert len(found.quote.encode()) <= 1_200
     assert len(found.message) <= 400
     assert sum(map(len, found.frames_head)) <= 480
+
+
+def test_of_frames_deep_in_a_library_the_last_of_own_code_is_kept() -> None:
+    installed = [
+        f'  File "/opt/lib/python3.12/site-packages/pandas/core/{name}.py", line 1, in {name}' for name in "abcde"
+    ]
+    own = ['  File "/opt/dags/load.py", line 42, in load']
+    (found,) = find_exceptions(["Traceback (most recent call last):", *own, *installed, "KeyError: 'currency'"])
+    assert found.frames_head[-1] == "/opt/dags/load.py:42 in load"
+    assert [frame[-1] for frame in found.frames_head[:-1]] == ["e", "d", "c"]
+
+
+def test_a_cause_that_a_library_caught_is_shown_with_the_code_that_called_it() -> None:
+    text = """Traceback (most recent call last):
+  File "/opt/lib/python3.12/site-packages/pandas/core/indexes/base.py", line 1, in get_loc
+KeyError: 'currency'
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/opt/dags/load.py", line 42, in load
+  File "/opt/lib/python3.12/site-packages/pandas/core/frame.py", line 2, in __getitem__
+KeyError: 'currency'"""
+    (found,) = find_exceptions(text)
+    assert found.frames_head[0].endswith("pandas/core/indexes/base.py:1 in get_loc")
+    assert found.frames_head[-1] == "/opt/dags/load.py:42 in load"
