@@ -168,7 +168,7 @@ RULES: Final = (
     _rule("schema.type", "schema_mismatch", 74,
         pattern="CAST_INVALID_INPUT|CAST_OVERFLOW|DATATYPE_MISMATCH|INCOMPATIBLE_(?:DATA|COLUMN|SCHEMA|TYPES?)|"
             "INSERT_COLUMN_ARITY_MISMATCH|NUM_COLUMNS_MISMATCH|NUM_TABLE_VALUE_ALIASES|"
-            "CANNOT_ACCEPT_OBJECT_IN_TYPE|FIELD_DATA_TYPE_UNACCEPTABLE|can ?not accept object|"
+            "CANNOT_ACCEPT_OBJECT_IN_TYPE|CANNOT_DETERMINE_TYPE|FIELD_DATA_TYPE_UNACCEPTABLE|can ?not accept object|"
             "NOT_NULL_CONSTRAINT|FIELD_NOT_NULLABLE|NULLABLE_COLUMN|CANNOT_PARSE_(?:TIMESTAMP|DATE|DECIMAL)|"
             r"CANNOT_SAFELY_CAST|cannot be cast to (?:class )?(?:java\.lang|org\.apache\.spark\.sql)|"
             "DELTA_FAILED_TO_MERGE|A schema mismatch detected|schema mismatch|SCHEMA_CHANGED|"
@@ -233,7 +233,7 @@ RULES: Final = (
         pattern="Master removed our application: FAILED|Max number of executor failures|"
             "executors? (?:have |has )?failed .{0,40}(?:max|limit)"),
     _rule("killed.by-person", "killed", 88,
-        unless="removed our application: FAILED",
+        unless=r"removed our application: FAILED|TaskSchedulerImpl: Stage \d+(?:\.\d+)? was cancelled",
         pattern="Master removed our application: KILLED|killed by user|Killed by admin|was killed by (?:user|admin)|"
             r"Application (?:\S+ )?(?:was |has been )?killed|Received kill|state:? KILLED|finalStatus:? KILLED|"
             r"UNDEFINED.*KILLED|Job \d+ cancelled (?:part of cancelled job group|by user|as|because (?:killed|Stage))|"
