@@ -94,6 +94,26 @@ def test_a_log_that_says_one_thing_over_and_over_is_judged_once() -> None:
     assert [(fact.value, fact.at) for fact in told] == [("missing_input", 1795321248.0)]
 
 
+def test_of_a_log_that_never_repeats_its_beginning_and_its_end_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[str] = []
+
+    def counted(kind: str, text: str) -> object:
+        judged.append(text)
+        return rule_for(kind, text)
+
+    monkeypatch.setattr("pierhead.sdk.failure_text.rule_for", counted)
+    words = [f"{chr(97 + n % 26)}{chr(97 + n // 26 % 26)}{chr(97 + n // 676 % 26)}" for n in range(17_000)]
+    noise = [f"java.lang.IllegalStateException: {word} is {word * 20}" for word in words]
+    lines = [
+        "org.apache.hadoop.security.AccessControlException: Permission denied: user=ann",
+        *noise,
+        "26/11/20 02:00:10 ERROR Executor: java.io.FileNotFoundException: No such file /lake/orders/dt=2026-11-20",
+    ]
+    values = {fact.value for fact in facts_in_text(lines, "driver", "log")}
+    assert {"permission", "missing_input"} <= values
+    assert 200_000 < sum(map(len, judged)) <= 240_000
+
+
 def test_a_line_of_source_and_a_frame_of_a_trace_say_nothing_by_their_words() -> None:
     trace = """Traceback (most recent call last):
   File "load.py", line 7, in <module>
