@@ -53,8 +53,8 @@ def settings(store: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         if each.is_file():
             obstore.put(there, str(each.relative_to(folder / "here")), each.read_bytes())
     # As Hadoop and consoles keep folders: empty objects.
-    send("PUT", f"{store}/spark-logs/logs/")
-    send("PUT", f"{store}/spark-logs/work/{app_of(BY_NAME['executor-memory'])}/")
+    for empty in ("logs", f"work/{app_of(BY_NAME['executor-memory'])}"):
+        send("PUT", f"{store}/spark-logs/{empty}/")
     (folder / "key").write_text("of-the-rig\n")
     return {
         **made,
