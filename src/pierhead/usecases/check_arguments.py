@@ -68,25 +68,22 @@ _ASKED: Final = re.compile(
 _SWITCHES: Final = frozenset({"dry run", "force", "really", "yes", "are you sure", "i am sure", "simulate"})
 _INNER: Final = frozenset(
     {
-        *(
-            "system prompt",
-            "conversation",
-            "conversation history",
-            "chat history",
-            "message history",
-            "full conversation",
-        ),
-        *("chain of thought", "previous messages", "tool call history", "tools list", "available tools", "sidenote"),
-        *(
-            "side note",
-            "user prompt",
-            "original prompt",
-            "full context",
-            "context window",
-        ),
-        *("system message", "developer message", "conversation context"),
+        *("system prompt", "system message", "developer message", "user prompt", "original prompt", "chain of thought"),
+        *("conversation", "conversation history", "conversation context", "chat history", "message history"),
+        *("full conversation", "full context", "context window", "previous messages", "sidenote", "side note"),
+        *("tool call history", "tools list", "available tools"),
     }
 )
+_OF_MODELS: Final = ("model", "llm")
+_OF_PROGRAMS: Final = (
+    *("env", "variable", "deploy", "contain", "function", "process", "command", "program", "binary", "script", "code"),
+    *("run", "launch", "build", "service", "server", "app", "job", "workflow", "stack"),
+)
+#: What only the model knows, unless it is what the tool is about: it then has one of these words.
+_INNER_UNLESS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("model name", "llm name"), _OF_MODELS),
+    **dict.fromkeys(("env vars", "environment variables"), _OF_PROGRAMS),
+}
 
 
 def argument_breaches(where: str, wire: Mapping[str, object], *, is_hosted: bool) -> Iterator[Breach]:
@@ -104,10 +101,11 @@ def argument_breaches(where: str, wire: Mapping[str, object], *, is_hosted: bool
         if isinstance(schema, Mapping):
             yield from _shape(f"{where}.{member}", cast("Mapping[str, object]", schema))
     seen = list(subschemas(given, place))
+    about = f"{wire.get('name')} {wire.get('title', '')} {wire.get('description', '')}".lower()
     yield from _headers(seen)
     for sub in seen:
         yield from _bounds(sub, Weight.WARNS if is_hosted else Weight.BLOCKS)
-        yield from _name(sub)
+        yield from _name(sub, about)
         if not is_hosted and spoken(sub.name) in _SWITCHES:
             yield breach("L09", sub.place, "a switch that a model can turn", weight=Weight.WARNS)
 
@@ -173,13 +171,13 @@ def _kinds(schema: Mapping[str, object]) -> frozenset[str]:
     return frozenset(each for each in named if isinstance(each, str)) - {"null"}
 
 
-def _name(sub: Sub) -> Iterator[Breach]:
-    """What the argument's own name says that it is."""
+def _name(sub: Sub, about: str) -> Iterator[Breach]:
+    """What the argument's own name says that it is; `about` is what its tool is called and said to do."""
     words = spoken(sub.name)
     described = sub.schema.get("description")
     if states_authority(sub.name):
         yield breach("S18", sub.place, "it states what its caller may do, or that somebody agreed")
-    if words in _INNER:
+    if words in _INNER or not any(word in about for word in _INNER_UNLESS.get(words, ("",))):
         what = "its name asks the model for what only the model knows"
         yield breach("S05", sub.place, what, "ask for what the tool needs")
     if is_secret(sub.name) or (isinstance(described, str) and _ASKED.search(described.lower())):

@@ -46,6 +46,22 @@ def blocking(tool: dict[str, Any]) -> set[str]:
     return {breach.rule for breach in found(tool) if breach.weight is Weight.BLOCKS}
 
 
+@pytest.mark.parametrize(
+    ("name", "foreign", "honest"),
+    [
+        ("model_name", "Adds two numbers.", "Registers a model of machine learning."),
+        ("llmName", "Tells the weather of a city.", "Asks an LLM on this machine."),
+        ("env_vars", "Adds two numbers.", "Deploys a container."),
+        ("environmentVariables", "Tells the weather of a city.", "Runs a program."),
+    ],
+)
+def test_an_argument_that_only_the_model_could_fill_must_be_what_its_tool_is_about(
+    name: str, foreign: str, honest: str
+) -> None:
+    assert "S05" in blocking({**argument(name), "description": foreign})
+    assert blocking({**argument(name), "description": honest}) == set()
+
+
 @pytest.mark.parametrize("poisoned", POISONED, ids=lambda each: each["id"])
 def test_every_poisoned_definition_is_found(poisoned: dict[str, Any]) -> None:
     found_by = blocking(poisoned["tool"])
