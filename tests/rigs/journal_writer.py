@@ -18,21 +18,27 @@ from pierhead.core.errors import RecordFailed
 DIRECTORY, CALLS = Path(sys.argv[1]), int(sys.argv[2])
 ACTOR = Actor("alice", "alice", "", ("data-eng",), "ide", "local")
 CALLERS = 16
+LINE = 64
+"""Bytes of a line of `effects` and `acknowledged`: they divide a page, since a kill can cut a write where two pages meet."""
 
 
 def appending(name: str) -> int:
     return os.open(DIRECTORY / name, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
+def note(spy: int, call_id: str) -> None:
+    os.write(spy, f"{call_id:<{LINE - 1}}\n".encode())
+
+
 async def call(journal: Journal, call_id: str, effects: int, acknowledged: int) -> bool:
     try:
         await journal.record(CallStarted(call_id, ACTOR, "s", "1", "t", "read", "", "", "d" * 64, 2, {}, 1, (), 1.0))
-        os.write(effects, f"{call_id}\n".encode())
+        note(effects, call_id)
         await asyncio.sleep(0)
         await journal.record(CallFinished(call_id, "ok", "", 1, 1.0))
     except RecordFailed:
         return False
-    os.write(acknowledged, f"{call_id}\n".encode())
+    note(acknowledged, call_id)
     return True
 
 
