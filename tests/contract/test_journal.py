@@ -166,6 +166,41 @@ def test_a_lone_call_is_recorded_on_the_spot_while_the_disk_is_quick(tmp_path: P
     assert verify(tmp_path / "gateway").records == 8
 
 
+def test_a_task_that_calls_on_and_on_is_recorded_on_the_spot(tmp_path: Path) -> None:
+    """Nobody can share a sync with who makes one call after the other, whether the loop turns between them or not."""
+
+    async def run() -> list[str]:
+        disk = WatchedDisk()
+        journal = Journal.open(tmp_path, "gateway", SteppingClock(0.0), disk=disk)
+        for name in "abcd":
+            await journal.record(started(name))
+            await journal.record(finished(name))
+        threads = list(disk.threads)
+        journal.close()
+        return threads
+
+    assert asyncio.run(run()) == ["MainThread"] * 8
+
+
+def test_tasks_that_record_in_one_turn_of_the_loop_share_a_sync(tmp_path: Path) -> None:
+    async def call(journal: Journal, name: str) -> None:
+        await journal.record(started(name))
+        await journal.record(finished(name))
+
+    async def run() -> list[str]:
+        disk = WatchedDisk()
+        journal = Journal.open(tmp_path, "gateway", SteppingClock(0.0), disk=disk)
+        await asyncio.gather(*(call(journal, name) for name in "abcdefgh"))
+        threads = list(disk.threads)
+        journal.close()
+        return threads
+
+    threads = asyncio.run(run())
+    assert threads[:2] == ["MainThread"] * 2, "the first one knows of nobody"
+    assert set(threads[2:]) == {"journal"}
+    assert len(threads) < 16
+
+
 def test_a_record_beside_an_open_call_leaves_the_loop_free(tmp_path: Path) -> None:
     async def run() -> list[str]:
         disk = WatchedDisk()

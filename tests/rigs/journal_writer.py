@@ -19,7 +19,7 @@ DIRECTORY, CALLS = Path(sys.argv[1]), int(sys.argv[2])
 ACTOR = Actor("alice", "alice", "", ("data-eng",), "ide", "local")
 CALLERS = 16
 LINE = 64
-"""Bytes of a line of `effects` and `acknowledged`: they divide a page, since a kill can cut a write where two pages meet."""
+"""Bytes of a line of `effects` and `acknowledged`: they divide a page, where a kill can cut a write."""
 
 
 def appending(name: str) -> int:

@@ -6,6 +6,7 @@ Field names are the wire format of journal and export: add, never rename. Not he
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from pierhead.core.absence import AbsenceDeclared, AbsenceEnded
@@ -20,7 +21,7 @@ from pierhead.core.browser import BrowserAdded, BrowserEnded
 from pierhead.core.call import Call, Request
 from pierhead.core.choice import ChoiceEnded, ChoiceRemembered
 from pierhead.core.consent import ConsentEnded, ConsentGiven, ConsentReused
-from pierhead.core.identity import Caller
+from pierhead.core.identity import Caller, Principal, label, person, workload
 from pierhead.core.json import Json
 from pierhead.core.policy import Match, Permit, inputs_digest
 
@@ -41,16 +42,22 @@ class Actor:
 
     @classmethod
     def of(cls, caller: Caller) -> "Actor":
-        who, program = caller.person, caller.workload
-        return cls(
-            principal=caller.name,
-            person=who.subject if who else "",
-            workload=program.spiffe_id if program else "",
-            groups=tuple(sorted(caller.groups)),
-            surface=caller.surface,
-            environment=caller.environment,
-            channel=caller.channel,
-        )
+        return _actor(caller.principal, caller.surface, caller.environment, caller.channel)
+
+
+@lru_cache(maxsize=4096)
+def _actor(principal: Principal, surface: str, environment: str, channel: str) -> Actor:
+    """Kept, since the same people call again; no claim is told of, so equal principals are told alike."""
+    who, program = person(principal), workload(principal)
+    return Actor(
+        principal=label(principal),
+        person=who.subject if who else "",
+        workload=program.spiffe_id if program else "",
+        groups=tuple(sorted(who.groups)) if who else (),
+        surface=surface,
+        environment=environment,
+        channel=channel,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ class Journal:
         self._waiting: deque[_Waiting] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._ringing: asyncio.AbstractEventLoop | None = None
+        self._first: asyncio.Task[object] | None = None  # the task that was first to record in this turn of the loop
         self._writing = threading.Lock()
         self._is_calm = True  # the last commit was brief, and of one record
         self._failure = ""
@@ -104,6 +105,7 @@ class Journal:
         if self._ringing is not loop:
             # Once for all that this turn of the loop records: waking the thread costs more than a record.
             self._ringing = loop
+            self._first = asyncio.current_task(loop)
             loop.call_soon(self._ring)
         return written
 
@@ -140,12 +142,15 @@ class Journal:
         os.close(self._lock)
 
     def _is_alone(self, fact: Fact, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether nobody is in sight to share a sync with: no other call, and nothing else in this turn of the loop."""
+        """Whether nobody is in sight to share a sync with: no other call, and no other task in this turn of the loop."""
         if self._waiting or not self._is_calm:
             return False
         if isinstance(fact, CallFinished) and fact.call_id in self._unfinished:
             return len(self._unfinished) == 1
-        return not self._unfinished and self._ringing is not loop
+        if self._unfinished or self._ringing is not loop:
+            return not self._unfinished
+        # A task that calls again has ended its call before.
+        return isinstance(fact, CallStarted) and self._first is asyncio.current_task(loop) is not None
 
     def _write_now(self, waiting: _Waiting) -> bool:
         """Write on the spot; False if the thread is at it."""
@@ -159,7 +164,7 @@ class Journal:
         return True
 
     def _ring(self) -> None:
-        self._ringing = None
+        self._ringing = self._first = None
         if self._waiting and self._bell.empty():
             self._bell.put(None)
 
