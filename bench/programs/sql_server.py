@@ -3,16 +3,18 @@
 Arguments: a folder with `server.json` (see `bench/sql.py`); the journal is written below it.
 """
 
+import asyncio
 import json
+import socket
 import sys
 from pathlib import Path
-
-import uvicorn
 
 from bench.policy import GROUP
 from pierhead.adapters.assertion import Verifier
 from pierhead.adapters.journal import Journal
 from pierhead.adapters.system import SystemClock
+from pierhead.apps import serving
+from pierhead.bootstrap.running import bound
 from pierhead.core.catalog import Stage
 from pierhead.core.reach import EVERY, Row
 from pierhead.core.rule import Who
@@ -53,17 +55,16 @@ def main(folder: Path) -> None:
     snapshots = MemorySnapshots(snapshot(asked["database_url"], ""))
     governance = govern(NAME, sql.tools, snapshots, NoApprovals(), journal, clock)
     application = host(sql, governance, Verifier(bytes.fromhex(asked["key"]), NAME, clock))
-    uvicorn.run(
-        application,
-        host="127.0.0.1",
-        port=asked["port"],
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="error",
-        timeout_keep_alive=75,
-    )
+    listener = bound("127.0.0.1", asked["port"])
+    serving.run(lambda: _serve(application, listener))
     journal.close()
+
+
+async def _serve(application: serving.Application, listener: socket.socket) -> None:
+    """As the product's own program serves it, until a signal."""
+    stopping = asyncio.Event()
+    serving.stop_on_signals(stopping)
+    await serving.serve(application, [listener], stopping, drain_s=5, lifespan="on")
 
 
 if __name__ == "__main__":

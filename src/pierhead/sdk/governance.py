@@ -208,12 +208,12 @@ class Governance:
         async with recording_refusals(call, caller, self.audit):
             raw = as_json(decoded)
             arguments = tool.parse(raw)
-            foreseen = await self.foresee(tool, arguments.plain, caller)
+            foreseen = await self.foresee(call, tool, arguments.plain, caller)
             parsed = Parsed(arguments.plain, digest(arguments.plain), len(raw), foreseen)
         return call.with_arguments(parsed), arguments.values
 
-    async def foresee(self, tool: DeclaredTool, arguments: Mapping[str, Json], caller: Caller) -> Foreseen:
-        """What the server says that these arguments would do.
+    async def foresee(self, call: Call, tool: DeclaredTool, arguments: Mapping[str, Json], caller: Caller) -> Foreseen:
+        """What the server says that `call` would do with these arguments.
 
         Who may no longer plan has no plans. Errors: Invalid (`no-such-plan`); as `sdk.plan.Planning.foresee`.
         """
@@ -222,7 +222,7 @@ class Governance:
             if declaration.plan_tool and not self.may_see(declaration.plan_tool, caller):
                 raise Invalid("no such plan, or it is not yours", hint="plan again", code="no-such-plan")
             foreseen = await declaration.foresees(arguments, caller)
-        if declaration.estimates is None or not self._weighs(tool.declared().name):
+        if declaration.estimates is None or not self._weighs(call.tool):
             return foreseen
         return replace(foreseen, estimate=await estimated(declaration.estimates, arguments, caller))
 

@@ -155,7 +155,7 @@ class Calls:
             await governance.run(call, caller, _NOTHING)
         async with recording_refusals(call, caller, governance.audit):
             prepared = prepare()
-            foreseen = await governance.foresee(self.tools[tool], prepared.arguments, caller)
+            foreseen = await governance.foresee(call, self.tools[tool], prepared.arguments, caller)
             parsed = Parsed(prepared.arguments, digest(prepared.arguments), prepared.size, foreseen)
         outcome = await governance.run(call.with_arguments(parsed), caller, _Body(prepared.body))
         return outcome if isinstance(outcome, Waiting) else _done(outcome)

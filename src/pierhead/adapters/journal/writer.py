@@ -142,7 +142,7 @@ class Journal:
         os.close(self._lock)
 
     def _is_alone(self, fact: Fact, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether nobody is in sight to share a sync with: no other call, and no other task in this turn of the loop."""
+        """Whether nobody is in sight to share a sync with: no other call, no other task in this turn."""
         if self._waiting or not self._is_calm:
             return False
         if isinstance(fact, CallFinished) and fact.call_id in self._unfinished:

@@ -8,6 +8,7 @@ cell. Not here: Arrow (arrow.py), which rows these are (the lanes).
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Final, cast
 
 import orjson
@@ -16,7 +17,7 @@ from pierhead.sdk import Invalid
 from pierhead.sdk.governed.cells import exact
 from pierhead.sdk.governed.engine import Field
 
-_OPTIONS: Final = orjson.OPT_STRICT_INTEGER | orjson.OPT_NON_STR_KEYS
+_OPTIONS: Final = orjson.OPT_STRICT_INTEGER
 _EXACT: Final = orjson.OPT_NON_STR_KEYS  # for what went through `exact` already
 _LINE: Final = _OPTIONS | orjson.OPT_APPEND_NEWLINE
 _EXACT_LINE: Final = _EXACT | orjson.OPT_APPEND_NEWLINE
@@ -71,7 +72,7 @@ def one_object(fields: Fields, row: Row) -> bytes:
 def _objects(fields: Fields, rows: Sequence[Row], *, one_line: bool = False) -> list[dict[str, object]]:
     names, json_places = _shape(tuple(fields))
     if not json_places:
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        return list(map(dict, map(zip, repeat(names), rows)))  # half the price of a loop that checks each row's length
     shaped: list[dict[str, object]] = []
     for row in rows:
         cells = list(row)
