@@ -156,6 +156,9 @@ def _made(answers: Answers) -> Iterator[tuple[str, str]]:
     yield f"{answers.module}/__init__.py", f'"""{values["title"]}."""\n'
     yield f"{answers.module}/server.py", _filled((own / "server.py.in").read_text("utf-8"), values)
     yield "tests/test_tools.py", _filled((own / "test_tools.py.in").read_text("utf-8"), values)
+    for recording in sorted(own.iterdir(), key=lambda each: each.name):
+        if recording.name.endswith(".json"):
+            yield f"tests/recordings/{recording.name}", recording.read_text("utf-8")
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:
