@@ -7,6 +7,9 @@ RUN    := $(VENV)/.runnable
 PROJECTS := src/pierhead/bootstrap/templates/common/requirements.lock
 LOCK   := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
+# Where it is set, as in many container images, every process of a test run would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: up test test-fast check bench format lock clean
 .DEFAULT_GOAL := up
 
