@@ -1,6 +1,7 @@
 """Shared by every test."""
 
-from collections.abc import Iterator
+import gc
+from collections.abc import Generator, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,6 +14,26 @@ settings.register_profile("pierhead", deadline=None, suppress_health_check=[Heal
 # For `make test-fast`, where somebody waits; `make test` looks longer.
 settings.register_profile("quick", settings.get_profile("pierhead"), max_examples=25)
 settings.load_profile("pierhead")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What modules and tests are made of stays to the end: the collector of garbage need not go through it again.
+
+    Otherwise that is a fifth of the run, in pauses of half a second. What tests make is collected as ever.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    """At the end all of it is garbage: DuckDB's binding tells at length of what is left when an interpreter ends."""
+    gc.unfreeze()
 
 
 @pytest.fixture
