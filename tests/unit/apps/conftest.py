@@ -4,11 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.shells import Shell, served
+from tests.shells import Front, Shell, standing
+
+
+@pytest.fixture(scope="session")
+def front() -> Iterator[Front]:
+    with standing() as front:
+        yield front
 
 
 @pytest.fixture
-def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Shell]:
+def shell(
+    front: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Shell]:
     monkeypatch.chdir(tmp_path)
-    with served() as (url, world):
-        yield Shell(url, world, tmp_path, monkeypatch, capsys)
+    with front.before() as world:
+        yield Shell(front.url, world, tmp_path, monkeypatch, capsys)

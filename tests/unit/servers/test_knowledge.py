@@ -17,9 +17,10 @@ from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 from pierhead.core.errors import Misconfigured
 from pierhead.sdk import Server
 from pierhead.sdk.testing import Running, platform
-from pierhead.servers.knowledge import build
+from pierhead.servers.knowledge import build, desk
 from pierhead.servers.knowledge.documents import Unreadable, decoded, read_document
 from pierhead.servers.knowledge.files import edits_of, files_of
+from pierhead.servers.knowledge.keeping import Keeper
 
 pytestmark = pytest.mark.anyio
 
@@ -223,6 +224,13 @@ async def test_a_document_is_read_in_slices_that_end_at_letters(folders: Path) -
     assert "clear-it" in wrong
 
 
+@pytest.fixture
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folders are looked at as often as a test asks; by its settings a server waits a second."""
+    monkeypatch.setattr(desk, "Keeper", lambda index, sources, _: Keeper(index, sources, 0.02))
+
+
+@pytest.mark.usefixtures("looks_often")
 async def test_what_changes_in_a_folder_is_found_and_what_goes_is_forgotten(folders: Path) -> None:
     async with running(folders) as up, up.client("alice", groups=[]) as client:
 
@@ -284,6 +292,7 @@ async def test_an_owner_is_named_by_the_surest_entry_and_by_codeowners(folders: 
     assert kept["data"]["owners"][0]["team"] == "identity"
 
 
+@pytest.mark.usefixtures("looks_often")
 async def test_a_source_that_goes_away_keeps_what_was_known_and_says_so(folders: Path) -> None:
     async with running(folders) as up, up.client("alice", groups=["data-eng"]) as client:
         (folders / "incidents").rename(folders / "elsewhere")

@@ -79,7 +79,8 @@ def canary() -> Generator[Canary]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
     known.url = f"http://127.0.0.1:{server.server_address[1]}"
-    listening = threading.Thread(target=server.serve_forever, daemon=True)
+    # It looks that often whether it shall stop; by itself twice a second, and whoever asked would wait for that.
+    listening = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     listening.start()
     try:
         yield known
