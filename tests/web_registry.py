@@ -4,7 +4,8 @@ Filled by hand and through the use cases' own ports, so that what pages show fol
 """
 
 from collections.abc import Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
 from typing import Any
 
@@ -163,16 +164,42 @@ def at_once(work: Coroutine[Any, Any, Any]) -> None:
     raise AssertionError("it waits for something")
 
 
-def registry(servers: Iterable[Server], rows: Iterable[Row], clock: Clock) -> RegistryDesk:
-    """The desk of these servers; their policy is in force."""
-    catalogue, manifests = MemoryCatalogue(), Manifests()
-    source = PolicySource(
-        catalogue, manifests, Policies(), MemoryServerKeys(), Declarations(), clock, ServedPolicy(), trusts_fleet=False
-    )  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of some servers, before anybody does anything."""
+
+    catalogue: MemoryCatalogue
+    manifests: Manifests
+
+    def again(self) -> "Kept":
+        """Another that begins like this one. What the dicts hold never changes in its place."""
+        members = {each.name: copy(getattr(self.catalogue, each.name)) for each in fields(self.catalogue)}
+        return Kept(MemoryCatalogue(**members), Manifests(dict(self.manifests.live)))
+
+
+def kept(servers: Iterable[Server], rows: Iterable[Row], now: float) -> Kept:
+    """What is kept of these servers."""
+    made = Kept(MemoryCatalogue(), Manifests())
     access = {row.server: str(row.who) for row in rows}
     for server in servers:
-        _keep(server, access.get(server.name, "nobody"), source, clock.now())
-    _put_more(source, clock.now())
+        _keep(server, access.get(server.name, "nobody"), made, now)
+    _put_more(made, now)
+    return made
+
+
+def registry(known: Kept, clock: Clock) -> RegistryDesk:
+    """The desk of those servers; their policy is in force."""
+    own = known.again()
+    source = PolicySource(
+        own.catalogue,
+        own.manifests,
+        Policies(),
+        MemoryServerKeys(),
+        Declarations(),
+        clock,
+        ServedPolicy(),
+        trusts_fleet=False,
+    )  # type: ignore[arg-type]
     at_once(publish_policy(source, "fleet"))
     return RegistryDesk(source, RIGHTS, Ids(), NO_KEYS, NOBODY)
 
@@ -195,10 +222,9 @@ def undated(tool: Tool) -> Tool:
     return replace(tool, minutes=replace(tool.minutes, stated_at=0.0))
 
 
-def _keep(server: Server, access: str, source: PolicySource, now: float) -> None:
+def _keep(server: Server, access: str, made: Kept, now: float) -> None:
     """One server with its one version; those on their way have none that clients get."""
-    catalogue: MemoryCatalogue = source.catalogue  # type: ignore[assignment]
-    manifests: Manifests = source.manifests  # type: ignore[assignment]
+    catalogue, manifests = made.catalogue, made.manifests
     document = document_of(server, access)
     is_new = server.stage in {Stage.REGISTERED, Stage.IN_REVIEW}
     origin = Origin.REGISTERED if is_new else Origin.FLEET
@@ -239,9 +265,8 @@ def version_of(name: str, manifest: Manifest, document: Mapping[str, Json], stag
     )
 
 
-def _put_more(source: PolicySource, now: float) -> None:
-    catalogue: MemoryCatalogue = source.catalogue  # type: ignore[assignment]
-    manifests: Manifests = source.manifests  # type: ignore[assignment]
+def _put_more(made: Kept, now: float) -> None:
+    catalogue, manifests = made.catalogue, made.manifests
     _more_warehouse(catalogue, now)
     _spark_in_review(catalogue, now)
     presto = manifests.live.get("presto")

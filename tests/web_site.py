@@ -9,7 +9,7 @@ from typing import Any
 from joserfc.jwk import RSAKey
 from starlette.applications import Starlette
 from tests.approving import APPROVERS, desk_over, proposal
-from tests.web_registry import registry
+from tests.web_registry import Kept, kept, registry
 
 from pierhead.adapters.oidc import Issuer, Tokens
 from pierhead.adapters.token_signer import JoseSigner
@@ -162,11 +162,17 @@ CHOICE = choice_of(
 )
 
 
+@cache
+def _kept() -> Kept:
+    """Once for the whole run: every site begins with it."""
+    return kept(SERVERS, ROWS, NOW)
+
+
 def build(public_url: str = PUBLIC_URL) -> TestSite:
     clock, audit, store = MemoryClock(NOW), MemoryAudit(), MemorySignIn()
     described = Clients(store, MemoryDocuments({}), clock, {}, frozenset())
     records = some_records()
-    known, news = registry(SERVERS, ROWS, clock), OwnNews()
+    known, news = registry(_kept(), clock), OwnNews()
     people = CurrentPeople(PEOPLE, known.served, public_url)
     desk = TokenDesk(store, described, token_signer(), people, audit, clock, Terms(public_url))
     duty = DutyDesk(MemoryAbsences(dict(ABSENCES)), people, parse_who("nobody"), clock, MemoryIds())

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import shutil
 import sqlite3
 import tarfile
 from collections.abc import Callable, Iterator
@@ -46,16 +47,22 @@ ODD = {
 Change = Callable[[dict[str, bytes]], None]
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An installation that has published two revisions, with keys and a journal."""
-    data = tmp_path / "home"
+    data = tmp_path_factory.mktemp("made") / "home"
     prepare_directory(data)
     Keys.at(data).ensure(("warehouse",))
     (data / "journal" / "gateway").mkdir(parents=True)
     (data / "journal" / "gateway" / "00000001.jsonl").write_bytes(b"a line\n")
     asyncio.run(_fill(f"sqlite:///{data}/pierhead.db"))
     return data
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path) -> Path:
+    """A copy of it for each test: making one takes longer than most of them."""
+    return Path(shutil.copytree(made, tmp_path / "home"))
 
 
 async def _fill(url: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 from tests.pages import hidden
 from tests.visiting import Inline, Visit
-from tests.web_registry import SPARK_REVIEW, registry
+from tests.web_registry import SPARK_REVIEW, kept, registry
 from tests.web_site import NOW, PUBLIC_URL, WAITING, build
 
 from pierhead.apps.registry.web.pages import PAGES, Web
@@ -375,7 +375,9 @@ async def test_a_refused_call_says_that_no_rule_permitted_it(visit: Visit) -> No
 async def test_without_people_or_servers_pages_say_how_to_begin() -> None:
     world = build()
     desk = replace(world.site.tokens, people=KnownPeople({}))
-    empty = replace(world.site, snapshots=MemorySnapshots(snapshot_of([], [])), registry=registry([], [], world.clock))
+    empty = replace(
+        world.site, snapshots=MemorySnapshots(snapshot_of([], [])), registry=registry(kept([], [], NOW), world.clock)
+    )
     async with pages_of(replace(world.site, tokens=desk)) as nobody, pages_of(empty) as nothing:
         text = (await nobody.get("/sign-in")).text
         visit = Visit(world, nothing)
