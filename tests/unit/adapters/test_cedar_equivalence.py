@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.searching import examples
 from tests.unit import samples
 from tests.unit.samples import call, server
 
@@ -61,7 +62,7 @@ tools = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(samples.callers, tools, st.lists(rows, max_size=4), st.sampled_from((REACH, REACH_AND_USE)))
 def test_short_forms_and_their_compilation_decide_alike_and_by_the_same_rules(
     asking: Caller, tool: Tool, some: list[Row], questions: frozenset

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from functools import cache
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.searching import examples
 from tests.unit.samples import AGENT, ISSUER, SERVER, TOOL
 
 from pierhead.adapters.cedar import CedarPolicies
@@ -73,7 +74,7 @@ def whole(read: CedarPolicies, groups: frozenset[str]) -> CedarPolicies:
     return CedarPolicies(read.texts, policies, groups)
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.lists(POLICIES, min_size=1, max_size=6), WHO, st.sampled_from(["ide", "chat"]))
 def test_the_answer_is_that_of_all_policies_and_all_groups(texts: list[str], who: Principal, surface: str) -> None:
     read = CedarPolicies.read((PolicyText("company.cedar", "\n".join(texts)),))

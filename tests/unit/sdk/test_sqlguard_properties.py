@@ -3,9 +3,10 @@
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlglot import exp, parse
+from tests.searching import examples
 from tests.shop import analyst_view, entries
 
 from pierhead.sdk.sqlguard import Dialect, SqlRefused, govern
@@ -27,14 +28,14 @@ _MIXED = st.lists(_WORDS, max_size=25).map(" ".join)
 _NAMES = st.text(min_size=1, max_size=20)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.one_of(_MIXED, st.text(max_size=80)), st.sampled_from(MAIN))
 def test_any_text_is_governed_or_refused(text: str, dialect: Dialect) -> None:
     with contextlib.suppress(SqlRefused):
         assert_only_permitted(govern(text, analyst_view(dialect), max_rows=10).sql, dialect)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.data())
 def test_a_mutated_statement_of_the_corpus_is_governed_or_refused(data: st.DataObject) -> None:
     entry = data.draw(st.sampled_from(entries(*MAIN)))
@@ -45,7 +46,7 @@ def test_a_mutated_statement_of_the_corpus_is_governed_or_refused(data: st.DataO
         assert_only_permitted(govern(text, analyst_view(entry.dialect), max_rows=10).sql, entry.dialect)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(_NAMES, st.sampled_from(MAIN))
 def test_no_text_literal_leaves_its_quotes(text: str, dialect: Dialect) -> None:
     quoted = text.replace("'", "''")
@@ -55,7 +56,7 @@ def test_no_text_literal_leaves_its_quotes(text: str, dialect: Dialect) -> None:
         assert [node.name for node in root.find_all(exp.Literal) if node.is_string] == [text]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(_NAMES, st.sampled_from(MAIN))
 def test_no_quoted_name_leaves_its_quotes(name: str, dialect: Dialect) -> None:
     quoted = name.replace('"', '""')

@@ -13,11 +13,12 @@ import httpx2
 import orjson
 import pytest
 from anyio.from_thread import BlockingPortal
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.shared.exceptions import MCPError
 from pydantic import BaseModel
+from tests.searching import examples
 
 from pierhead import Caller, Invalid, Server
 from pierhead.core.identity import Caller as CoreCaller
@@ -283,7 +284,7 @@ _ARGUMENTS = st.fixed_dictionaries(
 
 
 @given(arguments=_ARGUMENTS)
-@settings(deadline=None, max_examples=150)
+@examples(150)
 def test_any_arguments_are_answered_alike(ways: Ways, arguments: dict[str, object]) -> None:
     short, long = ways.both(asked("mix", arguments), short_must_answer=False)
     assert short == long
@@ -310,7 +311,7 @@ def _with(whole: Any, place: tuple[str, ...], value: object) -> Any:
 
 
 @given(place=_PLACES, value=_ANYTHING)
-@settings(deadline=None, max_examples=200)
+@examples(200)
 def test_any_wrong_member_is_answered_alike(ways: Ways, place: tuple[str, ...], value: object) -> None:
     short, long = ways.both_to(json.dumps(_with(_REQUEST, place, value)).encode())
     assert short == long
@@ -318,7 +319,7 @@ def test_any_wrong_member_is_answered_alike(ways: Ways, place: tuple[str, ...], 
 
 
 @given(body=st.binary(max_size=60) | st.text(alphabet='{}[]":,0a\\u', max_size=30).map(str.encode))
-@settings(deadline=None, max_examples=50)
+@examples(50)
 def test_any_bytes_are_answered_alike(ways: Ways, body: bytes) -> None:
     short, long = ways.both_to(body)
     assert short == long

@@ -7,8 +7,9 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.searching import examples
 from tests.unit.registry_in_memory import DOCUMENT, FLEET_SNAPSHOT, MANIFEST, Kept, desk_in_memory
 from tests.unit.usecases.test_policy_changes import Disk, follower
 
@@ -54,7 +55,7 @@ def is_whole(envelope: Envelope) -> bool:
     return "base" not in json.loads(envelope.payload)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from([*GROUPS, "unreadable", ""]), st.booleans()), max_size=8)
 )

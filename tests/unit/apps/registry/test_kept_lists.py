@@ -3,8 +3,9 @@
 import asyncio
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from tests.searching import examples
 from tests.unit.registry_in_memory import FLEET_SNAPSHOT, somebody
 
 from pierhead.apps.registry.web.known_servers import KnownServers
@@ -57,7 +58,7 @@ class NothingForAnybody:
         )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     st.lists(
         st.tuples(
