@@ -101,6 +101,7 @@ def test_a_run_holds_at_most_three_open_even_if_it_asks_for_all_at_once(url_or_m
     run(url_or_memory, story)
 
 
+@pytest.mark.slow
 def test_of_a_thousand_who_spend_one_approval_at_once_exactly_one_does(url_or_memory: str) -> None:
     async def story(store: ApprovalStore) -> None:
         other = DatabaseApprovals(store.database) if isinstance(store, DatabaseApprovals) else store

@@ -62,6 +62,7 @@ def test_python_in_the_documents_is_python(example: Example) -> None:
     ast.parse(example.code, filename=str(example))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNING)
 def test_the_running_examples_of_a_page_run_in_order(page: str, tmp_path: Path) -> None:
     program = "\n".join(example.code for example in PYTHON if example.page == page and "run" in example.marks)

@@ -135,6 +135,7 @@ def test_the_search_would_see_a_canary(tmp_path_factory: pytest.TempPathFactory)
     assert all(any(canary in text for canary in CANARIES) for text in seen)
 
 
+@pytest.mark.slow
 def test_no_mutation_finds_a_canary_in_sqlite(tmp_path_factory: pytest.TempPathFactory) -> None:
     hold(SqliteShop.load(tmp_path_factory.mktemp("shop")), "sqlite", 250)
 

@@ -108,9 +108,16 @@ def test_the_class_of_the_change_is_told_against_an_earlier_answer(tmp_path: Pat
     assert report["change"]["told"] == ["dishes: added", "menu: wording, description"]
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo fleet keeps its data, made once: no check writes there."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["warehouse", "time"])
-def test_the_demo_fleet_is_clean_or_waived(server: str, tmp_path: Path) -> None:
-    code, report = check(server, "--data", tmp_path)
+def test_the_demo_fleet_is_clean_or_waived(server: str, demo: Path) -> None:
+    code, report = check(server, "--data", demo)
     assert code == 0
     assert rules(report, "failed", "warned") == set()
     assert report["unused_waivers"] == []
@@ -133,6 +140,7 @@ def test_what_is_no_listing_is_refused(text: str, tmp_path: Path, monkeypatch: p
     assert run(application()) == 2
 
 
-def test_what_is_nowhere_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.argv", ["pierhead", "check", "nothing", "--data", str(tmp_path)])
+@pytest.mark.slow
+def test_what_is_nowhere_is_not_found(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["pierhead", "check", "nothing", "--data", str(demo)])
     assert run(application()) == 4

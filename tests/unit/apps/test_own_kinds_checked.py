@@ -92,6 +92,7 @@ def entry(kind: str, folder: Path) -> dict[str, Any]:
     return {**_ENTRY, "kind": kind, **own[kind]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(server_kinds()))
 def test_every_tool_of_our_own_keeps_the_standard(kind: str, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("none")

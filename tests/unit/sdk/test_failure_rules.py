@@ -88,12 +88,14 @@ def test_a_structured_log_is_read() -> None:
     assert (fact.value, fact.at) == ("executor_oom", 1795140066.0)
 
 
+@pytest.mark.slow
 def test_a_log_that_says_one_thing_over_and_over_is_judged_once() -> None:
     noise = [f"26/11/22 04:19:48 ERROR TaskSetManager: thing {number} went odd" for number in range(50_000)]
     told = facts_in_text([*noise, "26/11/22 04:20:48 ERROR Reader: bucket lake not found"], "driver", "driver log")
     assert [(fact.value, fact.at) for fact in told] == [("missing_input", 1795321248.0)]
 
 
+@pytest.mark.slow
 def test_of_a_log_that_never_repeats_its_beginning_and_its_end_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[str] = []
 

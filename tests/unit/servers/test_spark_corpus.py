@@ -66,6 +66,7 @@ async def asked(client: Client, tool: str, **arguments: object) -> dict[str, Any
     return result.structured_content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_events", [True, False], ids=["with the event log", "without the event log"])
 async def test_real_failures_are_told_with_the_line_that_shows_them(tmp_path: Path, *, has_events: bool) -> None:
     wrong: list[str] = []
@@ -83,6 +84,7 @@ async def test_real_failures_are_told_with_the_line_that_shows_them(tmp_path: Pa
     assert len(wrong) <= (1 - _LEAST_RIGHT) * len(FAILURES), "\n".join(wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("has_events", [True, False], ids=["with the event log", "without the event log"])
 async def test_what_a_job_that_ended_well_survived_is_no_failure(tmp_path: Path, *, has_events: bool) -> None:
     async with asking(laid_out(tmp_path, SUCCESSES, has_events=has_events)) as client:
