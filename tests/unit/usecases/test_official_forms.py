@@ -3,7 +3,7 @@
 from string import ascii_letters, digits
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pierhead.core.catalog import Stage
@@ -111,6 +111,8 @@ def test_a_cursor_comes_back_as_it_was_given_in_letters_that_stand_in_an_address
             opened(text, view, key)
 
 
+@example("a")
+@example("ä")
 @given(st.text())
 def test_any_other_text_is_refused_as_a_cursor(text: str) -> None:
     with pytest.raises(Invalid) as refused:
