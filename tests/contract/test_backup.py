@@ -35,6 +35,8 @@ from pierhead.usecases.memory import MemoryClock
 from pierhead.usecases.ports_registry import Revision
 from pierhead.usecases.spend_approval import spend_approval
 
+pytestmark = pytest.mark.slow  # each makes a whole platform's database, and packs it
+
 NOW = 1_795_000_000.0
 ODD = {
     "id": "c1",

@@ -74,6 +74,12 @@ class Reason:
         return cls(str(match.effect), str(match.question), match.rule, match.sentence)
 
 
+@lru_cache(maxsize=4096)
+def _reason(match: Match) -> Reason:
+    """Kept: most calls are permitted by the same few rules."""
+    return Reason.of(match)
+
+
 @dataclass(frozen=True, slots=True)
 class CallStarted:
     """The intent: on disk before the effect. `minutes` is the most likely figure of the declaration in force, and
@@ -121,7 +127,7 @@ class CallStarted:
             arguments_size=request.call.arguments.size,
             arguments=arguments,
             revision=request.revision,
-            reasons=tuple(Reason.of(match) for match in permit.reasons),
+            reasons=tuple([_reason(match) for match in permit.reasons]),
             minutes=minutes.mode,
             inputs=inputs_digest(request),
             approval=permit.approval,

@@ -99,7 +99,7 @@ def decide(request: Request, matches: Iterable[Match], questions: frozenset[Ques
     refusal = refuse(request.caller, reasons, questions, request.server.whom_to_ask)
     if refusal is not None:
         return refusal
-    asked = strictest(*(_asked(match) for match in reasons if match.effect is RuleEffect.ASK))
+    asked = strictest(*[_asked(match) for match in reasons if match.effect is RuleEffect.ASK])
     match asked:
         case Approval.NONE:
             return Permit(request, reasons)

@@ -16,6 +16,8 @@ from pierhead.core.standard import Breach, Look
 from pierhead.core.standard_rules import RULES
 from pierhead.sdk.schema import value_fault
 
+pytestmark = pytest.mark.slow  # each starts a server, and stops it
+
 #: The rules that the careless server breaks when it is told to.
 OVER_HTTP: Final = ("S15", "S20", "S22", "S23", "S26", "S28", "S29", "S30", "S41", "S42", "S46")
 _FACTS: Final = (
