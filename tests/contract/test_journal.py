@@ -150,36 +150,26 @@ class SteppingClock:
         return self.time
 
 
+@pytest.mark.parametrize("turns", [True, False])
 @pytest.mark.parametrize(("step", "writer"), [(0.0001, "MainThread"), (0.002, "journal")])
-def test_a_lone_call_is_recorded_on_the_spot_while_the_disk_is_quick(tmp_path: Path, step: float, writer: str) -> None:
+def test_a_lone_call_is_recorded_on_the_spot_while_the_disk_is_quick(
+    tmp_path: Path, step: float, writer: str, *, turns: bool
+) -> None:
+    """Nobody can share a sync with who makes one call after the other, whether the loop `turns` between them or not."""
+
     async def run() -> list[str]:
         disk = WatchedDisk()
         journal = Journal.open(tmp_path, "gateway", SteppingClock(step), disk=disk)
         for name in "abcd":
             await journal.record(started(name))
             await journal.record(finished(name))
-            await asyncio.sleep(0)
+            if turns:
+                await asyncio.sleep(0)
         journal.close()
         return disk.threads
 
     assert asyncio.run(run())[1:8] == [writer] * 7
     assert verify(tmp_path / "gateway").records == 8
-
-
-def test_a_task_that_calls_on_and_on_is_recorded_on_the_spot(tmp_path: Path) -> None:
-    """Nobody can share a sync with who makes one call after the other, whether the loop turns between them or not."""
-
-    async def run() -> list[str]:
-        disk = WatchedDisk()
-        journal = Journal.open(tmp_path, "gateway", SteppingClock(0.0), disk=disk)
-        for name in "abcd":
-            await journal.record(started(name))
-            await journal.record(finished(name))
-        threads = list(disk.threads)
-        journal.close()
-        return threads
-
-    assert asyncio.run(run()) == ["MainThread"] * 8
 
 
 def test_tasks_that_record_in_one_turn_of_the_loop_share_a_sync(tmp_path: Path) -> None:

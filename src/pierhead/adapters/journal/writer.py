@@ -147,8 +147,10 @@ class Journal:
             return False
         if isinstance(fact, CallFinished) and fact.call_id in self._unfinished:
             return len(self._unfinished) == 1
-        if self._unfinished or self._ringing is not loop:
-            return not self._unfinished
+        if self._unfinished:
+            return False
+        if self._ringing is not loop:
+            return True
         # A task that calls again has ended its call before.
         return isinstance(fact, CallStarted) and self._first is asyncio.current_task(loop) is not None
 
